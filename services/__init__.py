@@ -1,0 +1,9 @@
+"""What the system does. One folder owns its data, its topics and its URLs.
+
+profiles     who the customer is
+touchpoints  what happened to the customer: ingest, the recorder, clean facts
+metrics      live figures: orders, revenue, lifetime value, churn
+
+`surveys` (what we asked and what they answered) and `loyalty` (points, tiers, vouchers) follow;
+`services/registry.py` names every service that runs.
+"""

@@ -1,0 +1,1 @@
+"""How the system does it: events, bus, delivery, HTTP, runtime. Knows no service."""

@@ -1,0 +1,1 @@
+"""Moves records: one port (`base`), two drivers (`postgres`, `kafka`), one contract suite."""

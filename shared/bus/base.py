@@ -1,0 +1,132 @@
+"""The bus port. At least once, in order per (topic, key). It never retries a handler and never parses a record.
+
+Both drivers hold the same contract (`tests/contract/test_bus.py`):
+
+* `append` returns only after the records are durable; records of one call and one key keep their order.
+* If `append` raises, the outcome is unknown: the caller sends the same records again, and readers drop repeats by id.
+* Offsets of a partition grow; a reader never sees a later offset before an earlier one.
+* A partition belongs to one consumer of a group at a time, give or take a zombie, which the runner fences in its
+  database.
+"""
+
+import zlib
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple, Protocol
+
+from shared.events.topics import Topic
+
+Headers = tuple[tuple[str, bytes], ...]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Partition:
+    """One ordered log: the `index`-th partition of the topic named `topic`."""
+
+    topic: str
+    index: int
+
+
+class OutRecord(NamedTuple):
+    """A record to append."""
+
+    topic: str
+    key: bytes
+    value: bytes
+    headers: Headers = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A record as read. `timestamp` is when the bus took it."""
+
+    partition: Partition
+    offset: int
+    key: bytes
+    value: bytes
+    headers: Headers
+    timestamp: datetime
+
+
+class BusUnavailable(Exception):
+    """The bus did not answer in time or refused; whether records were stored is unknown."""
+
+
+# Called with partitions just taken over; answers where to start each (next offset to read).
+# A partition it leaves out starts at the group's committed offset, or at the beginning.
+OnAssigned = Callable[[Collection[Partition]], Awaitable[Mapping[Partition, int]]]
+# Called before partitions are given up: returns when no work on them is under way.
+OnRevoked = Callable[[Collection[Partition]], Awaitable[None]]
+
+
+class BusConsumer(Protocol):
+    """One member of a consumer group. `start` before use, `stop` after."""
+
+    async def start(self) -> None: ...
+
+    async def stop(self) -> None: ...
+
+    async def poll(self, *, max_records: int, max_wait: float) -> Mapping[Partition, Sequence[Record]]:
+        """At most `max_records` per partition, waiting up to `max_wait` seconds for the first."""
+        ...
+
+    async def commit(self, positions: Mapping[Partition, int]) -> None:
+        """Store the next offset to read of each partition. A hint for lag and restart: the database's offset rules."""
+        ...
+
+    async def rewind(self, positions: Mapping[Partition, int]) -> None:
+        """Read on from these offsets."""
+        ...
+
+    def pause(self, partitions: Collection[Partition]) -> None: ...
+
+    def resume(self, partitions: Collection[Partition]) -> None: ...
+
+    def assignment(self) -> frozenset[Partition]: ...
+
+    async def lag(self) -> Mapping[Partition, int]:
+        """Records between our position and the end, per assigned partition."""
+        ...
+
+
+class Bus(Protocol):
+    """A log of records. `start` before use, `stop` after."""
+
+    async def start(self) -> None: ...
+
+    async def stop(self) -> None: ...
+
+    async def ensure_topics(self, topics: Sequence[Topic], *, partitions: int) -> None:
+        """Make the topics that are not there yet; those that are keep their partitions."""
+        ...
+
+    async def append(self, records: Sequence[OutRecord]) -> None:
+        """Store the records; durable when it returns.
+
+        Raises:
+            BusUnavailable: the outcome is unknown.
+        """
+        ...
+
+    def consumer(
+        self,
+        *,
+        topics: Sequence[str],
+        group: str,
+        on_assigned: OnAssigned | None = None,
+        on_revoked: OnRevoked | None = None,
+    ) -> BusConsumer: ...
+
+    async def end_offsets(self, topic: str) -> Mapping[Partition, int]:
+        """The next offset to be written, per partition."""
+        ...
+
+    async def ready(self) -> str | None:
+        """None if the bus can take records now, else a sentence that says what is wrong."""
+        ...
+
+
+def partition_of(key: bytes, count: int) -> int:
+    """The partition of a key: CRC-32 modulo `count`, the same on both drivers (librdkafka calls it `consistent`)."""
+    return zlib.crc32(key) % count

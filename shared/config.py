@@ -1,0 +1,123 @@
+"""Settings come from the environment (`TAM_…`), are read once at the start and passed down.
+
+A wrong value, or a `TAM_` variable that nobody knows, ends the start with one sentence that names it.
+"""
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Literal, TypeVar
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from shared.errors import ConfigError
+from shared.money import MoneyError, currency_code
+
+PREFIX = "TAM_"
+
+
+class Settings(BaseModel):
+    """A frozen group: a field `batch_size` of a group with prefix `TAM_LOYALTY_` is `TAM_LOYALTY_BATCH_SIZE`."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+
+class PlatformSettings(Settings):
+    """What every service shares. Without any of it the platform runs embedded, in one process."""
+
+    data_dir: Path = Field(Path("tam-data"), description="Folder of the embedded database.")
+    host: str = Field("127.0.0.1", description="Address the HTTP server listens on.")
+    port: int = Field(8000, ge=0, le=65535, description="Port the HTTP server listens on; 0 takes a free one.")
+    database_url: str | None = Field(
+        None, description="postgresql://user:password@host/database; unset: the embedded server."
+    )
+    database_pool_size: int = Field(6, ge=2, le=200, description="Connections per service and process.")
+    kafka_bootstrap_servers: str | None = Field(
+        None, description="host:port[,host:port]; unset: the PostgreSQL log is the bus."
+    )
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
+    kafka_sasl_username: str | None = None
+    kafka_sasl_password: str | None = Field(None, repr=False)
+    kafka_ssl_cafile: Path | None = None
+    kafka_replication_factor: int = Field(1, ge=1, le=7, description="Copies of each partition when topics are made.")
+    topic_prefix: str = Field("tam.", pattern=r"^[A-Za-z0-9._-]{0,40}$", description="Prefix of Kafka topic names.")
+    partitions: int = Field(4, ge=1, le=1024, description="Partitions of a topic when it is made.")
+    time_zone: str = Field("Asia/Ho_Chi_Minh", description="The firm's IANA time zone: its days are our days.")
+    currency: str | None = Field(
+        None, description="ISO 4217 code figures are shown in; unset: the currency with the most orders."
+    )
+    margin: float = Field(1.0, gt=0, le=1, description="Share of net revenue that is lifetime value.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["auto", "json", "console"] = "auto"
+
+    @field_validator("time_zone")
+    @classmethod
+    def _zone_is_known(cls, value: str) -> str:
+        if value not in available_timezones():
+            raise ValueError(f"{value!r} is not an IANA time zone such as Asia/Ho_Chi_Minh")
+        return value
+
+    @field_validator("currency")
+    @classmethod
+    def _currency_is_known(cls, value: str | None) -> str | None:
+        try:
+            return None if value is None else currency_code(value)
+        except MoneyError as error:
+            raise ValueError(str(error)) from None
+
+    @field_validator("database_url")
+    @classmethod
+    def _url_is_postgresql(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("postgresql://", "postgres://", "postgresql+asyncpg://")):
+            raise ValueError("it must begin with postgresql://")
+        return value
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The firm's time zone."""
+        return ZoneInfo(self.time_zone)
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether the platform brings its own PostgreSQL."""
+        return self.database_url is None
+
+
+S = TypeVar("S", bound=Settings)
+
+
+def load(
+    group: type[S],
+    *,
+    prefix: str = PREFIX,
+    environ: Mapping[str, str] | None = None,
+    known_prefixes: Iterable[str] = (),
+) -> S:
+    """Read one group of settings.
+
+    `known_prefixes` are those of other groups (`TAM_LOYALTY_`), whose variables are not this group's business.
+
+    Raises:
+        ConfigError: a value is wrong, or a variable with the prefix is unknown.
+    """
+    environ = os.environ if environ is None else environ
+    known = {prefix + name.upper(): name for name in group.model_fields}
+    # TAM_TEST_… and TAM_REQUIRE_… steer the test run, not the platform.
+    others = (*known_prefixes, "TAM_TEST_", "TAM_REQUIRE_")
+    values: dict[str, str] = {}
+    for variable, value in environ.items():
+        if not variable.startswith(prefix) or variable.startswith(tuple(others)):
+            continue
+        if variable not in known:
+            raise ConfigError(f"{variable} is not a setting; see `tam settings` for those there are.")
+        if value != "":
+            values[known[variable]] = value
+    try:
+        return group.model_validate(values)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        variable = prefix + str(first["loc"][0]).upper()
+        reason = first["msg"].removeprefix("Value error, ")
+        raise ConfigError(f"{variable} is wrong: {reason}.") from None

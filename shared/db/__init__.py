@@ -1,0 +1,1 @@
+"""PostgreSQL: transactions, bulk writes, migrations, and the embedded server."""

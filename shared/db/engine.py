@@ -1,0 +1,130 @@
+"""One `Database` per service and process: its schema, its pool, its transactions.
+
+All SQL is written unqualified: `search_path` is the service's schema, so no service can read another's by accident.
+"""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Protocol
+
+import orjson
+from sqlalchemy import CursorResult, Executable, text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
+
+from shared.events.envelope import Event, EventData
+
+# Long enough for a batch of thousands, short enough that a lost server is noticed.
+COMMAND_TIMEOUT_SECONDS = 60.0
+CONNECT_TIMEOUT_SECONDS = 5.0
+
+
+class Outbox(Protocol):
+    """Where emitted events are written, inside the transaction that emits them."""
+
+    async def write(self, tx: "ReadTx", events: Sequence[Event[EventData]]) -> None: ...
+
+    def committed(self) -> None:
+        """Called after a commit that wrote events, to wake the relay."""
+        ...
+
+
+class ReadTx:
+    """An open transaction that reads."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self.connection = connection
+
+    async def execute(
+        self, statement: Executable | str, parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None
+    ) -> CursorResult[Any]:
+        """Run a statement; a string is SQL with `:named` parameters."""
+        return await self.connection.execute(text(statement) if isinstance(statement, str) else statement, parameters)
+
+
+class WriteTx(ReadTx):
+    """An open transaction that writes, and emits events that leave only if it commits."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        super().__init__(connection)
+        self.emitted: list[Event[EventData]] = []
+        self._after_commit: list[Callable[[], None]] = []
+
+    def emit(self, event: Event[EventData]) -> None:
+        """Announce a fact: it reaches the bus if, and only if, this transaction commits."""
+        self.emitted.append(event)
+
+    def after_commit(self, action: Callable[[], None]) -> None:
+        """Run `action` once this has committed: to refresh a cache, never for an effect that must happen."""
+        self._after_commit.append(action)
+
+
+class Database:
+    """A service's door to PostgreSQL. A use case opens one `write()` and commits by leaving it."""
+
+    def __init__(self, engine: AsyncEngine, *, schema: str, outbox: Outbox | None = None) -> None:
+        self.engine = engine
+        self.schema = schema
+        self._outbox = outbox
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[WriteTx]:
+        """One transaction: commits when the block ends, rolls back if it raises."""
+        async with self.engine.connect() as connection, connection.begin():
+            tx = WriteTx(connection)
+            yield tx
+            if tx.emitted:
+                if self._outbox is None:
+                    raise RuntimeError(f"the database {self.schema!r} has no outbox to emit into")
+                await self._outbox.write(tx, tx.emitted)
+        if tx.emitted and self._outbox is not None:
+            self._outbox.committed()
+        for action in tx._after_commit:  # noqa: SLF001 - its own transaction
+            action()
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[ReadTx]:
+        """One consistent snapshot (repeatable read, read only)."""
+        async with self.engine.connect() as connection:
+            await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            async with connection.begin():
+                yield ReadTx(connection)
+
+    async def dispose(self) -> None:
+        """Close the pool."""
+        await self.engine.dispose()
+
+
+def async_url(url: str) -> str:
+    """The URL with the driver we use."""
+    for scheme in ("postgresql+asyncpg://", "postgresql://", "postgres://"):
+        if url.startswith(scheme):
+            return "postgresql+asyncpg://" + url.removeprefix(scheme)
+    raise ValueError("a database URL begins with postgresql://")
+
+
+def make_engine(url: str, *, schema: str, pool_size: int | None = 6, application: str = "tam") -> AsyncEngine:
+    """An engine whose connections see `schema` first. `pool_size` None opens a connection per use."""
+    connect_args: dict[str, Any] = {
+        "timeout": CONNECT_TIMEOUT_SECONDS,
+        "command_timeout": COMMAND_TIMEOUT_SECONDS,
+        "server_settings": {
+            "search_path": schema,
+            "application_name": f"{application}:{schema}",
+            "timezone": "UTC",
+            # A planner that compiles 20 µs queries costs more than it saves.
+            "jit": "off",
+        },
+    }
+    options: dict[str, Any] = (
+        {"poolclass": NullPool}
+        if pool_size is None
+        else {"pool_size": pool_size, "max_overflow": pool_size, "pool_timeout": 10, "pool_recycle": 1800}
+    )
+    return create_async_engine(
+        async_url(url),
+        connect_args=connect_args,
+        json_serializer=lambda value: orjson.dumps(value).decode(),
+        json_deserializer=orjson.loads,
+        **options,
+    )

@@ -1,0 +1,127 @@
+"""Dead letters: records that could not be handled, kept whole, with the reason, until somebody decides.
+
+The error's text and traceback may quote values; they stay in this table and go to no log, header or URL.
+"""
+
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from shared.bus.base import OutRecord, Record
+from shared.db.engine import ReadTx, WriteTx
+from shared.delivery.outbox import dump_headers, write_records
+from shared.events.topics import DEAD_LETTERS
+from shared.ids import uuid7
+
+MAX_TEXT = 16_384
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """One open dead letter, without its payload."""
+
+    id: UUID
+    consumer: str
+    topic: str
+    partition: int
+    offset: int
+    error_class: str
+    error: str
+    attempts: int
+    failed_at: datetime
+    status: str
+
+
+async def bury(tx: WriteTx, consumer: str, record: Record, error: BaseException, *, attempts: int) -> None:
+    """Write the dead letter and announce it on the dead letter topic, in the transaction that moves the offset."""
+    await tx.execute(
+        """
+        INSERT INTO dead_letters
+            (id, consumer, topic, partition, "offset", key, value, headers, error_class, error, traceback, attempts)
+        VALUES (:id, :consumer, :topic, :partition, :offset, :key, :value, CAST(:headers AS jsonb),
+                :error_class, :error, :traceback, :attempts)
+        ON CONFLICT (consumer, topic, partition, "offset") DO NOTHING
+        """,
+        {
+            "id": uuid7(),
+            "consumer": consumer,
+            "topic": record.partition.topic,
+            "partition": record.partition.index,
+            "offset": record.offset,
+            "key": record.key,
+            "value": record.value,
+            "headers": dump_headers(record.headers),
+            "attempts": attempts,
+            **_described(error),
+        },
+    )
+    headers = (
+        *record.headers,
+        ("dlq-consumer", consumer.encode()),
+        ("dlq-topic", record.partition.topic.encode()),
+        ("dlq-partition", str(record.partition.index).encode()),
+        ("dlq-offset", str(record.offset).encode()),
+        ("dlq-error-class", type(error).__name__.encode()),
+        ("dlq-attempts", str(attempts).encode()),
+    )
+    await write_records(tx, [OutRecord(DEAD_LETTERS.name, record.key, record.value, headers)])
+
+
+def _described(error: BaseException) -> dict[str, str]:
+    whole = "".join(traceback.format_exception(error))
+    return {
+        "error_class": type(error).__name__,
+        "error": str(error).replace("\x00", "")[:MAX_TEXT],
+        "traceback": whole.replace("\x00", "")[-MAX_TEXT:],
+    }
+
+
+_OPEN = """
+    SELECT id, consumer, topic, partition, "offset", error_class, error, attempts, failed_at, status
+    FROM dead_letters
+"""
+
+
+async def open_letters(tx: ReadTx, *, after: UUID | None = None, limit: int = 50) -> list[DeadLetter]:
+    """Letters nobody has dealt with, oldest first, `after` an id."""
+    rows = await tx.execute(
+        _OPEN + "WHERE status IN ('dead', 'retry') AND (CAST(:after AS uuid) IS NULL OR id > :after) "
+        "ORDER BY id LIMIT :limit",
+        {"after": after, "limit": limit},
+    )
+    return [DeadLetter(**row) for row in rows.mappings()]
+
+
+async def letter(tx: ReadTx, letter_id: UUID) -> tuple[DeadLetter, str, bytes] | None:
+    """One letter with its traceback and payload."""
+    row = (await tx.execute(_OPEN + "WHERE id = :id", {"id": letter_id})).mappings().one_or_none()
+    if row is None:
+        return None
+    rest = (await tx.execute("SELECT traceback, value FROM dead_letters WHERE id = :id", {"id": letter_id})).one()
+    return DeadLetter(**row), rest.traceback, rest.value
+
+
+async def set_status(tx: WriteTx, ids: Sequence[UUID] | None, status: str) -> int:
+    """Mark open letters (all of them for None) `retry` or `dropped`; how many."""
+    result = await tx.execute(
+        "UPDATE dead_letters SET status = :status "
+        "WHERE status IN ('dead', 'retry') AND (CAST(:ids AS uuid[]) IS NULL OR id = ANY(CAST(:ids AS uuid[])))",
+        {"status": status, "ids": None if ids is None else list(ids)},
+    )
+    return result.rowcount
+
+
+async def note_failure(tx: WriteTx, letter_id: UUID, error: BaseException) -> None:
+    """A retry failed: the letter is dead again, with the newer reason."""
+    await tx.execute(
+        "UPDATE dead_letters SET status = 'dead', attempts = attempts + 1, failed_at = now(), "
+        "error_class = :error_class, error = :error, traceback = :traceback WHERE id = :id",
+        {"id": letter_id, **_described(error)},
+    )
+
+
+async def count_open(tx: ReadTx) -> int:
+    """How many letters nobody has dealt with."""
+    return int((await tx.execute("SELECT count(*) FROM dead_letters WHERE status IN ('dead', 'retry')")).scalar_one())

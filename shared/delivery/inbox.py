@@ -1,0 +1,75 @@
+"""The inbox and the offsets: what makes an effect happen exactly once per consumer."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import timedelta
+from uuid import UUID
+
+from shared.bus.base import Partition
+from shared.db.bulk import insert_rows
+from shared.db.engine import ReadTx, WriteTx
+
+# Longer than the seven days for which a shop may send an event again, and than the raw topics are kept.
+INBOX_DAYS = 9
+
+
+class Fenced(Exception):
+    """Another worker has moved this partition's offset: our batch must not commit."""
+
+
+async def advance(tx: WriteTx, consumer: str, partition: Partition, *, expected: int, next_offset: int) -> None:
+    """Move the stored offset from `expected` to `next_offset`, holding its row until commit.
+
+    Raises:
+        Fenced: it is not `expected` any more.
+    """
+    moved = await tx.execute(
+        """
+        INSERT INTO offsets (consumer, topic, partition, next_offset) VALUES (:consumer, :topic, :partition, :next)
+        ON CONFLICT (consumer, topic, partition) DO UPDATE SET next_offset = :next, changed_at = now()
+        WHERE offsets.next_offset = :expected
+        """,
+        {
+            "consumer": consumer,
+            "topic": partition.topic,
+            "partition": partition.index,
+            "expected": expected,
+            "next": next_offset,
+        },
+    )
+    if moved.rowcount != 1:
+        raise Fenced(f"{consumer} {partition.topic}/{partition.index} is no longer at {expected}")
+
+
+async def stored_offsets(tx: ReadTx, consumer: str, partitions: Collection[Partition]) -> Mapping[Partition, int]:
+    """Where the consumer is to read on, for each partition; 0 where it has never read."""
+    rows = await tx.execute(
+        "SELECT topic, partition, next_offset FROM offsets WHERE consumer = :consumer", {"consumer": consumer}
+    )
+    stored = {Partition(row.topic, row.partition): row.next_offset for row in rows}
+    return {partition: stored.get(partition, 0) for partition in partitions}
+
+
+async def take_new(tx: WriteTx, consumer: str, ids: Sequence[UUID]) -> set[UUID]:
+    """Note the ids in the inbox; those that this consumer has not had before."""
+    rows = [(consumer, event_id) for event_id in sorted(set(ids))]
+    new = await insert_rows(
+        tx,
+        "inbox",
+        {"consumer": "text", "event_id": "uuid"},
+        rows,
+        "ON CONFLICT (consumer, event_id) DO NOTHING RETURNING event_id",
+    )
+    return {row.event_id for row in new}
+
+
+async def forget_old(tx: WriteTx, *, older_than: timedelta = timedelta(days=INBOX_DAYS), most: int = 50_000) -> int:
+    """Delete up to `most` inbox rows past their age; the number deleted."""
+    result = await tx.execute(
+        """
+        DELETE FROM inbox WHERE ctid = ANY(ARRAY(
+            SELECT ctid FROM inbox WHERE received_at < now() - make_interval(secs => :age) LIMIT :most
+        ))
+        """,
+        {"age": older_than.total_seconds(), "most": most},
+    )
+    return result.rowcount

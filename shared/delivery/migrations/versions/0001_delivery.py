@@ -1,0 +1,69 @@
+"""Outbox, inbox, offsets, leases, dead letters, idempotency keys."""
+
+from alembic import op
+
+revision = "0001"
+down_revision = None
+
+
+def upgrade() -> None:
+    """Make what every service needs to send and to receive."""
+    op.execute(
+        """
+        CREATE TABLE outbox (
+            id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+            topic text NOT NULL,
+            key bytea NOT NULL,
+            value bytea NOT NULL,
+            headers jsonb NOT NULL DEFAULT '[]',
+            created_at timestamptz NOT NULL DEFAULT clock_timestamp()
+        ) WITH (autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 5000);
+        CREATE TABLE inbox (
+            consumer text NOT NULL,
+            event_id uuid NOT NULL,
+            received_at timestamptz NOT NULL DEFAULT now(),
+            PRIMARY KEY (consumer, event_id)
+        );
+        CREATE INDEX inbox_received_at ON inbox USING brin (received_at);
+        CREATE TABLE offsets (
+            consumer text NOT NULL,
+            topic text NOT NULL,
+            partition int NOT NULL,
+            next_offset bigint NOT NULL,
+            changed_at timestamptz NOT NULL DEFAULT now(),
+            PRIMARY KEY (consumer, topic, partition)
+        ) WITH (fillfactor = 50);
+        CREATE TABLE leases (
+            name text PRIMARY KEY,
+            owner uuid NOT NULL,
+            until timestamptz NOT NULL
+        ) WITH (fillfactor = 50);
+        CREATE TABLE dead_letters (
+            id uuid PRIMARY KEY,
+            consumer text NOT NULL,
+            topic text NOT NULL,
+            partition int NOT NULL,
+            "offset" bigint NOT NULL,
+            key bytea NOT NULL,
+            value bytea NOT NULL,
+            headers jsonb NOT NULL DEFAULT '[]',
+            error_class text NOT NULL,
+            error text NOT NULL,
+            traceback text NOT NULL,
+            attempts int NOT NULL,
+            failed_at timestamptz NOT NULL DEFAULT now(),
+            status text NOT NULL DEFAULT 'dead' CHECK (status IN ('dead', 'retry', 'resolved', 'dropped')),
+            UNIQUE (consumer, topic, partition, "offset")
+        );
+        CREATE INDEX dead_letters_open ON dead_letters (consumer, id) WHERE status IN ('dead', 'retry');
+        CREATE TABLE idempotency_keys (
+            key text PRIMARY KEY,
+            fingerprint bytea NOT NULL,
+            status int NOT NULL,
+            body bytea NOT NULL,
+            headers jsonb NOT NULL DEFAULT '[]',
+            created_at timestamptz NOT NULL DEFAULT now()
+        );
+        CREATE INDEX idempotency_keys_created_at ON idempotency_keys USING brin (created_at);
+        """
+    )

@@ -1,0 +1,91 @@
+"""The relay: the only one that publishes. One active per service, under a lease.
+
+It takes unpublished rows in order and deletes them after the bus confirmed them. It never tails by `id > last`:
+a smaller id can commit later, and would be skipped. Order per customer holds because whoever writes about a customer
+holds that customer's rows from emit to commit.
+If the bus does not answer, the outcome is unknown: the rows stay and are sent again, with the same ids.
+"""
+
+import asyncio
+import contextlib
+from uuid import UUID
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from shared.bus.base import Bus, BusUnavailable, OutRecord
+from shared.db.engine import Database
+from shared.delivery.leases import drop_lease, take_lease
+from shared.delivery.outbox import OutboxWriter, load_headers
+from shared.observability import metrics
+from shared.observability.logging import logger
+
+log = logger(__name__)
+
+LEASE = "relay"
+LEASE_SECONDS = 5.0
+BATCH = 2_000
+IDLE_SECONDS = 0.2
+BACKOFF_SECONDS = 0.5
+
+
+class Relay:
+    """Moves one service's outbox to the bus until it is cancelled."""
+
+    def __init__(self, *, db: Database, bus: Bus, outbox: OutboxWriter, owner: UUID) -> None:
+        self._db = db
+        self._bus = bus
+        self._outbox = outbox
+        self._owner = owner
+
+    async def run(self) -> None:
+        """Relay until cancelled; then give the lease back."""
+        try:
+            while True:
+                try:
+                    moved = await self.relay_once()
+                except (BusUnavailable, SQLAlchemyError, OSError, TimeoutError) as error:
+                    log.warning("relay_waits", service=self._db.schema, error=type(error).__name__)
+                    await asyncio.sleep(BACKOFF_SECONDS)
+                    continue
+                if moved < BATCH:
+                    await self._wait()
+        finally:
+            with contextlib.suppress(SQLAlchemyError, OSError, TimeoutError):
+                async with asyncio.timeout(2), self._db.write() as tx:
+                    await drop_lease(tx, LEASE, self._owner)
+
+    async def _wait(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._outbox.wake.wait(), IDLE_SECONDS)
+        self._outbox.wake.clear()
+
+    async def relay_once(self) -> int:
+        """Publish one batch; the number of events moved, 0 while another relay holds the lease."""
+        async with self._db.write() as tx:
+            if not await take_lease(tx, LEASE, self._owner, seconds=LEASE_SECONDS):
+                return 0
+            rows = (
+                await tx.execute(
+                    "SELECT id, topic, key, value, headers FROM outbox ORDER BY id LIMIT :batch", {"batch": BATCH}
+                )
+            ).fetchall()
+        if not rows:
+            return 0
+        await self._bus.append([OutRecord(row.topic, row.key, row.value, load_headers(row.headers)) for row in rows])
+        async with self._db.write() as tx:
+            await tx.execute("DELETE FROM outbox WHERE id = ANY(:ids)", {"ids": [row.id for row in rows]})
+        metrics.RELAYED.labels(self._db.schema).inc(len(rows))
+        return len(rows)
+
+
+async def measure_outbox(db: Database) -> None:
+    """Set the gauges of what waits in the outbox."""
+    async with db.read() as tx:
+        row = (
+            await tx.execute(
+                "SELECT count(*) AS pending, "
+                "coalesce(extract(epoch FROM clock_timestamp() - min(created_at)), 0) AS age FROM outbox"
+            )
+        ).one()
+    metrics.OUTBOX_PENDING.labels(db.schema).set(row.pending)
+    metrics.OUTBOX_AGE.labels(db.schema).set(float(row.age))

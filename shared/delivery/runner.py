@@ -1,0 +1,361 @@
+"""The runner: takes batches from the bus and makes each event change its projection exactly once.
+
+One batch of one partition is one transaction: move the stored offset (compare-and-set, which fences a zombie), note
+the ids in the inbox, call the handler with the new events, write what it emits, commit. Only then the bus is told.
+
+A passing fault (database, bus, `Retry`) pauses the partition and tries again for as long as it lasts, while other
+partitions go on. Any other failure is tried a few times, then the batch is cut in halves until the guilty record
+stands alone; it goes to the dead letters with the offset, and the rest goes on. Nothing is dropped.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import Any
+
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from shared.bus.base import Bus, BusConsumer, BusUnavailable, Partition, Record
+from shared.clock import Clock
+from shared.db.engine import Database, WriteTx
+from shared.delivery import dead_letters
+from shared.delivery.inbox import Fenced, advance, stored_offsets, take_new
+from shared.errors import Poison, Retry
+from shared.events.envelope import Catalogue, Event, EventData
+from shared.observability import metrics
+from shared.observability.logging import logger
+from shared.observability.tracing import batch_span
+
+log = logger(__name__)
+
+BoundHandler = Callable[[WriteTx, Sequence[Event[Any]]], Awaitable[None]]
+
+POLL_SECONDS = 0.5
+MAX_ATTEMPTS = 4
+FIRST_BACKOFF_SECONDS = 0.1
+MAX_BACKOFF_SECONDS = 5.0
+DRAIN_SECONDS = 20.0
+STUCK_SECONDS = 60.0
+RETRY_LETTERS_SECONDS = 1.0
+
+# PostgreSQL: connection, resources, operator intervention, serialization and deadlock: the same batch may pass later.
+_PASSING_SQLSTATES = ("08", "40", "53", "55", "57")
+
+
+def is_passing(error: BaseException) -> bool:
+    """Whether the same batch may succeed later without anybody's help."""
+    if isinstance(error, Retry | BusUnavailable | OperationalError | InterfaceError | PoolTimeout | OSError):
+        return True
+    if isinstance(error, DBAPIError):
+        state = str(getattr(error.orig, "sqlstate", "") or "")
+        return error.connection_invalidated or state.startswith(_PASSING_SQLSTATES)
+    return isinstance(error, TimeoutError)
+
+
+@dataclass(slots=True)
+class _Progress:
+    """What the runner knows of one partition it owns."""
+
+    position: int
+    attempts: int = 0
+    resume_at: float | None = None
+    moved_at: float = field(default_factory=monotonic)
+
+
+class Runner:
+    """One member of one subscription's consumer group."""
+
+    def __init__(
+        self,
+        *,
+        group: str,
+        events: tuple[type[EventData], ...],
+        handler: BoundHandler,
+        db: Database,
+        bus: Bus,
+        clock: Clock,
+        max_batch: int = 1_000,
+    ) -> None:
+        self.group = group
+        self._catalogue = Catalogue(events)
+        self._handler = handler
+        self._db = db
+        self._clock = clock
+        self._max_batch = max_batch
+        self._partitions: dict[Partition, _Progress] = {}
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._next_letters = 0.0
+        self._lag: Mapping[Partition, int] = {}
+        self._consumer: BusConsumer = bus.consumer(
+            topics=tuple(dict.fromkeys(event.topic.name for event in events)),
+            group=group,
+            on_assigned=self._assigned,
+            on_revoked=self._revoked,
+        )
+
+    async def run(self) -> None:
+        """Consume until cancelled, then leave the group."""
+        await self._consumer.start()
+        try:
+            while True:
+                await self._step()
+        finally:
+            with contextlib.suppress(TimeoutError, BusUnavailable, OSError):
+                async with asyncio.timeout(DRAIN_SECONDS):
+                    await self._consumer.stop()
+
+    def problem(self) -> str | None:
+        """What an operator should know: a partition with work that has not moved for a minute."""
+        now = monotonic()
+        for partition, progress in self._partitions.items():
+            if self._lag.get(partition, 0) > 0 and now - progress.moved_at > STUCK_SECONDS:
+                return f"{self.group} has not moved on {partition.topic}/{partition.index} for a minute"
+        return None
+
+    async def measure(self) -> None:
+        """Set the lag gauges."""
+        self._lag = await self._consumer.lag()
+        for partition, lag in self._lag.items():
+            metrics.CONSUMER_LAG.labels(self.group, partition.topic, str(partition.index)).set(lag)
+            if lag == 0 and partition in self._partitions:
+                self._partitions[partition].moved_at = monotonic()
+
+    async def _step(self) -> None:
+        await self._resume_due()
+        await self._retry_letters()
+        try:
+            batches = await self._consumer.poll(max_records=self._max_batch, max_wait=POLL_SECONDS)
+        except (BusUnavailable, OSError, DBAPIError, PoolTimeout, TimeoutError) as error:
+            log.warning("poll_failed", consumer=self.group, error=type(error).__name__)
+            await asyncio.sleep(FIRST_BACKOFF_SECONDS * 5)
+            return
+        if not batches:
+            metrics.CONSUMER_LAG_SECONDS.labels(self.group).set(0)
+            return
+        self._idle.clear()
+        try:
+            async with asyncio.TaskGroup() as group:
+                for partition, records in batches.items():
+                    group.create_task(self._handle(partition, records))
+        finally:
+            self._idle.set()
+
+    async def _assigned(self, partitions: Collection[Partition]) -> Mapping[Partition, int]:
+        async with self._db.read() as tx:
+            offsets = await stored_offsets(tx, self.group, partitions)
+        for partition, offset in offsets.items():
+            self._partitions[partition] = _Progress(offset)
+        metrics.REBALANCES.labels(self.group).inc()
+        return offsets
+
+    async def _revoked(self, partitions: Collection[Partition]) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(DRAIN_SECONDS):
+                await self._idle.wait()
+        for partition in partitions:
+            self._partitions.pop(partition, None)
+
+    async def _handle(self, partition: Partition, records: Sequence[Record]) -> None:
+        """Deliver a batch, whatever happens; never raises but for cancellation."""
+        progress = self._partitions.get(partition)
+        if progress is None:
+            return
+        started = monotonic()
+        try:
+            await self._deliver(partition, progress, records)
+        except Fenced:
+            await self._reload(partition, progress)
+            return
+        except Exception as error:  # noqa: BLE001 - the one place where any handler's failure ends
+            await self._failed(partition, progress, records, error)
+            return
+        progress.attempts = 0
+        metrics.HANDLER_SECONDS.labels(self.group).observe(monotonic() - started)
+        metrics.CONSUMER_LAG_SECONDS.labels(self.group).set(
+            max(0.0, (self._clock.now() - records[0].timestamp).total_seconds())
+        )
+        await self._commit(partition, progress)
+
+    async def _deliver(self, partition: Partition, progress: _Progress, records: Sequence[Record]) -> None:
+        events: list[Event[EventData]] = []
+        unreadable: list[tuple[Record, Poison]] = []
+        for record in records:
+            try:
+                event = self._catalogue.decode(record.value)
+            except Poison as error:
+                unreadable.append((record, error))
+                continue
+            if event is not None:
+                events.append(event)
+        next_offset = records[-1].offset + 1
+        with batch_span(f"process {self.group}", [event.traceparent for event in events]):
+            async with self._db.write() as tx:
+                await advance(tx, self.group, partition, expected=progress.position, next_offset=next_offset)
+                for record, poison in unreadable:
+                    await dead_letters.bury(tx, self.group, record, poison, attempts=1)
+                fresh = await self._take_new(tx, events)
+                if fresh:
+                    await self._handler(tx, fresh)
+        progress.position, progress.moved_at = next_offset, monotonic()
+        self._count(
+            fresh,
+            repeated=len(events) - len(fresh),
+            dead=len(unreadable),
+            skipped=len(records) - len(events) - len(unreadable),
+        )
+
+    async def _take_new(self, tx: WriteTx, events: Sequence[Event[EventData]]) -> list[Event[EventData]]:
+        if not events:
+            return []
+        new = await take_new(tx, self.group, [event.id for event in events])
+        fresh: list[Event[EventData]] = []
+        for event in events:
+            if event.id in new:
+                new.discard(event.id)
+                fresh.append(event)
+        return fresh
+
+    def _count(self, fresh: Sequence[Event[EventData]], **outcomes: int) -> None:
+        metrics.CONSUMED.labels(self.group, "handled").inc(len(fresh))
+        for outcome, number in outcomes.items():
+            if number:
+                metrics.CONSUMED.labels(self.group, outcome).inc(number)
+        if fresh:
+            oldest = min(event.recorded for event in fresh)
+            metrics.EVENT_TO_EFFECT.labels(self.group).observe(max(0.0, (self._clock.now() - oldest).total_seconds()))
+
+    async def _failed(
+        self, partition: Partition, progress: _Progress, records: Sequence[Record], error: Exception
+    ) -> None:
+        metrics.CONSUMER_RETRIES.labels(self.group, type(error).__name__).inc()
+        progress.attempts += 1
+        passing = is_passing(error)
+        log.warning(
+            "batch_failed",
+            consumer=self.group,
+            topic=partition.topic,
+            partition=partition.index,
+            offset=progress.position,
+            records=len(records),
+            attempt=progress.attempts,
+            error=type(error).__name__,
+            passing=passing,
+        )
+        if passing or (progress.attempts < MAX_ATTEMPTS and not isinstance(error, Poison)):
+            await self._pause(partition, progress)
+            return
+        try:
+            await self._isolate(partition, progress, records, error, attempts=progress.attempts)
+        except Fenced:
+            await self._reload(partition, progress)
+        except Exception as later:  # noqa: BLE001 - a fault while isolating: begin again from where we are
+            log.warning("isolation_failed", consumer=self.group, error=type(later).__name__)
+            await self._pause(partition, progress)
+        else:
+            progress.attempts = 0
+            await self._commit(partition, progress)
+
+    async def _isolate(
+        self, partition: Partition, progress: _Progress, records: Sequence[Record], error: Exception, *, attempts: int
+    ) -> None:
+        """Cut the batch in halves until the guilty record stands alone, and bury it."""
+        if len(records) == 1:
+            async with self._db.write() as tx:
+                await advance(tx, self.group, partition, expected=progress.position, next_offset=records[0].offset + 1)
+                await dead_letters.bury(tx, self.group, records[0], error, attempts=attempts)
+            progress.position, progress.moved_at = records[0].offset + 1, monotonic()
+            metrics.CONSUMED.labels(self.group, "dead").inc()
+            log.error(
+                "record_is_dead",
+                consumer=self.group,
+                topic=partition.topic,
+                partition=partition.index,
+                offset=records[0].offset,
+                error=type(error).__name__,
+            )
+            return
+        middle = len(records) // 2
+        for half in (records[:middle], records[middle:]):
+            try:
+                await self._deliver(partition, progress, half)
+            except Fenced:
+                raise
+            except Exception as cause:
+                if is_passing(cause):
+                    raise
+                await self._isolate(partition, progress, half, cause, attempts=attempts)
+
+    async def _pause(self, partition: Partition, progress: _Progress) -> None:
+        delay = min(MAX_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2 ** min(progress.attempts, 10))
+        progress.resume_at = monotonic() + delay
+        self._consumer.pause((partition,))
+        await self._consumer.rewind({partition: progress.position})
+
+    async def _resume_due(self) -> None:
+        now = monotonic()
+        for partition, progress in self._partitions.items():
+            if progress.resume_at is not None and progress.resume_at <= now:
+                progress.resume_at = None
+                self._consumer.resume((partition,))
+
+    async def _reload(self, partition: Partition, progress: _Progress) -> None:
+        """Somebody else moved the offset (a rebalance, a replay): go on from where it is now."""
+        metrics.CONSUMER_FENCED.labels(self.group).inc()
+        log.warning("fenced", consumer=self.group, topic=partition.topic, partition=partition.index)
+        try:
+            async with self._db.read() as tx:
+                stored = await stored_offsets(tx, self.group, (partition,))
+        except Exception as error:  # noqa: BLE001 - the database is away: try again with the old position
+            log.warning("reload_failed", consumer=self.group, error=type(error).__name__)
+            await self._pause(partition, progress)
+            return
+        progress.position = stored[partition]
+        await self._consumer.rewind(stored)
+
+    async def _commit(self, partition: Partition, progress: _Progress) -> None:
+        # Only a hint: after a crash the stored offset rules.
+        with contextlib.suppress(BusUnavailable, OSError, TimeoutError, DBAPIError, PoolTimeout):
+            await self._consumer.commit({partition: progress.position})
+
+    async def _retry_letters(self) -> None:
+        """Handle the dead letters that somebody asked to try again."""
+        if monotonic() < self._next_letters:
+            return
+        self._next_letters = monotonic() + RETRY_LETTERS_SECONDS
+        try:
+            while await self._retry_letter():
+                pass
+        except (DBAPIError, PoolTimeout, OSError, TimeoutError) as error:
+            log.warning("retry_of_letters_failed", consumer=self.group, error=type(error).__name__)
+
+    async def _retry_letter(self) -> bool:
+        failure: Exception | None = None
+        letter_id = None
+        try:
+            async with self._db.write() as tx:
+                row = (
+                    await tx.execute(
+                        "SELECT id, value FROM dead_letters WHERE consumer = :consumer AND status = 'retry' "
+                        "ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED",
+                        {"consumer": self.group},
+                    )
+                ).one_or_none()
+                if row is None:
+                    return False
+                letter_id = row.id
+                event = self._catalogue.decode(row.value)
+                if event is not None and await self._take_new(tx, [event]):
+                    await self._handler(tx, [event])
+                await tx.execute("UPDATE dead_letters SET status = 'resolved' WHERE id = :id", {"id": letter_id})
+        except Exception as error:
+            if letter_id is None or is_passing(error):
+                raise
+            failure = error
+        if failure is not None:
+            async with self._db.write() as tx:
+                await dead_letters.note_failure(tx, letter_id, failure)
+        return True

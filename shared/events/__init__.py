@@ -1,0 +1,1 @@
+"""What travels: the envelope, the topics, and the catalogue of every event there is."""

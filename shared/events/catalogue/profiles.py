@@ -1,0 +1,46 @@
+"""What the profiles service announces. No trait value ever leaves it: only who is who, and what changed."""
+
+from typing import Literal
+from uuid import UUID
+
+from shared.events.envelope import EventData
+from shared.events.topics import IDENTITY, PROFILES
+
+
+class CustomerMerged(EventData, type="tam.profiles.customer_merged.v1", topic=IDENTITY):
+    """The person `from_id` is `into_id`. Subject is `from_id`.
+
+    Each `from_id` has one parent at a time; the highest `version` of a `from_id` holds, whatever order they come in.
+    `into_id` may itself be merged into another: follow the parents to the root.
+    """
+
+    from_id: UUID
+    into_id: UUID
+    version: int
+    reason: Literal["identify", "alias", "manual"]
+
+
+class CustomerUnmerged(EventData, type="tam.profiles.customer_unmerged.v1", topic=IDENTITY):
+    """The inverse: `from_id` stands alone again, as of `version`."""
+
+    from_id: UUID
+    into_id: UUID
+    version: int
+    reason: Literal["earlier_link", "manual"]
+
+
+class CustomerCreated(EventData, type="tam.profiles.customer_created.v1", topic=PROFILES):
+    """A customer was seen for the first time."""
+
+    identified: bool
+    source: str
+
+
+class TraitsChanged(EventData, type="tam.profiles.traits_changed.v1", topic=PROFILES):
+    """Traits with these names took a new value."""
+
+    names: tuple[str, ...]
+    source: str
+
+
+PUBLISHES: tuple[type[EventData], ...] = (CustomerMerged, CustomerUnmerged, CustomerCreated, TraitsChanged)

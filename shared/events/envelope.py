@@ -1,0 +1,103 @@
+"""The envelope: CloudEvents 1.0, structured JSON.
+
+`subject` is the customer id and the key of the record; `time` is when it happened, `tamrecorded` when we learnt it.
+Event data are frozen classes, declared in `shared/events/catalogue/<producer>.py`.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, ClassVar, Generic, TypeVar
+from uuid import UUID
+
+import orjson
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from shared.errors import Poison
+from shared.events.topics import Topic
+
+CONTENT_TYPE = b"application/cloudevents+json"
+
+
+class EventData(BaseModel):
+    """The facts of one event version. Fields may be added with a default; none is ever removed or retyped."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    event_type: ClassVar[str]
+    topic: ClassVar[Topic]
+
+    def __init_subclass__(cls, *, type: str, topic: Topic, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.event_type = type
+        cls.topic = topic
+
+    @classmethod
+    def producer(cls) -> str:
+        """The service that owns this event: the second word of `tam.<producer>.<fact>.v<n>`."""
+        return cls.event_type.split(".")[1]
+
+
+D_co = TypeVar("D_co", bound=EventData, covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Event(Generic[D_co]):
+    """One event: who it is about, when it happened, when we learnt it, and its facts."""
+
+    id: UUID
+    subject: UUID
+    time: datetime
+    recorded: datetime
+    data: D_co
+    traceparent: str | None = None
+
+
+def encode(event: Event[EventData], *, traceparent: str | None = None) -> bytes:
+    """The event as structured CloudEvents JSON (UTF-8). `traceparent` is used where the event carries none."""
+    data = event.data
+    document = {
+        "specversion": "1.0",
+        "id": event.id,
+        "source": f"tam/{data.producer()}",
+        "type": data.event_type,
+        "subject": event.subject,
+        "time": event.time,
+        "tamrecorded": event.recorded,
+        "datacontenttype": "application/json",
+        "data": data.model_dump(),
+    }
+    if trace := event.traceparent or traceparent:
+        document["traceparent"] = trace
+    return orjson.dumps(document)
+
+
+class Catalogue:
+    """The event classes a reader understands, by type; other types on the same topic are passed over."""
+
+    def __init__(self, classes: tuple[type[EventData], ...]) -> None:
+        self._by_type = {each.event_type: each for each in classes}
+
+    def decode(self, value: bytes | None) -> Event[EventData] | None:
+        """The event in a record, or None if its type is not one of ours.
+
+        Raises:
+            Poison: the record is no CloudEvent, or its data do not fit their class. The message holds no values.
+        """
+        try:
+            document = orjson.loads(value or b"")
+            data_class = self._by_type.get(document["type"])
+            if data_class is None:
+                return None
+            return Event(
+                id=UUID(document["id"]),
+                subject=UUID(document["subject"]),
+                time=datetime.fromisoformat(document["time"]),
+                recorded=datetime.fromisoformat(document["tamrecorded"]),
+                data=data_class.model_validate(document["data"]),
+                traceparent=document.get("traceparent"),
+            )
+        except ValidationError as error:
+            places = ", ".join(".".join(map(str, e["loc"])) + ": " + e["type"] for e in error.errors())
+            raise Poison(f"the data do not fit their class ({places})") from None
+        except (orjson.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError) as error:
+            raise Poison(f"the record is not a CloudEvent of ours ({type(error).__name__})") from None

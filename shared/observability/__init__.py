@@ -1,0 +1,1 @@
+"""Seeing: metrics, logs, traces, health."""

@@ -1,0 +1,74 @@
+"""Prometheus instruments of the platform: prefix `tam_`, base units, ids never as labels.
+
+A metric is here because an alert or a dashboard panel uses it.
+"""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+REGISTRY = CollectorRegistry(auto_describe=True)
+
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+HTTP_REQUESTS = Counter("tam_http_requests", "Requests answered.", ["route", "method", "code"], registry=REGISTRY)
+HTTP_SECONDS = Histogram(
+    "tam_http_request_seconds", "Time to answer.", ["route", "method"], buckets=_SECONDS, registry=REGISTRY
+)
+HTTP_IN_FLIGHT = Gauge("tam_http_requests_in_flight", "Requests being answered.", registry=REGISTRY)
+
+INGEST_ACCEPTED = Counter("tam_ingest_accepted_events", "Events stored.", ["source", "call"], registry=REGISTRY)
+INGEST_REJECTED = Counter("tam_ingest_rejected_events", "Events refused.", ["source", "reason"], registry=REGISTRY)
+
+BUS_APPENDED = Counter("tam_bus_appended_records", "Records stored on the bus.", ["topic"], registry=REGISTRY)
+BUS_APPEND_SECONDS = Histogram(
+    "tam_bus_append_seconds", "Time until a group of records was durable.", buckets=_SECONDS, registry=REGISTRY
+)
+
+CONSUMED = Counter(
+    "tam_consumer_records",
+    "Records by outcome: handled, repeated, skipped, dead.",
+    ["consumer", "outcome"],
+    registry=REGISTRY,
+)
+HANDLER_SECONDS = Histogram(
+    "tam_consumer_batch_seconds",
+    "Time of a batch, from transaction to commit.",
+    ["consumer"],
+    buckets=_SECONDS,
+    registry=REGISTRY,
+)
+CONSUMER_RETRIES = Counter(
+    "tam_consumer_retries", "Batches rolled back and tried again.", ["consumer", "error"], registry=REGISTRY
+)
+CONSUMER_FENCED = Counter(
+    "tam_consumer_fenced",
+    "Batches given up because another worker had the partition.",
+    ["consumer"],
+    registry=REGISTRY,
+)
+CONSUMER_LAG = Gauge(
+    "tam_consumer_lag_records", "Records not yet handled.", ["consumer", "topic", "partition"], registry=REGISTRY
+)
+CONSUMER_LAG_SECONDS = Gauge(
+    "tam_consumer_lag_seconds",
+    "Age of the oldest record of the last batch read; 0 when caught up.",
+    ["consumer"],
+    registry=REGISTRY,
+)
+EVENT_TO_EFFECT = Histogram(
+    "tam_event_to_effect_seconds",
+    "From when an event was learnt to when its effect was committed.",
+    ["consumer"],
+    buckets=(*_SECONDS, 30.0, 60.0, 300.0),
+    registry=REGISTRY,
+)
+REBALANCES = Counter("tam_consumer_rebalances", "Assignments changed.", ["consumer"], registry=REGISTRY)
+DEAD_LETTERS = Gauge("tam_dead_letters_open", "Dead letters nobody has dealt with.", ["service"], registry=REGISTRY)
+
+OUTBOX_PENDING = Gauge("tam_outbox_pending_events", "Events waiting for the relay.", ["service"], registry=REGISTRY)
+OUTBOX_AGE = Gauge("tam_outbox_oldest_seconds", "Age of the oldest waiting event.", ["service"], registry=REGISTRY)
+RELAYED = Counter("tam_outbox_relayed_events", "Events the relay published.", ["service"], registry=REGISTRY)
+
+JOB_SECONDS = Histogram("tam_job_seconds", "Time of a timed job.", ["job"], buckets=_SECONDS, registry=REGISTRY)
+JOB_FAILURES = Counter("tam_job_failures", "Timed jobs that failed.", ["job"], registry=REGISTRY)
+
+BUILD = Gauge("tam_build_info", "Always 1; the version is a label.", ["version"], registry=REGISTRY)

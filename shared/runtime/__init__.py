@@ -1,0 +1,1 @@
+"""Runs services: the manifest, start and drain in order, supervision."""

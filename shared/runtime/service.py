@@ -1,0 +1,76 @@
+"""A service is a value: everything the runtime must know of it, on one page."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter
+from starlette.routing import BaseRoute
+
+from shared.bus.base import Bus
+from shared.clock import Clock
+from shared.config import PlatformSettings, Settings
+from shared.db.engine import Database
+from shared.delivery.subscription import Subscription
+from shared.events.envelope import EventData
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the runtime hands to a service's `build`."""
+
+    db: Database
+    bus: Bus
+    clock: Clock
+    platform: PlatformSettings
+    settings: Settings | None
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The firm's time zone."""
+        return self.platform.zone
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Timed work of a service, run by one process at a time; a failure is logged and tried next time."""
+
+    name: str
+    every: timedelta
+    run: Callable[[Any], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Projection:
+    """Tables that are a function of the log: they can be emptied and rebuilt by `groups`, with the same digest."""
+
+    tables: tuple[str, ...]
+    groups: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One service: its data (`name` is its schema), its URLs, its events, its work.
+
+    `routers` answer under their own paths. `raw_routes` are Starlette routes for hot paths, documented by hand in
+    `raw_openapi` (path → operations). `on_scrape` refreshes gauges before each Prometheus scrape.
+    """
+
+    name: str
+    build: Callable[[Parts], Any]
+    migrations: Path
+    routers: tuple[APIRouter, ...] = ()
+    raw_routes: Callable[[Any], tuple[BaseRoute, ...]] | None = None
+    raw_openapi: Mapping[str, Any] = field(default_factory=dict)
+    settings: type[Settings] | None = None
+    publishes: tuple[type[EventData], ...] = ()
+    subscriptions: tuple[Subscription, ...] = ()
+    jobs: tuple[Job, ...] = ()
+    projections: tuple[Projection, ...] = ()
+    follows_identity: bool = False
+    on_scrape: Callable[[Any], Awaitable[None]] | None = None
+    on_start: Callable[[Any], Awaitable[None]] | None = None
+    on_stop: Callable[[Any], Awaitable[None]] | None = None

@@ -121,39 +121,28 @@ def running(cluster: Path, *, status: str | None = None) -> tuple[int, Path] | N
         return None
     if status is not None and (len(lines) < 8 or lines[7].strip() != status):
         return None
-    return (pid, socket_dir) if _serves(pid, cluster) else None
+    return (pid, socket_dir) if serves(pid, cluster) else None
 
 
-def exists(pid: int) -> bool:
-    """Whether there is a process with this number."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+def serves(pid: int, cluster: Path) -> bool:
+    """Whether this process is the live server of the cluster: no zombie, and no stranger that got its number."""
+    if Path("/proc/self").exists():
+        try:
+            return Path(f"/proc/{pid}/cwd").readlink() == cluster
+        except OSError:
+            return False
+    # macOS
+    shown = subprocess.run(["ps", "-o", "command=", "-p", str(pid)], check=False, capture_output=True, text=True)
+    return str(cluster) in shown.stdout
 
 
-def _serves(pid: int, cluster: Path) -> bool:
-    """Whether the process is this cluster's server, and not a stranger that got its number."""
-    if not exists(pid):
-        return False
-    try:
-        return Path(f"/proc/{pid}/cwd").readlink() == cluster
-    except FileNotFoundError:  # no /proc here (macOS)
-        shown = subprocess.run(["ps", "-o", "command=", "-p", str(pid)], check=False, capture_output=True, text=True)
-        return str(cluster) in shown.stdout
-    except PermissionError:
-        return False
+def forget_recycled_pid(cluster: Path, socket_dir: Path) -> bool:
+    """Let PostgreSQL see its lock files as stale although a stranger runs under their number; False if there are none.
 
-
-def forget_recycled_pid(cluster: Path) -> bool:
-    """Let PostgreSQL see a pid file as stale although a stranger runs under its number; False if there is none.
-
-    The number becomes ours: PostgreSQL knows that its parent is no server. The rest of the file stays, by which it
-    checks that no orphan of the dead server still has the shared memory.
+    In the pid file the number becomes ours: PostgreSQL knows that its parent is no server. The rest of that file
+    stays, by which it checks that no orphan of the dead server still has the shared memory.
     """
+    (socket_dir / f".s.PGSQL.{PORT}.lock").unlink(missing_ok=True)
     file = cluster / "postmaster.pid"
     try:
         lines = file.read_text().splitlines()

@@ -21,10 +21,10 @@ from shared.db.cluster import (
     DATABASE,
     PORT,
     USER,
-    exists,
     forget_recycled_pid,
     make_cluster,
     running,
+    serves,
     socket_dir_of,
     write_conf,
 )
@@ -55,6 +55,7 @@ class EmbeddedServer:
         self._durable = durable
         self._lock: IO[str] | None = None
         self._pid: int | None = None
+        self._cluster = data_dir
         self._process: subprocess.Popen[bytes] | None = None
 
     async def start(self) -> str:
@@ -91,7 +92,7 @@ class EmbeddedServer:
 
     async def _serve(self) -> str:
         place = await asyncio.to_thread(server_files, self._data_dir)
-        cluster = place / "data"
+        cluster = self._cluster = place / "data"
         user = server_user(cluster if cluster.exists() else place)
         await asyncio.to_thread(make_cluster, cluster, user)
         url = await self._adopt(cluster)
@@ -120,7 +121,7 @@ class EmbeddedServer:
             log.replace(place / "postgres.log.1")
         deadline = monotonic() + ORPHANS_SECONDS
         while True:
-            after_a_crash = forget_recycled_pid(cluster)
+            after_a_crash = forget_recycled_pid(cluster, socket_dir)
             self._process = _popen([bin_dir / "postgres", "-D", cluster], log, user)
             self._pid = self._process.pid
             try:
@@ -145,7 +146,7 @@ class EmbeddedServer:
     def _is_alive(self, pid: int) -> bool:
         if self._process is not None and self._process.pid == pid:
             return self._process.poll() is None
-        return exists(pid)
+        return serves(pid, self._cluster)
 
     async def _end(self, pid: int) -> None:
         for number, patience in ((signal.SIGINT, STOP_SECONDS), (signal.SIGQUIT, 10.0), (signal.SIGKILL, 10.0)):

@@ -49,6 +49,7 @@ class PlatformSettings(Settings):
         None, description="ISO 4217 code figures are shown in; unset: the currency with the most orders."
     )
     margin: float = Field(1.0, gt=0, le=1, description="Share of net revenue that is lifetime value.")
+    auto_migrate: bool = Field(True, description="Bring the schemas up to date at start; off: `tam migrate` does it.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["auto", "json", "console"] = "auto"
 
@@ -104,8 +105,8 @@ def load(
     """
     environ = os.environ if environ is None else environ
     known = {prefix + name.upper(): name for name in group.model_fields}
-    # TAM_TEST_… and TAM_REQUIRE_… steer the test run, not the platform.
-    others = (*known_prefixes, "TAM_TEST_", "TAM_REQUIRE_")
+    # TAM_TEST_… and TAM_REQUIRE_… steer the test run, TAM_KEY is a person's own key: none is the platform's.
+    others = (*known_prefixes, "TAM_TEST_", "TAM_REQUIRE_", "TAM_KEY")
     values: dict[str, str] = {}
     for variable, value in environ.items():
         if not variable.startswith(prefix) or variable.startswith(tuple(others)):

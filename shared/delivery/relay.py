@@ -37,6 +37,11 @@ class Relay:
         self._outbox = outbox
         self._owner = owner
 
+    @property
+    def service(self) -> str:
+        """Whose outbox it empties."""
+        return self._db.schema
+
     async def run(self) -> None:
         """Relay until cancelled; then give the lease back."""
         try:

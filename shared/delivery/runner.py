@@ -86,6 +86,7 @@ class Runner:
         self._clock = clock
         self._max_batch = max_batch
         self._partitions: dict[Partition, _Progress] = {}
+        self._draining = False
         self._idle = asyncio.Event()
         self._idle.set()
         self._next_letters = 0.0
@@ -97,11 +98,15 @@ class Runner:
             on_revoked=self._revoked,
         )
 
+    def drain(self) -> None:
+        """Finish the batch under way and take no other: `run` returns soon after."""
+        self._draining = True
+
     async def run(self) -> None:
-        """Consume until cancelled, then leave the group."""
+        """Consume until drained or cancelled, then leave the group."""
         await self._consumer.start()
         try:
-            while True:
+            while not self._draining:
                 await self._step()
         finally:
             with contextlib.suppress(TimeoutError, BusUnavailable, OSError):

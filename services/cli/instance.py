@@ -1,0 +1,102 @@
+"""A running instance for a command that sends events: the one that is there, or our own."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+import httpx
+from shared.bus.choose import open_bus
+from shared.http.auth import KeyRing
+
+from services.cli.common import open_database, open_keyring
+from services.registry import SERVICES
+from shared.bus.base import Bus
+from shared.config import PlatformSettings
+from shared.db.embedded import attach
+from shared.db.engine import Database
+from shared.runtime.platform import Platform, open_platform
+from shared.runtime.serve import bind, serve
+from shared.runtime.service import Service
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """Where the API is, and keys for this command."""
+
+    base_url: str
+    write_key: str
+    secret_key: str
+    database_url: str
+
+
+def url_of(sock: socket.socket) -> str:
+    """The base URL of a bound socket."""
+    host, port = sock.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+@asynccontextmanager
+async def borrowed_keys(ring: KeyRing, *, source: str) -> AsyncIterator[tuple[str, str]]:
+    """A write key and a reading key that end with the command."""
+    write, write_secret = await ring.create("write", f"tam {source}", source=source)
+    read, read_secret = await ring.create("secret", f"tam {source}", scopes=("metrics:read",))
+    try:
+        yield write_secret, read_secret
+    finally:
+        await ring.revoke(write.id)
+        await ring.revoke(read.id)
+
+
+@asynccontextmanager
+async def running(settings: PlatformSettings, *, source: str) -> AsyncIterator[Instance | None]:
+    """The instance that already answers at TAM_HOST:TAM_PORT on the same database, with borrowed keys; else None."""
+    base_url = f"http://{settings.host}:{settings.port}"
+    url = settings.database_url or await asyncio.to_thread(attach, settings.data_dir)
+    if url is None or not await _answers(base_url):
+        yield None
+        return
+    async with open_keyring(url) as ring, borrowed_keys(ring, source=source) as (write, read):
+        yield Instance(base_url, write, read, url)
+
+
+async def _answers(base_url: str) -> bool:
+    try:
+        async with httpx.AsyncClient(timeout=2) as client:
+            return (await client.get(f"{base_url}/healthz")).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+async def with_own(
+    settings: PlatformSettings,
+    *,
+    source: str,
+    work: Callable[[Platform, Instance], Awaitable[None]],
+    keep_serving: bool,
+) -> None:
+    """Start the whole platform in this process, do the work through its API, and go on serving or end."""
+    sock = bind(settings.host, settings.port)
+    try:
+        async with open_platform(settings, SERVICES) as platform:
+
+            async def meanwhile(stop: asyncio.Event) -> None:
+                async with borrowed_keys(platform.keyring, source=source) as (write, read):
+                    await work(platform, Instance(url_of(sock), write, read, platform.database_url))
+                if not keep_serving:
+                    stop.set()
+
+            await serve(platform, sock, meanwhile=meanwhile)
+    finally:
+        sock.close()
+
+
+@asynccontextmanager
+async def beside(settings: PlatformSettings, url: str) -> AsyncIterator[tuple[Bus, list[tuple[Service, Database]]]]:
+    """The bus and the databases of an instance that runs in another process."""
+    async with AsyncExitStack() as stack:
+        bus = open_bus(settings, url, sole=False)
+        await bus.start()
+        stack.push_async_callback(bus.stop)
+        yield bus, [(each, await stack.enter_async_context(open_database(url, each.name))) for each in SERVICES]

@@ -1,0 +1,69 @@
+"""`tam replay`: empty a projection, rebuild it from the log, and show that it came out the same."""
+
+from typing import Annotated
+
+import typer
+
+from services.cli.common import console, database_url, fail, pick, read_settings, run
+from services.cli.instance import beside
+from services.cli.orders import Meter, progress_bar
+from services.registry import SERVICES
+from shared.bus.base import Bus
+from shared.config import PlatformSettings
+from shared.db.embedded import attach
+from shared.db.engine import Database
+from shared.errors import UserError
+from shared.runtime.platform import open_platform
+from shared.runtime.progress import digest, empty_projection, settled
+from shared.runtime.serve import bind, serve
+from shared.runtime.service import Service
+
+
+def replay(
+    service: Annotated[str, typer.Argument(help="Whose projections to rebuild, e.g. metrics.")],
+    workers_elsewhere: Annotated[
+        bool, typer.Option(help="Workers run in other processes and will do the rebuilding; only wait for them.")
+    ] = False,
+) -> None:
+    """Rebuild a service's projections from the log; exit code 4 if the result differs from before."""
+    manifest = pick(service)[0]
+    if not manifest.projections:
+        fail(f"{service} has no projection that is a function of the log alone.")
+    same = run(_replay(read_settings(), manifest, workers_elsewhere=workers_elsewhere))
+    raise typer.Exit(0 if same else 4)
+
+
+async def _replay(settings: PlatformSettings, manifest: Service, *, workers_elsewhere: bool) -> bool:
+    embedded_runs = settings.is_embedded and attach(settings.data_dir) is not None
+    if workers_elsewhere or embedded_runs:
+        async with database_url(settings) as url, beside(settings, url) as (bus, databases):
+            return await _rebuild(manifest, bus, databases)
+    results: list[bool] = []
+    sock = bind("127.0.0.1", 0)
+    async with open_platform(settings, SERVICES, role="worker") as platform:
+
+        async def meanwhile(stop: object) -> None:
+            results.append(await _rebuild(manifest, platform.bus, platform.databases()))
+            stop.set()  # type: ignore[attr-defined]  # the event that `serve` hands over
+
+        await serve(platform, sock, meanwhile=meanwhile)
+    return results[0]
+
+
+async def _rebuild(manifest: Service, bus: Bus, databases: list[tuple[Service, Database]]) -> bool:
+    db = next(each for service, each in databases if service.name == manifest.name)
+    tables = [table for projection in manifest.projections for table in projection.tables]
+    with progress_bar() as bar:
+        await settled(bus, databases, moved=Meter(bar, "catching up", 0).left)
+    before = await digest(db, tables)
+    for projection in manifest.projections:
+        await empty_projection(db, projection)
+    with progress_bar() as bar:
+        await settled(bus, databases, moved=Meter(bar, "rebuilding", 0).left)
+    after = await digest(db, tables)
+    for table in tables:
+        verdict = "same" if before[table] == after[table] else "[bold red]DIFFERENT[/]"
+        console.print(f"{manifest.name}.{table}: {before[table][:16]} → {after[table][:16]} {verdict}")
+    if not tables:
+        raise UserError(f"{manifest.name} names no tables.")
+    return before == after

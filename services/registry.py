@@ -1,0 +1,8 @@
+"""The services, as one tuple: the only file that imports them all."""
+
+from services.metrics.app import service as metrics
+from services.profiles.app import service as profiles
+from services.touchpoints.app import service as touchpoints
+from shared.runtime.service import Service
+
+SERVICES: tuple[Service, ...] = (profiles, touchpoints, metrics)

@@ -1,0 +1,210 @@
+"""Opens what a process needs in order, runs it, and closes it in the opposite order.
+
+settings → PostgreSQL → migrations → bus and topics → keys → services → relays, consumers, jobs → HTTP.
+On SIGTERM: readiness off, HTTP finishes what it has, consumers finish their batch, relays empty the outbox, the rest
+closes. A `kill -9` at any point loses nothing: all of this is only politeness.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from typing import Any, Literal
+from uuid import UUID
+
+from fastapi import FastAPI
+
+from shared.bus.base import Bus
+from shared.bus.choose import open_bus
+from shared.clock import Clock, SystemClock
+from shared.config import PlatformSettings, load
+from shared.db.embedded import EmbeddedServer
+from shared.db.engine import Database, make_engine
+from shared.db.migrate import Tree, behind, upgrade
+from shared.delivery.outbox import OutboxWriter
+from shared.delivery.relay import Relay
+from shared.delivery.runner import Runner
+from shared.errors import UserError
+from shared.events.topics import TOPICS
+from shared.http.app import make_app
+from shared.http.auth import KeyRing
+from shared.ids import uuid7
+from shared.observability import metrics
+from shared.observability.health import Health
+from shared.runtime.service import Parts, Service
+from shared.runtime.trees import PLATFORM_SCHEMA, trees_of
+from shared.runtime.workers import Workers
+
+Role = Literal["all", "api", "worker"]
+VERSION = version("tam")
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One service as it runs: its manifest, its database, its outbox, the built value."""
+
+    manifest: Service
+    db: Database
+    outbox: OutboxWriter
+    value: Any
+
+
+@dataclass
+class Platform:
+    """A process of the platform, opened but not yet working."""
+
+    settings: PlatformSettings
+    role: Role
+    database_url: str
+    bus: Bus
+    keyring: KeyRing
+    units: Mapping[str, Unit]
+    health: Health
+    app: FastAPI
+    workers: Workers
+    owner: UUID = field(default_factory=uuid7)
+
+    def databases(self) -> list[tuple[Service, Database]]:
+        """Each service's manifest with its database."""
+        return [(unit.manifest, unit.db) for unit in self.units.values()]
+
+    def value(self, name: str) -> Any:
+        """The built service of that name."""
+        return self.units[name].value
+
+
+@asynccontextmanager
+async def open_platform(
+    settings: PlatformSettings,
+    manifests: Sequence[Service],
+    *,
+    role: Role = "all",
+    clock: Clock | None = None,
+) -> AsyncIterator[Platform]:
+    """Open a process of the platform; leaving the block drains and closes it.
+
+    Raises:
+        UserError: something the operator must mend, in one sentence.
+    """
+    clock = clock or SystemClock()
+    service_settings = load_service_settings(manifests)
+    metrics.BUILD.labels(VERSION).set(1)
+    async with AsyncExitStack() as stack:
+        url = settings.database_url or await _embedded(settings, stack)
+        await migrate(url, manifests, apply=settings.auto_migrate)
+        bus = open_bus(settings, url, sole=settings.is_embedded)
+        await bus.start()
+        stack.push_async_callback(bus.stop)
+        await bus.ensure_topics(TOPICS, partitions=settings.partitions)
+        platform_db = Database(make_engine(url, schema=PLATFORM_SCHEMA, pool_size=2), schema=PLATFORM_SCHEMA)
+        stack.push_async_callback(platform_db.dispose)
+        keyring = KeyRing(platform_db)
+        units: dict[str, Unit] = {}
+        for manifest in manifests:
+            unit = _build(manifest, settings, service_settings, url, bus, clock)
+            stack.push_async_callback(unit.db.dispose)
+            units[manifest.name] = unit
+        health = Health()
+        workers = _workers(units.values(), bus=bus, clock=clock, health=health) if role != "api" else Workers()
+        health.add("bus", bus.ready)
+        served = [unit.manifest for unit in units.values()] if role != "worker" else []
+        app = make_app(
+            title="Tâm",
+            version=VERSION,
+            manifests=served,
+            services={name: unit.value for name, unit in units.items()},
+            databases={name: unit.db for name, unit in units.items()},
+            keyring=keyring,
+            health=health,
+            scrapes=[(unit.manifest.on_scrape, unit.value) for unit in units.values() if unit.manifest.on_scrape],
+        )
+        for unit in units.values():
+            if unit.manifest.on_start is not None:
+                await unit.manifest.on_start(unit.value)
+            if unit.manifest.on_stop is not None:
+                stack.push_async_callback(unit.manifest.on_stop, unit.value)
+        yield Platform(settings, role, url, bus, keyring, units, health, app, workers)
+
+
+def load_service_settings(manifests: Sequence[Service]) -> Mapping[str, Any]:
+    """Each service's settings, from `TAM_<NAME>_…`."""
+    return {
+        manifest.name: load(manifest.settings, prefix=settings_prefix(manifest))
+        for manifest in manifests
+        if manifest.settings is not None
+    }
+
+
+def settings_prefix(manifest: Service) -> str:
+    """`TAM_LOYALTY_` for the service `loyalty`."""
+    return f"TAM_{manifest.name.upper()}_"
+
+
+async def migrate(url: str, manifests: Sequence[Service], *, apply: bool = True) -> list[Tree]:
+    """Bring all schemas up to date, or refuse to start where they are not; the trees.
+
+    Raises:
+        UserError: the schemas are behind and `apply` is off, or the server cannot be reached.
+    """
+    trees = trees_of(manifests)
+    engine = make_engine(url, schema="public", pool_size=None)
+    try:
+        if apply:
+            await upgrade(engine, trees)
+        elif late := await behind(engine, trees):
+            raise UserError(f"The schemas {', '.join(sorted(set(late)))} are not up to date; run `tam migrate` first.")
+    except (OSError, TimeoutError) as error:
+        raise UserError(f"PostgreSQL cannot be reached: {error or type(error).__name__}.") from error
+    finally:
+        await engine.dispose()
+    return trees
+
+
+async def _embedded(settings: PlatformSettings, stack: AsyncExitStack) -> str:
+    server = EmbeddedServer(settings.data_dir)
+    url = await server.start()
+    stack.push_async_callback(server.stop)
+    return url
+
+
+def _build(
+    manifest: Service,
+    settings: PlatformSettings,
+    service_settings: Mapping[str, Any],
+    url: str,
+    bus: Bus,
+    clock: Clock,
+) -> Unit:
+    outbox = OutboxWriter()
+    engine = make_engine(url, schema=manifest.name, pool_size=settings.database_pool_size)
+    db = Database(engine, schema=manifest.name, outbox=outbox)
+    parts = Parts(db=db, bus=bus, clock=clock, platform=settings, settings=service_settings.get(manifest.name))
+    return Unit(manifest, db, outbox, manifest.build(parts))
+
+
+def _workers(units: Any, *, bus: Bus, clock: Clock, health: Health) -> Workers:
+    workers = Workers()
+    owner = uuid7()
+    for unit in units:
+        manifest, value = unit.manifest, unit.value
+        workers.add_relay(Relay(db=unit.db, bus=bus, outbox=unit.outbox, owner=owner))
+        for each in manifest.subscriptions:
+
+            def make(subscription: Any = each, value: Any = value, db: Database = unit.db) -> Runner:
+                async def handle(tx: Any, events: Any) -> None:
+                    await subscription.handler(value, tx, events)
+
+                return Runner(
+                    group=subscription.group,
+                    events=subscription.events,
+                    handler=handle,
+                    db=db,
+                    bus=bus,
+                    clock=clock,
+                    max_batch=subscription.max_batch,
+                )
+
+            workers.add_runner(each.group, make)
+        workers.add_jobs(manifest, value, unit.db, owner)
+    health.add("workers", workers.ready)
+    return workers

@@ -1,0 +1,110 @@
+"""Serve one process of the platform over HTTP until it is told to stop."""
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any
+
+import uvicorn
+
+from shared.errors import UserError
+from shared.runtime.platform import Platform
+
+GRACE_SECONDS = 15
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its signal handlers: the runtime decides when to stop, and in what order."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.up = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.up.set()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Take the port before anything else is started; 0 takes a free one.
+
+    Raises:
+        UserError: the port is in use, or the address is not this machine's.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        sock.bind((host, port))
+        # Listening makes a second start fail at once, not only when both have come up.
+        sock.listen(2048)
+    except OSError as error:
+        sock.close()
+        reason = "is in use" if error.errno == 98 or "in use" in str(error) else f"cannot be used ({error.strerror})"
+        raise UserError(f"{host}:{port} {reason}; set TAM_PORT (or TAM_HOST) to another.") from error
+    return sock
+
+
+async def serve(
+    platform: Platform,
+    sock: socket.socket,
+    *,
+    meanwhile: Callable[[asyncio.Event], Coroutine[Any, Any, None]] | None = None,
+) -> None:
+    """Work and answer until SIGINT or SIGTERM, then drain.
+
+    `meanwhile` runs beside it once the server answers, and may set the event it gets to end everything.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    server = _Server(
+        uvicorn.Config(
+            platform.app,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            timeout_graceful_shutdown=GRACE_SECONDS,
+            server_header=False,
+        )
+    )
+    try:
+        async with asyncio.TaskGroup() as group:
+            working = group.create_task(platform.workers.run())
+            answering = group.create_task(server.serve(sockets=[sock]))
+            await _first(server.up, stop, answering)
+            extra = group.create_task(meanwhile(stop)) if meanwhile is not None else None
+            await _first(stop, stop, answering, working, extra)
+            platform.health.stopping = True
+            server.should_exit = True
+            await answering
+            await platform.workers.drain()
+            working.cancel()
+            if extra is not None:
+                extra.cancel()
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+
+async def _first(
+    event: asyncio.Event, stop: asyncio.Event, answering: asyncio.Task[None], *others: asyncio.Task[None] | None
+) -> None:
+    """Wait for `event` or `stop`, or until something that must not end has ended."""
+    waits = {asyncio.ensure_future(each.wait()) for each in (event, stop)}
+    watched: set[asyncio.Future[Any]] = {*waits, answering, *(task for task in others if task is not None)}
+    try:
+        while True:
+            done, watched = await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
+            if done & waits or answering in done or any(task.exception() for task in done if not task.cancelled()):
+                return
+    finally:
+        for wait in waits:
+            wait.cancel()

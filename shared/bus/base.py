@@ -19,6 +19,9 @@ from shared.events.topics import Topic
 
 Headers = tuple[tuple[str, bytes], ...]
 
+# Key, value and headers of one record together.
+MAX_RECORD_BYTES = 1_000_000
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Partition:
@@ -51,6 +54,14 @@ class Record:
 
 class BusUnavailable(Exception):
     """The bus did not answer in time or refused; whether records were stored is unknown."""
+
+
+class UnknownTopic(ValueError):
+    """No topic of that name was made on the bus; nothing was stored."""
+
+
+class RecordTooLarge(ValueError):
+    """A record is over `MAX_RECORD_BYTES`; nothing was stored."""
 
 
 # Called with partitions just taken over; answers where to start each (next offset to read).
@@ -106,6 +117,8 @@ class Bus(Protocol):
 
         Raises:
             BusUnavailable: the outcome is unknown.
+            UnknownTopic: nothing was stored.
+            RecordTooLarge: nothing was stored.
         """
         ...
 
@@ -130,3 +143,17 @@ class Bus(Protocol):
 def partition_of(key: bytes, count: int) -> int:
     """The partition of a key: CRC-32 modulo `count`, the same on both drivers (librdkafka calls it `consistent`)."""
     return zlib.crc32(key) % count
+
+
+def check_size(record: OutRecord) -> int:
+    """The bytes of a record.
+
+    Raises:
+        RecordTooLarge: they are more than a bus takes.
+    """
+    size = len(record.key) + len(record.value)
+    for name, value in record.headers:
+        size += len(name) + len(value)
+    if size > MAX_RECORD_BYTES:
+        raise RecordTooLarge(f"a record of {size} bytes is over the {MAX_RECORD_BYTES} a bus takes")
+    return size

@@ -7,12 +7,14 @@ schema with a version table of its own. Migrations are additive, so that old and
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from alembic.config import Config
 from alembic.environment import EnvironmentContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, event, text
 from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.util import await_only
 
 # Any process may migrate; this advisory lock lets one do it.
 _LOCK = 7_261_001
@@ -38,6 +40,14 @@ def _script(tree: Tree) -> ScriptDirectory:
     return ScriptDirectory.from_config(_config(tree))
 
 
+def _execute_script(_: Any, statement: str, parameters: Any, context: Any) -> bool:
+    """Send a migration of several statements as it is: the extended protocol, the driver's default, takes only one."""
+    if parameters or ";" not in statement.rstrip().rstrip(";"):
+        return False
+    await_only(context.root_connection.connection.driver_connection.execute(statement))
+    return True
+
+
 def _upgrade(connection: Connection, tree: Tree) -> None:
     script = _script(tree)
     connection.execute(text(f'CREATE SCHEMA IF NOT EXISTS "{tree.schema}"'))
@@ -60,10 +70,14 @@ def _upgrade(connection: Connection, tree: Tree) -> None:
 
 async def upgrade(engine: AsyncEngine, trees: Sequence[Tree]) -> None:
     """Bring every tree to its head, in one transaction: all or nothing, and safe to run by many at once."""
-    async with engine.begin() as connection:
-        await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-        for tree in trees:
-            await connection.run_sync(_upgrade, tree)
+    event.listen(engine.sync_engine, "do_execute", _execute_script)
+    try:
+        async with engine.begin() as connection:
+            await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+            for tree in trees:
+                await connection.run_sync(_upgrade, tree)
+    finally:
+        event.remove(engine.sync_engine, "do_execute", _execute_script)
 
 
 async def behind(engine: AsyncEngine, trees: Sequence[Tree]) -> list[str]:

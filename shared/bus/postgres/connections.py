@@ -1,0 +1,98 @@
+"""A few connections, each use under a deadline of ours.
+
+A deadline cuts the connection instead of cancelling the statement: a cancel request goes over a second connection,
+which hangs when the server does. A connection that saw any error is never used again.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+import asyncpg
+
+from shared.bus.base import BusUnavailable
+
+CONNECT_SECONDS = 5.0
+CLOSE_SECONDS = 1.0
+
+
+def plain_url(url: str) -> str:
+    """The URL as asyncpg reads it."""
+    return url.replace("postgresql+asyncpg://", "postgresql://", 1)
+
+
+class Connections:
+    """At most `size` connections, made when needed and kept."""
+
+    def __init__(self, url: str, *, size: int, settings: Mapping[str, str]) -> None:
+        self._url = plain_url(url)
+        self._settings = {
+            "search_path": "bus",
+            "application_name": "tam:bus",
+            "timezone": "UTC",
+            "jit": "off",
+            **settings,
+        }
+        self._slots = asyncio.Semaphore(size)
+        self._idle: list[asyncpg.Connection] = []
+        self._closed = False
+
+    @asynccontextmanager
+    async def use(self, seconds: float) -> AsyncIterator[asyncpg.Connection]:
+        """A connection for at most `seconds`, waiting for a free one as long.
+
+        Raises:
+            BusUnavailable: PostgreSQL refused, failed or did not answer in time.
+        """
+        try:
+            async with asyncio.timeout(seconds):
+                await self._slots.acquire()
+        except TimeoutError:
+            raise BusUnavailable("all connections to PostgreSQL are busy") from None
+        try:
+            connection = await self._take()
+            timer = asyncio.get_running_loop().call_later(seconds, connection.terminate)
+            try:
+                yield connection
+            except BaseException:
+                connection.terminate()
+                raise
+            finally:
+                timer.cancel()
+            self._give_back(connection)
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+            self._drop_idle()
+            raise BusUnavailable(f"PostgreSQL: {type(error).__name__}: {error}") from error
+        finally:
+            self._slots.release()
+
+    async def close(self) -> None:
+        """Close what is idle; what is in use is closed when it comes back."""
+        self._closed = True
+        idle, self._idle = self._idle, []
+        for connection in idle:
+            try:
+                await connection.close(timeout=CLOSE_SECONDS)
+            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+                connection.terminate()
+
+    async def _take(self) -> asyncpg.Connection:
+        while self._idle:
+            connection = self._idle.pop()
+            if not connection.is_closed():
+                return connection
+        if self._closed:
+            raise BusUnavailable("the bus was stopped")
+        async with asyncio.timeout(CONNECT_SECONDS):
+            return await asyncpg.connect(self._url, timeout=CONNECT_SECONDS, server_settings=self._settings)
+
+    def _give_back(self, connection: asyncpg.Connection) -> None:
+        if self._closed:
+            connection.terminate()
+        elif not connection.is_closed():
+            self._idle.append(connection)
+
+    def _drop_idle(self) -> None:
+        # Where one connection broke the others are likely dead too.
+        while self._idle:
+            self._idle.pop().terminate()

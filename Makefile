@@ -1,0 +1,95 @@
+# The one task runner. `make` alone lists what there is.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+VENV := .venv
+BIN := $(VENV)/bin
+RUNTIME := $(VENV)/.runtime-is-installed
+DEV := $(VENV)/.dev-is-installed
+# Arguments for the command behind a target: make test ARGS="-k money"
+ARGS ?=
+
+# The newest Python that the pins are tested on, else whatever `python3` is, if it is new enough and can make a venv.
+PYTHONS ?= python3.13 python3.12 python3.11 python3
+CAN_MAKE_A_VENV := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
+
+# pip's routine becomes one line that counts up (on a terminal); anything else it says is shown.
+COUNT = awk -v total="$$(grep -c '^[a-z].*==' $(1))" -v tty="$$(test -t 2 && echo 1 || true)" '\
+	function line(text) { if (tty) { printf "\r\033[K%s", text > "/dev/stderr"; fflush() } } \
+	/^Collecting/ { line("  " ++n " of " total "  " $$2); next } \
+	/^Installing collected/ { line("  unpacking"); next } \
+	/^(Looking in|Requirement already|Ignoring|Successfully|Using cached|Downloading|  )/ || /^ *$$/ { next } \
+	{ print > "/dev/stderr" } END { line("") }'
+
+.PHONY: help setup setup-dev run demo test lint format bench contracts lock clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(RUNTIME) ## Make .venv with what the platform needs, .venv/bin/tam among it
+	@:
+
+setup-dev: $(DEV)
+
+run: setup ## Start the platform and serve until Ctrl-C
+	@exec $(BIN)/tam serve $(ARGS)
+
+demo: setup ## Start the platform, replay a real shop's purchases, show the figures, serve until Ctrl-C
+	@exec $(BIN)/tam demo $(ARGS)
+
+test: $(DEV) ## Run every test (real PostgreSQL; real Kafka where a JDK and Maven are)
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: $(DEV) ## Check style, types and the walls between the rooms
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: $(DEV) ## Format the code
+	@$(BIN)/ruff check --fix-only .
+	@$(BIN)/ruff format .
+
+bench: $(DEV) ## Measure against named baselines of the same run, and store the ratios
+	@$(BIN)/python -m tests.benchmarks $(ARGS)
+
+contracts: setup ## Write AsyncAPI, OpenAPI and the event schemas anew
+	@$(BIN)/tam contracts $(ARGS)
+
+lock: $(VENV)/bin/python ## Choose the newest versions that fit pyproject.toml, with the hashes of all their files
+	@python=$$($(BIN)/python -c 'import sys; print(sys.executable)'); \
+	$$python -m venv .cache/lock; .cache/lock/bin/pip install -q uv; \
+	compile() { .cache/lock/bin/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes \
+		--no-annotate --no-header --no-emit-index-url pyproject.toml "$$@" >/dev/null; }; \
+	compile --extra build -o constraints.txt; \
+	compile --extra build --extra dev -c constraints.txt -o constraints-dev.txt \
+		$$(sed -nE 's/^([a-z0-9_.-]+)==.*/--no-emit-package \1/p' constraints.txt)
+
+clean: ## Remove .venv and every cache; data stay
+	@rm -rf $(VENV) .cache .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build *.egg-info
+	@find services shared tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/bin/python:
+	@for python in $(PYTHONS); do \
+		if "$$python" -c '$(CAN_MAKE_A_VENV)' 2>/dev/null; then \
+			echo "Making $(VENV) with $$("$$python" --version)" >&2; \
+			exec "$$python" -m venv --clear $(VENV); \
+		fi; \
+	done; \
+	echo "Tâm needs Python 3.11 or newer with its venv module (Debian: apt install python3-venv); none found." >&2; \
+	exit 1
+
+$(RUNTIME): constraints.txt pyproject.toml | $(VENV)/bin/python
+	@echo "Installing what the platform needs (about 60 MB the first time)" >&2
+	@$(BIN)/python -m pip install --disable-pip-version-check --require-hashes -r constraints.txt \
+		| $(call COUNT,constraints.txt)
+	@$(BIN)/python -m pip install --disable-pip-version-check -q --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(DEV): constraints-dev.txt $(RUNTIME)
+	@echo "Installing what the tests need" >&2
+	@$(BIN)/python -m pip install --disable-pip-version-check --require-hashes -r constraints.txt -r constraints-dev.txt \
+		| $(call COUNT,constraints-dev.txt)
+	@touch $@

@@ -1,0 +1,217 @@
+"""The one middleware: an id, a span and RED metrics for every request, a limit for bodies, a last resort for errors.
+
+Pure ASGI, for it stands before the ingest path: no task, no queue, no copy of a body. Labels are route templates,
+never paths. There is no access log; a failure is logged with the request's id and its traceback.
+"""
+
+import asyncio
+import logging
+from contextlib import AbstractContextManager, nullcontext
+from time import perf_counter
+from typing import Any
+
+from fastapi.routing import APIRoute
+from opentelemetry import trace
+from prometheus_client import Counter, Histogram
+from starlette.routing import BaseRoute
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from shared.errors import AppError, BadRequest
+from shared.http.problems import BodyRefused, BodyTooLarge, from_unexpected, problem
+from shared.http.settings import HttpSettings
+from shared.ids import uuid7
+from shared.observability import metrics
+from shared.observability.logging import logger
+from shared.observability.tracing import request_span
+
+log = logger(__name__)
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+UNMATCHED = "unmatched"
+
+
+class NulInUrl(BadRequest):
+    """An id or a parameter that no column can hold."""
+
+    code = "nul_character"
+
+    def __init__(self) -> None:
+        super().__init__("The address contains a NUL character.")
+
+
+class SlowBody(AppError):
+    """The client did not send its body in time."""
+
+    status, code, title = 408, "slow_body", "Request timeout"
+
+    def __init__(self) -> None:
+        super().__init__("The body did not come in time.")
+
+
+class Edge:
+    """Wraps the application; native routes (`APIRoute`) get the body limit, raw ones limit themselves."""
+
+    def __init__(self, app: ASGIApp, settings: HttpSettings) -> None:
+        self._app = app
+        self._settings = settings
+        self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = perf_counter()
+        exchange = _Exchange(scope, receive, send, self._settings)
+        metrics.HTTP_IN_FLIGHT.inc()
+        try:
+            with _span(scope) as span:
+                await self._answer(exchange)
+                if span is not None and span.is_recording():
+                    _describe(span, scope, exchange.status)
+        finally:
+            metrics.HTTP_IN_FLIGHT.dec()
+            if exchange.status:
+                self._count(scope, exchange.status, perf_counter() - started)
+
+    async def _answer(self, exchange: "_Exchange") -> None:
+        scope = exchange.scope
+        try:
+            if "\x00" in scope["path"] or b"%00" in scope["query_string"]:
+                raise NulInUrl
+            await self._app(scope, exchange.receive, exchange.send)
+        except AppError as refusal:
+            await exchange.refuse(refusal)
+        except Exception as error:
+            unforeseen = from_unexpected(error)
+            self._log(exchange, error, is_bug=unforeseen.status == 500)
+            if exchange.status:
+                # Half an answer is out: only a cut connection tells the client that it is not whole.
+                raise
+            await exchange.refuse(unforeseen)
+
+    def _log(self, exchange: "_Exchange", error: Exception, *, is_bug: bool) -> None:
+        log.log(
+            logging.ERROR if is_bug else logging.WARNING,
+            "request_failed",
+            route=route_template(exchange.scope),
+            method=exchange.scope["method"],
+            request_id=exchange.request_id,
+            error=type(error).__name__,
+            exc_info=error if is_bug else None,
+        )
+
+    def _count(self, scope: Scope, status: int, seconds: float) -> None:
+        method = scope["method"] if scope["method"] in _METHODS else "OTHER"
+        labels = (route_template(scope), method, status)
+        children = self._children.get(labels)
+        if children is None:
+            route, _, code = labels
+            children = (
+                metrics.HTTP_REQUESTS.labels(route, method, str(code)),
+                metrics.HTTP_SECONDS.labels(route, method),
+            )
+            self._children[labels] = children
+        children[0].inc()
+        children[1].observe(seconds)
+
+
+class _Exchange:
+    """One request and its answer: watches what goes in and out."""
+
+    __slots__ = ("_body_left", "_deadline", "_receive", "_send", "_settings", "_size", "request_id", "scope", "status")
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send, settings: HttpSettings) -> None:
+        self.scope = scope
+        self.status = 0
+        self.request_id = str(uuid7())
+        self._receive = receive
+        self._send = send
+        self._settings = settings
+        self._body_left = True
+        self._deadline = 0.0
+        self._size = 0
+        scope["tam.request_id"] = self.request_id
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers = [
+                *message.get("headers", ()),
+                (b"x-request-id", self.request_id.encode()),
+                (b"x-content-type-options", b"nosniff"),
+            ]
+            message = {**message, "headers": headers}
+        await self._send(message)
+
+    async def refuse(self, refusal: AppError) -> None:
+        """Answer with a problem; if an answer has begun there is nothing left to say."""
+        if not self.status:
+            await problem(refusal, request_id=self.request_id)(self.scope, self._receive, self.send)
+
+    async def receive(self) -> Message:
+        """The next part of the body, if it comes in time and is not too much."""
+        if not self._body_left:
+            return await self._receive()
+        limit = self._limit()
+        if limit is not None and self._size == 0 and _content_length(self.scope) > limit:
+            raise BodyRefused(BodyTooLarge(limit))
+        now = asyncio.get_running_loop().time()
+        self._deadline = self._deadline or now + self._settings.body_seconds
+        try:
+            async with asyncio.timeout_at(self._deadline):
+                message = await self._receive()
+        except TimeoutError:
+            raise BodyRefused(SlowBody()) from None
+        if message["type"] != "http.request":
+            return message
+        self._body_left = message.get("more_body", False)
+        self._size += len(message.get("body", b""))
+        if limit is not None and self._size > limit:
+            raise BodyRefused(BodyTooLarge(limit))
+        return message
+
+    def _limit(self) -> int | None:
+        # Asked when the body is read: by then the route is known.
+        route = self.scope.get("route")
+        return self._settings.max_body_bytes if isinstance(route, APIRoute) else None
+
+
+def route_template(scope: Scope) -> str:
+    """The template of the route that answers (`/v1/customers/{customer_id}`), or `unmatched`."""
+    route: BaseRoute | None = scope.get("route")
+    template: str = getattr(route, "path", UNMATCHED)
+    return template
+
+
+def _content_length(scope: Scope) -> int:
+    length = _header(scope, b"content-length")
+    return int(length) if length is not None and length.isdigit() else 0
+
+
+def _header(scope: Scope, name: bytes) -> bytes | None:
+    for key, value in scope["headers"]:
+        if key == name:
+            found: bytes = value
+            return found
+    return None
+
+
+def _span(scope: Scope) -> AbstractContextManager[trace.Span | None]:
+    traceparent = _header(scope, b"traceparent")
+    if traceparent is None and isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):
+        # Nobody listens and nobody asked: a span would cost more than parsing the event.
+        return nullcontext()
+    return request_span(scope["method"], traceparent.decode("latin-1") if traceparent else None)
+
+
+def _describe(span: trace.Span, scope: Scope, status: int) -> None:
+    template = route_template(scope)
+    span.update_name(f"{scope['method']} {template}")
+    attributes: dict[str, Any] = {
+        "http.request.method": scope["method"],
+        "http.route": template,
+        "http.response.status_code": status,
+    }
+    span.set_attributes(attributes)
+    if status >= 500:
+        span.set_status(trace.StatusCode.ERROR)

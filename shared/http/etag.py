@@ -1,0 +1,26 @@
+"""`ETag` and `If-None-Match`: who polls gets 304 while nothing has changed."""
+
+import hashlib
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+
+def with_etag(request: Request, body: bytes, *, media_type: str = "application/json") -> Response:
+    """The answer with its ETag, or 304 without a body if the client has it.
+
+    The tag is a digest of the body, and weak, for a proxy may compress what we send.
+    """
+    tag = f'W/"{hashlib.sha256(body).hexdigest()[:32]}"'
+    headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
+    if _matches(request.headers.get("if-none-match"), tag):
+        return Response(status_code=304, headers=headers)
+    return Response(body, headers=headers, media_type=media_type)
+
+
+def _matches(header: str | None, tag: str) -> bool:
+    if header is None:
+        return False
+    # RFC 9110: compared weakly, so W/"x" and "x" are the same.
+    sent = {each.strip().removeprefix("W/") for each in header.split(",")}
+    return "*" in sent or tag.removeprefix("W/") in sent

@@ -1,0 +1,60 @@
+"""The `Idempotency-Key` header: what a route takes from the request and gives to its use case.
+
+async def credit(body: CreditIn, loyalty: Loyalty, idem: IdempotencyKey) -> Response:
+    return answer(await loyalty.credit(body, idem))
+"""
+
+import hashlib
+import re
+from typing import Annotated
+
+from fastapi import Depends, Header, Request
+from starlette.responses import Response
+
+from shared.delivery.idempotency import Answer, Idempotent
+from shared.errors import BadRequest
+from shared.http.auth import caller_of
+
+_FORM = re.compile(r"[\x21-\x7e]{1,255}")
+
+
+class BadIdempotencyKey(BadRequest):
+    """The header is not one printable word."""
+
+    code, title = "bad_idempotency_key", "Bad idempotency key"
+
+    def __init__(self) -> None:
+        super().__init__("Idempotency-Key is 1 to 255 printable ASCII characters without spaces.")
+
+
+async def _idempotent(
+    request: Request,
+    idempotency_key: Annotated[
+        str | None,
+        Header(
+            description="Sent again with the same key, the request has no second effect and gets the first answer "
+            "(kept for 48 hours). 1 to 255 printable characters; a UUID is a good one.",
+        ),
+    ] = None,
+) -> Idempotent | None:
+    if idempotency_key is None:
+        return None
+    if not _FORM.fullmatch(idempotency_key):
+        raise BadIdempotencyKey
+    caller = await caller_of(request)
+    digest = hashlib.sha256()
+    for part in (request.method.encode(), request.url.path.encode(), request.url.query.encode(), await request.body()):
+        # Lengths keep two requests apart whose parts only join to the same bytes.
+        digest.update(len(part).to_bytes(8, "big"))
+        digest.update(part)
+    # Keys of one caller mean nothing to another.
+    return Idempotent(f"{caller.key_id}:{idempotency_key}", digest.digest())
+
+
+IdempotencyKey = Annotated[Idempotent | None, Depends(_idempotent)]
+
+
+def answer(stored: Answer) -> Response:
+    """The HTTP form of an answer; a replay says so in `Idempotent-Replayed`."""
+    headers = {"Idempotent-Replayed": "true"} if stored.is_replay else None
+    return Response(stored.body, status_code=stored.status, headers=headers, media_type="application/json")

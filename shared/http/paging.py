@@ -1,0 +1,63 @@
+"""Keyset pages: `items` and the cursor of the next page, opaque to clients.
+
+A cursor is the sort key of the last item, so a page costs the same at the first and at the millionth row, and rows
+that come in between neither repeat nor hide others.
+"""
+
+import base64
+import binascii
+from collections.abc import Sequence
+from typing import Annotated, Any, Generic, TypeVar
+
+import orjson
+from fastapi import Query
+from pydantic import BaseModel, Field
+
+from shared.errors import BadRequest
+
+T = TypeVar("T")
+
+MAX_CURSOR_LENGTH = 1_024
+
+# Query parameters of a paged route.
+Limit = Annotated[int, Query(ge=1, le=500, description="How many items at most.")]
+Cursor = Annotated[
+    str | None, Query(max_length=MAX_CURSOR_LENGTH, description="`next_cursor` of the page before; none: the first.")
+]
+
+
+class BadCursor(BadRequest):
+    """The cursor was not made by this route."""
+
+    code, title = "bad_cursor", "Bad cursor"
+
+    def __init__(self) -> None:
+        super().__init__("The cursor is not one this endpoint gave; leave it out to begin at the first page.")
+
+
+class Page(BaseModel, Generic[T]):
+    """One page of a list."""
+
+    items: list[T]
+    next_cursor: str | None = Field(None, description="Pass as `cursor` for the next page; null: this is the last.")
+
+
+def encode_cursor(values: Sequence[Any]) -> str:
+    """The opaque form of JSON values (ids and times may be UUIDs and datetimes; they come back as strings)."""
+    return base64.urlsafe_b64encode(orjson.dumps(list(values))).decode().rstrip("=")
+
+
+def decode_cursor(cursor: str, *, length: int | None = None) -> list[Any]:
+    """The values of a cursor, `length` of them if given.
+
+    Raises:
+        BadCursor: it is none. The types of the values are the caller's to check: clients can make cursors up.
+    """
+    try:
+        padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
+        values = orjson.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+    except (UnicodeEncodeError, binascii.Error, orjson.JSONDecodeError):
+        raise BadCursor from None
+    if not isinstance(values, list) or (length is not None and len(values) != length):
+        raise BadCursor
+    return values

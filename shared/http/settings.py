@@ -1,0 +1,46 @@
+"""Settings of the HTTP edge: `TAM_HTTP_…`, and of foreign tokens: `TAM_OIDC_…`."""
+
+from urllib.parse import urlsplit
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from shared.config import Settings
+
+HTTP_PREFIX = "TAM_HTTP_"
+AUTH_PREFIX = "TAM_OIDC_"
+
+
+class HttpSettings(Settings):
+    """Limits of the native routes. Ingest has its own."""
+
+    max_body_bytes: int = Field(1_048_576, ge=1_024, description="Largest request body of a native route.")
+    body_seconds: float = Field(30.0, gt=0, description="How long a client may take to send a body.")
+    rate_per_second: float = Field(
+        500.0, ge=0, description="Requests a second per key and process on native routes; 0: no limit."
+    )
+    rate_burst: int = Field(1_000, ge=1, description="Requests a key may make at once before the rate holds.")
+
+
+class AuthSettings(Settings):
+    """An OpenID Connect provider whose bearer tokens are taken besides keys; without `jwks_url` none are."""
+
+    issuer: str | None = Field(None, description="The `iss` a token must have.")
+    audience: str | None = Field(None, description="The `aud` a token must have.")
+    scope_claim: str = Field("scope", description="The claim with the scopes: a list, or words with spaces between.")
+    jwks_url: str | None = Field(None, validate_default=True, description="Where the provider's public keys are.")
+
+    @field_validator("jwks_url")
+    @classmethod
+    def _is_complete(cls, value: str | None, info: ValidationInfo) -> str | None:
+        others = (info.data.get("issuer"), info.data.get("audience"))
+        if value is None:
+            if any(others):
+                raise ValueError("it is needed with TAM_OIDC_ISSUER and TAM_OIDC_AUDIENCE")
+            return None
+        if not all(others):
+            raise ValueError("it needs TAM_OIDC_ISSUER and TAM_OIDC_AUDIENCE beside it")
+        parts = urlsplit(value)
+        is_local = parts.scheme == "http" and parts.hostname in ("127.0.0.1", "::1", "localhost")
+        if not (is_local or parts.scheme == "https") or not parts.hostname:
+            raise ValueError("it must begin with https://")
+        return value

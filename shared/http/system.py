@@ -1,0 +1,105 @@
+"""What operators and probes call: `/`, `/healthz`, `/readyz`, `/metrics`, `/docs`, `/openapi.json`. No key needed."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from time import monotonic
+from typing import Any
+
+import orjson
+from fastapi import FastAPI
+from prometheus_client.exposition import choose_encoder
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from shared.http.openapi import reference
+from shared.observability.health import Health
+from shared.observability.logging import logger
+from shared.observability.metrics import REGISTRY
+
+log = logger(__name__)
+
+Scrape = tuple[Callable[[Any], Awaitable[None]], Any]
+SCRAPE_SECONDS = 5.0
+SCRAPE_KEPT_SECONDS = 1.0
+
+
+def _json(value: Any, status: int = 200) -> Response:
+    return Response(orjson.dumps(value), status_code=status, media_type="application/json")
+
+
+async def _root(request: Request) -> Response:
+    return _json(
+        {
+            "name": request.app.title,
+            "version": request.app.version,
+            "docs": "/docs",
+            "openapi": "/openapi.json",
+            "figures": "/v1/metrics/summary",
+            "metrics": "/metrics",
+            "ready": "/readyz",
+        }
+    )
+
+
+async def _healthz(_: Request) -> Response:
+    return _json({"status": "alive"})
+
+
+class Scraper:
+    """Refreshes the gauges that services compute, then writes all metrics out."""
+
+    def __init__(self, scrapes: Sequence[Scrape]) -> None:
+        self._scrapes = scrapes
+        self._lock = asyncio.Lock()
+        self._until = 0.0
+
+    async def __call__(self, request: Request) -> Response:
+        """Answer a scrape, as Prometheus text or OpenMetrics."""
+        # Scrapes within a second share one refresh: this address is open, the database behind it is not.
+        async with self._lock:
+            if monotonic() >= self._until:
+                await asyncio.gather(*(self._refresh(refresh, value) for refresh, value in self._scrapes))
+                self._until = monotonic() + SCRAPE_KEPT_SECONDS
+        encode, content_type = choose_encoder(request.headers.get("accept", ""))
+        # Tens of milliseconds with many histograms: off the event loop.
+        body = await asyncio.to_thread(encode, REGISTRY)
+        return Response(body, headers={"Content-Type": content_type})
+
+    async def _refresh(self, refresh: Callable[[Any], Awaitable[None]], value: Any) -> None:
+        try:
+            async with asyncio.timeout(SCRAPE_SECONDS):
+                await refresh(value)
+        except Exception as error:  # noqa: BLE001 - one service's trouble must not blind the operator to the others
+            log.warning("scrape_failed", service=type(value).__name__, error=type(error).__name__)
+
+
+def system_routes(app: FastAPI, health: Health, scrapes: Sequence[Scrape]) -> list[BaseRoute]:
+    """The routes of the system, to stand beside those of the services."""
+
+    async def readyz(_: Request) -> Response:
+        troubles = await health.troubles()
+        if not troubles:
+            return _json({"status": "ready", "problems": []})
+        found = [{"check": each.check, "problem": each.problem} for each in troubles]
+        return _json({"status": "not ready", "problems": found}, status=503)
+
+    async def openapi(_: Request) -> Response:
+        return _json(app.openapi())
+
+    async def docs(_: Request) -> Response:
+        return HTMLResponse(reference(app.openapi()))
+
+    scraper = Scraper(scrapes)
+
+    async def scrape(request: Request) -> Response:
+        return await scraper(request)
+
+    return [
+        Route("/", _root),
+        Route("/healthz", _healthz),
+        Route("/readyz", readyz),
+        Route("/metrics", scrape),
+        Route("/openapi.json", openapi),
+        Route("/docs", docs),
+    ]

@@ -5,16 +5,18 @@ On SIGTERM: readiness off, HTTP finishes what it has, consumers finish their bat
 closes. A `kill -9` at any point loses nothing: all of this is only politeness.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.metadata import version
 from typing import Any, Literal
 from uuid import UUID
 
+import httpx
 from fastapi import FastAPI
 
-from shared.bus.base import Bus
+from shared.bus.base import Bus, BusUnavailable
 from shared.bus.choose import open_bus
 from shared.clock import Clock, SystemClock
 from shared.config import PlatformSettings, load
@@ -24,10 +26,13 @@ from shared.db.migrate import Tree, behind, upgrade
 from shared.delivery.outbox import OutboxWriter
 from shared.delivery.relay import Relay
 from shared.delivery.runner import Runner
+from shared.delivery.subscription import Subscription
 from shared.errors import UserError
 from shared.events.topics import TOPICS
 from shared.http.app import make_app
 from shared.http.auth import KeyRing
+from shared.http.oidc import TokenVerifier
+from shared.http.settings import AUTH_PREFIX, HTTP_PREFIX, AuthSettings, HttpSettings
 from shared.ids import uuid7
 from shared.observability import metrics
 from shared.observability.health import Health
@@ -89,33 +94,34 @@ async def open_platform(
     clock = clock or SystemClock()
     service_settings = load_service_settings(manifests)
     metrics.BUILD.labels(VERSION).set(1)
+    health, workers = Health(), Workers()
     async with AsyncExitStack() as stack:
-        url = settings.database_url or await _embedded(settings, stack)
+        url = settings.database_url or await _embedded(settings, stack, workers)
         await migrate(url, manifests, apply=settings.auto_migrate)
-        bus = open_bus(settings, url, sole=settings.is_embedded)
-        await bus.start()
-        stack.push_async_callback(bus.stop)
-        await bus.ensure_topics(TOPICS, partitions=settings.partitions)
+        bus = await _bus(settings, url, stack)
+        health.add("bus", bus.ready)
         platform_db = Database(make_engine(url, schema=PLATFORM_SCHEMA, pool_size=2), schema=PLATFORM_SCHEMA)
         stack.push_async_callback(platform_db.dispose)
-        keyring = KeyRing(platform_db)
+        keyring = KeyRing(platform_db, clock=clock)
+        workers.add_work("noting key use", keyring.run)
         units: dict[str, Unit] = {}
         for manifest in manifests:
-            unit = _build(manifest, settings, service_settings, url, bus, clock)
+            unit = units[manifest.name] = _build(manifest, settings, service_settings, url, bus, clock)
             stack.push_async_callback(unit.db.dispose)
-            units[manifest.name] = unit
-        health = Health()
-        workers = _workers(units.values(), bus=bus, clock=clock, health=health) if role != "api" else Workers()
-        health.add("bus", bus.ready)
-        served = [unit.manifest for unit in units.values()] if role != "worker" else []
+        if role != "api":
+            _put_to_work(workers, units.values(), bus=bus, clock=clock)
+            health.add("workers", workers.ready)
         app = make_app(
             title="Tâm",
             version=VERSION,
-            manifests=served,
+            manifests=[unit.manifest for unit in units.values()] if role != "worker" else [],
             services={name: unit.value for name, unit in units.items()},
             databases={name: unit.db for name, unit in units.items()},
             keyring=keyring,
             health=health,
+            bus=bus,
+            tokens=await _tokens(stack),
+            settings=load(HttpSettings, prefix=HTTP_PREFIX),
             scrapes=[(unit.manifest.on_scrape, unit.value) for unit in units.values() if unit.manifest.on_scrape],
         )
         for unit in units.values():
@@ -140,6 +146,16 @@ def settings_prefix(manifest: Service) -> str:
     return f"TAM_{manifest.name.upper()}_"
 
 
+def read_settings(manifests: Sequence[Service]) -> PlatformSettings:
+    """The platform's own settings; those of services and of the HTTP edge are read where they are used.
+
+    Raises:
+        ConfigError: a value is wrong, or a `TAM_` variable is nobody's.
+    """
+    others = [settings_prefix(manifest) for manifest in manifests if manifest.settings is not None]
+    return load(PlatformSettings, known_prefixes=[*others, AUTH_PREFIX, HTTP_PREFIX])
+
+
 async def migrate(url: str, manifests: Sequence[Service], *, apply: bool = True) -> list[Tree]:
     """Bring all schemas up to date, or refuse to start where they are not; the trees.
 
@@ -160,11 +176,31 @@ async def migrate(url: str, manifests: Sequence[Service], *, apply: bool = True)
     return trees
 
 
-async def _embedded(settings: PlatformSettings, stack: AsyncExitStack) -> str:
+async def _embedded(settings: PlatformSettings, stack: AsyncExitStack, workers: Workers) -> str:
     server = EmbeddedServer(settings.data_dir)
     url = await server.start()
     stack.push_async_callback(server.stop)
+    workers.add_work("embedded PostgreSQL", server.watch)
     return url
+
+
+async def _bus(settings: PlatformSettings, url: str, stack: AsyncExitStack) -> Bus:
+    bus = open_bus(settings, url, sole=settings.is_embedded)
+    stack.push_async_callback(bus.stop)
+    try:
+        await bus.start()
+        await bus.ensure_topics(TOPICS, partitions=settings.partitions)
+    except BusUnavailable as error:
+        raise UserError(f"The event bus cannot be reached: {error}.") from error
+    return bus
+
+
+async def _tokens(stack: AsyncExitStack) -> TokenVerifier | None:
+    settings = load(AuthSettings, prefix=AUTH_PREFIX)
+    if settings.jwks_url is None:
+        return None
+    client = await stack.enter_async_context(httpx.AsyncClient(follow_redirects=False))
+    return TokenVerifier(settings, client)
 
 
 def _build(
@@ -182,29 +218,23 @@ def _build(
     return Unit(manifest, db, outbox, manifest.build(parts))
 
 
-def _workers(units: Any, *, bus: Bus, clock: Clock, health: Health) -> Workers:
-    workers = Workers()
+def _put_to_work(workers: Workers, units: Iterable[Unit], *, bus: Bus, clock: Clock) -> None:
+    """Give each service its relay, its consumers and its jobs."""
     owner = uuid7()
     for unit in units:
-        manifest, value = unit.manifest, unit.value
         workers.add_relay(Relay(db=unit.db, bus=bus, outbox=unit.outbox, owner=owner))
-        for each in manifest.subscriptions:
+        for subscription in unit.manifest.subscriptions:
+            workers.add_runner(subscription.group, partial(_runner, unit, subscription, bus, clock))
+        workers.add_jobs(unit.manifest, unit.value, unit.db, owner)
 
-            def make(subscription: Any = each, value: Any = value, db: Database = unit.db) -> Runner:
-                async def handle(tx: Any, events: Any) -> None:
-                    await subscription.handler(value, tx, events)
 
-                return Runner(
-                    group=subscription.group,
-                    events=subscription.events,
-                    handler=handle,
-                    db=db,
-                    bus=bus,
-                    clock=clock,
-                    max_batch=subscription.max_batch,
-                )
-
-            workers.add_runner(each.group, make)
-        workers.add_jobs(manifest, value, unit.db, owner)
-    health.add("workers", workers.ready)
-    return workers
+def _runner(unit: Unit, subscription: Subscription, bus: Bus, clock: Clock) -> Runner:
+    return Runner(
+        group=subscription.group,
+        events=subscription.events,
+        handler=partial(subscription.handler, unit.value),
+        db=unit.db,
+        bus=bus,
+        clock=clock,
+        max_batch=subscription.max_batch,
+    )

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -44,6 +44,7 @@ class Workers:
     """The background work of one process; `run` it in a task, `drain` it before the end."""
 
     def __init__(self) -> None:
+        self._works: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {}
         self._relays: list[Relay] = []
         self._make_runner: dict[str, Callable[[], Runner]] = {}
         self._runners: dict[str, Runner] = {}
@@ -52,6 +53,10 @@ class Workers:
         self._supervisor = Supervisor()
         self._all_left = asyncio.Event()
         self._all_left.set()
+
+    def add_work(self, name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Other work of the process, kept alive like the rest."""
+        self._works[name] = work
 
     def add_relay(self, relay: Relay) -> None:
         """Publish this service's outbox."""
@@ -71,6 +76,8 @@ class Workers:
     async def run(self) -> None:
         """Work until cancelled."""
         async with asyncio.TaskGroup() as group:
+            for name, work in self._works.items():
+                self._supervisor.start(name, work, group=group)
             for relay in self._relays:
                 self._supervisor.start(f"relay {relay.service}", relay.run, group=group)
             for name in self._make_runner:

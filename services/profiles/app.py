@@ -1,0 +1,35 @@
+"""Everything profiles is, on one page."""
+
+from pathlib import Path
+
+from services.profiles.consumers import record_touchpoints
+from services.profiles.domain.facts import Reader
+from services.profiles.domain.identifiers import Blocklist
+from services.profiles.service import ProfilesService
+from services.profiles.settings import ProfilesSettings
+from shared.delivery.subscription import Subscription
+from shared.events.catalogue.profiles import PUBLISHES
+from shared.events.catalogue.touchpoints import TouchpointReceived
+from shared.runtime.service import Parts, Service
+
+
+def build(parts: Parts) -> ProfilesService:
+    """Wire the service."""
+    settings = parts.settings if isinstance(parts.settings, ProfilesSettings) else ProfilesSettings()
+    reader = Reader(
+        blocklist=Blocklist(settings.blocked_values),
+        max_trait_bytes=settings.max_trait_bytes,
+        phone_country=settings.phone_country,
+    )
+    return ProfilesService(db=parts.db, clock=parts.clock, settings=settings, reader=reader)
+
+
+service = Service(
+    name="profiles",
+    build=build,
+    migrations=Path(__file__).parent / "migrations",
+    settings=ProfilesSettings,
+    publishes=PUBLISHES,
+    subscriptions=(Subscription("profiles.touchpoints", (TouchpointReceived,), record_touchpoints),),
+    follows_identity=True,
+)

@@ -1,0 +1,79 @@
+"""Traits: what is said of a customer, by whom and as of when. The latest word by event time holds."""
+
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import orjson
+
+MAX_NAME_LENGTH = 100
+
+# A name that holds a value (an address, a number) is kept but never announced.
+_LOOKS_LIKE_DATA = re.compile(r"@|\+?\d[\d .-]{5,}\d")
+
+
+class TraitWrite(NamedTuple):
+    """One word on one trait. The greater (time, event_id) holds; `value` is JSON text, None takes the trait away."""
+
+    time: datetime
+    event_id: UUID
+    value: str | None
+    source: str
+    recorded: datetime
+
+    def beats(self, other: "TraitWrite") -> bool:
+        """Whether this is the later word."""
+        return (self.time, self.event_id) > (other.time, other.event_id)
+
+
+class Refusals(NamedTuple):
+    """Positions of the traits that cannot be kept, by reason."""
+
+    bad_names: list[int]
+    too_large: list[int]
+
+    def __bool__(self) -> bool:
+        return bool(self.bad_names or self.too_large)
+
+
+def readable(traits: Mapping[str, Any], *, max_bytes: int, refused: Refusals) -> Iterator[tuple[str, str | None]]:
+    """The traits that can be kept: composed (NFC) names, and values as JSON text; notes the others in `refused`."""
+    for position, (name, value) in enumerate(traits.items()):
+        composed = _storable(name).strip()
+        if not composed or len(composed) > MAX_NAME_LENGTH:
+            refused.bad_names.append(position)
+            continue
+        text = None if value is None else _json(value)
+        if text is not None and len(text) > max_bytes:
+            refused.too_large.append(position)
+            continue
+        yield composed, None if text is None else text.decode()
+
+
+def announced(names: set[str]) -> tuple[str, ...]:
+    """The names that may be announced, sorted: those that are no personal data themselves."""
+    return tuple(sorted(name for name in names if not _LOOKS_LIKE_DATA.search(name)))
+
+
+def _json(value: Any) -> bytes:
+    text = orjson.dumps(value)
+    return text if text.isascii() and b"\\u0000" not in text else orjson.dumps(_composed(value))
+
+
+def _composed(value: Any) -> Any:
+    """The value with every text in NFC, so that `Nguyễn` is one name however it was typed."""
+    if isinstance(value, str):
+        return _storable(value)
+    if isinstance(value, dict):
+        return {_storable(name): _composed(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_composed(each) for each in value]
+    return value
+
+
+def _storable(text: str) -> str:
+    # PostgreSQL keeps no NUL.
+    return text.replace("\x00", "") if text.isascii() else unicodedata.normalize("NFC", text).replace("\x00", "")

@@ -68,7 +68,14 @@ def encode(event: Event[EventData], *, traceparent: str | None = None) -> bytes:
     }
     if trace := event.traceparent or traceparent:
         document["traceparent"] = trace
-    return orjson.dumps(document)
+    return orjson.dumps(document, default=_plain)
+
+
+def _plain(value: object) -> str:
+    # asyncpg answers a subclass of UUID, which orjson refuses.
+    if isinstance(value, UUID):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} does not belong into an event")
 
 
 class Catalogue:
@@ -91,13 +98,24 @@ class Catalogue:
             return Event(
                 id=UUID(document["id"]),
                 subject=UUID(document["subject"]),
-                time=datetime.fromisoformat(document["time"]),
-                recorded=datetime.fromisoformat(document["tamrecorded"]),
+                time=_instant(document["time"]),
+                recorded=_instant(document["tamrecorded"]),
                 data=data_class.model_validate(document["data"]),
-                traceparent=document.get("traceparent"),
+                traceparent=_text_or_none(document.get("traceparent")),
             )
         except ValidationError as error:
             places = ", ".join(".".join(map(str, e["loc"])) + ": " + e["type"] for e in error.errors())
             raise Poison(f"the data do not fit their class ({places})") from None
         except (orjson.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError) as error:
             raise Poison(f"the record is not a CloudEvent of ours ({type(error).__name__})") from None
+
+
+def _instant(value: str) -> datetime:
+    moment = datetime.fromisoformat(value)
+    if moment.tzinfo is None:
+        raise ValueError("a time without offset")
+    return moment
+
+
+def _text_or_none(value: object) -> str | None:
+    return value if isinstance(value, str) else None

@@ -20,6 +20,11 @@ async def hold(tx: WriteTx) -> None:
     await tx.execute(f"SELECT pg_advisory_xact_lock_shared({_LOCK})")
 
 
+async def claim(tx: WriteTx) -> None:
+    """Be the only one who changes the mapping until this transaction ends. Never after `hold` in one transaction."""
+    await tx.execute(f"SELECT pg_advisory_xact_lock({_LOCK})")
+
+
 async def roots(tx: ReadTx, ids: Collection[UUID]) -> dict[UUID, UUID]:
     """The root of each person key; a key that was never merged is its own."""
     rows = await tx.execute("SELECT raw_id, root_id FROM identity WHERE raw_id = ANY(:ids)", {"ids": list(ids)})
@@ -43,7 +48,7 @@ async def follow(
 
     Of several events about one key the highest version holds, whenever it comes.
     """
-    await tx.execute(f"SELECT pg_advisory_xact_lock({_LOCK})")
+    await claim(tx)
     newest: dict[UUID, tuple[int, UUID | None]] = {}
     for event in events:
         parent = event.data.into_id if isinstance(event.data, CustomerMerged) else None

@@ -14,6 +14,7 @@ from shared.bus.base import (
     UnknownTopic,
     check_size,
 )
+from shared.bus.group_commit import Waiting, write_all
 from shared.bus.postgres.connections import Connections
 from shared.bus.postgres.consumer import PostgresConsumer
 from shared.bus.postgres.group_store import GroupStore
@@ -21,7 +22,7 @@ from shared.bus.postgres.heads import Heads
 from shared.bus.postgres.reader import fetch
 from shared.bus.postgres.retention import Trimmer
 from shared.bus.postgres.tables import make_table, table_of
-from shared.bus.postgres.writer import TopicWriter, Waiting
+from shared.bus.postgres.writer import TopicWriter
 from shared.events.topics import Topic
 from shared.ids import uuid7
 
@@ -89,7 +90,7 @@ class PostgresBus:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
         self._tasks = []
-        await asyncio.gather(*(writer.stop(STOP_SECONDS) for writer in self._writers.values()))
+        await asyncio.gather(*(writer.queue.stop(STOP_SECONDS) for writer in self._writers.values()))
         await self._writes.close()
         await self._reads.close()
 
@@ -131,19 +132,8 @@ class PostgresBus:
             by_topic.setdefault(record.topic, []).append(record)
             sizes[record.topic] = sizes.get(record.topic, 0) + check_size(record)
         writers = {topic: self._writers.get(topic) or await self._open(topic) for topic in by_topic}
-        waits: list[asyncio.Future[None]] = []
-        try:
-            async with asyncio.timeout(APPEND_SECONDS):
-                for topic, mine in by_topic.items():
-                    waits.append(writers[topic].enqueue(mine, sizes[topic]))
-                await asyncio.gather(*waits)
-        except TimeoutError:
-            raise BusUnavailable(f"PostgreSQL did not confirm within {APPEND_SECONDS:.0f} s") from None
-        finally:
-            for wait in waits:
-                # What was not sent yet shall not be; an outcome nobody waits for must not be reported as lost.
-                if not wait.cancel() and not wait.cancelled():
-                    wait.exception()
+        parts = [(writers[topic].queue, mine, sizes[topic]) for topic, mine in by_topic.items()]
+        await write_all(parts, seconds=APPEND_SECONDS)
 
     def consumer(
         self,

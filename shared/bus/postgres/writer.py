@@ -1,25 +1,15 @@
-"""Group commit: while one statement is on its way, the calls that come in wait together for the next one.
+"""Stores the records of all calls that wait for a topic in one statement, with dense offsets."""
 
-One writer per topic, one statement in flight: so records keep the order in which `append` was called.
-"""
-
-import asyncio
-import contextlib
-from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
-from time import monotonic
 
 import orjson
 
 from shared.bus.base import BusUnavailable, Headers, OutRecord, Partition, partition_of
+from shared.bus.group_commit import GroupCommit, Waiting
 from shared.bus.postgres.connections import Connections
 from shared.bus.postgres.heads import Heads
-from shared.observability import metrics
 
-FLUSH_SECONDS = 8.0
-MAX_FLUSH_RECORDS = 5_000
-MAX_FLUSH_BYTES = 8_000_000
+WRITE_SECONDS = 8.0
 
 # The ends are locked in the order of partitions, so two processes never wait for each other in a circle; the locks are
 # held until commit, so a reader that sees an offset sees all smaller ones.
@@ -57,40 +47,8 @@ def unpack_headers(packed: bytes | None) -> Headers:
     return tuple((name, value.encode("latin-1")) for name, value in orjson.loads(packed))
 
 
-@dataclass(slots=True)
-class _Call:
-    """What one `append` wants of this topic, and who waits for it."""
-
-    records: Sequence[OutRecord]
-    size: int
-    done: asyncio.Future[None]
-
-
-class Waiting:
-    """The bytes of a bus that wait to be written, under one limit."""
-
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
-        self.bytes = 0
-
-    def take(self, size: int) -> None:
-        """Count `size` in.
-
-        Raises:
-            BusUnavailable: too much waits already; nothing was stored.
-        """
-        # A call of any size goes in when nothing waits.
-        if self.bytes and self.bytes + size > self.limit:
-            raise BusUnavailable(f"{self.bytes} bytes wait to be written already")
-        self.bytes += size
-
-    def give_back(self, size: int) -> None:
-        """Count `size` out."""
-        self.bytes -= size
-
-
 class TopicWriter:
-    """Appends to one topic."""
+    """Appends to one topic; its `queue` takes the calls."""
 
     def __init__(
         self, topic: str, table: str, partitions: int, *, connections: Connections, heads: Heads, waiting: Waiting
@@ -100,91 +58,18 @@ class TopicWriter:
         self._partitions = partitions
         self._connections = connections
         self._heads = heads
-        self._waiting = waiting
-        self._queue: deque[_Call] = deque()
-        self._flusher: asyncio.Task[None] | None = None
+        self.queue = GroupCommit(topic, self.write, waiting)
 
-    def enqueue(self, records: Sequence[OutRecord], size: int) -> asyncio.Future[None]:
-        """Have the records written; the future ends when they are durable."""
-        self._waiting.take(size)
-        call = _Call(records, size, asyncio.get_running_loop().create_future())
-        self._queue.append(call)
-        if self._flusher is None:
-            self._flusher = asyncio.create_task(self._flush_all(), name=f"bus.append.{self._topic}")
-        return call.done
-
-    async def stop(self, seconds: float) -> None:
-        """Write what waits, for at most `seconds`; then give up."""
-        flusher = self._flusher
-        if flusher is None:
-            return
-        done, _ = await asyncio.wait({flusher}, timeout=seconds)
-        if not done:
-            flusher.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await flusher
-
-    async def _flush_all(self) -> None:
-        try:
-            while self._queue:
-                calls = self._take()
-                if calls:
-                    await self._flush(calls)
-        finally:
-            self._flusher = None
-            self._settle(self._take_rest(), BusUnavailable("the bus was stopped"))
-
-    def _take(self) -> list[_Call]:
-        calls: list[_Call] = []
-        number = size = 0
-        while self._queue and number < MAX_FLUSH_RECORDS and size < MAX_FLUSH_BYTES:
-            call = self._queue.popleft()
-            if call.done.done():
-                self._waiting.give_back(call.size)
-                continue
-            calls.append(call)
-            number += len(call.records)
-            size += call.size
-        return calls
-
-    def _take_rest(self) -> list[_Call]:
-        rest = list(self._queue)
-        self._queue.clear()
-        return rest
-
-    async def _flush(self, calls: list[_Call]) -> None:
-        started = monotonic()
-        try:
-            number = await self._write(calls)
-        except BusUnavailable as error:
-            self._settle(calls, error)
-        except BaseException:
-            self._settle(calls, BusUnavailable("the write was given up"))
-            raise
-        else:
-            metrics.BUS_APPENDED.labels(self._topic).inc(number)
-            metrics.BUS_APPEND_SECONDS.observe(monotonic() - started)
-            self._settle(calls, None)
-
-    def _settle(self, calls: Sequence[_Call], error: BusUnavailable | None) -> None:
-        for call in calls:
-            self._waiting.give_back(call.size)
-            if call.done.done():
-                continue
-            if error is None:
-                call.done.set_result(None)
-            else:
-                call.done.set_exception(error)
-
-    async def _write(self, calls: Sequence[_Call]) -> int:
+    async def write(self, calls: Sequence[Sequence[OutRecord]]) -> None:
+        """Store the records of all calls in one statement."""
         counts: dict[int, int] = {}
         partitions: list[int] = []
         indexes: list[int] = []
         keys: list[bytes] = []
         values: list[bytes] = []
         headers: list[bytes | None] = []
-        for call in calls:
-            for _, key, value, header in call.records:
+        for records in calls:
+            for _, key, value, header in records:
                 partition = partition_of(key, self._partitions)
                 index = counts.get(partition, 0)
                 counts[partition] = index + 1
@@ -193,7 +78,7 @@ class TopicWriter:
                 keys.append(key)
                 values.append(value)
                 headers.append(pack_headers(header))
-        async with self._connections.use(FLUSH_SECONDS) as connection:
+        async with self._connections.use(WRITE_SECONDS) as connection:
             ends = await connection.fetch(
                 self._statement,
                 self._topic,
@@ -208,4 +93,3 @@ class TopicWriter:
         if len(ends) != len(counts):
             raise BusUnavailable(f"the topic {self._topic!r} lost its partitions")
         self._heads.note({Partition(self._topic, index): end for index, end in ends})
-        return len(keys)

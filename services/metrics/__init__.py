@@ -1,0 +1,14 @@
+"""Metrics: the live figures of a customer-centric firm, per customer and in total.
+
+Owns       the orders as facts (`orders`), each person's purchases by day (`activity`), and two sums of them that every
+           total is read from: `cells` (how many customers bought on a day and next on another) and `day_money`.
+Publishes  nothing.
+Consumes   `orders` (placed, changed, refunded, cancelled) and `identity` (merged, unmerged).
+Rooms      `ledger` takes facts in, `figures` gives figures out, `domain` is the arithmetic of both.
+
+Invariants
+* What is stored is a function of the set of facts: late, repeated, reordered and corrected facts, merges and unmerges
+  end in the same rows as a clean run, and so does a replay.
+* A total never scans customers: what it costs depends on the number of days, not on the number of people.
+* Money is whole minor units per currency; currencies are never added.
+"""

@@ -1,0 +1,1 @@
+"""The arithmetic of the figures: no database, no clock, no network."""

@@ -1,0 +1,137 @@
+"""What each figure means. A definition never changes: a figure that means something else gets a new id."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Unit = Literal["orders", "refunds", "customers", "days", "money", "ratio", "date", "state"]
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """The meaning of one figure, in English and Vietnamese."""
+
+    id: str
+    unit: Unit
+    en: str
+    vi: str
+
+
+_ALL: tuple[Definition, ...] = (
+    Definition(
+        "orders.v1",
+        "orders",
+        "Orders placed on or before the day, without cancelled ones. An order counts on the local day it was placed.",
+        "Số đơn đã đặt tính đến hết ngày, không kể đơn bị hủy. Đơn được tính vào ngày đặt theo giờ địa phương.",
+    ),
+    Definition(
+        "gross.v1",
+        "money",
+        "Totals of these orders in one currency, on the day each was placed; a corrected total replaces the earlier.",
+        "Tổng giá trị các đơn đó theo một loại tiền, tính vào ngày đặt; giá trị sửa sau thay giá trị trước.",
+    ),
+    Definition(
+        "refunds.v1",
+        "money",
+        "Money given back for these orders, on the day of each refund, at most the order's total.",
+        "Tiền đã hoàn cho các đơn đó, tính vào ngày hoàn, không vượt quá giá trị đơn.",
+    ),
+    Definition("net.v1", "money", "gross.v1 − refunds.v1.", "gross.v1 − refunds.v1."),
+    Definition(
+        "average_order_value.v1",
+        "money",
+        "gross.v1 / orders of the same currency.",
+        "gross.v1 / số đơn cùng loại tiền.",
+    ),
+    Definition(
+        "unmatched_refunds.v1",
+        "refunds",
+        "Refunds that are in no sum: their order is not known, or was paid in another currency.",
+        "Số lần hoàn tiền không được cộng: chưa biết đơn, hoặc đơn trả bằng loại tiền khác.",
+    ),
+    Definition(
+        "customers.v1",
+        "customers",
+        "People with a purchase on or before the day. A purchase is an order neither cancelled nor fully refunded, "
+        "as known now. People known under several ids count once.",
+        "Số người có mua hàng tính đến hết ngày. Mua hàng là đơn không bị hủy và không bị hoàn toàn bộ, theo những gì "
+        "đã biết. Người có nhiều mã chỉ tính một lần.",
+    ),
+    Definition(
+        "active_customers.v1",
+        "customers",
+        "Customers whose last purchase lies within the last `window_days` days, the day itself included.",
+        "Khách có lần mua cuối trong `window_days` ngày gần nhất, kể cả ngày đang xét.",
+    ),
+    Definition(
+        "lapsed_customers.v1",
+        "customers",
+        "customers.v1 − active_customers.v1: no purchase for at least `window_days` days.",
+        "customers.v1 − active_customers.v1: không mua hàng ít nhất `window_days` ngày.",
+    ),
+    Definition(
+        "lapse_rate.v1",
+        "ratio",
+        "lapsed_customers.v1 / customers.v1 (churn by inactivity), with Wilson's 95 % interval.",
+        "lapsed_customers.v1 / customers.v1 (tỷ lệ rời bỏ do không mua lại), khoảng tin cậy Wilson 95 %.",
+    ),
+    Definition(
+        "repeat_purchase_rate.v1",
+        "ratio",
+        "Customers with at least two purchases on or before the day / customers.v1, with Wilson's 95 % interval.",
+        "Khách có từ hai lần mua trở lên tính đến hết ngày / customers.v1, khoảng tin cậy Wilson 95 %.",
+    ),
+    Definition(
+        "historical_clv.v1",
+        "money",
+        "net.v1 × margin; in total, the mean over customers.v1. Neither predicted nor discounted.",
+        "net.v1 × biên lợi nhuận; ở mức tổng là trung bình trên customers.v1. Không dự báo, không chiết khấu.",
+    ),
+    Definition(
+        "new.v1",
+        "customers",
+        "Customers whose first purchase lies in the period.",
+        "Khách mua lần đầu trong kỳ.",
+    ),
+    Definition(
+        "returning.v1",
+        "customers",
+        "Customers who bought in the period and in the one before.",
+        "Khách mua trong kỳ và cả kỳ liền trước.",
+    ),
+    Definition(
+        "resurrecting.v1",
+        "customers",
+        "Customers who bought in the period, not in the one before, but earlier.",
+        "Khách mua trong kỳ, không mua kỳ liền trước nhưng đã mua trước đó.",
+    ),
+    Definition(
+        "dormant.v1",
+        "customers",
+        "Customers who bought in the period before and not (yet) in this one.",
+        "Khách đã mua kỳ liền trước nhưng (chưa) mua trong kỳ này.",
+    ),
+    Definition(
+        "first_order.v1", "date", "Day of the first order of orders.v1.", "Ngày của đơn đầu tiên trong orders.v1."
+    ),
+    Definition(
+        "last_order.v1", "date", "Day of the last order of orders.v1.", "Ngày của đơn cuối cùng trong orders.v1."
+    ),
+    Definition("active_days.v1", "days", "Days with at least one purchase.", "Số ngày có ít nhất một lần mua."),
+    Definition("inactive_days.v1", "days", "Days since the last purchase.", "Số ngày kể từ lần mua cuối."),
+    Definition(
+        "lapse_state.v1",
+        "state",
+        "`active` if the last purchase lies within the last `window_days` days, else `lapsed`; `none` without any.",
+        "`active` nếu lần mua cuối trong `window_days` ngày gần nhất, nếu không là `lapsed`; `none` nếu chưa mua.",
+    ),
+    Definition(
+        "lifecycle_state.v1",
+        "state",
+        "`new`, `returning`, `resurrecting` or `dormant` as defined above; `inactive` if the last purchase lies before "
+        "the period before; `none` without any.",
+        "`new`, `returning`, `resurrecting` hoặc `dormant` như trên; `inactive` nếu lần mua cuối trước kỳ liền trước; "
+        "`none` nếu chưa mua.",
+    ),
+)
+
+DEFINITIONS: dict[str, Definition] = {each.id.partition(".")[0]: each for each in _ALL}

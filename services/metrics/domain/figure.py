@@ -1,0 +1,112 @@
+"""A figure explains itself: what it is, of what, out of what, how sure, as of when, how fresh, in which currency."""
+
+from dataclasses import dataclass, field
+from datetime import date
+from fractions import Fraction
+from typing import Literal
+
+from services.metrics.domain.definitions import DEFINITIONS
+from services.metrics.domain.statistics import wilson
+from shared.money import EXPONENTS, to_decimal_string
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """Where the true value lies, with probability `level`."""
+
+    low: float
+    high: float
+    level: float = 0.95
+    method: Literal["wilson"] = "wilson"
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One figure. Money is a decimal string in major units of `currency`; a quotient without divisor is null."""
+
+    value: int | float | str | None
+    unit: str
+    definition: str
+    numerator: int | str | None
+    denominator: int | None
+    interval: Interval | None
+    as_of: date
+    time_zone: str
+    staleness_seconds: float | None
+    currency: str | None
+    parameters: dict[str, int | str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What all figures of one answer have in common; makes them."""
+
+    as_of: date
+    time_zone: str
+    staleness_seconds: float | None
+
+    def plain(self, name: str, value: int | str | None, **parameters: int | str) -> Figure:
+        """A count, a date or a state."""
+        return self._figure(name, value, parameters=parameters)
+
+    def ratio(self, name: str, numerator: int, denominator: int, **parameters: int | str) -> Figure:
+        """A share of people, with its interval."""
+        if not denominator:
+            return self._figure(name, None, numerator=numerator, denominator=0, parameters=parameters)
+        return self._figure(
+            name,
+            numerator / denominator,
+            numerator=numerator,
+            denominator=denominator,
+            interval=Interval(*wilson(numerator, denominator)),
+            parameters=parameters,
+        )
+
+    def money(self, name: str, minor: Fraction | int, currency: str | None, **parameters: int | str) -> Figure:
+        """An amount. Parts of a minor unit are rounded half to even."""
+        return self._figure(name, _decimal(minor, currency), currency=currency, parameters=parameters)
+
+    def mean(
+        self, name: str, minor: Fraction | int, count: int, currency: str | None, **parameters: int | str
+    ) -> Figure:
+        """An amount per order or per customer."""
+        value = _decimal(Fraction(minor) / count, currency) if count else None
+        return self._figure(
+            name,
+            value,
+            numerator=_decimal(minor, currency),
+            denominator=count,
+            currency=currency,
+            parameters=parameters,
+        )
+
+    def _figure(
+        self,
+        name: str,
+        value: int | float | str | None,
+        *,
+        numerator: int | str | None = None,
+        denominator: int | None = None,
+        interval: Interval | None = None,
+        currency: str | None = None,
+        parameters: dict[str, int | str],
+    ) -> Figure:
+        meaning = DEFINITIONS[name]
+        return Figure(
+            value,
+            meaning.unit,
+            meaning.id,
+            numerator,
+            denominator,
+            interval,
+            self.as_of,
+            self.time_zone,
+            self.staleness_seconds,
+            currency,
+            parameters,
+        )
+
+
+def _decimal(minor: Fraction | int, currency: str | None) -> str:
+    # `round` of a Fraction is exact, half to even.
+    return to_decimal_string(round(minor), currency) if currency in EXPONENTS else str(round(minor))

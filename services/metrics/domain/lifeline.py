@@ -1,0 +1,61 @@
+"""A person's life as a customer, cut into cells that can be added and subtracted.
+
+The days on which a person bought form a chain: never → first → … → last → not yet. Each neighbouring pair is a cell
+`(kind, day, next_day)`; how many people have each cell is all that the totals need, and it stays exact when a purchase
+is taken back or two people turn out to be one, because cells of the old chain are subtracted and those of the new one
+added. Chains of weeks and of months are kept the same way, and `repeat` cells hold the days of the first and of the
+second purchase (which may be the same day).
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from itertools import chain, pairwise
+from typing import Literal
+
+from services.metrics.domain.calendar import Period, period_start
+
+# Outside of every calendar: the ends of each chain.
+NEVER = -(2**31)
+NOT_YET = 2**31 - 1
+
+Kind = Literal["day", "week", "month", "repeat"]
+Cell = tuple[Kind, int, int]
+# Purchases per day.
+Days = Mapping[int, int]
+
+
+def cells(days: Days) -> list[Cell]:
+    """The cells of one person; none for a person without purchases."""
+    if not days:
+        return []
+    active = sorted(days)
+    first = active[0]
+    second = first if days[first] > 1 else active[1] if len(active) > 1 else NOT_YET
+    found: list[Cell] = [("repeat", first, second)]
+    found += _chain("day", active)
+    found += _chain("week", _periods("week", active))
+    found += _chain("month", _periods("month", active))
+    return found
+
+
+def _periods(period: Period, active: Iterable[int]) -> Iterable[int]:
+    return dict.fromkeys(period_start(period, day) for day in active)
+
+
+def _chain(kind: Kind, starts: Iterable[int]) -> list[Cell]:
+    return [(kind, here, there) for here, there in pairwise((NEVER, *starts, NOT_YET))]
+
+
+def difference(before: Iterable[Days], after: Iterable[Days]) -> dict[Cell, int]:
+    """What to add to the count of each cell when the people of `before` turn into those of `after`."""
+    total = Counter(chain.from_iterable(map(cells, after)))
+    total.subtract(Counter(chain.from_iterable(map(cells, before))))
+    return {cell: people for cell, people in total.items() if people}
+
+
+def together(parts: Iterable[Days]) -> Days:
+    """The purchases of one person who is known under several keys."""
+    whole: Counter[int] = Counter()
+    for part in parts:
+        whole.update(part)
+    return whole

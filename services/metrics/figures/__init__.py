@@ -1,0 +1,1 @@
+"""The way out: figures that explain themselves, over HTTP and as Prometheus gauges."""

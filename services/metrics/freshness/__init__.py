@@ -1,0 +1,1 @@
+"""How old the knowledge behind the figures is."""

@@ -1,0 +1,21 @@
+"""Event batches in, use cases out."""
+
+from collections.abc import Sequence
+
+from services.metrics.domain.orders import OrderFact
+from services.metrics.service import MetricsService
+from shared.db.engine import WriteTx
+from shared.events.catalogue.profiles import CustomerMerged, CustomerUnmerged
+from shared.events.envelope import Event
+
+
+async def record_orders(metrics: MetricsService, tx: WriteTx, events: Sequence[Event[OrderFact]]) -> None:
+    """Orders placed, changed, refunded, cancelled."""
+    await metrics.ledger.record_orders(tx, events)
+
+
+async def follow_identity(
+    metrics: MetricsService, tx: WriteTx, events: Sequence[Event[CustomerMerged] | Event[CustomerUnmerged]]
+) -> None:
+    """People who turn out to be one, or not to be."""
+    await metrics.ledger.follow_identity(tx, events)

@@ -1,0 +1,148 @@
+"""Use cases of the ledger: take facts in. Each runs inside the consumer's transaction.
+
+Locks, always taken in this order: the mapping of who is whom, orders, persons, then the shared sums, which are touched
+last so that batches queue for them as briefly as can be. A person's lock is the activity row of their root.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from services.metrics.domain.changes import Changes, after_change
+from services.metrics.domain.lifeline import Cell, Days, difference, together
+from services.metrics.domain.orders import Order, OrderFact, with_fact
+from services.metrics.freshness.repository import note_applied
+from services.metrics.ledger import repository
+from shared.db.engine import Database, WriteTx
+from shared.errors import Retry
+from shared.events.catalogue.profiles import CustomerMerged, CustomerUnmerged
+from shared.events.envelope import Event
+from shared.identity import mapping
+from shared.observability.logging import logger
+from shared.runtime.progress import empty_projection
+from shared.runtime.service import Projection
+
+log = logger(__name__)
+
+ORDERS_GROUP = "metrics.orders"
+IDENTITY_GROUP = "metrics.identity"
+PROJECTION = Projection(
+    tables=("orders", "activity", "cells", "day_money", "identity"), groups=(ORDERS_GROUP, IDENTITY_GROUP)
+)
+
+_REBUILDING = "rebuilding"
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """Takes facts in, so that the rows are the same whatever the facts' order and number of repeats."""
+
+    db: Database
+    zone: ZoneInfo
+
+    async def begin(self) -> None:
+        """Make sure that figures are counted in days of the firm's time zone: in another's, they are rebuilt."""
+        async with self.db.write() as tx:
+            stored = await repository.calendar_zone(tx)
+            if stored == self.zone.key:
+                return
+            await repository.set_calendar_zone(tx, self.zone.key if stored is None else _REBUILDING)
+        if stored is None:
+            return
+        log.warning("time_zone_changed", was=stored, now=self.zone.key, figures="are rebuilt from the log")
+        await empty_projection(self.db, PROJECTION)
+        async with self.db.write() as tx:
+            await repository.set_calendar_zone(tx, self.zone.key)
+
+    async def record_orders(self, tx: WriteTx, events: Sequence[Event[OrderFact]]) -> None:
+        """Fold facts about orders, and carry what changes into the figures."""
+        await self._check_calendar(tx)
+        await mapping.hold(tx)
+        changes = await self._fold(tx, events)
+        cells = await self._move_purchases(tx, changes.purchase_changes())
+        await repository.add_to_cells(tx, cells)
+        await repository.add_to_money(tx, changes.money_changes())
+        await note_applied(tx, ORDERS_GROUP, max(event.recorded for event in events))
+
+    async def follow_identity(
+        self, tx: WriteTx, events: Sequence[Event[CustomerMerged] | Event[CustomerUnmerged]]
+    ) -> None:
+        """Take over merges and unmerges, and regroup the purchases of everybody they touch."""
+        await self._check_calendar(tx)
+        moved = await mapping.follow(tx, events)
+        if moved:
+            await repository.add_to_cells(tx, await self._regroup(tx, moved))
+        await note_applied(tx, IDENTITY_GROUP, max(event.recorded for event in events))
+
+    async def _check_calendar(self, tx: WriteTx) -> None:
+        stored = await repository.calendar_zone(tx)
+        if stored is None:
+            await repository.set_calendar_zone(tx, self.zone.key)
+        elif stored != self.zone.key:
+            raise Retry(f"the figures are kept in days of {stored}, not of {self.zone.key}")
+
+    async def _fold(self, tx: WriteTx, events: Sequence[Event[OrderFact]]) -> Changes:
+        facts: defaultdict[str, list[Event[OrderFact]]] = defaultdict(list)
+        for event in events:
+            facts[event.data.order_id].append(event)
+        stored = await repository.lock_orders(tx, facts)
+        changes = Changes(self.zone)
+        added: dict[str, Order] = {}
+        replaced: dict[str, Order] = {}
+        for order_id, news in facts.items():
+            before = stored.get(order_id)
+            after = Order() if before is None else before
+            for event in news:
+                after = with_fact(after, event)
+            if after != before:
+                (added if before is None else replaced)[order_id] = after
+                changes.replace(before, after)
+        await repository.add_orders(tx, added)
+        await repository.replace_orders(tx, replaced)
+        return changes
+
+    async def _move_purchases(self, tx: WriteTx, changes: Mapping[UUID, Days]) -> dict[Cell, int]:
+        """Store changed purchases per person key; the cells that change with them."""
+        if not changes:
+            return {}
+        roots = set((await mapping.roots(tx, changes)).values())
+        persons = await mapping.members(tx, roots)
+        known = await self._lock_persons(tx, persons)
+        before = {raw: known.get(raw, {}) for raws in persons.values() for raw in raws}
+        after = {raw: after_change(days, changes[raw]) if raw in changes else days for raw, days in before.items()}
+        await repository.add_activity(tx, {raw: after[raw] for raw in changes if raw not in known and after[raw]})
+        await repository.replace_activity(tx, {raw: after[raw] for raw in known if raw in changes or not after[raw]})
+        return difference(
+            (together([before[raw] for raw in raws]) for raws in persons.values()),
+            (together([after[raw] for raw in raws]) for raws in persons.values()),
+        )
+
+    async def _lock_persons(self, tx: WriteTx, persons: Mapping[UUID, Sequence[UUID]]) -> dict[UUID, Days]:
+        """The purchases of all person keys of these persons that have a row, while nobody else changes them.
+
+        A person known under one key needs no lock where there is no row: two that insert it meet there. The others
+        are locked by the row of their root, made for it if need be, *before* the rest is read: read in one go, a row
+        that another worker inserts while we wait would be missed.
+        """
+        several = {root: raws for root, raws in persons.items() if len(raws) > 1}
+        await repository.ensure_activity(tx, several)
+        known = await repository.lock_activity(tx, persons)
+        if not several.keys() <= known.keys():
+            raise Retry("another worker removed the last purchase of one of these customers at the same time")
+        others = [raw for root, raws in several.items() for raw in raws if raw != root]
+        return known | await repository.activity(tx, others)
+
+    async def _regroup(self, tx: WriteTx, moved: Mapping[UUID, tuple[UUID, UUID]]) -> dict[Cell, int]:
+        """The cells that change when person keys move from one person to another."""
+        touched = {root for roots in moved.values() for root in roots}
+        raws = set(moved) | {raw for members in (await mapping.members(tx, touched)).values() for raw in members}
+        now = await mapping.roots(tx, raws)
+        days = await repository.activity(tx, raws)
+        before: defaultdict[UUID, list[Days]] = defaultdict(list)
+        after: defaultdict[UUID, list[Days]] = defaultdict(list)
+        for raw in days:
+            after[now[raw]].append(days[raw])
+            before[moved[raw][0] if raw in moved else now[raw]].append(days[raw])
+        return difference(map(together, before.values()), map(together, after.values()))

@@ -1,0 +1,14 @@
+"""The built service: its way in and its way out."""
+
+from dataclasses import dataclass
+
+from services.metrics.figures.service import Figures
+from services.metrics.ledger.service import Ledger
+
+
+@dataclass(frozen=True, slots=True)
+class MetricsService:
+    """What `build` makes: consumers use the ledger, HTTP and Prometheus the figures."""
+
+    ledger: Ledger
+    figures: Figures

@@ -18,7 +18,11 @@ CallType = Literal["track", "identify", "page", "screen", "group", "alias"]
 
 
 class TouchpointReceived(EventData, type="tam.touchpoints.received.v1", topic=INGEST):
-    """An accepted call, as sent. The envelope's id is derived from (source, message_id), its time is skew-corrected."""
+    """An accepted call, as sent. The envelope's id is derived from (source, message_id), its time is skew-corrected.
+
+    `clock` says what became of the stated time: kept, corrected for the device's clock, or, being in the future, set
+    to when it was received. An amount without a currency was given the firm's.
+    """
 
     source: str
     message_id: str
@@ -33,6 +37,7 @@ class TouchpointReceived(EventData, type="tam.touchpoints.received.v1", topic=IN
     context: dict[str, Any] = Field(default_factory=dict)
     original_time: datetime
     sent_at: datetime | None = None
+    clock: Literal["as_sent", "corrected", "clamped"] = "as_sent"
 
 
 class TouchpointRejected(EventData, type="tam.touchpoints.rejected.v1", topic=INGEST_REJECTED):
@@ -95,6 +100,7 @@ class _Subscription(EventData, type="tam.touchpoints.subscription.v1", topic=SUB
     subscription_id: str
     source: str
     plan_id: str | None = None
+    plan_name: str | None = None
     mrr_minor: int | None = None
     currency: str | None = None
     interval: str | None = None

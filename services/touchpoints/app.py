@@ -1,0 +1,36 @@
+"""Everything touchpoints is, on one page."""
+
+from pathlib import Path
+
+from services.touchpoints import api, consumers, jobs
+from services.touchpoints.ingest import api as ingest_api
+from services.touchpoints.ingest.openapi import OPENAPI
+from services.touchpoints.ingest.service import IngestService
+from services.touchpoints.service import TouchpointsService
+from services.touchpoints.settings import TouchpointsSettings
+from shared.events.catalogue import touchpoints as catalogue
+from shared.http.limits import TokenBuckets
+from shared.runtime.service import Parts, Service
+
+
+def build(parts: Parts) -> TouchpointsService:
+    """Build the service from the process's parts."""
+    settings = parts.settings if isinstance(parts.settings, TouchpointsSettings) else TouchpointsSettings()
+    limits = TokenBuckets(rate=settings.events_per_second, burst=settings.events_burst)
+    ingest = IngestService(parts.bus, parts.clock, settings, limits, parts.platform.currency)
+    return TouchpointsService(parts.db, settings, ingest)
+
+
+service = Service(
+    name="touchpoints",
+    build=build,
+    migrations=Path(__file__).parent / "migrations",
+    routers=(api.router,),
+    raw_routes=lambda touchpoints: ingest_api.routes(touchpoints.ingest),
+    raw_openapi=OPENAPI,
+    settings=TouchpointsSettings,
+    publishes=catalogue.PUBLISHES,
+    subscriptions=consumers.SUBSCRIPTIONS,
+    jobs=jobs.JOBS,
+    follows_identity=True,
+)

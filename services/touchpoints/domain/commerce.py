@@ -1,0 +1,272 @@
+"""Money facts: what an order or subscription event says, in minor units.
+
+Read twice by the same rules: at the door, so that a wrong amount is refused with a reason, and by the recorder, which
+emits the fact. Amounts are major units on the wire, whatever their field:
+
+* the total of an order is `total`, else `revenue`, else `value`; an event that states none places no order in the
+  figures (it is a touchpoint, and the answer carries a warning);
+* the amount of a refund is `refund_amount`, else `total`, `amount`, `value`, `revenue`; none means all that is left;
+* an order without `order_id` is known by its `checkout_id`, else by its event's id, so that it counts once; a change,
+  refund or cancellation without one refers to nothing and is refused.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, NamedTuple
+
+from services.touchpoints.domain import names
+from services.touchpoints.domain.refusal import Refusal
+from services.touchpoints.domain.times import event_time
+from shared.events.catalogue import touchpoints as facts
+from shared.events.envelope import EventData
+from shared.money import MoneyError, currency_code, parse
+
+MAX_ID = 255
+MAX_ITEMS = 100_000
+
+Properties = Mapping[str, Any]
+
+
+class Statement(NamedTuple):
+    """What an event is read from: its canonical name, its properties, and whose it is."""
+
+    name: str
+    properties: Properties
+    event_id: str
+    source: str
+
+
+def fact_of(said: Statement) -> EventData | None:
+    """The fact an event states; None for all others, and for an order or subscription that lacks what makes it one.
+
+    Raises:
+        Refusal: `impossible_amount`, `unknown_currency`, `no_currency`, `order_id_too_long`, `no_order_id`, …
+    """
+    reader = _READERS.get(said.name)
+    if reader is None:
+        return None
+    try:
+        return reader(said)
+    except MoneyError as error:
+        raise Refusal(error.code, str(error)) from None
+
+
+def states_facts(name: str) -> bool:
+    """Whether events of this canonical name are read for facts."""
+    return name in _READERS
+
+
+def with_currency(properties: Properties, default: str | None) -> Properties:
+    """The properties with the firm's currency where they name none, so that the log alone decides what was meant."""
+    if default is None or _stated(properties, *_CURRENCY) is not None or _shopify(properties):
+        return properties
+    return {**properties, "currency": default}
+
+
+def lacks(said: Statement) -> str:
+    """Why an accepted event states no fact, in one word for the answer's warning."""
+    return "no_subscription_id" if said.name.startswith("Subscription") else "no_amount"
+
+
+_CURRENCY = ("currency", "currency_code", "currencyCode")
+_TOTAL = ("total", "revenue", "value")
+_REFUND = ("refund_amount", "refundAmount", "total", "amount", "value", "revenue")
+_ORDER = ("order_id", "orderId", "transaction_id", "transactionId")
+_CHECKOUT = ("checkout_id", "checkoutId")
+_SUBSCRIPTION = ("subscription_id", "subscriptionId")
+
+
+def _stated(properties: Properties, *fields: str) -> Any:
+    for field in fields:
+        value = properties.get(field)
+        if value is not None and value != "":
+            return value
+    return None
+
+
+def _shopify(properties: Properties) -> Properties | None:
+    """The checkout of a Shopify web pixel event, whose facts stand one floor down."""
+    data = properties.get("data")
+    checkout = data.get("checkout") if isinstance(data, dict) else properties.get("checkout")
+    return checkout if isinstance(checkout, dict) else None
+
+
+def _flat(properties: Properties) -> Properties:
+    checkout = _shopify(properties)
+    if checkout is None:
+        return properties
+    order, price = checkout.get("order"), checkout.get("totalPrice")
+    price = price if isinstance(price, dict) else {}
+    return {
+        "order_id": order.get("id") if isinstance(order, dict) else None,
+        "checkout_id": checkout.get("token"),
+        "total": price.get("amount"),
+        "currency": price.get("currencyCode") or checkout.get("currencyCode"),
+        "products": checkout.get("lineItems"),
+        **properties,
+    }
+
+
+def identifier(value: object, what: str) -> str | None:
+    """An id as text; a number becomes its digits.
+
+    Raises:
+        Refusal: `<what>_too_long`, or `bad_<what>`: it is no text and no whole number, or one that JSON has rounded.
+    """
+    if value is None:
+        return None
+    if type(value) is str:
+        text = value.strip()
+    elif type(value) is int:
+        text = str(value) if abs(value) < 10**MAX_ID else "9" * (MAX_ID + 1)
+    elif type(value) is float and value.is_integer() and abs(value) < 2**53:
+        text = str(int(value))
+    else:
+        raise Refusal(f"bad_{what}", f"The {what} is neither text nor a whole number.")
+    if len(text) > MAX_ID:
+        raise Refusal(f"{what}_too_long", f"The {what} has more than {MAX_ID} characters.")
+    return text or None
+
+
+def _order_id(properties: Properties) -> str:
+    order_id = identifier(_stated(properties, *_ORDER), "order_id")
+    if order_id is None:
+        raise Refusal("no_order_id", "The event names no order_id, so it refers to no order.")
+    return order_id
+
+
+def _currency(properties: Properties) -> str:
+    stated = _stated(properties, *_CURRENCY)
+    if stated is None:
+        raise Refusal("no_currency", "The event has an amount and no currency, and the firm has set none.")
+    return currency_code(stated)
+
+
+def _text(value: object, limit: int = MAX_ID) -> str | None:
+    return value.strip()[:limit] or None if isinstance(value, str) else None
+
+
+def _items(products: object) -> int | None:
+    """How many pieces were bought: the quantities of the lines, one where none is stated."""
+    if not isinstance(products, list) or not products:
+        return None
+    pieces = 0
+    for line in products:
+        quantity = line.get("quantity") if isinstance(line, dict) else None
+        pieces += int(quantity) if isinstance(quantity, int | float) and 1 <= quantity <= MAX_ITEMS else 1
+    return min(pieces, MAX_ITEMS)
+
+
+def _placed(said: Statement) -> EventData | None:
+    properties = _flat(said.properties)
+    order_id = (
+        identifier(_stated(properties, *_ORDER), "order_id")
+        or identifier(_stated(properties, *_CHECKOUT), "checkout_id")
+        or f"event-{said.event_id}"
+    )
+    total = _stated(properties, *_TOTAL)
+    if total is None:
+        return None
+    currency = _currency(properties)
+    return facts.OrderPlaced(
+        order_id=order_id,
+        total_minor=parse(total, currency),
+        currency=currency,
+        source=said.source,
+        coupon=_text(properties.get("coupon")),
+        items=_items(properties.get("products") or properties.get("items")),
+    )
+
+
+def _changed(said: Statement) -> EventData | None:
+    order_id, total = _order_id(said.properties), _stated(said.properties, *_TOTAL)
+    if total is None:
+        return None
+    currency = _currency(said.properties)
+    return facts.OrderChanged(
+        order_id=order_id, total_minor=parse(total, currency), currency=currency, source=said.source
+    )
+
+
+def _refunded(said: Statement) -> EventData:
+    order_id, amount = _order_id(said.properties), _stated(said.properties, *_REFUND)
+    currency = None if amount is None else _currency(said.properties)
+    refund_id = identifier(_stated(said.properties, "refund_id", "refundId"), "refund_id")
+    return facts.OrderRefunded(
+        order_id=order_id,
+        refund_id=refund_id or f"event-{said.event_id}",
+        amount_minor=None if currency is None else parse(amount, currency),
+        currency=currency,
+        source=said.source,
+    )
+
+
+def _cancelled(said: Statement) -> EventData:
+    return facts.OrderCancelled(order_id=_order_id(said.properties), source=said.source)
+
+
+def _subscription(said: Statement) -> dict[str, Any] | None:
+    """The fields all subscription facts share; None if the event names no subscription."""
+    properties = said.properties
+    subscription_id = identifier(_stated(properties, *_SUBSCRIPTION), "subscription_id")
+    if subscription_id is None:
+        return None
+    mrr = _stated(properties, "mrr")
+    currency = None if mrr is None else _currency(properties)
+    start, end = (_stated(properties, each) for each in ("period_start", "period_end"))
+    return {
+        "subscription_id": subscription_id,
+        "source": said.source,
+        "plan_id": identifier(_stated(properties, "plan_id", "planId"), "plan_id"),
+        "plan_name": _text(_stated(properties, "plan_name", "planName", "plan")),
+        "mrr_minor": None if currency is None else parse(mrr, currency),
+        "currency": currency,
+        "interval": _text(properties.get("interval"), 32),
+        "period_start": None if start is None else event_time(start),
+        "period_end": None if end is None else event_time(end),
+    }
+
+
+def _plain(fact: type[EventData]) -> Callable[[Statement], EventData | None]:
+    def read(said: Statement) -> EventData | None:
+        fields = _subscription(said)
+        return None if fields is None else fact(**fields)
+
+    return read
+
+
+def _direction(direction: Literal["upgrade", "downgrade"] | None) -> Callable[[Statement], EventData | None]:
+    def read(said: Statement) -> EventData | None:
+        fields = _subscription(said)
+        return None if fields is None else facts.SubscriptionChanged(**fields, direction=direction)
+
+    return read
+
+
+def _ended(said: Statement) -> EventData | None:
+    fields = _subscription(said)
+    if fields is None:
+        return None
+    voluntary, ends = said.properties.get("is_voluntary"), _stated(said.properties, "ends_at")
+    return facts.SubscriptionCancelled(
+        **fields,
+        cancel_reason=_text(said.properties.get("cancel_reason"), 64),
+        is_voluntary=voluntary if isinstance(voluntary, bool) else None,
+        ends_at=fields["period_end"] if ends is None else event_time(ends),
+    )
+
+
+_READERS: dict[str, Callable[[Statement], EventData | None]] = {
+    names.ORDER_COMPLETED: _placed,
+    names.ORDER_UPDATED: _changed,
+    names.ORDER_REFUNDED: _refunded,
+    names.ORDER_CANCELLED: _cancelled,
+    names.SUBSCRIPTION_STARTED: _plain(facts.SubscriptionStarted),
+    names.SUBSCRIPTION_RENEWED: _plain(facts.SubscriptionRenewed),
+    names.SUBSCRIPTION_UPGRADED: _direction("upgrade"),
+    names.SUBSCRIPTION_DOWNGRADED: _direction("downgrade"),
+    names.SUBSCRIPTION_CHANGED: _direction(None),
+    names.SUBSCRIPTION_PAUSED: _plain(facts.SubscriptionPaused),
+    names.SUBSCRIPTION_RESUMED: _plain(facts.SubscriptionResumed),
+    names.SUBSCRIPTION_CANCELLED: _ended,
+    names.SUBSCRIPTION_PAYMENT_FAILED: _plain(facts.SubscriptionPaymentFailed),
+}

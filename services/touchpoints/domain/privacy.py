@@ -1,0 +1,130 @@
+"""What may be kept of a touchpoint: facts of commerce, never who somebody is.
+
+Two sieves. The log, which other services and years read, gets the vocabulary's ids, amounts and categories, no free
+text. The touchpoints table, kept for a limited time, gets also titles and search words, and numbers and flags of a
+shop's own events. Traits, addresses, and whatever looks like an e-mail address pass neither.
+"""
+
+import re
+from collections.abc import Collection, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from services.touchpoints.domain import names
+
+MAX_TEXT = 200
+MAX_LINES = 100
+MAX_FIELDS = 100
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_LOGGED = _words(
+    """
+    product_id sku category brand variant price quantity coupon position
+    order_id checkout_id cart_id list_id promotion_id wishlist_id review_id rating affiliation
+    total revenue value subtotal shipping tax discount currency step shipping_method payment_method coupon_id
+    refund_id refund_amount subscription_id plan_id mrr interval period_start period_end is_voluntary
+    transaction_id item_id item_list_id item_brand item_category item_variant index payment_type shipping_tier
+    """
+)
+_STORED = _LOGGED | _words(
+    "title query path plan_name list_name promotion_name wishlist_name coupon_name creative reason share_via "
+    "cancel_reason item_name search_term section"
+)
+# A product's name is no person's; anywhere else a name may be.
+_NAMED = _STORED | {"name"}
+_URLS = ("url", "referrer")
+_LISTS = ("products", "items")
+_LOOKS_PERSONAL = re.compile(
+    r"mail|phone|mobile|\btel|fax|contact|address|street|city|zip|postal|post_?code|birth|dob|\bage\b|gender|"
+    r"name|user|customer|recipient|owner|passport|ssn|national|tax_?id|identity|card|iban|account|bank|"
+    r"\bip\b|ip_?addr|lat|lon|lng|geo|gps|device|token|secret|password|pin\b|cvv",
+    re.IGNORECASE,
+)
+
+
+def for_log(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """The properties every service may read, for years."""
+    kept = {field: value for field, value in properties.items() if field in _LOGGED and _is_plain(value)}
+    return _with_lists(kept, properties, _LOGGED)
+
+
+def for_table(name: str, properties: Mapping[str, Any]) -> dict[str, Any]:
+    """The properties that stand in the customer's journey."""
+    wanted = _NAMED if name in names.CANONICAL or name in (names.PAGE_VIEWED, names.SCREEN_VIEWED) else _STORED
+    kept: dict[str, Any] = {}
+    for field, value in properties.items():
+        if len(kept) >= MAX_FIELDS:
+            break
+        if field in wanted:
+            if _is_plain(value):
+                kept[field] = value
+        elif field in _URLS:
+            kept[field] = without_query(value)
+        elif type(value) in (int, float, bool) and len(field) <= 64 and not _LOOKS_PERSONAL.search(field):
+            kept[field] = value
+    return _with_lists(kept, properties, _NAMED)
+
+
+def of_context(context: Mapping[str, Any]) -> dict[str, Any]:
+    """Where it happened, as far as it says nothing about who: campaign, page, locale, kind of device, library."""
+    kept: dict[str, Any] = {}
+    for field, inner in _CONTEXT.items():
+        value = context.get(field)
+        if type(value) is dict:
+            if fields := {each: value[each] for each in inner if each in value and _is_plain(value[each])}:
+                kept[field] = fields
+        elif not inner and _is_plain(value):
+            kept[field] = value
+    if type(page := context.get("page")) is dict and (referrer := without_query(page.get("referrer"))):
+        kept.setdefault("page", {})["referrer"] = referrer
+    return kept
+
+
+_CONTEXT: Mapping[str, tuple[str, ...]] = {
+    "campaign": ("name", "source", "medium", "term", "content"),
+    "page": ("path", "title"),
+    "library": ("name", "version"),
+    "app": ("name", "version"),
+    "os": ("name",),
+    "device": ("type",),
+    "locale": (),
+    "timezone": (),
+    "channel": (),
+    "sessionId": (),
+}
+
+
+def without_query(url: object) -> str | None:
+    """The address of a page without what stands behind `?`, where tokens and e-mail addresses are."""
+    if type(url) is not str or len(url) > 4_000:
+        return None
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return None
+    bare = f"{parts.scheme}://{parts.hostname}{parts.path}" if parts.hostname else parts.path
+    return bare[:MAX_TEXT] if bare and "@" not in bare else None
+
+
+def _is_plain(value: object) -> bool:
+    """A number, a flag, or a short text that is no e-mail address."""
+    kind = type(value)
+    if kind is str:
+        return len(value) <= MAX_TEXT and "@" not in value  # type: ignore[arg-type, operator] # a str, by its type
+    return kind is int or kind is float or kind is bool
+
+
+def _with_lists(kept: dict[str, Any], properties: Mapping[str, Any], wanted: Collection[str]) -> dict[str, Any]:
+    for field in _LISTS:
+        lines = properties.get(field)
+        if type(lines) is list:
+            kept[field] = [
+                {each: line[each] for each in line if each in wanted and _is_plain(line[each])}
+                for line in lines[:MAX_LINES]
+                if type(line) is dict
+            ]
+    return kept

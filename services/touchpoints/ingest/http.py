@@ -1,0 +1,237 @@
+"""The hot side of HTTP: raw ASGI, one pass over the headers, bounded bodies, CORS as browsers need it.
+
+Content-Type is not looked at: SDKs send JSON as text/plain, form data and JSON. Every answer, a refusal too, carries
+the CORS headers: a browser that cannot read a refusal takes it for a broken network and sends the same for days.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any, ClassVar, NamedTuple
+from urllib.parse import parse_qsl
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import Receive, Scope, Send
+
+from services.touchpoints.domain.bodies import MAX_RAW_BYTES, inflate, is_gzip, parse, too_large
+from services.touchpoints.errors import BodyTooSlow, OriginNotAllowed, UnknownEncoding, WrongMethod
+from services.touchpoints.ingest.service import IngestService
+from shared.errors import AppError, Unauthorized
+from shared.http.auth import Caller, KeyRing
+from shared.http.caller import MissingKey, MissingScope, presented
+from shared.http.problems import BodyRefused, problem, request_id_of
+
+SCOPE = "touchpoints:write"
+PREFLIGHT_SECONDS = b"7200"
+MAX_QUERY_BYTES = 16 * 1024
+
+Headers = Mapping[bytes, bytes]
+HeaderList = list[tuple[bytes, bytes]]
+
+
+class Answer(NamedTuple):
+    """What is sent back."""
+
+    status: int
+    body: bytes
+    headers: Sequence[tuple[bytes, bytes]] = ((b"content-type", b"application/json"),)
+
+
+class Exchange(NamedTuple):
+    """One request, as far as it was read."""
+
+    scope: Scope
+    headers: Headers
+    query: Mapping[str, str]
+    receive: Receive
+
+    @property
+    def keyring(self) -> KeyRing:
+        """The process's keys."""
+        keyring: KeyRing = self.scope["app"].state.keyring
+        return keyring
+
+
+class Door:
+    """An ASGI endpoint of one address. A subclass says how it answers."""
+
+    method: ClassVar[str] = "POST"
+
+    def __init__(self, ingest: IngestService) -> None:
+        self.ingest = ingest
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = dict(scope["headers"])
+        if scope["method"] == "OPTIONS":
+            answer = _preflight(headers, self.method)
+        else:
+            try:
+                if scope["method"] != self.method:
+                    raise WrongMethod(self.method)
+                query = _query(scope["query_string"]) if scope["query_string"] else {}
+                answer = await self.answer(Exchange(scope, headers, query, receive))
+            except AppError as error:
+                answer = self.refusal(error, scope)
+            except ClientDisconnect:
+                return
+        await _send(answer, headers.get(b"origin"), send)
+
+    async def answer(self, exchange: Exchange) -> Answer:
+        """Answer a request of the right method, or raise an `AppError`."""
+        raise NotImplementedError
+
+    def refusal(self, error: AppError, scope: Scope) -> Answer:
+        """The answer to what went wrong: problem+json with `code` and `message`."""
+        response = problem(error, request_id=request_id_of(Request(scope)))
+        return Answer(response.status_code, bytes(response.body), _without_length(response.raw_headers))
+
+
+def _without_length(headers: HeaderList) -> HeaderList:
+    return [header for header in headers if header[0] != b"content-length"]
+
+
+async def _send(answer: Answer, origin: bytes | None, send: Send) -> None:
+    headers = [*answer.headers, (b"content-length", b"%d" % len(answer.body))]
+    if origin is not None:
+        headers += (
+            (b"access-control-allow-origin", origin),
+            (b"access-control-allow-credentials", b"true"),
+            (b"access-control-expose-headers", b"Retry-After, X-Request-Id"),
+            (b"vary", b"Origin"),
+        )
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.body})
+
+
+def _preflight(headers: Headers, method: str) -> Answer:
+    """Allow what the browser asks for: which headers an SDK sends changes with its versions.
+
+    The key is not known yet: whether its owner wants this origin is decided on the request itself.
+    """
+    allowed: HeaderList = [
+        (b"access-control-allow-methods", f"{method}, OPTIONS".encode()),
+        (b"access-control-max-age", PREFLIGHT_SECONDS),
+        (b"allow", f"{method}, OPTIONS".encode()),
+    ]
+    if asked := headers.get(b"access-control-request-headers"):
+        allowed.append((b"access-control-allow-headers", asked))
+    return Answer(204, b"", allowed)
+
+
+def _query(raw: bytes) -> Mapping[str, str]:
+    if len(raw) > MAX_QUERY_BYTES:
+        raise too_large(MAX_QUERY_BYTES, "in its query")
+    return dict(parse_qsl(raw.decode("latin-1"), keep_blank_values=True))
+
+
+@lru_cache(maxsize=2048)
+def _presented(authorization: bytes) -> str | None:
+    return presented(authorization.decode("latin-1"))
+
+
+async def read(exchange: Exchange, seconds: float) -> bytes:
+    """The body, inflated if it is gzip, bounded before and after.
+
+    Raises:
+        TooLarge, BodyTooSlow, UnknownEncoding, BadGzip: as they say.
+        ClientDisconnect: nobody waits for an answer.
+    """
+    encoding = exchange.headers.get(b"content-encoding")
+    if encoding is not None and encoding.strip().lower() not in (b"gzip", b"x-gzip", b"identity", b""):
+        raise UnknownEncoding
+    length = exchange.headers.get(b"content-length")
+    if length is not None and length.isdigit() and int(length) > MAX_RAW_BYTES:
+        raise too_large(MAX_RAW_BYTES)
+    try:
+        body, is_whole = await _next_part(exchange.receive)
+        if not is_whole:
+            async with asyncio.timeout(seconds):
+                body = await _rest(exchange.receive, body)
+    except (TimeoutError, BodyRefused):
+        # The edge's own deadline for a body answers 408, which some SDKs take for a reason to drop it.
+        raise BodyTooSlow from None
+    return inflate(body) if is_gzip(body) else body
+
+
+async def _next_part(receive: Receive) -> tuple[bytes, bool]:
+    message = await receive()
+    if message["type"] == "http.disconnect":
+        raise ClientDisconnect
+    return message.get("body", b""), not message.get("more_body")
+
+
+async def _rest(receive: Receive, first: bytes) -> bytes:
+    chunks, size, is_whole = [first], len(first), False
+    while not is_whole:
+        chunk, is_whole = await _next_part(receive)
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > MAX_RAW_BYTES:
+            raise too_large(MAX_RAW_BYTES)
+    return b"".join(chunks)
+
+
+async def document(exchange: Exchange, seconds: float) -> tuple[Caller, Any, bool]:
+    """Who sends, the JSON they send, and whether it may hold a NUL character.
+
+    The key stands in the Authorization header, in the query, or in the body; the first that is good counts.
+
+    Raises:
+        Unauthorized, Forbidden, Unavailable, and what `read` and `parse` raise.
+    """
+    stated = (_header_key(exchange.headers), exchange.query.get("writeKey"))
+    caller, refusal = await _first_good(exchange.keyring, stated)
+    body = await read(exchange, seconds)
+    parsed = parse(body)
+    if caller is None:
+        in_body = parsed.get("writeKey") if isinstance(parsed, dict) else None
+        caller, later = await _first_good(exchange.keyring, (in_body if isinstance(in_body, str) else None,))
+        if caller is None:
+            raise refusal or later or MissingKey()
+    check(caller, exchange.headers)
+    return caller, parsed, b"\\u0000" in body
+
+
+def _header_key(headers: Headers) -> str | None:
+    authorization = headers.get(b"authorization")
+    return None if authorization is None else _presented(authorization)
+
+
+async def _first_good(keyring: KeyRing, keys: Sequence[str | None]) -> tuple[Caller | None, Unauthorized | None]:
+    refusal: Unauthorized | None = None
+    for key in keys:
+        if key:
+            caller = keyring.cached(key)
+            if caller is not None:
+                return caller, None
+            try:
+                return await keyring.authenticate(key), None
+            except Unauthorized as error:
+                refusal = refusal or error
+    return None, refusal
+
+
+async def named_caller(exchange: Exchange) -> Caller:
+    """The caller by header or query alone.
+
+    Raises:
+        Unauthorized, Forbidden, Unavailable: as they say.
+    """
+    stated = (_header_key(exchange.headers), exchange.query.get("writeKey"))
+    caller, refusal = await _first_good(exchange.keyring, stated)
+    if caller is None:
+        raise refusal or MissingKey()
+    check(caller, exchange.headers)
+    return caller
+
+
+def check(caller: Caller, headers: Headers) -> None:
+    """Refuse a secret key without the scope, and a write key on a page its owner has not named.
+
+    Servers send no Origin: for them a list of origins means nothing.
+    """
+    if caller.kind == "secret" and not caller.may(SCOPE):
+        raise MissingScope(SCOPE)
+    origin = headers.get(b"origin")
+    if caller.origins and origin is not None and not caller.is_welcome_from(origin.decode("latin-1")):
+        raise OriginNotAllowed

@@ -1,0 +1,128 @@
+"""Use cases of touchpoints: record what was accepted, keep what was refused, show a customer's journey.
+
+A touchpoint is stored under the raw person key it came with; a journey is read over all keys of the person, so a merge
+or its undoing needs no rewriting here.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import orjson
+
+from services.touchpoints import repository
+from services.touchpoints.domain import recording
+from services.touchpoints.domain.names import canonical
+from services.touchpoints.ingest.service import IngestService
+from services.touchpoints.repository import CodeCount, QuarantineRow, TouchpointRow
+from services.touchpoints.settings import TouchpointsSettings
+from shared.db.engine import Database, WriteTx
+from shared.events.catalogue.profiles import CustomerMerged, CustomerUnmerged
+from shared.events.catalogue.touchpoints import TouchpointReceived, TouchpointRejected
+from shared.events.envelope import Event
+from shared.identity import mapping
+
+TRIM_AT_ONCE = 10_000
+
+# The sort key of the last row of a page.
+Position = tuple[datetime, UUID]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which touchpoints of a journey are asked for; `since` is included, `until` is not."""
+
+    name: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TouchpointsService:
+    """What happened to customers. `ingest` is the door, which needs no database."""
+
+    db: Database
+    settings: TouchpointsSettings
+    ingest: IngestService
+
+    async def record(self, tx: WriteTx, events: Sequence[Event[TouchpointReceived]]) -> None:
+        """Store touchpoints and announce them with the facts they state."""
+        rows: list[TouchpointRow] = []
+        for event in events:
+            touchpoint = recording.record(event)
+            data = event.data
+            rows.append(
+                TouchpointRow(
+                    event.id,
+                    event.subject,
+                    data.source,
+                    data.message_id,
+                    data.call,
+                    touchpoint.name,
+                    event.time,
+                    event.recorded,
+                    orjson.dumps(touchpoint.properties).decode(),
+                    orjson.dumps(touchpoint.context).decode(),
+                )
+            )
+            for fact in touchpoint.announced:
+                tx.emit(fact)
+        await repository.insert_touchpoints(tx, rows)
+
+    async def quarantine(self, tx: WriteTx, events: Sequence[Event[TouchpointRejected]]) -> None:
+        """Keep refused events, with the reason, until somebody has looked."""
+        rows = [
+            QuarantineRow(
+                event.id,
+                event.data.source,
+                event.data.message_id,
+                event.data.code,
+                event.data.message,
+                event.data.raw,
+                event.recorded,
+            )
+            for event in events
+        ]
+        await repository.insert_quarantine(tx, rows)
+
+    async def follow(self, tx: WriteTx, events: Sequence[Event[CustomerMerged] | Event[CustomerUnmerged]]) -> None:
+        """Take over who is the same person as whom."""
+        await mapping.follow(tx, events)
+
+    async def journey(
+        self, customer_id: UUID, wanted: Wanted, *, before: Position | None, limit: int
+    ) -> list[TouchpointRow]:
+        """A person's touchpoints under all their keys, newest first; `limit` + 1 rows if there are more."""
+        async with self.db.read() as tx:
+            root = (await mapping.roots(tx, [customer_id]))[customer_id]
+            keys = (await mapping.members(tx, [root]))[root]
+            return await repository.journey(
+                tx,
+                keys,
+                name=None if wanted.name is None else canonical(wanted.name),
+                since=wanted.since,
+                until=wanted.until,
+                before=before,
+                limit=limit + 1,
+            )
+
+    async def quarantined(
+        self, *, code: str | None, source: str | None, before: Position | None, limit: int
+    ) -> tuple[list[QuarantineRow], list[CodeCount]]:
+        """Refused events, newest first (`limit` + 1 rows if there are more), and how many there are by reason."""
+        async with self.db.read() as tx:
+            rows = await repository.quarantined(tx, code=code, source=source, before=before, limit=limit + 1)
+            return rows, await repository.count_quarantined(tx)
+
+    async def trim(self) -> None:
+        """Delete what has been kept long enough, a bounded piece at a time."""
+        kept, refused = timedelta(days=self.settings.retention_days), timedelta(days=self.settings.quarantine_days)
+        await self._until_done(lambda tx: repository.trim_touchpoints(tx, older_than=kept, most=TRIM_AT_ONCE))
+        await self._until_done(lambda tx: repository.trim_quarantine(tx, older_than=refused, most=TRIM_AT_ONCE))
+
+    async def _until_done(self, trim: Callable[[WriteTx], Awaitable[int]]) -> None:
+        deleted = TRIM_AT_ONCE
+        while deleted == TRIM_AT_ONCE:
+            async with self.db.write() as tx:
+                deleted = await trim(tx)

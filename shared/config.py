@@ -120,5 +120,5 @@ def load(
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         variable = prefix + str(first["loc"][0]).upper()
-        reason = first["msg"].removeprefix("Value error, ")
+        reason = first["msg"].removeprefix("Value error, ").rstrip(".")
         raise ConfigError(f"{variable} is wrong: {reason}.") from None

@@ -3,7 +3,8 @@
 VND and JPY have no decimals, most have two, KWD and its like three. `parse` is the only way in from the wire.
 """
 
-from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
+import re
+from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import NamedTuple
 
 # Above this an amount is a mistake, and BIGINT sums of a billion orders still fit.
@@ -24,6 +25,12 @@ _DECIMALS: dict[int, str] = {
     4: "CLF UYW",
 }
 EXPONENTS: dict[str, int] = {code: digits for digits, codes in _DECIMALS.items() for code in codes.split()}
+
+
+# Decimal takes more than money is written in: other digits, underscores, NaN.
+_PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
+# Wide enough that nothing is rounded before it is meant to be.
+_EXACT = Context(prec=400, rounding=ROUND_HALF_EVEN)
 
 
 class MoneyError(ValueError):
@@ -69,22 +76,21 @@ def parse(amount: object, currency: str, *, exact: bool = False) -> int:
     # `type`, not isinstance: true is no amount.
     minor: int = amount * 10**exponent if type(amount) is int else _scaled(amount, exponent, exact=exact)
     if not 0 <= minor <= MAX_MINOR:
-        raise MoneyError("impossible_amount", f"The amount {str(amount)[:24]} is negative or too large.")
+        raise MoneyError("impossible_amount", "The amount is negative or too large.")
     return minor
 
 
 def _scaled(amount: object, exponent: int, *, exact: bool) -> int:
-    if not isinstance(amount, float | str | Decimal) or (isinstance(amount, str) and len(amount) > 40):
+    text = str(amount).strip() if isinstance(amount, float | str | Decimal) else ""
+    if len(text) > 40 or not _PLAIN.fullmatch(text):
         raise MoneyError("impossible_amount", "The amount is not a number.")
-    try:
-        scaled = Decimal(str(amount).strip()).scaleb(exponent)
-        if not scaled.is_finite():
-            raise InvalidOperation
-        whole = scaled.quantize(Decimal(1), rounding=ROUND_HALF_EVEN)
-    except InvalidOperation:
-        raise MoneyError("impossible_amount", f"The amount {str(amount)[:24]!r} is not a number.") from None
+    number = Decimal(text)
+    if number.adjusted() > 20:
+        raise MoneyError("impossible_amount", "The amount is negative or too large.")
+    scaled = number.scaleb(exponent, _EXACT)
+    whole = scaled.to_integral_value(ROUND_HALF_EVEN, _EXACT)
     if exact and whole != scaled:
-        raise MoneyError("impossible_amount", f"The amount {amount} has more than {exponent} decimals.")
+        raise MoneyError("impossible_amount", f"The amount {text} has more than {exponent} decimals.")
     return int(whole)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from shared.bus.base import OutRecord, Record
+from shared.bus.base import Headers, OutRecord, Record, RecordTooLarge, check_size
 from shared.db.engine import ReadTx, WriteTx
 from shared.delivery.outbox import dump_headers, write_records
 from shared.events.topics import DEAD_LETTERS
@@ -57,8 +57,7 @@ async def bury(tx: WriteTx, consumer: str, record: Record, error: BaseException,
             **_described(error),
         },
     )
-    headers = (
-        *record.headers,
+    about = (
         ("dlq-consumer", consumer.encode()),
         ("dlq-topic", record.partition.topic.encode()),
         ("dlq-partition", str(record.partition.index).encode()),
@@ -66,16 +65,31 @@ async def bury(tx: WriteTx, consumer: str, record: Record, error: BaseException,
         ("dlq-error-class", type(error).__name__.encode()),
         ("dlq-attempts", str(attempts).encode()),
     )
-    await write_records(tx, [OutRecord(DEAD_LETTERS.name, record.key, record.value, headers)])
+    await write_records(tx, [_announcement(record, about)])
+
+
+def _announcement(record: Record, about: Headers) -> OutRecord:
+    """The record with the reason; without its value where a bus would take no more: the table has it."""
+    whole = OutRecord(DEAD_LETTERS.name, record.key, record.value, (*record.headers, *about))
+    try:
+        check_size(whole)
+    except RecordTooLarge:
+        return OutRecord(DEAD_LETTERS.name, record.key, b"", (*about, ("dlq-value", b"omitted")))
+    return whole
 
 
 def _described(error: BaseException) -> dict[str, str]:
     whole = "".join(traceback.format_exception(error))
     return {
         "error_class": type(error).__name__,
-        "error": str(error).replace("\x00", "")[:MAX_TEXT],
-        "traceback": whole.replace("\x00", "")[-MAX_TEXT:],
+        "error": _storable(str(error))[:MAX_TEXT],
+        "traceback": _storable(whole)[-MAX_TEXT:],
     }
+
+
+def _storable(text: str) -> str:
+    """Without what PostgreSQL takes in no text: zero bytes and halves of surrogate pairs."""
+    return text.replace("\x00", "").encode("utf-8", "replace").decode()
 
 
 _OPEN = """
@@ -101,6 +115,15 @@ async def letter(tx: ReadTx, letter_id: UUID) -> tuple[DeadLetter, str, bytes] |
         return None
     rest = (await tx.execute("SELECT traceback, value FROM dead_letters WHERE id = :id", {"id": letter_id})).one()
     return DeadLetter(**row), rest.traceback, rest.value
+
+
+async def any_to_retry(tx: ReadTx, consumer: str) -> bool:
+    """Whether somebody asked to try letters of this consumer again."""
+    found = await tx.execute(
+        "SELECT EXISTS (SELECT FROM dead_letters WHERE consumer = :consumer AND status = 'retry')",
+        {"consumer": consumer},
+    )
+    return bool(found.scalar_one())
 
 
 async def set_status(tx: WriteTx, ids: Sequence[UUID] | None, status: str) -> int:

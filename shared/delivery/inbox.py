@@ -12,6 +12,18 @@ from shared.db.engine import ReadTx, WriteTx
 INBOX_DAYS = 9
 
 
+_FURTHER = """
+    UPDATE offsets SET next_offset = :next, changed_at = now()
+    WHERE consumer = :consumer AND topic = :topic AND partition = :partition AND next_offset = :expected
+"""
+# Only the first step makes the row: when somebody removed it to begin anew, whoever is further on is fenced.
+_FIRST = """
+    INSERT INTO offsets (consumer, topic, partition, next_offset) VALUES (:consumer, :topic, :partition, :next)
+    ON CONFLICT (consumer, topic, partition) DO UPDATE SET next_offset = :next, changed_at = now()
+    WHERE offsets.next_offset = :expected
+"""
+
+
 class Fenced(Exception):
     """Another worker has moved this partition's offset: our batch must not commit."""
 
@@ -23,11 +35,7 @@ async def advance(tx: WriteTx, consumer: str, partition: Partition, *, expected:
         Fenced: it is not `expected` any more.
     """
     moved = await tx.execute(
-        """
-        INSERT INTO offsets (consumer, topic, partition, next_offset) VALUES (:consumer, :topic, :partition, :next)
-        ON CONFLICT (consumer, topic, partition) DO UPDATE SET next_offset = :next, changed_at = now()
-        WHERE offsets.next_offset = :expected
-        """,
+        _FIRST if expected == 0 else _FURTHER,
         {
             "consumer": consumer,
             "topic": partition.topic,

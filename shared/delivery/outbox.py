@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import orjson
 
-from shared.bus.base import OutRecord
+from shared.bus.base import OutRecord, check_size
 from shared.db.bulk import insert_rows
 from shared.db.engine import ReadTx
 from shared.events.envelope import Event, EventData, encode
@@ -21,10 +21,18 @@ class OutboxWriter:
         self.wake = asyncio.Event()
 
     async def write(self, tx: ReadTx, events: Sequence[Event[EventData]]) -> None:
-        """Insert one row per event, in order."""
+        """Insert one row per event, in order.
+
+        Raises:
+            RecordTooLarge: no bus would take an event of this size, and it would hold up all behind it.
+        """
         here = current_traceparent()
-        rows = [(event.data.topic.name, event.subject.bytes, encode(event, traceparent=here)) for event in events]
-        await insert_rows(tx, "outbox", _COLUMNS, rows)
+        records = [
+            OutRecord(event.data.topic.name, event.subject.bytes, encode(event, traceparent=here)) for event in events
+        ]
+        for record in records:
+            check_size(record)
+        await insert_rows(tx, "outbox", _COLUMNS, [(each.topic, each.key, each.value) for each in records])
 
     def committed(self) -> None:
         """Wake the relay of this process."""

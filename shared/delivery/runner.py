@@ -39,7 +39,7 @@ FIRST_BACKOFF_SECONDS = 0.1
 MAX_BACKOFF_SECONDS = 5.0
 DRAIN_SECONDS = 20.0
 STUCK_SECONDS = 60.0
-RETRY_LETTERS_SECONDS = 1.0
+LOOK_SECONDS = 1.0
 
 # PostgreSQL: connection, resources, operator intervention, serialization and deadlock: the same batch may pass later.
 _PASSING_SQLSTATES = ("08", "40", "53", "55", "57")
@@ -89,7 +89,7 @@ class Runner:
         self._draining = False
         self._idle = asyncio.Event()
         self._idle.set()
-        self._next_letters = 0.0
+        self._next_look = 0.0
         self._lag: Mapping[Partition, int] = {}
         self._consumer: BusConsumer = bus.consumer(
             topics=tuple(dict.fromkeys(event.topic.name for event in events)),
@@ -131,7 +131,7 @@ class Runner:
 
     async def _step(self) -> None:
         await self._resume_due()
-        await self._retry_letters()
+        await self._look_around()
         try:
             batches = await self._consumer.poll(max_records=self._max_batch, max_wait=POLL_SECONDS)
         except (BusUnavailable, OSError, DBAPIError, PoolTimeout, TimeoutError) as error:
@@ -326,16 +326,24 @@ class Runner:
         with contextlib.suppress(BusUnavailable, OSError, TimeoutError, DBAPIError, PoolTimeout):
             await self._consumer.commit({partition: progress.position})
 
-    async def _retry_letters(self) -> None:
-        """Handle the dead letters that somebody asked to try again."""
-        if monotonic() < self._next_letters:
+    async def _look_around(self) -> None:
+        """See whether somebody moved our offsets (a replay), or asked to try dead letters again."""
+        if monotonic() < self._next_look:
             return
-        self._next_letters = monotonic() + RETRY_LETTERS_SECONDS
+        self._next_look = monotonic() + LOOK_SECONDS
         try:
-            while await self._retry_letter():
+            async with self._db.read() as tx:
+                stored = await stored_offsets(tx, self.group, self._partitions)
+                is_asked = await dead_letters.any_to_retry(tx, self.group)
+            for partition, progress in list(self._partitions.items()):
+                if partition in stored and stored[partition] != progress.position:
+                    log.warning("offset_was_moved", consumer=self.group, topic=partition.topic, to=stored[partition])
+                    progress.position = stored[partition]
+                    await self._consumer.rewind({partition: progress.position})
+            while is_asked and await self._retry_letter():
                 pass
-        except (DBAPIError, PoolTimeout, OSError, TimeoutError) as error:
-            log.warning("retry_of_letters_failed", consumer=self.group, error=type(error).__name__)
+        except (DBAPIError, PoolTimeout, OSError, TimeoutError, BusUnavailable) as error:
+            log.warning("look_around_failed", consumer=self.group, error=type(error).__name__)
 
     async def _retry_letter(self) -> bool:
         failure: Exception | None = None

@@ -94,6 +94,7 @@ class Catalogue:
             document = orjson.loads(value or b"")
             data_class = self._by_type.get(document["type"])
             if data_class is None:
+                _text(document["type"])
                 return None
             return Event(
                 id=UUID(document["id"]),
@@ -115,6 +116,12 @@ def _instant(value: str) -> datetime:
     if moment.tzinfo is None:
         raise ValueError("a time without offset")
     return moment
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError("not a text")
+    return value
 
 
 def _text_or_none(value: object) -> str | None:

@@ -27,6 +27,7 @@ from shared.http.limits import TokenBuckets
 from shared.http.oidc import TokenVerifier
 from shared.http.openapi import document, operation_id
 from shared.http.problems import EVERYWHERE, from_http, from_validation, problem, request_id_of
+from shared.http.raw import RawRoutes
 from shared.http.settings import HttpSettings
 from shared.http.system import Scrape, system_routes
 from shared.observability.health import Health
@@ -91,12 +92,11 @@ def make_app(
     limits = TokenBuckets(rate=settings.rate_per_second, burst=settings.rate_burst)
     app.state.services = services
     app.state.authenticator = Authenticator(keyring, limits, tokens)
+    app.state.keyring = keyring
     app.state.ops = ops.Ops(databases, [each for manifest in manifests for each in manifest.subscriptions], bus)
-    for manifest in manifests:
-        if manifest.raw_routes is not None:
-            # First of all: the router tries routes in order, and these are the hot ones.
-            app.router.routes.extend(manifest.raw_routes(services[manifest.name]))
-    app.router.routes.extend(system_routes(app, health, scrapes))
+    raw = [route for each in manifests if each.raw_routes for route in each.raw_routes(services[each.name])]
+    # First of all: the router tries routes in order, and these are the hot ones.
+    app.router.routes.append(RawRoutes([*raw, *system_routes(app, health, scrapes)]))
     for router in (*(router for manifest in manifests for router in manifest.routers), ops.router):
         app.include_router(router, responses=EVERYWHERE)
     _document_once(app, manifests)

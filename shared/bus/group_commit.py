@@ -116,7 +116,7 @@ class GroupCommit:
         started = monotonic()
         try:
             await self._write([call.records for call in calls])
-        except BusUnavailable as error:
+        except Exception as error:  # noqa: BLE001 - whoever called gets it, also what nobody foresaw
             self._settle(calls, error)
         except BaseException:
             self._settle(calls, BusUnavailable("the write was given up"))
@@ -126,7 +126,7 @@ class GroupCommit:
             metrics.BUS_APPEND_SECONDS.observe(monotonic() - started)
             self._settle(calls, None)
 
-    def _settle(self, calls: Sequence[_Call], error: BusUnavailable | None) -> None:
+    def _settle(self, calls: Sequence[_Call], error: Exception | None) -> None:
         for call in calls:
             self._waiting.give_back(call.size)
             if call.done.done():

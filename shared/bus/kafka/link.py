@@ -1,0 +1,127 @@
+"""How to reach the brokers, and how to let go of clients that do not want to end.
+
+Where this touches private names of aiokafka it is because its own `stop()` waits for a broker that is gone.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.errors import KafkaError, ProducerClosed
+from aiokafka.helpers import create_ssl_context
+from aiokafka.record.default_records import DefaultRecordBatch, DefaultRecordBatchBuilder
+
+from shared.bus.base import BusUnavailable
+from shared.config import PlatformSettings
+from shared.errors import UserError
+
+DISCARD_SECONDS = 3.0
+LEAVE_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Where the brokers are, and what our names look like there."""
+
+    options: dict[str, Any]
+    prefix: str
+    replication: int
+
+    @classmethod
+    def of(cls, settings: PlatformSettings) -> "Link":
+        """The link that the settings describe."""
+        options: dict[str, Any] = {
+            "bootstrap_servers": settings.kafka_bootstrap_servers,
+            "security_protocol": settings.kafka_security_protocol,
+            # Soon after a topic is made, or a broker is back, we want to know.
+            "metadata_max_age_ms": 60_000,
+        }
+        if settings.kafka_security_protocol.endswith("SSL"):
+            options["ssl_context"] = create_ssl_context(cafile=settings.kafka_ssl_cafile)
+        if settings.kafka_security_protocol.startswith("SASL"):
+            options["sasl_mechanism"] = settings.kafka_sasl_mechanism
+            options["sasl_plain_username"] = settings.kafka_sasl_username
+            options["sasl_plain_password"] = settings.kafka_sasl_password
+        return cls(options, settings.topic_prefix, settings.kafka_replication_factor)
+
+    def name(self, topic: str) -> str:
+        """The topic's name on the brokers."""
+        return self.prefix + topic
+
+    def topic(self, name: str) -> str:
+        """The inverse of `name`."""
+        return name.removeprefix(self.prefix)
+
+
+def require_compiled_extension() -> None:
+    """Refuse to run aiokafka in pure Python, where it is six to thirty times slower.
+
+    Raises:
+        UserError: the extension did not load.
+    """
+    for kind in (DefaultRecordBatch, DefaultRecordBatchBuilder):
+        if not kind.__module__.startswith("aiokafka.record._crecords"):
+            raise UserError(
+                "aiokafka's compiled extension did not load; install aiokafka from a wheel and unset "
+                "AIOKAFKA_NO_EXTENSIONS."
+            )
+
+
+@asynccontextmanager
+async def deadline(seconds: float, what: str) -> AsyncIterator[None]:
+    """Bound an exchange with the brokers.
+
+    Raises:
+        BusUnavailable: they refused, or did not answer in time.
+    """
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except TimeoutError:
+        raise BusUnavailable(f"Kafka did not answer within {seconds:.0f} s: {what}") from None
+    except (KafkaError, OSError) as error:
+        raise BusUnavailable(f"Kafka: {what}: {type(error).__name__}: {error}") from error
+
+
+async def discard_producer(producer: AIOKafkaProducer) -> None:
+    """End a producer whose outcome is unknown; what it holds is not sent any more."""
+    producer._message_accumulator.fail_all(ProducerClosed())  # noqa: SLF001
+    with contextlib.suppress(KafkaError, OSError, TimeoutError):
+        async with asyncio.timeout(DISCARD_SECONDS):
+            # First the connections: a sender waits for its requests, and they end with them.
+            await producer.client.close()
+            await producer.stop()
+            return
+    await _cancel(producer._sender.sender_task)  # noqa: SLF001
+
+
+async def discard_consumer(consumer: AIOKafkaConsumer, *, leave: bool) -> None:
+    """End a consumer; `leave` tells the group, if the broker still listens."""
+    with contextlib.suppress(KafkaError, OSError, TimeoutError):
+        async with asyncio.timeout(LEAVE_SECONDS if leave else DISCARD_SECONDS):
+            if not leave:
+                await consumer._client.close()  # noqa: SLF001
+            await consumer.stop()
+            return
+    coordinator, fetcher = consumer._coordinator, consumer._fetcher  # noqa: SLF001
+    if coordinator is not None:
+        for name in ("_coordination_task", "_heartbeat_task", "_commit_refresh_task", "_reassignment_task"):
+            await _cancel(getattr(coordinator, name, None))
+    if fetcher is not None:
+        await _cancel(fetcher._fetch_task)  # noqa: SLF001
+    with contextlib.suppress(KafkaError, OSError, TimeoutError):
+        async with asyncio.timeout(DISCARD_SECONDS):
+            await consumer._client.close()  # noqa: SLF001
+
+
+async def _cancel(task: asyncio.Task[Any] | None) -> None:
+    if task is None or task.done():
+        return
+    task.cancel()
+    await asyncio.wait({task}, timeout=DISCARD_SECONDS)
+    if task.done() and not task.cancelled():
+        task.exception()

@@ -1,0 +1,199 @@
+"""A real Apache Kafka broker: one KRaft node from the jars that `deploy/kafka/pom.xml` names.
+
+It needs a JDK 17 or newer and, the first time, Maven. `TAM_TEST_KAFKA=host:port` uses a broker that runs already.
+"""
+
+import asyncio
+import contextlib
+import hashlib
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from string import Template
+from time import monotonic
+
+from shared.bus.base import BusUnavailable
+from shared.bus.kafka import KafkaBus
+from shared.config import PlatformSettings
+from shared.events.topics import Topic
+from shared.testing.ports import free_port
+
+ROOT = Path(__file__).parents[2]
+DEPLOY = ROOT / "deploy" / "kafka"
+CACHE = ROOT / ".cache" / "kafka"
+MIN_JAVA = 17
+DOWNLOAD_SECONDS = 600
+FORMAT_SECONDS = 60
+START_SECONDS = 90.0
+STOP_SECONDS = 30.0
+HEAP = ("-Xms128m", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
+PROBE_SECONDS = 10.0
+PROBE = Topic("probe", "Says whether groups form.")
+
+
+class KafkaMissing(Exception):
+    """No broker can be run here; the sentence says what is missing."""
+
+
+def jars() -> Path:
+    """The folder of the broker's jars, downloaded once for each version of the POM.
+
+    Raises:
+        KafkaMissing: there is no JDK, or no Maven to get the jars with.
+    """
+    java = shutil.which("java")
+    if java is None:
+        raise KafkaMissing("there is no `java` here")
+    told = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr
+    found = re.search(r'version "(\d+)', told)
+    if found is None or int(found[1]) < MIN_JAVA:
+        raise KafkaMissing(f"`java` is older than {MIN_JAVA}")
+    pom = DEPLOY / "pom.xml"
+    folder = CACHE / hashlib.sha256(pom.read_bytes()).hexdigest()[:16]
+    if folder.exists():
+        return folder
+    maven = shutil.which("mvn")
+    if maven is None:
+        raise KafkaMissing("there is no `mvn` here to get Kafka's jars with")
+    CACHE.mkdir(parents=True, exist_ok=True)
+    # Renamed when complete, so an interrupted download is not taken for a whole one.
+    with tempfile.TemporaryDirectory(dir=CACHE) as partial:
+        command = [maven, "-q", "-B", "-f", str(pom), "dependency:copy-dependencies", "-DincludeScope=runtime"]
+        done = subprocess.run(
+            [*command, f"-DoutputDirectory={partial}/lib"],
+            capture_output=True,
+            text=True,
+            timeout=DOWNLOAD_SECONDS,
+            check=False,
+        )
+        if done.returncode != 0:
+            raise KafkaMissing(f"Maven could not get Kafka's jars: {done.stdout.strip()[-500:]}")
+        with contextlib.suppress(OSError):
+            (Path(partial) / "lib").rename(folder)
+    return folder
+
+
+class KafkaBroker:
+    """One broker as a process of ours: start, stop, kill, freeze; data and port outlive each of them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.port = free_port()
+        self.bootstrap_servers = f"127.0.0.1:{self.port}"
+        self.log = folder / "broker.log"
+        self._classpath = f"{jars()}/*"
+        self._properties = folder / "server.properties"
+        template = Template((DEPLOY / "server.properties").read_text(encoding="utf-8"))
+        self._properties.write_text(
+            template.substitute(port=self.port, controller_port=free_port(), log_dir=folder / "data"),
+            encoding="utf-8",
+        )
+        self._process: subprocess.Popen[bytes] | None = None
+        self._format()
+
+    async def start(self) -> None:
+        """Start and wait until a consumer group has formed: an open port alone says little.
+
+        Raises:
+            TimeoutError: it did not come up; the message holds the end of its log.
+        """
+        logging = f"-Dlog4j2.configurationFile={DEPLOY / 'log4j2.properties'}"
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(  # noqa: ASYNC220 - a few milliseconds, in a test
+                ["java", *HEAP, logging, "-cp", self._classpath, "kafka.Kafka", str(self._properties)],
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        await self._ready()
+
+    async def stop(self) -> None:
+        """Stop it as an operator would."""
+        if self._process is not None:
+            self._process.terminate()
+            try:
+                await asyncio.to_thread(self._process.wait, STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                self.kill()
+            self._process = None
+
+    async def restart(self) -> None:
+        """Stop and start, with the same data at the same port."""
+        await self.stop()
+        await self.start()
+
+    def kill(self) -> None:
+        """`kill -9`, and wait for the end."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def freeze(self) -> None:
+        """SIGSTOP: it holds its connections and answers nothing."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """SIGCONT."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGCONT)
+
+    def _format(self) -> None:
+        tool = ["java", "-Xmx128m", "-cp", self._classpath, "kafka.tools.StorageTool"]
+        made = subprocess.run(
+            [*tool, "random-uuid"], capture_output=True, text=True, timeout=FORMAT_SECONDS, check=True
+        )
+        subprocess.run(
+            [*tool, "format", "-t", made.stdout.split()[-1], "-c", str(self._properties)],
+            capture_output=True,
+            timeout=FORMAT_SECONDS,
+            check=True,
+        )
+
+    async def _ready(self) -> None:
+        deadline = monotonic() + START_SECONDS
+        while monotonic() < deadline and self._process is not None and self._process.poll() is None:
+            with contextlib.suppress(BusUnavailable, TimeoutError):
+                await probe(self.bootstrap_servers)
+                return
+            await asyncio.sleep(0.2)
+        tail = self.log.read_text(errors="replace")[-4000:]
+        raise TimeoutError(f"Kafka did not become ready; its log ends:\n{tail}")
+
+
+async def probe(bootstrap_servers: str) -> None:
+    """Make a topic if need be, and join a group on it.
+
+    Raises:
+        BusUnavailable: the broker is not ready yet.
+        TimeoutError: likewise.
+    """
+    settings = PlatformSettings(kafka_bootstrap_servers=bootstrap_servers, topic_prefix="harness.")
+    bus = KafkaBus(settings)
+    await bus.start()
+    try:
+        await bus.ensure_topics([PROBE], partitions=1)
+        consumer = bus.consumer(topics=[PROBE.name], group="probe")
+        await consumer.start()
+        try:
+            async with asyncio.timeout(PROBE_SECONDS):
+                while not consumer.assignment():
+                    await consumer.poll(max_records=1, max_wait=0.1)
+        finally:
+            await consumer.stop()
+    finally:
+        await bus.stop()
+
+
+@contextlib.contextmanager
+def broker_folder() -> Iterator[Path]:
+    """A new folder for a broker's data; removed at the end."""
+    folder = Path(tempfile.mkdtemp(prefix="tam-kafka-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from shared.testing.kafka import GivenBroker, KafkaBroker, KafkaMissing, broker_for_tests
 from shared.testing.postgres import fresh_database, scratch_folder, throwaway_server
 
 # A slow machine is no failure: pytest's own timeout is the limit.
@@ -37,3 +38,19 @@ def data_dir() -> Iterator[Path]:
     """A fresh folder for an embedded server, in reach of its user also when the tests run as root."""
     with scratch_folder() as folder:
         yield folder
+
+
+@pytest.fixture(scope="session")
+def kafka_broker() -> Iterator[KafkaBroker | GivenBroker]:
+    """A real Kafka broker: `TAM_TEST_KAFKA`, or one of our own; without a JDK the test is skipped.
+
+    `TAM_REQUIRE_KAFKA=1` makes that skip a failure. Tests share it: each takes a topic prefix of its own.
+    """
+    try:
+        with broker_for_tests() as broker:
+            yield broker
+    except KafkaMissing as missing:
+        reason = f"Kafka's half of the tests cannot run: {missing}"
+        if os.environ.get("TAM_REQUIRE_KAFKA") == "1":
+            pytest.fail(reason, pytrace=False)
+        pytest.skip(reason)

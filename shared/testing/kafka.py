@@ -6,12 +6,14 @@ It needs a JDK 17 or newer and, the first time, Maven. `TAM_TEST_KAFKA=host:port
 import asyncio
 import contextlib
 import hashlib
+import os
 import re
 import shutil
 import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 from time import monotonic
@@ -189,11 +191,31 @@ async def probe(bootstrap_servers: str) -> None:
         await bus.stop()
 
 
+@dataclass(frozen=True, slots=True)
+class GivenBroker:
+    """A broker that runs without us: nobody stops it, kills it or freezes it."""
+
+    bootstrap_servers: str
+
+
 @contextlib.contextmanager
-def broker_folder() -> Iterator[Path]:
-    """A new folder for a broker's data; removed at the end."""
+def broker_for_tests() -> Iterator[KafkaBroker | GivenBroker]:
+    """The broker that `TAM_TEST_KAFKA` names, or one of our own, gone at the end with all its data.
+
+    Raises:
+        KafkaMissing: none can be run here.
+    """
+    given = os.environ.get("TAM_TEST_KAFKA")
+    if given:
+        yield GivenBroker(given)
+        return
     folder = Path(tempfile.mkdtemp(prefix="tam-kafka-"))
+    broker = None
     try:
-        yield folder
+        broker = KafkaBroker(folder)
+        asyncio.run(broker.start())
+        yield broker
     finally:
+        if broker is not None:
+            broker.kill()
         shutil.rmtree(folder, ignore_errors=True)

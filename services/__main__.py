@@ -4,130 +4,108 @@ import sys
 from typing import Annotated
 
 import typer
-from rich.table import Table
-from shared.bus.choose import open_bus
 
 from services.cli import dlq, keys, orders
 from services.cli.common import console, database_url, fail, pick, read_settings, run
 from services.cli.contracts import contracts
 from services.cli.demo import demo
 from services.cli.instance import url_of
+from services.cli.keys import first_keys
 from services.cli.replay import replay
+from services.cli.settings import settings
+from services.cli.topics import topics
 from services.registry import SERVICES
-from shared.config import PlatformSettings, Settings
-from shared.events.topics import TOPICS
+from shared.config import PlatformSettings
 from shared.observability import logging
-from shared.runtime.platform import Platform, migrate, open_platform, settings_prefix
+from shared.runtime.platform import Role, open_platform
 from shared.runtime.serve import bind, serve
+from shared.runtime.trees import trees_of
 
 app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     help="Tâm: the backbone of a customer-centric shop. Touchpoints in; live churn, lifetime value, satisfaction out.",
 )
-app.add_typer(keys.app, name="keys")
-app.add_typer(orders.app, name="import")
-app.add_typer(dlq.app, name="dlq")
-app.command()(demo)
-app.command()(replay)
-app.command()(contracts)
 
 
 @app.command(name="serve")
 def serve_command(
     only: Annotated[str | None, typer.Option(help="Services to run, separated by commas; all, if not given.")] = None,
-    role: Annotated[str, typer.Option(help="all; api (answers HTTP); worker (relays, consumers, jobs).")] = "all",
+    role: Annotated[
+        Role, typer.Option(help="all; api: answers HTTP; worker: relays, consumers, jobs.", show_default=True)
+    ] = "all",
 ) -> None:
     """Run the platform until Ctrl-C or SIGTERM."""
-    if role not in ("all", "api", "worker"):
-        fail("--role is all, api or worker.", 2)
-    run(_serve(read_settings(), only, role))
+    run(_serve(_configured(), only, role))
 
 
-async def _serve(settings: PlatformSettings, only: str | None, role: str) -> None:
+def _configured() -> PlatformSettings:
+    """The settings, with logs as they say."""
+    settings = read_settings()
+    logging.configure(level=settings.log_level, style=settings.log_format)
+    return settings
+
+
+async def _serve(settings: PlatformSettings, only: str | None, role: Role) -> None:
     manifests = pick(only)
+    if settings.is_embedded and role != "all":
+        fail(f"--role {role} needs TAM_DATABASE_URL: embedded, the platform is one process.", 2)
     sock = bind(settings.host, settings.port)
     try:
-        async with open_platform(settings, manifests, role=role) as platform:  # type: ignore[arg-type]  # checked
-            await _first_keys(platform)
+        async with open_platform(settings, manifests, role=role) as platform:
+            if settings.is_embedded:
+                await first_keys(platform.keyring)
             names = ", ".join(manifest.name for manifest in manifests)
-            console.print(f"Tâm serves {names} ({role}) at {url_of(sock)}; Ctrl-C ends it.", soft_wrap=True)
+            where = url_of(*sock.getsockname()[:2])
+            console.print(f"Tâm serves {names} ({role}) at {where}; Ctrl-C ends it.", soft_wrap=True, markup=False)
             await serve(platform, sock)
     finally:
         sock.close()
 
 
-async def _first_keys(platform: Platform) -> None:
-    """An embedded instance without keys gets a pair, shown once."""
-    if not platform.settings.is_embedded or await platform.keyring.list():
-        return
-    _, write = await platform.keyring.create("write", "first shop", source="web")
-    _, secret = await platform.keyring.create("secret", "first secret", scopes=("*",))
-    console.print("Keys of this new instance, shown only now:", style="bold")
-    console.print(f"  write key (for shops)   {write}", soft_wrap=True)
-    console.print(f"  secret key (all scopes) {secret}", soft_wrap=True)
+app.command()(demo)
+app.add_typer(orders.app, name="import")
+app.add_typer(keys.app, name="keys")
 
 
-@app.command(name="migrate")
-def migrate_command() -> None:
+@app.command()
+def migrate() -> None:
     """Bring all schemas up to date."""
 
     async def work() -> int:
-        async with database_url(read_settings()) as url:
-            return len(await migrate(url, SERVICES))
+        settings = read_settings().model_copy(update={"auto_migrate": True})
+        async with database_url(settings):
+            return len(trees_of(SERVICES))
 
     console.print(f"{run(work())} migration trees are up to date.")
 
 
-@app.command()
-def topics(
-    create: Annotated[bool, typer.Option("--create", help="Make those that are missing on the bus.")] = False,
-) -> None:
-    """Show the topics, or make them."""
-
-    async def work() -> None:
-        settings = read_settings()
-        async with database_url(settings) as url:
-            await migrate(url, SERVICES, apply=settings.auto_migrate)
-            bus = open_bus(settings, url, sole=False)
-            await bus.start()
-            try:
-                await bus.ensure_topics(TOPICS, partitions=settings.partitions)
-            finally:
-                await bus.stop()
-
-    if create:
-        run(work())
-        console.print(f"{len(TOPICS)} topics are there.")
-        return
-    table = Table("topic", "kept", "personal data", "what", box=None, pad_edge=False)
-    for topic in TOPICS:
-        kept = "for ever" if topic.retention is None else f"{topic.retention.days} days"
-        table.add_row(topic.name, kept, "may hold" if topic.personal else "never", topic.description)
-    console.print(table)
-
-
-@app.command()
-def settings() -> None:
-    """Show every setting, what it means and what it is."""
-    table = Table("setting", "is", "meaning", box=None, pad_edge=False)
-    _add_settings(table, read_settings(), "TAM_")
-    for service in SERVICES:
-        if service.settings is not None:
-            _add_settings(table, service.settings(), settings_prefix(service))
-    console.print(table)
-
-
-def _add_settings(table: Table, group: Settings, prefix: str) -> None:
-    for name, field in type(group).model_fields.items():
-        value = getattr(group, name) if field.repr and not name.endswith(("url", "password")) else None
-        table.add_row(prefix + name.upper(), "" if value is None else str(value), field.description or "")
+app.command()(topics)
+app.command()(replay)
+app.add_typer(dlq.app, name="dlq")
+app.command()(contracts)
+app.command()(settings)
 
 
 def main() -> None:
-    """Run `tam`."""
-    logging.configure(level="WARNING" if "demo" in sys.argv[1:2] else "INFO", style="auto")
-    app(prog_name="tam")
+    """Run `tam`: wrong arguments end, as everything that a person can mend, in one line and an exit code."""
+    logging.configure(level="WARNING", style="auto")
+    try:
+        code = app(prog_name="tam", standalone_mode=False)
+    except typer.TyperException as error:
+        sentence = error.format_message()
+        if not sentence:  # the help was asked for, and shown
+            sys.exit(2)
+        fail(f"{sentence.rstrip('.')}; see `{_command(error)} --help`.", error.exit_code)
+    except typer.Abort:
+        sys.exit(130)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _command(error: typer.TyperException) -> str:
+    context = getattr(error, "ctx", None)
+    return "tam" if context is None else str(context.command_path)
 
 
 if __name__ == "__main__":

@@ -3,18 +3,27 @@
 It is read out of a published wheel that ships it, fetched with pip and never imported.
 """
 
+import hashlib
 import subprocess
 import sys
 import tempfile
 import zipfile
+from collections.abc import Iterator
+from datetime import datetime, time
 from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
 
+from services.cli.door import Item
+from services.cli.purchases import BadRow
 from shared.errors import UserError
+from shared.money import MoneyError, parse, to_decimal_string
 
 WHEEL = "lifetimes==0.11.3"
 MEMBER = "lifetimes/datasets/CDNOW_master.txt"
-LINES = 69_659
+ORDERS = 69_659
 FETCH_SECONDS = 120
+MAX_NAME = 40
 
 
 def cdnow_log(folder: Path) -> Path:
@@ -26,19 +35,27 @@ def cdnow_log(folder: Path) -> Path:
     target = folder / "CDNOW_master.txt"
     if target.exists():
         return target
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as scratch, zipfile.ZipFile(_fetch(Path(scratch))) as archive:
-        text = archive.read(MEMBER)
-    if text.count(b"\n") < LINES - 1:
-        raise UserError(f"{WHEEL} does not hold the purchase log we know.")
-    part = target.with_suffix(".part")
-    part.write_bytes(text)
-    part.rename(target)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory() as scratch, zipfile.ZipFile(_fetch(Path(scratch))) as archive:
+            text = archive.read(MEMBER)
+        if len(text.splitlines()) != 1 + ORDERS:
+            raise KeyError
+        part = target.with_suffix(".part")
+        part.write_bytes(text)
+        part.rename(target)
+    except (KeyError, zipfile.BadZipFile):
+        raise UserError(f"{WHEEL} does not hold the purchase log we know; give one with --file.") from None
+    except OSError as error:
+        raise UserError(f"The purchase log cannot be kept in {folder}: {error.strerror}.") from error
     return target
 
 
 def _fetch(folder: Path) -> Path:
-    command = (sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(folder), WHEEL)
+    command = (
+        *(sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"),
+        *("--no-deps", "--only-binary", ":all:", "--dest", str(folder), WHEEL),
+    )
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=FETCH_SECONDS, check=False)
         reason = (done.stderr.strip().splitlines() or ["pip failed"])[-1]
@@ -48,3 +65,37 @@ def _fetch(folder: Path) -> Path:
     if not wheels:
         raise UserError(f"The demo's purchase log ({WHEEL}) cannot be fetched: {reason}; give one with --file.")
     return wheels[0]
+
+
+def read_cdnow(path: Path, *, zone: ZoneInfo, name: str = "cdnow") -> Iterator[Item | BadRow]:
+    """The events of a log with lines `customer yyyymmdd quantity dollars`, one order each, at local midnight.
+
+    A first line of column names is passed over.
+    """
+    with path.open(encoding="ascii", errors="replace") as file:
+        for line, text in enumerate(file, start=1):
+            if not text.strip() or (line == 1 and not any(character.isdigit() for character in text)):
+                continue
+            try:
+                yield Item(line, _purchase(text.split(), line, zone, name[:MAX_NAME]))
+            except (ValueError, MoneyError):
+                yield BadRow(line, "it is not `customer yyyymmdd quantity dollars`")
+
+
+def _purchase(fields: list[str], line: int, zone: ZoneInfo, name: str) -> dict[str, Any]:
+    customer, day, quantity, dollars = fields
+    when = datetime.combine(datetime.strptime(day, "%Y%m%d").date(), time(), zone)  # noqa: DTZ007 - a day
+    return {
+        "type": "track",
+        "event": "Order Completed",
+        "userId": f"{name}-{customer}",
+        "timestamp": when.isoformat(),
+        # The same line is the same event; a line that was changed is another.
+        "messageId": f"{name}-{line}-" + hashlib.sha256(" ".join(fields).encode()).hexdigest()[:16],
+        "properties": {
+            "order_id": f"{name}-{line}",
+            "total": to_decimal_string(parse(dollars, "USD", exact=True), "USD"),
+            "currency": "USD",
+            "quantity": int(quantity),
+        },
+    }

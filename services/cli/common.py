@@ -1,4 +1,4 @@
-"""What every command shares: settings, a way to run, and errors that end in one line."""
+"""What every command shares: settings, a way to run, a database, and errors that end in one line."""
 
 import asyncio
 import sys
@@ -8,20 +8,24 @@ from typing import Any, NoReturn, TypeVar
 
 import uvloop
 from rich.console import Console
-from shared.http.auth import AUTH_PREFIX, KeyRing
+from rich.table import Table
+from rich.text import Text
 from sqlalchemy.exc import DBAPIError
 
 from services.registry import SERVICES
-from shared.config import PlatformSettings, load
+from shared.bus.base import BusUnavailable
+from shared.config import PlatformSettings
 from shared.db.embedded import borrowed
 from shared.db.engine import Database, make_engine
 from shared.errors import UserError
-from shared.runtime.platform import settings_prefix
+from shared.http.auth import KeyRing
+from shared.runtime import platform
 from shared.runtime.service import Service
 from shared.runtime.trees import PLATFORM_SCHEMA
 
-# Figures go to stdout for scripts; people read stderr.
+# What a command was asked for goes to stdout, for scripts; everything it has to say goes to stderr.
 console = Console(stderr=True, highlight=False)
+_WIDTH_OF_A_PIPE = 240
 
 T = TypeVar("T")
 
@@ -39,10 +43,12 @@ def run(work: Coroutine[Any, Any, T]) -> T:
         mendable, rest = group.split(UserError)
         if mendable is None or rest is not None:
             raise
-        fail(str(_first(mendable)), 1)
-    except (DBAPIError, ConnectionError, TimeoutError) as error:
-        reason = str(getattr(error, "orig", error)).splitlines()[0] if str(error) else type(error).__name__
-        fail(f"The database or the bus did not answer: {reason}", 1)
+        first = _first(mendable)
+        fail(str(first), first.exit_code if isinstance(first, UserError) else 1)
+    except (DBAPIError, BusUnavailable, ConnectionError) as error:
+        fail(f"The database or the bus did not answer: {getattr(error, 'orig', error) or type(error).__name__}.")
+    except TimeoutError as error:
+        fail(f"It took too long: {error or 'no answer in time'}.")
 
 
 def _first(group: BaseExceptionGroup[Any]) -> BaseException:
@@ -52,15 +58,23 @@ def _first(group: BaseExceptionGroup[Any]) -> BaseException:
 
 def fail(sentence: str, code: int = 1) -> NoReturn:
     """End the command with one line on stderr."""
-    console.print(f"[bold red]tam:[/] {sentence}", soft_wrap=True, markup=True)
+    line = " ".join(sentence.split())
+    console.print(Text.assemble(("tam: ", "bold red"), line), soft_wrap=True)
     sys.exit(code)
+
+
+def show(table: Table) -> None:
+    """Print a table to stdout; through a pipe it is plain and wide, a line per row."""
+    out = Console(highlight=False)
+    if not out.is_terminal:
+        out = Console(highlight=False, width=_WIDTH_OF_A_PIPE, no_color=True)
+    out.print(table)
 
 
 def read_settings() -> PlatformSettings:
     """The platform's settings from the environment; ends the command if one is wrong."""
-    others = [settings_prefix(service) for service in SERVICES if service.settings is not None]
     try:
-        return load(PlatformSettings, known_prefixes=[*others, AUTH_PREFIX])
+        return platform.read_settings(SERVICES)
     except UserError as error:
         fail(str(error), error.exit_code)
 
@@ -71,19 +85,25 @@ def pick(only: str | None) -> tuple[Service, ...]:
         return SERVICES
     names = [name.strip() for name in only.split(",") if name.strip()]
     known = {service.name: service for service in SERVICES}
-    for name in names:
+    for name in names or [only]:
         if name not in known:
             fail(f"There is no service {name!r}; there are {', '.join(known)}.", 2)
-    return tuple(known[name] for name in names)
+    return tuple(service for service in SERVICES if service.name in names)
 
 
 @asynccontextmanager
 async def database_url(settings: PlatformSettings) -> AsyncIterator[str]:
-    """The URL of the database: the configured one, that of a running instance, or our own for the while."""
+    """The URL of an up-to-date database: the configured one, that of a running instance, or our own for the while.
+
+    Raises:
+        UserError: the database cannot be reached, or its schemas are behind and `TAM_AUTO_MIGRATE` is off.
+    """
     if settings.database_url is not None:
+        await platform.migrate(settings.database_url, SERVICES, apply=settings.auto_migrate)
         yield settings.database_url
         return
     async with borrowed(settings.data_dir) as url:
+        await platform.migrate(url, SERVICES, apply=settings.auto_migrate)
         yield url
 
 

@@ -1,14 +1,21 @@
 """`tam contracts`: write the generated contracts, or check that they are up to date."""
 
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
+import orjson
 import typer
-from shared.http.app import openapi_document
 
 import shared
 from services.cli.common import console, fail
 from services.registry import SERVICES
+from shared.db.engine import Database, make_engine
+from shared.http.app import make_app
+from shared.http.auth import KeyRing
+from shared.http.openapi import document
+from shared.observability.health import Health
 from shared.runtime.contracts import asyncapi, breaking_changes, event_schema, render
 from shared.runtime.platform import VERSION
 
@@ -19,7 +26,7 @@ def generated() -> dict[str, bytes]:
     """Every contract file as it should be, by path below `shared/contracts`."""
     files = {
         "asyncapi.json": render(asyncapi(SERVICES, version=VERSION)),
-        "openapi.json": render(openapi_document(SERVICES, title="Tâm", version=VERSION)),
+        "openapi.json": render(openapi()),
     }
     for service in SERVICES:
         for event in service.publishes:
@@ -27,18 +34,37 @@ def generated() -> dict[str, bytes]:
     return files
 
 
+def openapi() -> dict[str, object]:
+    """The OpenAPI document of all services; nothing is connected to."""
+    nowhere = Database(make_engine("postgresql://nowhere/", schema="platform", pool_size=None), schema="platform")
+    app = make_app(
+        title="Tâm",
+        version=VERSION,
+        # Raw routes need a built service; what is said of them does not.
+        manifests=[replace(service, raw_routes=None) for service in SERVICES],
+        services={},
+        databases={},
+        keyring=KeyRing(nowhere),
+        health=Health(),
+    )
+    return document(app, SERVICES)
+
+
 def contracts(
     check: Annotated[bool, typer.Option("--check", help="Write nothing; exit 1 if a file is out of date.")] = False,
 ) -> None:
     """Generate AsyncAPI, OpenAPI and the event schemas; refuses a change that breaks readers of an event."""
     files = generated()
-    stale = [name for name, content in files.items() if not _equal(FOLDER / name, content)]
+    stale = sorted(name for name, content in files.items() if not _equal(FOLDER / name, content))
+    orphans = sorted(name for name in _existing() if name not in files)
     if check:
-        if stale:
-            fail(f"Out of date: {', '.join(stale)}; run `tam contracts`.")
+        if stale or orphans:
+            fail(f"Out of date: {', '.join(stale + orphans)}; run `tam contracts`.")
         console.print(f"{len(files)} contracts are up to date.")
         return
-    _refuse_breaking(stale)
+    if orphans:
+        fail(f"{', '.join(orphans)}: no service publishes this any more, but consumers may read it. Publish it on.")
+    _refuse_breaking(stale, files)
     for name in stale:
         path = FOLDER / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -50,13 +76,14 @@ def _equal(path: Path, content: bytes) -> bool:
     return path.exists() and path.read_bytes() == content
 
 
-def _refuse_breaking(stale: list[str]) -> None:
-    import orjson
+def _existing() -> Iterator[str]:
+    return (path.relative_to(FOLDER).as_posix() for path in FOLDER.rglob("*.json"))
 
-    for service in SERVICES:
-        for event in service.publishes:
-            path = FOLDER / f"events/{event.event_type}.schema.json"
-            if str(path.relative_to(FOLDER)) in stale and path.exists():
-                problems = breaking_changes(orjson.loads(path.read_bytes()), event_schema(event))
-                if problems:
-                    fail(f"{event.event_type} breaks its readers: {'; '.join(problems)}. Make a new version instead.")
+
+def _refuse_breaking(stale: list[str], files: dict[str, bytes]) -> None:
+    for name in stale:
+        path = FOLDER / name
+        if name.startswith("events/") and path.exists():
+            problems = breaking_changes(orjson.loads(path.read_bytes()), orjson.loads(files[name]))
+            if problems:
+                fail(f"{name} breaks its readers: {'; '.join(problems)}. Make a new version instead.")

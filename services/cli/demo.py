@@ -1,29 +1,54 @@
 """`tam demo`: a real shop's purchase log through the public API, and the live figures that come of it."""
 
 import asyncio
-from datetime import date
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from time import monotonic
-from typing import Annotated, Any
+from typing import Annotated
 
 import httpx
 import orjson
 import typer
-from rich.panel import Panel
-from rich.table import Table
 
-from services.cli.cdnow import cdnow_log
+from services.cli.cdnow import cdnow_log, read_cdnow
 from services.cli.common import console, read_settings, run
 from services.cli.door import Item
+from services.cli.figures import print_figures, spark
 from services.cli.instance import Instance, beside, running, with_own
-from services.cli.orders import Meter, progress_bar, send_through, show_bad
-from services.cli.purchases import BadRow, is_csv, read_cdnow, read_csv
+from services.cli.keys import first_keys
+from services.cli.orders import BadRows, only_items, send_through
+from services.cli.progress import Meter, progress_bar
+from services.cli.purchases import BadRow, Rules, read_csv
+from shared.bus.base import Bus
 from shared.config import PlatformSettings
+from shared.db.engine import Database
 from shared.errors import UserError
 from shared.runtime.platform import Platform
 from shared.runtime.progress import settled
+from shared.runtime.serve import bind
+from shared.runtime.service import Service
 
-_BARS = "▁▂▃▄▅▆▇█"
+_READER_LIVES = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """A purchase log: where it is, how it is read, and what is in it."""
+
+    path: Path
+    rules: Rules
+    is_cdnow: bool
+    events: int
+    first_day: date
+    last_day: date
+    a_customer: str
+    bad: BadRows
+
+    def parsed(self) -> Iterator[Item | BadRow]:
+        """Its purchases as events, anew each time."""
+        return _parsed(self.path, self.rules, is_cdnow=self.is_cdnow)
 
 
 def demo(
@@ -34,7 +59,10 @@ def demo(
     leave: Annotated[bool, typer.Option("--exit", help="End after the figures; do not keep serving.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as one JSON document on stdout.")] = False,
 ) -> None:
-    """Replay a real shop's purchases through the ingest API, print the live figures, keep serving until Ctrl-C."""
+    """Replay a real shop's purchases through the ingest API, print the live figures, keep serving until Ctrl-C.
+
+    The same purchases sent again change no figure. If the platform runs already, the demo uses it.
+    """
     run(_demo(read_settings(), file, leave=leave, as_json=as_json))
 
 
@@ -42,118 +70,110 @@ async def _demo(settings: PlatformSettings, file: Path | None, *, leave: bool, a
     async with running(settings, source="demo") as instance:
         if instance is not None:
             console.print(f"Using the instance at {instance.base_url}.")
-            items = await _items(settings, file)
+            log = await asyncio.to_thread(_open_log, settings, file)
             started = monotonic()
-            await send_through(instance.base_url, instance.write_key, items, title="sending purchases")
+            await _replay(instance, log)
             async with beside(settings, instance.database_url) as (bus, databases):
                 await _settle(bus, databases)
-            await _show(instance, items, monotonic() - started, as_json=as_json)
+            await _show(instance, log, monotonic() - started, as_json=as_json)
             return
+    # Before anything is started: nobody waits for a server to learn that the port is taken.
+    sock = bind(settings.host, settings.port)
 
     async def work(platform: Platform, instance: Instance) -> None:
-        items = await _items(settings, file)
+        if settings.is_embedded:
+            await first_keys(platform.keyring)
+        log = await asyncio.to_thread(_open_log, settings, file)
         started = monotonic()
-        sent = await send_through(instance.base_url, instance.write_key, items, title="sending purchases")
-        show_bad([(line, f"{message} ({code})") for line, code, message in sent.rejected], file or Path("log"))
+        await _replay(instance, log)
         await _settle(platform.bus, platform.databases())
-        await _show(instance, items, monotonic() - started, as_json=as_json)
+        await _show(instance, log, monotonic() - started, as_json=as_json)
         if not leave:
-            key = await _own_key(platform)
-            _where_to_look(instance.base_url, key, items)
+            await _where_to_look(platform, instance.base_url, log)
 
-    await with_own(settings, source="demo", work=work, keep_serving=not leave)
+    await with_own(settings, sock, source="demo", work=work, keep_serving=not leave)
 
 
-async def _items(settings: PlatformSettings, file: Path | None) -> list[Item]:
-    """The purchases as events; bad rows are shown and left out."""
-    path = file or await asyncio.to_thread(cdnow_log, settings.data_dir / "datasets")
-    if is_csv(path):
-        parsed = list(read_csv(path, zone=settings.zone, currency=settings.currency))
-    else:
-        parsed = list(read_cdnow(path, zone=settings.zone, name="cdnow" if file is None else path.stem[:40]))
-    show_bad([(each.line, each.reason) for each in parsed if isinstance(each, BadRow)], path)
-    items = [each for each in parsed if isinstance(each, Item)]
-    if not items:
+def _open_log(settings: PlatformSettings, file: Path | None) -> Log:
+    """Read the log once, to know what is in it; bad rows are shown and left out.
+
+    Raises:
+        UserError: it cannot be read or fetched, or holds no purchase.
+    """
+    path = file or cdnow_log(settings.data_dir / "datasets")
+    rules = Rules(settings.zone, settings.currency, datetime.now(UTC))
+    is_cdnow = file is None or not _is_orders(path)
+    bad, events, a_customer = BadRows(path), 0, ""
+    first = last = None
+    for each in _parsed(path, rules, is_cdnow=is_cdnow):
+        if isinstance(each, BadRow):
+            bad.add(each.line, each.reason)
+            continue
+        day = datetime.fromisoformat(each.event["timestamp"]).astimezone(settings.zone).date()
+        first, last = min(first or day, day), max(last or day, day)
+        a_customer = a_customer or each.event.get("userId", "")
+        events += 1
+    if first is None or last is None:
         raise UserError(f"{path} holds no purchases.")
-    return items
+    return Log(path, rules, is_cdnow, events, first, last, a_customer, bad)
 
 
-async def _settle(bus: Any, databases: Any) -> None:
+def _is_orders(path: Path) -> bool:
+    """Whether a log is the CSV of `tam import orders`, rather than CDNOW's lines of four numbers."""
+    try:
+        with path.open(encoding="utf-8-sig", errors="replace") as file:
+            return "order_id" in file.readline().lower()
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}.") from error
+
+
+def _parsed(path: Path, rules: Rules, *, is_cdnow: bool) -> Iterator[Item | BadRow]:
+    if is_cdnow:
+        return read_cdnow(path, zone=rules.zone, name="cdnow" if path.stem == "CDNOW_master" else path.stem)
+    return read_csv(path, rules)
+
+
+async def _replay(instance: Instance, log: Log) -> None:
+    await send_through(
+        *(instance.base_url, instance.write_key, only_items(log.parsed()), log.events, log.bad.refused),
+        title="sending purchases",
+    )
+
+
+async def _settle(bus: Bus, databases: Sequence[tuple[Service, Database]]) -> None:
     with progress_bar() as bar:
         await settled(bus, databases, moved=Meter(bar, "working out figures", 0).left)
 
 
-async def _show(instance: Instance, items: list[Item], seconds: float, *, as_json: bool) -> None:
-    days = sorted(item.event["timestamp"][:10] for item in items)
-    last = min(date.fromisoformat(days[-1]), date.today())  # noqa: DTZ011 - both are local days
-    async with httpx.AsyncClient(
-        base_url=instance.base_url, headers={"Authorization": f"Bearer {instance.secret_key}"}, timeout=60
-    ) as client:
-        summary = (await client.get("/v1/metrics/summary", params={"as_of": last.isoformat()})).raise_for_status()
-        series = await client.get(
-            "/v1/metrics/series/gross", params={"from": days[0], "to": last.isoformat(), "period": "month"}
-        )
+async def _show(instance: Instance, log: Log, seconds: float, *, as_json: bool) -> None:
+    last = min(log.last_day, datetime.now(log.rules.zone).date())
+    reader = {"Authorization": f"Bearer {instance.secret_key}"}
+    async with httpx.AsyncClient(base_url=instance.base_url, headers=reader, timeout=60, trust_env=False) as client:
+        summary = (await client.get("/v1/metrics/summary", params={"as_of": str(last)})).raise_for_status().json()
+        months = {"from": str(log.first_day), "to": str(last), "period": "month"}
+        series = await client.get("/v1/metrics/series/gross", params=months)
     if as_json:
-        typer.echo(orjson.dumps(summary.json(), option=orjson.OPT_INDENT_2))
-    _print_figures(summary.json(), series.raise_for_status().json())
-    console.print(f"{len(items):,} events in {seconds:.1f} s ({len(items) / seconds:,.0f}/s, all on this machine).")
+        typer.echo(orjson.dumps(summary, option=orjson.OPT_INDENT_2))
+    print_figures(summary)
+    if series.status_code == 200:
+        values = [float(point["value"] or 0) for point in series.json()["points"]]
+        console.print(f"gross by month {spark(values)}")
+    rate = log.events / seconds
+    console.print(f"{log.events:,} events in {seconds:.1f} s ({rate:,.0f}/s, everything on this machine).")
 
 
-def _print_figures(summary: dict[str, Any], series: dict[str, Any]) -> None:
-    table = Table(title=f"Live figures as of {summary['as_of']}", title_style="bold", box=None, pad_edge=False)
-    table.add_column("figure", style="cyan")
-    table.add_column("value", justify="right", style="bold")
-    table.add_column("out of", justify="right")
-    table.add_column("definition", style="dim", overflow="fold")
-    for name, figure in summary.items():
-        if isinstance(figure, dict) and "value" in figure:
-            table.add_row(name.replace("_", " "), _value(figure), _ratio(figure), str(figure.get("definition", "")))
-    console.print(table)
-    values = [float(point["value"]) for point in series["points"]]
-    if values:
-        console.print(f"gross by month {_spark(values)}")
-
-
-def _value(figure: dict[str, Any]) -> str:
-    value, unit = figure["value"], figure.get("unit")
-    if value is None:
-        return "–"
-    if unit == "ratio":
-        return f"{float(value):.1%}"
-    if figure.get("currency"):
-        return f"{value} {figure['currency']}"
-    return f"{value:,}" if isinstance(value, int) else str(value)
-
-
-def _ratio(figure: dict[str, Any]) -> str:
-    if figure.get("denominator") in (None, 1) or figure.get("unit") != "ratio":
-        return ""
-    return f"{figure['numerator']:,} / {figure['denominator']:,}"
-
-
-def _spark(values: list[float]) -> str:
-    top = max(values) or 1.0
-    return "".join(_BARS[min(len(_BARS) - 1, int(value / top * (len(_BARS) - 1) + 0.5))] for value in values)
-
-
-async def _own_key(platform: Platform) -> str:
-    """A reading key for the person at the terminal, for the links below."""
-    _, secret = await platform.keyring.create("secret", "demo reader", scopes=("*",))
-    return secret
-
-
-def _where_to_look(base_url: str, key: str, items: list[Item]) -> None:
-    customer = items[0].event.get("userId", "")
-    console.print(
-        Panel.fit(
-            f"export TAM_KEY={key}\n"
-            f'curl -H "Authorization: Bearer $TAM_KEY" "{base_url}/v1/metrics/summary?window=90"\n'
-            f'curl -H "Authorization: Bearer $TAM_KEY" "{base_url}/v1/metrics/customers/user_id:{customer}"\n'
-            f'curl -H "Authorization: Bearer $TAM_KEY" "{base_url}/v1/customers/user_id:{customer}/touchpoints"\n'
-            f"{base_url}/metrics   Prometheus\n"
-            f"{base_url}/openapi.json   every route\n"
-            "Ctrl-C ends it; the data stay.",
-            title="Where to look",
-        ),
-        soft_wrap=True,
-    )
+async def _where_to_look(platform: Platform, base_url: str, log: Log) -> None:
+    _, key = await platform.keyring.create("secret", "demo reader", scopes=("*",), expires=_READER_LIVES)
+    curl = 'curl -H "Authorization: Bearer $TAM_KEY"'
+    lines = [
+        "",
+        f"export TAM_KEY={key}   # reads everything, for a day",
+        f'{curl} "{base_url}/v1/metrics/summary?as_of={log.last_day}&window=90"',
+        f'{curl} "{base_url}/v1/metrics/customers/user_id:{log.a_customer}"',
+        f'{curl} "{base_url}/v1/customers/user_id:{log.a_customer}/touchpoints"',
+        f"{base_url}/metrics        for Prometheus",
+        f"{base_url}/docs           every route",
+        "Ctrl-C ends it; the data stay.",
+    ]
+    for line in lines:
+        console.print(line, markup=False, soft_wrap=True)

@@ -7,7 +7,7 @@ from uuid import UUID
 import typer
 from rich.table import Table
 
-from services.cli.common import console, database_url, fail, open_database, pick, read_settings, run
+from services.cli.common import console, database_url, fail, open_database, pick, read_settings, run, show
 from shared.db.engine import Database
 from shared.delivery import dead_letters
 from shared.errors import UserError
@@ -46,12 +46,12 @@ def list_letters(
 
     run(_each(service, act))
     if table.row_count:
-        console.print(table)
+        show(table)
     console.print(f"{table.row_count} open dead letters.")
 
 
-@app.command()
-def show(letter_id: Annotated[UUID, typer.Argument(help="The id shown by `tam dlq list`.")]) -> None:
+@app.command(name="show")
+def show_letter(letter_id: Annotated[UUID, typer.Argument(help="The id shown by `tam dlq list`.")]) -> None:
     """One dead letter with its traceback and its record (which may hold personal data)."""
     found: list[str] = []
 

@@ -7,17 +7,17 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 import httpx
-from shared.bus.choose import open_bus
-from shared.http.auth import KeyRing
 
 from services.cli.common import open_database, open_keyring
 from services.registry import SERVICES
 from shared.bus.base import Bus
+from shared.bus.choose import open_bus
 from shared.config import PlatformSettings
 from shared.db.embedded import attach
 from shared.db.engine import Database
+from shared.http.auth import KeyRing
 from shared.runtime.platform import Platform, open_platform
-from shared.runtime.serve import bind, serve
+from shared.runtime.serve import serve
 from shared.runtime.service import Service
 
 
@@ -31,9 +31,8 @@ class Instance:
     database_url: str
 
 
-def url_of(sock: socket.socket) -> str:
-    """The base URL of a bound socket."""
-    host, port = sock.getsockname()[:2]
+def url_of(host: str, port: int) -> str:
+    """The base URL of an address."""
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
@@ -52,7 +51,7 @@ async def borrowed_keys(ring: KeyRing, *, source: str) -> AsyncIterator[tuple[st
 @asynccontextmanager
 async def running(settings: PlatformSettings, *, source: str) -> AsyncIterator[Instance | None]:
     """The instance that already answers at TAM_HOST:TAM_PORT on the same database, with borrowed keys; else None."""
-    base_url = f"http://{settings.host}:{settings.port}"
+    base_url = url_of(settings.host, settings.port)
     url = settings.database_url or await asyncio.to_thread(attach, settings.data_dir)
     if url is None or not await _answers(base_url):
         yield None
@@ -63,7 +62,7 @@ async def running(settings: PlatformSettings, *, source: str) -> AsyncIterator[I
 
 async def _answers(base_url: str) -> bool:
     try:
-        async with httpx.AsyncClient(timeout=2) as client:
+        async with httpx.AsyncClient(timeout=2, trust_env=False) as client:
             return (await client.get(f"{base_url}/healthz")).status_code == 200
     except httpx.HTTPError:
         return False
@@ -71,19 +70,20 @@ async def _answers(base_url: str) -> bool:
 
 async def with_own(
     settings: PlatformSettings,
+    sock: socket.socket,
     *,
     source: str,
     work: Callable[[Platform, Instance], Awaitable[None]],
     keep_serving: bool,
 ) -> None:
     """Start the whole platform in this process, do the work through its API, and go on serving or end."""
-    sock = bind(settings.host, settings.port)
     try:
         async with open_platform(settings, SERVICES) as platform:
 
             async def meanwhile(stop: asyncio.Event) -> None:
+                base_url = url_of(*sock.getsockname()[:2])
                 async with borrowed_keys(platform.keyring, source=source) as (write, read):
-                    await work(platform, Instance(url_of(sock), write, read, platform.database_url))
+                    await work(platform, Instance(base_url, write, read, platform.database_url))
                 if not keep_serving:
                     stop.set()
 

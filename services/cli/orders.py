@@ -1,123 +1,150 @@
 """`tam import`: a firm's own history through the public ingest API."""
 
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from services.cli.common import console, fail, read_settings, run
-from services.cli.door import Item, Sent, open_door
+from services.cli.door import Item, Rejection, Sent, open_door
 from services.cli.instance import Instance, running, with_own
-from services.cli.purchases import COLUMNS, BadRow, read_csv
+from services.cli.progress import Meter, progress_bar
+from services.cli.purchases import COLUMNS, BadRow, Rules, read_csv
 from shared.config import PlatformSettings
 from shared.runtime.platform import Platform
 from shared.runtime.progress import settled
+from shared.runtime.serve import bind
 
 app = typer.Typer(no_args_is_help=True, help="Bring in history.")
 
-_HELP = "Send the orders of a CSV file (UTF-8, with a header). Safe to run twice.\n\nColumns:\n\n" + "\n\n".join(
-    f"* {name}: {meaning}" for name, meaning in COLUMNS.items()
+SOME_ROWS_WERE_BAD = 3
+
+_HELP = (
+    "Send the orders of a CSV file: UTF-8, one row per order, a header with these columns in any order "
+    "(others are passed over), separated by commas, semicolons or tabs.\n\n"
+    + "\n\n".join(f"* {name}: {meaning}" for name, meaning in COLUMNS.items())
+    + "\n\nA bad row is reported with its line number and reason on stderr; the rest goes on. Safe to run twice: "
+    "the same rows change no figure.\n\n"
+    f"Exit code: 0 every row was taken; {SOME_ROWS_WERE_BAD} some rows were bad; 1 it could not be done; "
+    "2 wrong arguments or settings."
 )
-MAX_SHOWN = 50
 
 
-def progress_bar() -> Progress:
-    """A bar with rate and time left, on stderr."""
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(),
-        console=console,
-    )
+class BadRows:
+    """Says what is wrong with rows, as they come, and counts them."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.count = 0
+
+    def add(self, line: int, reason: str) -> None:
+        """One more."""
+        self.count += 1
+        console.print(f"{self._path}:{line}: {reason}", markup=False, soft_wrap=True)
+
+    def refused(self, rejection: Rejection) -> None:
+        """One more, by the server's verdict."""
+        self.add(rejection.line, f"{rejection.message} ({rejection.code})")
+
+    def checked(self, parsed: Iterable[Item | BadRow]) -> int:
+        """Note the bad rows; how many items there are."""
+        items = 0
+        for each in parsed:
+            if isinstance(each, BadRow):
+                self.add(each.line, each.reason)
+            else:
+                items += 1
+        return items
 
 
-class Meter:
-    """One line of a progress bar, with a rate."""
-
-    def __init__(self, bar: Progress, description: str, total: int) -> None:
-        self._bar = bar
-        self._task = bar.add_task(description, total=total, rate="")
-
-    def advance(self, count: int) -> None:
-        """So many more are done."""
-        self._bar.advance(self._task, count)
-        self._rate()
-
-    def left(self, count: int) -> None:
-        """So many are left; the total grows if there are more than were known."""
-        task = self._bar.tasks[self._task]
-        total = max(task.total or 0, count)
-        self._bar.update(self._task, total=total, completed=total - count)
-        self._rate()
-
-    def _rate(self) -> None:
-        speed = self._bar.tasks[self._task].speed
-        if speed:
-            self._bar.update(self._task, rate=f"{speed:,.0f}/s")
+def only_items(parsed: Iterable[Item | BadRow]) -> Iterator[Item]:
+    """Pass bad rows over."""
+    return (each for each in parsed if isinstance(each, Item))
 
 
-def show_bad(rows: list[tuple[int, str]], path: Path) -> None:
-    """The first bad rows with line number and reason, and how many more."""
-    for line, reason in rows[:MAX_SHOWN]:
-        console.print(f"{path}:{line}: {reason}", markup=False, soft_wrap=True)
-    if len(rows) > MAX_SHOWN:
-        console.print(f"… and {len(rows) - MAX_SHOWN} more.")
+@app.callback()
+def _several() -> None:
+    """Keep `orders` a word of its own: other histories follow."""
 
 
 @app.command(help=_HELP)
 def orders(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="The CSV file.")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check every row; send nothing.")] = False,
-    source: Annotated[str, typer.Option(help="The source these events are said to come from.")] = "import",
-    url: Annotated[str | None, typer.Option(help="A server elsewhere; needs --key.")] = None,
+    source: Annotated[
+        str | None, typer.Option(help="The source these events are said to come from; 'import', if not given.")
+    ] = None,
+    url: Annotated[str | None, typer.Option(help="A server elsewhere; needs --key, whose source then counts.")] = None,
     key: Annotated[str | None, typer.Option(envvar="TAM_KEY", help="A write key of the server at --url.")] = None,
 ) -> None:
-    """Import orders; exit code 0 if every row was taken, 3 if some were bad."""
+    """Import orders."""
     settings = read_settings()
-    parsed = run(_parse(file, settings))
-    items = [each for each in parsed if isinstance(each, Item)]
-    bad = [(each.line, each.reason) for each in parsed if isinstance(each, BadRow)]
-    if dry_run:
-        show_bad(bad, file)
-        console.print(f"{len(items)} events from {file} would be sent; {len(bad)} rows are bad. Nothing was sent.")
-        raise typer.Exit(3 if bad else 0)
     if url is not None and not key:
         fail("--url needs --key, a write key of that server.", 2)
-    sent = run(_send(settings, items, source=source, url=url, key=key))
-    bad += [(line, f"{message} ({code})") for line, code, message in sent.rejected]
-    show_bad(sorted(bad), file)
-    console.print(f"{sent.accepted} events from {file} are stored; {len(bad)} rows were bad.")
-    raise typer.Exit(3 if bad else 0)
+    if url is not None and source is not None:
+        fail("--source does not go with --url: the source is that of the write key.", 2)
+    bad = run(_import(settings, file, dry_run=dry_run, source=source or "import", elsewhere=(url, key)))
+    raise typer.Exit(SOME_ROWS_WERE_BAD if bad else 0)
 
 
-async def _parse(file: Path, settings: PlatformSettings) -> list[Item | BadRow]:
-    return list(read_csv(file, zone=settings.zone, currency=settings.currency))
+async def _import(
+    settings: PlatformSettings, file: Path, *, dry_run: bool, source: str, elsewhere: tuple[str | None, str | None]
+) -> int:
+    """Read the file twice, so that a large one is never held: to check it, and to send it. How many rows were bad."""
+    rules = Rules(settings.zone, settings.currency, datetime.now(UTC))
+    bad = BadRows(file)
+    count = bad.checked(read_csv(file, rules))
+    if dry_run:
+        console.print(f"{count} events from {file} would be sent; {bad.count} rows are bad. Nothing was sent.")
+    else:
+
+        async def send(base_url: str, write_key: str) -> Sent:
+            return await send_through(base_url, write_key, only_items(read_csv(file, rules)), count, bad.refused)
+
+        sent = await _send(settings, send, source=source, elsewhere=elsewhere)
+        console.print(f"{sent.accepted} events from {file} are stored; {bad.count} rows were bad.")
+    return bad.count
 
 
 async def _send(
-    settings: PlatformSettings, items: list[Item], *, source: str, url: str | None, key: str | None
+    settings: PlatformSettings,
+    send: Callable[[str, str], Awaitable[Sent]],
+    *,
+    source: str,
+    elsewhere: tuple[str | None, str | None],
 ) -> Sent:
+    url, key = elsewhere
     if url is not None and key is not None:
-        return await send_through(url, key, items)
+        return await send(url, key)
     async with running(settings, source=source) as instance:
         if instance is not None:
-            return await send_through(instance.base_url, instance.write_key, items)
+            return await send(instance.base_url, instance.write_key)
     results: list[Sent] = []
 
     async def work(platform: Platform, instance: Instance) -> None:
-        results.append(await send_through(instance.base_url, instance.write_key, items))
-        await settled(platform.bus, platform.databases())
+        results.append(await send(instance.base_url, instance.write_key))
+        with progress_bar() as bar:
+            moved = Meter(bar, "working out figures", 0).left
+            await settled(platform.bus, platform.databases(), moved=moved)
 
-    await with_own(settings, source=source, work=work, keep_serving=False)
+    # Nobody else is to find this short-lived server: any free port will do.
+    await with_own(settings, bind("127.0.0.1", 0), source=source, work=work, keep_serving=False)
     return results[0]
 
 
-async def send_through(base_url: str, write_key: str, items: list[Item], *, title: str = "sending") -> Sent:
-    """Send items with a progress bar."""
-    with progress_bar() as bar:
-        meter = Meter(bar, title, len(items))
-        async with open_door(base_url, write_key) as door:
-            return await door.send(items, moved=meter.advance)
+async def send_through(
+    base_url: str,
+    write_key: str,
+    items: Iterable[Item],
+    count: int,
+    refused: Callable[[Rejection], None],
+    *,
+    title: str = "sending",
+) -> Sent:
+    """Send `count` items with a progress bar."""
+    async with open_door(base_url, write_key) as door:
+        await door.knock()
+        with progress_bar() as bar:
+            return await door.send(items, moved=Meter(bar, title, count).advance, refused=refused)

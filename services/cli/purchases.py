@@ -1,28 +1,30 @@
-"""Purchase logs as ingest events: a firm's own CSV, or the CDNOW form (`customer date quantity dollars`).
+"""A firm's order history as ingest events: one CSV row is one order.
 
 Ids are derived from the rows, so the same file sent twice is the same events.
 """
 
 import csv
 import hashlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 from zoneinfo import ZoneInfo
 
 from services.cli.door import Item
 from shared.errors import UserError
-from shared.money import MoneyError, currency_code, parse, to_decimal_string
+from shared.money import EXPONENTS, MoneyError, currency_code, parse, to_decimal_string
 
 COLUMNS = {
-    "order_id": "unique within the firm",
-    "customer_id": "the shop's user id (or give anonymous_id)",
-    "anonymous_id": "for orders of guests",
-    "ordered_at": "2026-11-21, 2026-11-21 14:05 (the firm's time zone) or RFC 3339 with offset",
-    "total": "what the customer paid, in major units, e.g. 19.99 or 250000",
+    "order_id": "unique within the firm; a row is an order, not a line of one",
+    "customer_id": "the shop's user id",
+    "anonymous_id": "instead of customer_id, for orders of guests",
+    "ordered_at": "2026-11-21 or 2026-11-21 14:05 (in the firm's time zone), or RFC 3339 with offset",
+    "total": "what the customer paid, in major units with a decimal point: 19.99 or 250000",
     "currency": "ISO 4217; may be left out where TAM_CURRENCY is set",
+    "updated_at": "when the total was last corrected, if it was; the latest correction holds",
     "refunded_total": "money given back, if any",
     "refunded_at": "when; ordered_at, if left out",
     "cancelled_at": "when the order was cancelled, if it was",
@@ -30,71 +32,132 @@ COLUMNS = {
 }
 REQUIRED = ("order_id", "ordered_at", "total")
 MAX_ID = 255
+TOMORROW = timedelta(days=1)
+
+# "250.000" is 250 in one country and 250 thousand in another: nobody is served by a guess.
+_MAY_BE_THOUSANDS = re.compile(r"\d{1,3}\.\d{3}")
+_DIGITS_PER_GROUP = 3
 
 
 @dataclass(frozen=True, slots=True)
 class BadRow:
-    """A row that cannot be sent, and why."""
+    """A row that cannot be sent, and why. `line` is the file's, counted from 1, where the row begins."""
 
     line: int
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How a file is read: in which time zone times without offset are, and in which currency bare amounts."""
+
+    zone: ZoneInfo
+    currency: str | None
+    now: datetime
 
 
 class _Wrong(Exception):
     """A row is wrong; the message says how."""
 
 
-def read_csv(path: Path, *, zone: ZoneInfo, currency: str | None) -> Iterator[Item | BadRow]:
-    """The events of a firm's order history; a bad row does not stop the rest.
+def read_csv(path: Path, rules: Rules) -> Iterator[Item | BadRow]:
+    """The events of an order history, in the order of the file; a bad row does not stop the rest.
+
+    Holds one row at a time, and eight bytes or so for each order id, to notice the second row of an order.
 
     Raises:
         UserError: the file cannot be read as CSV, or a required column is missing.
     """
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = csv.DictReader(file)
-            _check_header(rows.fieldnames, path)
-            for row in rows:
-                yield from _row_items(row, rows.line_num, zone, currency)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{path} cannot be read as a UTF-8 CSV file: {error}.") from error
+        # Bytes that are no UTF-8 spoil their row, not the file.
+        with path.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
+            yield from _read(file, path, rules)
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}.") from error
 
 
-def _check_header(names: Any, path: Path) -> None:
-    missing = [name for name in REQUIRED if name not in (names or ())]
-    if not {"customer_id", "anonymous_id"} & set(names or ()):
+def _read(file: TextIO, path: Path, rules: Rules) -> Iterator[Item | BadRow]:
+    first = file.readline()
+    delimiter = max(",;\t", key=first.count)
+    try:
+        header = [name.strip().lower() for name in next(csv.reader([first], delimiter=delimiter, strict=True), [])]
+    except csv.Error as error:
+        raise UserError(f"The header of {path} cannot be read as CSV: {error}.") from error
+    _check_header(header, path)
+    seen: set[int] = set()
+    for line, fields in _rows(csv.reader(file, delimiter=delimiter, strict=True)):
+        try:
+            if isinstance(fields, csv.Error):
+                raise _Wrong(f"it cannot be read as CSV: {fields}")
+            events = _row_events(_row(header, fields), rules)
+            _check_first(events[0]["properties"]["order_id"], seen)
+        except (_Wrong, MoneyError) as error:
+            yield BadRow(line, str(error).rstrip("."))
+            continue
+        yield from (Item(line, event) for event in events)
+
+
+def _rows(reader: Any) -> Iterator[tuple[int, list[str] | csv.Error]]:
+    """Rows that hold anything, with the line each begins on (the header is line 1); a broken one as its error."""
+    begins = 2
+    while True:
+        try:
+            fields = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            fields = error
+        if fields:
+            yield begins, fields
+        begins = int(reader.line_num) + 2
+
+
+def _check_header(names: list[str], path: Path) -> None:
+    missing = [name for name in REQUIRED if name not in names]
+    if not {"customer_id", "anonymous_id"} & set(names):
         missing.append("customer_id")
     if missing:
         raise UserError(f"{path} has no column {', '.join(missing)}; see `tam import orders --help`.")
+    if doubled := sorted({name for name in names if name in COLUMNS and names.count(name) > 1}):
+        raise UserError(f"{path} has the column {', '.join(doubled)} twice.")
 
 
-def _row_items(row: dict[str, Any], line: int, zone: ZoneInfo, currency: str | None) -> Iterator[Item | BadRow]:
-    try:
-        if None in row:
-            raise _Wrong("it has more fields than the header")
-        events = _row_events({name: (value or "").strip() for name, value in row.items()}, zone, currency)
-    except (_Wrong, MoneyError) as error:
-        yield BadRow(line, str(error))
-        return
-    yield from (Item(line, event) for event in events)
+def _row(header: list[str], fields: list[str]) -> dict[str, str]:
+    if len(fields) != len(header):
+        raise _Wrong(f"it has {len(fields)} fields, the header {len(header)}")
+    row = {name: value.strip() for name, value in zip(header, fields, strict=True) if name in COLUMNS}
+    for name, value in row.items():
+        if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
+            raise _Wrong(f"{name} is not UTF-8")
+        if "\x00" in value:
+            raise _Wrong(f"{name} holds a NUL character")
+    return row
 
 
-def _row_events(row: dict[str, str], zone: ZoneInfo, currency: str | None) -> list[dict[str, Any]]:
+def _check_first(order_id: str, seen: set[int]) -> None:
+    if (known := hash(order_id)) in seen:
+        raise _Wrong(f"order_id {order_id!r} stands on an earlier line already")
+    seen.add(known)
+
+
+def _row_events(row: dict[str, str], rules: Rules) -> list[dict[str, Any]]:
     order_id = _id(row, "order_id")
     who = {"userId": _id(row, "customer_id")} if row.get("customer_id") else {"anonymousId": _id(row, "anonymous_id")}
-    code = currency_code(row.get("currency") or currency or "")
-    ordered_at = _moment(row["ordered_at"], zone, "ordered_at")
-    properties: dict[str, Any] = {"order_id": order_id, "total": _amount(row["total"], code), "currency": code}
-    if row.get("coupon"):
-        properties["coupon"] = row["coupon"][:MAX_ID]
-    events = [_event("Order Completed", who, ordered_at, properties)]
+    currency = _currency(row, rules)
+    ordered_at = _moment(row, "ordered_at", rules)
+    about = {"order_id": order_id, "currency": currency}
+    total = {**about, "total": _amount(row, "total", currency)}
+    coupon = {"coupon": row["coupon"][:MAX_ID]} if row.get("coupon") else {}
+    events = [_event("Order Completed", who, ordered_at, {**total, **coupon})]
+    if row.get("updated_at"):
+        events.append(_event("Order Updated", who, _moment(row, "updated_at", rules), total))
     if row.get("refunded_total"):
-        back = {"order_id": order_id, "total": _amount(row["refunded_total"], code), "currency": code}
-        when = _moment(row["refunded_at"], zone, "refunded_at") if row.get("refunded_at") else ordered_at
-        events.append(_event("Order Refunded", who, when, {**back, "refund_id": f"import-{order_id}"[:MAX_ID]}))
+        when = _moment(row, "refunded_at", rules) if row.get("refunded_at") else ordered_at
+        refund_id = "import-" + hashlib.sha256(order_id.encode()).hexdigest()[:40]
+        back = {**about, "refund_amount": _amount(row, "refunded_total", currency), "refund_id": refund_id}
+        events.append(_event("Order Refunded", who, when, back))
     if row.get("cancelled_at"):
-        when = _moment(row["cancelled_at"], zone, "cancelled_at")
-        events.append(_event("Order Cancelled", who, when, {"order_id": order_id}))
+        events.append(_event("Order Cancelled", who, _moment(row, "cancelled_at", rules), about))
     return events
 
 
@@ -119,56 +182,37 @@ def _id(row: dict[str, str], column: str) -> str:
     return value
 
 
-def _amount(value: str, currency: str) -> str:
-    return to_decimal_string(parse(value, currency, exact=True), currency)
+def _currency(row: dict[str, str], rules: Rules) -> str:
+    stated = row.get("currency") or rules.currency
+    if not stated:
+        raise _Wrong("currency is empty, and TAM_CURRENCY is not set")
+    return currency_code(stated)
 
 
-def _moment(value: str, zone: ZoneInfo, column: str) -> datetime:
+def _amount(row: dict[str, str], column: str, currency: str) -> str:
+    value = row[column]
+    if EXPONENTS[currency] != _DIGITS_PER_GROUP and _MAY_BE_THOUSANDS.fullmatch(value):
+        raise _Wrong(f"{column} {value!r} may mean thousands; write it without separators")
+    try:
+        return to_decimal_string(parse(value, currency, exact=True), currency)
+    except MoneyError as error:
+        raise _Wrong(f"{column}: {error}") from None
+
+
+def _moment(row: dict[str, str], column: str, rules: Rules) -> datetime:
+    value = row[column]
     try:
         if len(value) == len("2026-11-21"):
-            return datetime.combine(date.fromisoformat(value), time(), zone)
-        moment = datetime.fromisoformat(value)
+            moment = datetime.combine(date.fromisoformat(value), time(), rules.zone)
+        else:
+            moment = datetime.fromisoformat(value)
     except ValueError:
         raise _Wrong(f"{column} {value[:40]!r} is no date or time") from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=zone)
-
-
-def is_csv(path: Path) -> bool:
-    """Whether a log is a CSV with a header, rather than the CDNOW form."""
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=rules.zone)
     try:
-        with path.open(encoding="utf-8-sig", errors="replace") as file:
-            return "," in file.readline()
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}.") from error
-
-
-def read_cdnow(path: Path, *, zone: ZoneInfo, name: str = "cdnow") -> Iterator[Item | BadRow]:
-    """The events of a log with lines `customer yyyymmdd quantity dollars`, one order each, at local midnight."""
-    with path.open(encoding="ascii", errors="replace") as file:
-        for line, text in enumerate(file, start=1):
-            fields = text.split()
-            if not fields:
-                continue
-            try:
-                customer, day, quantity, dollars = fields
-                when = datetime.combine(datetime.strptime(day, "%Y%m%d").date(), time(), zone)  # noqa: DTZ007 - a day
-                properties = {
-                    "order_id": f"{name}-{line}",
-                    "total": _amount(dollars, "USD"),
-                    "currency": "USD",
-                    "quantity": int(quantity),
-                }
-            except (ValueError, MoneyError):
-                yield BadRow(line, "it is not `customer yyyymmdd quantity dollars`")
-                continue
-            yield Item(
-                line,
-                {
-                    "type": "track",
-                    "event": "Order Completed",
-                    "userId": f"{name}-{customer}",
-                    "timestamp": when.isoformat(),
-                    "messageId": f"{name}-{line}-{customer}-{day}-{dollars}",
-                    "properties": properties,
-                },
-            )
+        if moment.astimezone(UTC) > rules.now + TOMORROW:
+            raise _Wrong(f"{column} {value[:40]!r} is in the future")
+    except OverflowError:
+        raise _Wrong(f"{column} {value[:40]!r} is no date of a purchase") from None
+    return moment

@@ -1,0 +1,36 @@
+"""`tam topics`: what travels, and for how long it is kept."""
+
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from services.cli.common import console, database_url, read_settings, run, show
+from shared.bus.choose import open_bus
+from shared.events.topics import TOPICS
+
+
+def topics(
+    create: Annotated[bool, typer.Option("--create", help="Make those that are missing on the bus.")] = False,
+) -> None:
+    """Show the topics, or make them."""
+    if create:
+        run(_create())
+        console.print(f"{len(TOPICS)} topics are there.")
+        return
+    table = Table("topic", "kept", "personal data", "what", box=None, pad_edge=False)
+    for topic in TOPICS:
+        kept = "for ever" if topic.retention is None else f"{topic.retention.days} days"
+        table.add_row(topic.name, kept, "may hold" if topic.personal else "never", topic.description)
+    show(table)
+
+
+async def _create() -> None:
+    settings = read_settings()
+    async with database_url(settings) as url:
+        bus = open_bus(settings, url, sole=False)
+        await bus.start()
+        try:
+            await bus.ensure_topics(TOPICS, partitions=settings.partitions)
+        finally:
+            await bus.stop()

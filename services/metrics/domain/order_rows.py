@@ -1,5 +1,6 @@
 """An order as a row of the table `orders`, and back."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -52,8 +53,8 @@ def _dump_refunds(order: Order) -> str:
     return orjson.dumps(document).decode()
 
 
-def _load_refunds(text: str) -> dict[str, Refund]:
+def _load_refunds(document: Mapping[str, Any]) -> dict[str, Refund]:
     return {
         refund_id: Refund(datetime.fromisoformat(at), UUID(event_id), minor, currency)
-        for refund_id, (at, event_id, minor, currency) in orjson.loads(text).items()
+        for refund_id, (at, event_id, minor, currency) in document.items()
     }

@@ -1,0 +1,31 @@
+"""A metrics service on a real database, with the PostgreSQL log as its bus."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from metrics_world import HandClock, World
+
+from services.metrics.app import build
+from services.metrics.app import service as manifest
+from shared.bus.postgres import PostgresBus
+from shared.config import PlatformSettings
+from shared.db.engine import Database, make_engine
+from shared.db.migrate import upgrade
+from shared.events.topics import IDENTITY, ORDERS
+from shared.runtime.service import Parts
+from shared.runtime.trees import trees_of
+
+
+@pytest.fixture
+async def world(database_url: str) -> AsyncIterator[World]:
+    """Metrics with its schema; days are those of Ho Chi Minh City."""
+    db = Database(make_engine(database_url, schema="metrics"), schema="metrics")
+    await upgrade(db.engine, trees_of((manifest,)))
+    bus = PostgresBus(database_url, sole=True)
+    await bus.start()
+    await bus.ensure_topics((ORDERS, IDENTITY), partitions=2)
+    clock = HandClock()
+    metrics = build(Parts(db=db, bus=bus, clock=clock, platform=PlatformSettings(), settings=None))
+    yield World(db, metrics, clock)
+    await bus.stop()
+    await db.dispose()

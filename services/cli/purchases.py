@@ -191,16 +191,20 @@ def _currency(row: dict[str, str], rules: Rules) -> str:
 
 def _amount(row: dict[str, str], column: str, currency: str) -> str:
     value = row[column]
+    if not value:
+        raise _Wrong(f"{column} is empty")
     if EXPONENTS[currency] != _DIGITS_PER_GROUP and _MAY_BE_THOUSANDS.fullmatch(value):
         raise _Wrong(f"{column} {value!r} may mean thousands; write it without separators")
     try:
         return to_decimal_string(parse(value, currency, exact=True), currency)
     except MoneyError as error:
-        raise _Wrong(f"{column}: {error}") from None
+        raise _Wrong(f"{column} {value[:24]!r}: {error}") from None
 
 
 def _moment(row: dict[str, str], column: str, rules: Rules) -> datetime:
     value = row[column]
+    if not value:
+        raise _Wrong(f"{column} is empty")
     try:
         if len(value) == len("2026-11-21"):
             moment = datetime.combine(date.fromisoformat(value), time(), rules.zone)

@@ -44,7 +44,8 @@ class Page(BaseModel, Generic[T]):
 
 def encode_cursor(values: Sequence[Any]) -> str:
     """The opaque form of JSON values (ids and times may be UUIDs and datetimes; they come back as strings)."""
-    return base64.urlsafe_b64encode(orjson.dumps(list(values))).decode().rstrip("=")
+    # asyncpg's UUIDs are a subclass of uuid.UUID, which orjson takes for an unknown type.
+    return base64.urlsafe_b64encode(orjson.dumps(list(values), default=str)).decode().rstrip("=")
 
 
 def decode_cursor(cursor: str, *, length: int | None = None) -> list[Any]:

@@ -9,6 +9,7 @@ from decimal import Decimal
 from http import HTTPStatus
 from http.client import responses
 from typing import Any
+from uuid import UUID
 
 import orjson
 from fastapi.exceptions import RequestValidationError
@@ -134,7 +135,8 @@ def problem(error: AppError, *, request_id: str | None = None) -> Response:
 def _plain(value: object) -> object:
     if isinstance(value, set | frozenset | tuple):
         return list(value)
-    if isinstance(value, Decimal):
+    if isinstance(value, Decimal | UUID):
+        # orjson knows uuid.UUID, but not the subclass that asyncpg gives.
         return str(value)
     raise TypeError(f"{type(value).__name__} is no JSON")
 

@@ -51,9 +51,7 @@ class Till:
                 return stored
             if sale.amount > 1000:
                 raise Sold
-            row = await tx.execute(
-                "INSERT INTO sales (amount) VALUES (:amount) RETURNING id", {"amount": sale.amount}
-            )
+            row = await tx.execute("INSERT INTO sales (amount) VALUES (:amount) RETURNING id", {"amount": sale.amount})
             given = Answer(201, orjson.dumps({"sale": row.scalar_one(), "amount": sale.amount}))
             await remember(tx, idem, given)
             return given

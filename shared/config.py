@@ -5,8 +5,10 @@ A wrong value, or a `TAM_` variable that nobody knows, ends the start with one s
 
 import os
 from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal, TypeVar
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -73,6 +75,8 @@ class PlatformSettings(Settings):
     def _url_is_postgresql(cls, value: str | None) -> str | None:
         if value is not None and not value.startswith(("postgresql://", "postgres://", "postgresql+asyncpg://")):
             raise ValueError("it must begin with postgresql://")
+        if value is not None:
+            _ = urlsplit(value).port  # raises ValueError where it is no number
         return value
 
     @property
@@ -112,7 +116,9 @@ def load(
         if not variable.startswith(prefix) or variable.startswith(tuple(others)):
             continue
         if variable not in known:
-            raise ConfigError(f"{variable} is not a setting; see `tam settings` for those there are.")
+            meant = get_close_matches(variable, known, n=1, cutoff=0.8)
+            hint = f"did you mean {meant[0]}?" if meant else "see `tam settings` for those there are."
+            raise ConfigError(f"{variable} is not a setting; {hint}")
         if value != "":
             values[known[variable]] = value
     try:

@@ -26,6 +26,8 @@ from shared.runtime.trees import PLATFORM_SCHEMA
 # What a command was asked for goes to stdout, for scripts; everything it has to say goes to stderr.
 console = Console(stderr=True, highlight=False)
 _WIDTH_OF_A_PIPE = 240
+# PostgreSQL: connection, authorization, read only, resources, operator intervention, privileges. Others are our bugs.
+_STATES_OF_THE_SERVER = ("08", "25006", "28", "3D", "53", "57", "42501")
 
 T = TypeVar("T")
 
@@ -45,8 +47,12 @@ def run(work: Coroutine[Any, Any, T]) -> T:
             raise
         first = _first(mendable)
         fail(str(first), first.exit_code if isinstance(first, UserError) else 1)
-    except (DBAPIError, BusUnavailable, ConnectionError) as error:
-        fail(f"The database or the bus did not answer: {getattr(error, 'orig', error) or type(error).__name__}.")
+    except DBAPIError as error:
+        if not str(getattr(error.orig, "sqlstate", "")).startswith(_STATES_OF_THE_SERVER):
+            raise
+        fail(f"PostgreSQL: {error.orig}.")
+    except (BusUnavailable, ConnectionError) as error:
+        fail(f"The database or the bus did not answer: {error or type(error).__name__}.")
     except TimeoutError as error:
         fail(f"It took too long: {error or 'no answer in time'}.")
 

@@ -15,6 +15,9 @@ from uuid import UUID
 
 import httpx
 from fastapi import FastAPI
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.bus.base import Bus, BusUnavailable
 from shared.bus.choose import open_bus
@@ -42,6 +45,7 @@ from shared.runtime.workers import Workers
 
 Role = Literal["all", "api", "worker"]
 VERSION = version("tam")
+OLDEST_POSTGRESQL = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,20 +164,31 @@ async def migrate(url: str, manifests: Sequence[Service], *, apply: bool = True)
     """Bring all schemas up to date, or refuse to start where they are not; the trees.
 
     Raises:
-        UserError: the schemas are behind and `apply` is off, or the server cannot be reached.
+        UserError: the schemas are behind and `apply` is off, or the server cannot be reached, refuses us or is too old.
     """
     trees = trees_of(manifests)
     engine = make_engine(url, schema="public", pool_size=None)
     try:
+        await _reach(engine)
         if apply:
             await upgrade(engine, trees)
         elif late := await behind(engine, trees):
             raise UserError(f"The schemas {', '.join(sorted(set(late)))} are not up to date; run `tam migrate` first.")
-    except (OSError, TimeoutError) as error:
-        raise UserError(f"PostgreSQL cannot be reached: {error or type(error).__name__}.") from error
     finally:
         await engine.dispose()
     return trees
+
+
+async def _reach(engine: AsyncEngine) -> None:
+    try:
+        async with engine.connect() as connection:
+            number = int(await connection.scalar(text("SHOW server_version_num")))
+    except (OSError, TimeoutError) as error:
+        raise UserError(f"PostgreSQL cannot be reached: {error or type(error).__name__}.") from error
+    except DBAPIError as error:
+        raise UserError(f"PostgreSQL refuses the connection: {error.orig}.") from error
+    if number < OLDEST_POSTGRESQL * 10_000:
+        raise UserError(f"PostgreSQL {number // 10_000} is too old: {OLDEST_POSTGRESQL} or newer is needed.")
 
 
 async def _embedded(settings: PlatformSettings, stack: AsyncExitStack, workers: Workers) -> str:

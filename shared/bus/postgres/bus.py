@@ -54,16 +54,19 @@ class PostgresBus:
         *,
         sole: bool = False,
         session_seconds: float = SESSION_SECONDS,
+        append_seconds: float = APPEND_SECONDS,
         max_waiting_bytes: int = MAX_WAITING_BYTES,
     ) -> None:
         self._sole = sole
         self._session = SOLE_SESSION_SECONDS if sole else session_seconds
+        self._append_seconds = append_seconds
         self._writes = Connections(url, size=WRITE_CONNECTIONS, settings={"synchronous_commit": "on"})
         # Positions and leases may be lost with the server's last moment: they are hints, or expire anyway.
         self._reads = Connections(url, size=READ_CONNECTIONS, settings={"synchronous_commit": "off"})
         self._heads = Heads(self._reads, sole=sole)
         self._trimmer = Trimmer(self._reads)
         self._waiting = Waiting(max_waiting_bytes)
+        self._partitions: dict[str, int] = {}
         self._writers: dict[str, TopicWriter] = {}
         self._consumers: set[PostgresConsumer] = set()
         self._tasks: list[asyncio.Task[None]] = []
@@ -77,6 +80,7 @@ class PostgresBus:
         async with self._reads.use(QUERY_SECONDS) as connection:
             if self._sole:
                 await connection.execute("DELETE FROM members")
+        await self._look()
         self._tasks = [
             asyncio.create_task(self._heads.run(), name="bus.heads"),
             asyncio.create_task(self._trimmer.run(), name="bus.trim"),
@@ -115,6 +119,7 @@ class PostgresBus:
                 )
                 if await connection.fetchval("SELECT to_regclass($1) IS NULL", table_of(topic.name)):
                     await connection.execute(make_table(topic.name))
+        await self._look()
         for consumer in self._consumers:
             consumer.nudge()
 
@@ -131,9 +136,11 @@ class PostgresBus:
         for record in records:
             by_topic.setdefault(record.topic, []).append(record)
             sizes[record.topic] = sizes.get(record.topic, 0) + check_size(record)
-        writers = {topic: self._writers.get(topic) or await self._open(topic) for topic in by_topic}
-        parts = [(writers[topic].queue, mine, sizes[topic]) for topic, mine in by_topic.items()]
-        await write_all(parts, seconds=APPEND_SECONDS)
+        if not by_topic.keys() <= self._partitions.keys():
+            # Somebody may have made it since we looked.
+            await self._look()
+        parts = [(self._writer(topic).queue, mine, sizes[topic]) for topic, mine in by_topic.items()]
+        await write_all(parts, seconds=self._append_seconds)
 
     def consumer(
         self,
@@ -175,22 +182,27 @@ class PostgresBus:
         """Delete the records past their topic's retention now; how many."""
         return await self._trimmer.trim()
 
-    async def _open(self, topic: str) -> TopicWriter:
+    async def _look(self) -> None:
+        """Learn which topics there are."""
         async with self._reads.use(QUERY_SECONDS) as connection:
-            partitions = await connection.fetchval("SELECT partitions FROM topics WHERE name = $1", topic)
-        if partitions is None:
+            self._partitions = dict(await connection.fetch("SELECT name, partitions FROM topics"))
+
+    def _writer(self, topic: str) -> TopicWriter:
+        if topic not in self._partitions:
             raise UnknownTopic(f"there is no topic {topic!r}")
-        return self._writers.setdefault(
-            topic,
-            TopicWriter(
+        writer = self._writers.get(topic)
+        if writer is None:
+            writer = self._writers[topic] = TopicWriter(
                 topic,
                 table_of(topic),
-                partitions,
+                self._partitions[topic],
                 connections=self._writes,
                 heads=self._heads,
                 waiting=self._waiting,
-            ),
-        )
+                # So that the caller hears why before its own patience ends.
+                seconds=self._append_seconds * 0.8,
+            )
+        return writer
 
     async def _fetch(
         self, topic: str, positions: Mapping[Partition, int], max_records: int

@@ -51,6 +51,7 @@ class PostgresConsumer:
         self._on_revoked = on_revoked
         self._on_change = on_change
         self._reading: dict[Partition, _Reading] = {}
+        self._announced: set[Partition] = set()
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._membership = Membership(
@@ -175,7 +176,8 @@ class PostgresConsumer:
 
     async def _given(self, partitions: frozenset[Partition]) -> None:
         committed = await self._store.committed()
-        chosen = await self._on_assigned(partitions) if self._on_assigned is not None else {}
+        self._announced |= partitions
+        chosen = await self._on_assigned(sorted(partitions)) if self._on_assigned is not None else {}
         ends = await self._heads.ask(self.topics)
         for partition in sorted(partitions):
             start = chosen.get(partition, committed.get(partition, 0))
@@ -186,6 +188,9 @@ class PostgresConsumer:
         self._wake.set()
 
     async def _taken(self, partitions: frozenset[Partition]) -> None:
-        held = [partition for partition in sorted(partitions) if self._reading.pop(partition, None) is not None]
-        if held and self._on_revoked is not None:
-            await self._on_revoked(held)
+        for partition in partitions:
+            self._reading.pop(partition, None)
+        announced = sorted(partitions & self._announced)
+        self._announced -= partitions
+        if announced and self._on_revoked is not None:
+            await self._on_revoked(announced)

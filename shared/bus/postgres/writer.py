@@ -9,8 +9,6 @@ from shared.bus.group_commit import GroupCommit, Waiting
 from shared.bus.postgres.connections import Connections
 from shared.bus.postgres.heads import Heads
 
-WRITE_SECONDS = 8.0
-
 # The ends are locked in the order of partitions, so two processes never wait for each other in a circle; the locks are
 # held until commit, so a reader that sees an offset sees all smaller ones.
 _APPEND = """
@@ -51,13 +49,22 @@ class TopicWriter:
     """Appends to one topic; its `queue` takes the calls."""
 
     def __init__(
-        self, topic: str, table: str, partitions: int, *, connections: Connections, heads: Heads, waiting: Waiting
+        self,
+        topic: str,
+        table: str,
+        partitions: int,
+        *,
+        connections: Connections,
+        heads: Heads,
+        waiting: Waiting,
+        seconds: float,
     ) -> None:
         self._topic = topic
         self._statement = _APPEND.format(table=table)
         self._partitions = partitions
         self._connections = connections
         self._heads = heads
+        self._seconds = seconds
         self.queue = GroupCommit(topic, self.write, waiting)
 
     async def write(self, calls: Sequence[Sequence[OutRecord]]) -> None:
@@ -78,7 +85,7 @@ class TopicWriter:
                 keys.append(key)
                 values.append(value)
                 headers.append(pack_headers(header))
-        async with self._connections.use(WRITE_SECONDS) as connection:
+        async with self._connections.use(self._seconds) as connection:
             ends = await connection.fetch(
                 self._statement,
                 self._topic,

@@ -26,7 +26,7 @@ max_connections = 120
 shared_buffers = 128MB
 dynamic_shared_memory_type = posix
 fsync = {durable}
-synchronous_commit = {durable}
+synchronous_commit = on
 full_page_writes = {durable}
 wal_compression = on
 max_wal_size = 2GB
@@ -57,7 +57,7 @@ _INITDB = (
 )
 
 
-def make_cluster(cluster: Path, user: SystemUser | None) -> None:
+def make_cluster(cluster: Path, user: SystemUser | None, *, durable: bool) -> None:
     """Make the cluster; half of one is never left behind under its name."""
     version = cluster / "PG_VERSION"
     if cluster.exists():
@@ -80,7 +80,7 @@ def make_cluster(cluster: Path, user: SystemUser | None) -> None:
         cwd="/",
         **as_user,
     )
-    if made.returncode == 0:
+    if made.returncode == 0 and durable:
         made = subprocess.run(
             [initdb, "-D", draft, "--sync-only"], check=False, capture_output=True, text=True, cwd="/", **as_user
         )

@@ -47,7 +47,7 @@ MAX_LOG_BYTES = 8 * 1024 * 1024
 class EmbeddedServer:
     """PostgreSQL on `data_dir`. `start`, use the URL it answers, `stop`.
 
-    `durable=False` gives up what a power cut would take, for throw-away data of tests only.
+    `durable=False` gives up what a power cut would take (not what a kill would), for throw-away data of tests only.
     """
 
     def __init__(self, data_dir: Path, *, durable: bool = True) -> None:
@@ -66,7 +66,10 @@ class EmbeddedServer:
         """
         try:
             self._lock = await asyncio.to_thread(_take_lock, self._data_dir)
-            return await self._serve()
+            url = await self._serve()
+            self._lock.write(f"{url}\n")
+            self._lock.flush()
+            return url
         except OSError as error:
             await self.stop()
             raise UserError(f"The database cannot start in {self._data_dir}: {error.strerror or error}.") from error
@@ -94,7 +97,7 @@ class EmbeddedServer:
         place = await asyncio.to_thread(server_files, self._data_dir)
         cluster = self._cluster = place / "data"
         user = server_user(cluster if cluster.exists() else place)
-        await asyncio.to_thread(make_cluster, cluster, user)
+        await asyncio.to_thread(make_cluster, cluster, user, durable=self._durable)
         url = await self._adopt(cluster)
         if url is None:
             url = await self._launch(place, cluster, user)
@@ -171,13 +174,16 @@ def attach(data_dir: Path) -> str | None:
     """The URL of the server that a running owner serves now, or None; takes nothing."""
     try:
         with (data_dir / LOCK_NAME).open() as lock:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            return None
-    except BlockingIOError:
-        found = running((data_dir / "pg").resolve() / "data", status="ready")
-        return None if found is None else url_of(found[1])
+            try:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                # The owner's number, and once it serves, the URL.
+                lines = lock.read().splitlines()
+                serves_now = len(lines) == 2 and running((data_dir / "pg").resolve() / "data", status="ready")
+                return lines[1] if serves_now else None
     except OSError:
-        return None
+        pass
+    return None
 
 
 @contextlib.asynccontextmanager
@@ -249,7 +255,7 @@ def _take_lock(data_dir: Path) -> IO[str]:
         except BlockingIOError:
             if monotonic() > deadline:
                 lock.seek(0)
-                owner = lock.read().strip() or "unknown"
+                owner = (lock.read().splitlines() or ["unknown"])[0]
                 lock.close()
                 raise InUse(
                     f"{data_dir} is in use by another Tâm (process {owner}); stop it, "

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from services.profiles.api import router
 from services.profiles.consumers import record_touchpoints
 from services.profiles.domain.facts import Reader
 from services.profiles.domain.identifiers import Blocklist
@@ -28,6 +29,7 @@ service = Service(
     name="profiles",
     build=build,
     migrations=Path(__file__).parent / "migrations",
+    routers=(router,),
     settings=ProfilesSettings,
     publishes=PUBLISHES,
     subscriptions=(Subscription("profiles.touchpoints", (TouchpointReceived,), record_touchpoints),),

@@ -1,50 +1,19 @@
-"""All SQL of customers, identifiers and traits. Rows are written in ascending key order; what changes nothing is not
-written, so a batch about known customers costs little more than its reads.
+"""The SQL that writes customers, identifiers and traits; `people/` has what reads them.
+
+Rows are written in ascending key order, and what changes nothing is not written, so a batch about known customers
+costs little more than its reads.
 """
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
 from services.profiles.domain.facts import First, Seen
 from services.profiles.domain.identifiers import Identifier
 from services.profiles.domain.traits import TraitWrite
 from shared.db.bulk import insert_rows
-from shared.db.engine import ReadTx, WriteTx
-
-
-class CustomerRow(NamedTuple):
-    """A raw person key that was seen; `source` is where it was seen first."""
-
-    id: UUID
-    identified: bool
-    source: str
-    first_seen: datetime
-    last_seen: datetime
-    created_at: datetime
-
-
-class IdentifierRow(NamedTuple):
-    """An identifier of one raw person key."""
-
-    type: str
-    value: str
-    customer_id: UUID
-    first_seen: datetime
-    source: str
-
-
-class TraitRow(NamedTuple):
-    """The word that holds for a trait; `value` is a JSON value."""
-
-    name: str
-    value: Any
-    source: str
-    event_id: UUID
-    event_time: datetime
-    recorded_at: datetime
-    customer_id: UUID
+from shared.db.engine import WriteTx
 
 
 class Change(NamedTuple):
@@ -59,6 +28,8 @@ async def put_customers(
     tx: WriteTx, seen: Mapping[UUID, Seen], *, changed: Collection[UUID], now: datetime
 ) -> list[UUID]:
     """Widen first and last seen, and stamp those that changed; the customers that are new."""
+    if not seen:
+        return []
     keys = sorted(seen)
     rows = await tx.execute(
         """
@@ -92,6 +63,14 @@ async def put_customers(
         },
     )
     return [row.id for row in rows if row.is_new]
+
+
+async def touch(tx: WriteTx, customers: Collection[UUID], *, now: datetime) -> None:
+    """Stamp customers of whom something was learnt without seeing them."""
+    if customers:
+        await tx.execute(
+            "UPDATE customers SET updated_at = :now WHERE id = ANY(:ids)", {"ids": list(customers), "now": now}
+        )
 
 
 async def put_identifiers(tx: WriteTx, identifiers: Mapping[Identifier, First]) -> set[UUID]:
@@ -169,97 +148,3 @@ async def forget_oldest_traits(tx: WriteTx, customers: Collection[UUID], *, keep
         {"customers": list(customers), "keep": keep},
     )
     return result.rowcount
-
-
-async def owners(tx: ReadTx, type_: str, value: str) -> list[UUID]:
-    """The raw person keys that go by an identifier."""
-    rows = await tx.execute(
-        "SELECT customer_id FROM identifiers WHERE type = :type AND value = :value ORDER BY customer_id LIMIT 1000",
-        {"type": type_, "value": value},
-    )
-    return [row.customer_id for row in rows]
-
-
-async def customers(tx: ReadTx, keys: Collection[UUID]) -> list[CustomerRow]:
-    """Those of the keys that were seen, the first seen first."""
-    rows = await tx.execute(
-        "SELECT id, identified, source, first_seen, last_seen, created_at FROM customers "
-        "WHERE id = ANY(:keys) ORDER BY first_seen, id",
-        {"keys": list(keys)},
-    )
-    return [CustomerRow._make(row) for row in rows]
-
-
-async def identifiers(tx: ReadTx, keys: Collection[UUID], *, limit: int) -> list[IdentifierRow]:
-    """What these keys go by, the first seen first."""
-    rows = await tx.execute(
-        "SELECT type, value, customer_id, first_seen, source FROM identifiers "
-        "WHERE customer_id = ANY(:keys) ORDER BY first_seen, type, value, customer_id LIMIT :limit",
-        {"keys": list(keys), "limit": limit},
-    )
-    return [IdentifierRow._make(row) for row in rows]
-
-
-async def traits(tx: ReadTx, keys: Collection[UUID]) -> list[TraitRow]:
-    """The latest word on each trait among these keys, removed ones left out, by name."""
-    rows = await tx.execute(
-        """
-        SELECT * FROM (
-            SELECT DISTINCT ON (name) name, value, source, event_id, event_time, recorded_at, customer_id
-            FROM traits WHERE customer_id = ANY(:keys)
-            ORDER BY name, event_time DESC, event_id DESC
-        ) AS latest WHERE value IS NOT NULL ORDER BY name
-        """,
-        {"keys": list(keys)},
-    )
-    return [TraitRow._make(row) for row in rows]
-
-
-async def count_traits(tx: ReadTx, customer_id: UUID, *, besides: Collection[str]) -> int:
-    """How many traits the key has with other names than these."""
-    row = await tx.execute(
-        "SELECT count(*) AS number FROM traits WHERE customer_id = :id AND NOT name = ANY(:besides)",
-        {"id": customer_id, "besides": list(besides)},
-    )
-    return int(row.scalar_one())
-
-
-async def people(
-    tx: ReadTx,
-    *,
-    identified: bool | None,
-    updated_since: datetime | None,
-    before: tuple[datetime, UUID] | None,
-    limit: int,
-) -> list[CustomerRow]:
-    """One row per person (its root), the newest first, `before` a place in that order.
-
-    Changed since: a key of the person got a trait or an identifier, or was merged, or taken apart.
-    """
-    changed = """
-        AND c.id IN (
-            SELECT COALESCE(i.root_id, touched.id) FROM (
-                SELECT id FROM customers WHERE updated_at >= :since
-                UNION SELECT from_id FROM merge_log WHERE decided_at >= :since
-                UNION SELECT into_id FROM merge_log WHERE decided_at >= :since
-            ) AS touched LEFT JOIN identity i ON i.raw_id = touched.id
-        )"""
-    at, key = before or (None, None)
-    rows = await tx.execute(
-        f"""
-        SELECT c.id, c.identified, c.source, c.first_seen, c.last_seen, c.created_at
-        FROM customers AS c
-        WHERE NOT EXISTS (SELECT FROM identity i WHERE i.raw_id = c.id AND i.root_id <> c.id)
-          {"" if identified is None else "AND c.identified = :identified"}
-          {"" if updated_since is None else changed}
-          {"" if before is None else "AND (c.created_at, c.id) < (:at, :key)"}
-        ORDER BY c.created_at DESC, c.id DESC LIMIT :limit
-        """,
-        {
-            "limit": limit,
-            **({} if identified is None else {"identified": identified}),
-            **({} if updated_since is None else {"since": updated_since}),
-            **({} if before is None else {"at": at, "key": key}),
-        },
-    )
-    return [CustomerRow._make(row) for row in rows]

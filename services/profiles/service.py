@@ -5,31 +5,61 @@ one root. So a merge and an unmerge move no row, and give back exactly what was 
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from services.profiles import repository
-from services.profiles.domain.facts import Facts, Reader
+from services.profiles.domain.facts import Facts, Origin, Reader
+from services.profiles.domain.identifiers import normalised
 from services.profiles.domain.traits import announced
+from services.profiles.errors import (
+    AmbiguousIdentifier,
+    BadTraits,
+    BlockedIdentifier,
+    FutureTime,
+    TooManyTraits,
+    TraitsMoved,
+)
+from services.profiles.identity import repository as graph
 from services.profiles.identity import service as identity
+from services.profiles.identity.domain import LogEntry
 from services.profiles.identity.service import Author
+from services.profiles.people import repository as rows
+from services.profiles.people import service as people
+from services.profiles.people.domain import CustomerRow, Person
+from services.profiles.schemas import (
+    CustomerIn,
+    CustomerOut,
+    DescribedOut,
+    ExternalIdIn,
+    MergeIn,
+    TraitsIn,
+    TraitsOut,
+    UnmergeIn,
+)
 from services.profiles.settings import ProfilesSettings
 from shared.clock import Clock
 from shared.db.engine import Database, WriteTx
+from shared.delivery.idempotency import Answer, Idempotent, remember, replayed
 from shared.events.catalogue.profiles import CustomerCreated, TraitsChanged
 from shared.events.catalogue.touchpoints import TouchpointReceived
 from shared.events.envelope import Event
-from shared.ids import uuid7
+from shared.identity import mapping
+from shared.ids import anonymous_key, user_key, uuid7
 from shared.observability.logging import logger
 
 log = logger(__name__)
 
+# A caller's clock may run ahead by this much; its words then count as said now.
+CLOCK_TOLERANCE = timedelta(minutes=5)
+
 
 @dataclass(frozen=True, slots=True)
 class ProfilesService:
-    """Who the customers are."""
+    """Who the customers are. Use cases for requests name the key that asks (`by`), for provenance and the merge log."""
 
     db: Database
     clock: Clock
@@ -41,16 +71,147 @@ class ProfilesService:
         facts = Facts()
         for event in batch:
             self.reader.observe(facts, event)
-        if facts.refused:
-            log.warning(
-                "traits_refused",
-                bad_names=len(facts.refused.bad_names),
-                too_large=len(facts.refused.too_large),
-            )
-        await self.store(tx, facts)
+        if refused := facts.refused:
+            log.warning("traits_refused", bad_names=len(refused.bad_names), too_large=len(refused.too_large))
+        await self._store(tx, facts)
 
-    async def store(self, tx: WriteTx, facts: Facts) -> set[UUID]:
-        """Write facts and announce what they change; the raw keys of customers that are new."""
+    async def create(self, body: CustomerIn, *, by: str, idem: Idempotent | None) -> Answer:
+        """Make a customer, or add to the one that is there; the person as it is then.
+
+        Raises:
+            BlockedIdentifier: an id is a placeholder.
+            AmbiguousIdentifier: the external ids name several customers.
+            BadTraits, TooManyTraits, FutureTime: what is said cannot be kept.
+        """
+        async with self.db.write() as tx:
+            if (stored := await replayed(tx, idem)) is not None:
+                return stored
+            facts, origin = Facts(), self._origin(body.time, by)
+            key = await self._key_for(tx, body)
+            self.reader.identify(facts, key, body.user_id, body.anonymous_id, origin)
+            facts.seen[key].is_identified = body.user_id is not None or body.anonymous_id is None
+            for each in body.external_ids:
+                self.reader.external(facts, key, each.type, each.id, origin)
+            await self._describe(tx, facts, key, body.traits, origin)
+            is_new = not await rows.customers(tx, (key,))
+            if not is_new:
+                # A CRM that writes about a customer has not seen them.
+                facts.seen.clear()
+            await self._store(tx, facts)
+            return await self._answer(tx, idem, key, status=201 if is_new else 200)
+
+    async def describe(
+        self, reference: str, body: TraitsIn, *, by: str, if_match: frozenset[str] | None, idem: Idempotent | None
+    ) -> Answer:
+        """Say something of a person, if the traits are still of one of the revisions `if_match`.
+
+        Raises:
+            CustomerUnknown, AmbiguousIdentifier: the reference does not name one person.
+            TraitsMoved: the traits are others by now.
+            BadTraits, TooManyTraits, FutureTime: what is said cannot be kept.
+        """
+        async with self.db.write() as tx:
+            if (stored := await replayed(tx, idem)) is not None:
+                return stored
+            person = await people.known(tx, reference, country=self.settings.phone_country)
+            if if_match is not None:
+                await self._check_revision(tx, person, if_match)
+            facts, origin = Facts(), self._origin(body.time, by)
+            await self._describe(tx, facts, person.id, body.traits, origin)
+            await self._store(tx, facts)
+            now = TraitsOut.of(await people.person(tx, person.id))
+            latest = await rows.latest_words(tx, person.members, [name for _, name in facts.traits])
+            outdated = sorted(name for name, event_id in latest.items() if event_id != origin.event_id)
+            said = DescribedOut(customer=now.customer, traits=now.traits, revision=now.tag(), outdated=outdated)
+            answer = Answer(200, said.model_dump_json().encode())
+            await remember(tx, idem, answer)
+            return answer
+
+    async def merge(self, reference: str, body: MergeIn, *, by: str, idem: Idempotent | None) -> Answer:
+        """Somebody says that one customer is another; the person they are then.
+
+        Raises:
+            CustomerUnknown, AmbiguousIdentifier: a reference does not name one person.
+            SamePerson, MergeIntoVisitor: the merge makes no sense.
+        """
+        async with self.db.write() as tx:
+            if (stored := await replayed(tx, idem)) is not None:
+                return stored
+            country = self.settings.phone_country
+            gone = await people.known(tx, reference, country=country)
+            kept = await people.known(tx, body.into, country=country)
+            named = await people.keys_of(tx, body.into, country=country)
+            into = named[0] if len(named) == 1 else kept.id
+            await identity.merge(tx, gone.id, into, Author(self.clock.now(), by, body.reason))
+            return await self._answer(tx, idem, into)
+
+    async def unmerge(self, reference: str, body: UnmergeIn, *, by: str, idem: Idempotent | None) -> Answer:
+        """Somebody says that a key is not the person it was merged into; the person it is then.
+
+        Raises:
+            CustomerUnknown, AmbiguousIdentifier: the reference does not name one key.
+            NotMerged: the key is merged into nothing.
+        """
+        async with self.db.write() as tx:
+            if (stored := await replayed(tx, idem)) is not None:
+                return stored
+            country = self.settings.phone_country
+            await people.known(tx, reference, country=country)
+            keys = await people.keys_of(tx, reference, country=country)
+            if len(keys) > 1:
+                raise AmbiguousIdentifier(keys)
+            await identity.unmerge(tx, keys[0], Author(self.clock.now(), by, body.reason))
+            return await self._answer(tx, idem, keys[0])
+
+    async def get(self, reference: str) -> CustomerOut:
+        """The person that goes by `reference`.
+
+        Raises:
+            CustomerUnknown, AmbiguousIdentifier: it does not name one person.
+        """
+        async with self.db.read() as tx:
+            return CustomerOut.of(await people.known(tx, reference, country=self.settings.phone_country))
+
+    async def traits(self, reference: str) -> TraitsOut:
+        """The traits of the person that goes by `reference`.
+
+        Raises:
+            CustomerUnknown, AmbiguousIdentifier: it does not name one person.
+        """
+        async with self.db.read() as tx:
+            return TraitsOut.of(await people.known(tx, reference, country=self.settings.phone_country))
+
+    async def customers(
+        self,
+        *,
+        identified: bool | None,
+        updated_since: datetime | None,
+        before: tuple[datetime, UUID] | None,
+        limit: int,
+    ) -> Sequence[CustomerRow]:
+        """People, those we heard of last first; one more than `limit` if there are more."""
+        async with self.db.read() as tx:
+            return await rows.people(
+                tx, identified=identified, updated_since=updated_since, before=before, limit=limit + 1
+            )
+
+    async def merges(
+        self, reference: str, *, before: tuple[datetime, UUID, int] | None, limit: int
+    ) -> Sequence[LogEntry]:
+        """The merge log of a person, the newest first; one more than `limit` if there are more.
+
+        Raises:
+            CustomerUnknown, AmbiguousIdentifier: the reference does not name one person.
+        """
+        async with self.db.read() as tx:
+            person = await people.known(tx, reference, country=self.settings.phone_country)
+            return await graph.log_of(tx, person.members, before=before, limit=limit + 1)
+
+    async def _store(self, tx: WriteTx, facts: Facts) -> None:
+        """Write facts and announce what they change.
+
+        Each transaction writes the tables in this order, and the identity graph at the end: see `identity/`.
+        """
         now = self.clock.now()
         changes = [each for each in await repository.put_traits(tx, facts.traits) if each.is_change]
         if facts.traits:
@@ -58,13 +219,13 @@ class ProfilesService:
         named = await repository.put_identifiers(tx, facts.identifiers)
         changed = named | {each.customer_id for each in changes}
         new = await repository.put_customers(tx, facts.seen, changed=changed, now=now)
+        await repository.touch(tx, changed - facts.seen.keys(), now=now)
         for key in new:
             seen = facts.seen[key]
             created = CustomerCreated(identified=seen.is_identified, source=seen.source)
             tx.emit(Event(uuid7(), key, seen.first, now, created))
-        self._announce_traits(tx, facts, changes, now)
+        _announce_traits(tx, facts, changes, now)
         await identity.take_in(tx, facts.links, Author(now))
-        return set(new)
 
     async def _forget_oldest_traits(self, tx: WriteTx, facts: Facts) -> None:
         customers = {customer_id for customer_id, _ in facts.traits}
@@ -72,14 +233,75 @@ class ProfilesService:
         if gone:
             log.warning("traits_over_limit", forgotten=gone, limit=self.settings.max_traits)
 
-    def _announce_traits(self, tx: WriteTx, facts: Facts, changes: Sequence[repository.Change], now: datetime) -> None:
-        names: defaultdict[tuple[UUID, str], set[str]] = defaultdict(set)
-        times: dict[tuple[UUID, str], datetime] = {}
-        for change in changes:
-            write = facts.traits[change.customer_id, change.name]
-            said = change.customer_id, write.source
-            names[said].add(change.name)
-            times[said] = max(times.get(said, write.time), write.time)
-        for (customer_id, source), changed in names.items():
-            moved = TraitsChanged(names=announced(changed), source=source)
-            tx.emit(Event(uuid7(), customer_id, times[customer_id, source], now, moved))
+    async def _describe(self, tx: WriteTx, facts: Facts, key: UUID, traits: Mapping[str, Any], origin: Origin) -> None:
+        """Note what a request says of a customer; unlike an event's, it is refused as a whole."""
+        self.reader.describe(facts, key, traits, origin)
+        if facts.refused:
+            raise BadTraits(
+                bad_names=facts.refused.bad_names,
+                too_large=facts.refused.too_large,
+                max_bytes=self.settings.max_trait_bytes,
+            )
+        names = [name for _, name in facts.traits]
+        limit = self.settings.max_traits
+        if names and len(names) + await rows.count_traits(tx, key, besides=names) > limit:
+            raise TooManyTraits(limit)
+
+    async def _check_revision(self, tx: WriteTx, person: Person, if_match: frozenset[str]) -> None:
+        await rows.lock_traits(tx, person.members)
+        current = TraitsOut.of(await people.person(tx, person.id)).tag()
+        if current not in if_match:
+            raise TraitsMoved(current)
+
+    def _origin(self, time: datetime | None, by: str) -> Origin:
+        now = self.clock.now()
+        if time is not None and time > now + CLOCK_TOLERANCE:
+            raise FutureTime
+        return Origin(min(time or now, now), uuid7(), f"api:{by}", now)
+
+    async def _key_for(self, tx: WriteTx, body: CustomerIn) -> UUID:
+        """The raw person key a request is about: the user's, else the visitor's, else whoever has the external ids."""
+        for field, value in (("user_id", body.user_id), ("anonymous_id", body.anonymous_id)):
+            if value is not None and not self.reader.blocklist.usable(value):
+                raise BlockedIdentifier(field)
+        external = sorted({self._written(each) for each in body.external_ids})
+        if body.user_id is not None:
+            return user_key(body.user_id)
+        if body.anonymous_id is not None:
+            return anonymous_key(body.anonymous_id)
+        owners: set[UUID] = set()
+        for type_, value in external:
+            await rows.lock_identifier(tx, type_, value)
+            owners.update(await rows.owners(tx, type_, value))
+        roots = sorted(set((await mapping.roots(tx, owners)).values()))
+        if len(roots) > 1:
+            raise AmbiguousIdentifier(roots)
+        # Not derived from the external id: that may be an address, and the key travels in events.
+        return roots[0] if roots else uuid7()
+
+    def _written(self, external: ExternalIdIn) -> tuple[str, str]:
+        written = normalised(external.type, external.id, country=self.settings.phone_country)
+        if written is None or not self.reader.names(external.type, external.id):
+            raise BlockedIdentifier("external_ids")
+        return external.type, written
+
+    async def _answer(self, tx: WriteTx, idem: Idempotent | None, key: UUID, *, status: int = 200) -> Answer:
+        """The person that `key` belongs to, stored for a repeated request."""
+        person = await people.person(tx, (await mapping.roots(tx, (key,)))[key])
+        answer = Answer(status, CustomerOut.of(person).model_dump_json().encode())
+        await remember(tx, idem, answer)
+        return answer
+
+
+def _announce_traits(tx: WriteTx, facts: Facts, changes: Sequence[repository.Change], now: datetime) -> None:
+    """Announce the names of the traits that took a new value: one event per customer and source."""
+    names: defaultdict[tuple[UUID, str], set[str]] = defaultdict(set)
+    times: dict[tuple[UUID, str], datetime] = {}
+    for change in changes:
+        write = facts.traits[change.customer_id, change.name]
+        said = change.customer_id, write.source
+        names[said].add(change.name)
+        times[said] = max(times.get(said, write.time), write.time)
+    for (customer_id, source), changed in names.items():
+        moved = TraitsChanged(names=announced(changed), source=source)
+        tx.emit(Event(uuid7(), customer_id, times[customer_id, source], now, moved))

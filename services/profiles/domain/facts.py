@@ -170,9 +170,13 @@ class Reader:
         if (number := phone(traits.get(PHONE), country=self.phone_country)) is not None:
             facts.name(PHONE, number, customer_id, origin)
 
+    def names(self, type_: str, value: str) -> bool:
+        """Whether an external id of this type and value may name somebody."""
+        return is_type(type_) and type_ not in _OWN_TYPES and self.blocklist.usable(value)
+
     def external(self, facts: Facts, customer_id: UUID, type_: str, value: str, origin: Origin) -> None:
         """An id that another system has for the customer; one that cannot name anybody is passed over."""
-        if is_type(type_) and type_ not in _OWN_TYPES and self.blocklist.usable(value):
+        if self.names(type_, value):
             written = normalised(type_, value, country=self.phone_country)
             if written is not None:
                 facts.name(type_, written, customer_id, origin)

@@ -50,6 +50,21 @@ class Parent(NamedTuple):
     time: datetime
 
 
+class LogEntry(NamedTuple):
+    """One line of the merge log."""
+
+    from_id: UUID
+    version: int
+    kind: str
+    into_id: UUID
+    reason: str
+    event_id: UUID | None
+    event_time: datetime | None
+    decided_at: datetime
+    decided_by: str | None
+    note: str | None
+
+
 @dataclass(slots=True)
 class Forest:
     """Parents of keys, and what became of each candidate (by its pair)."""

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from services.profiles.domain.facts import Link
-from services.profiles.identity.domain import Candidate, Decision, Status
+from services.profiles.identity.domain import Candidate, Decision, LogEntry, Status
 from shared.db.bulk import insert_rows
 from shared.db.engine import ReadTx, WriteTx
 
@@ -27,21 +27,6 @@ class Place(NamedTuple):
 
     parent_id: UUID | None
     version: int
-
-
-class LogEntry(NamedTuple):
-    """One line of the merge log."""
-
-    from_id: UUID
-    version: int
-    kind: str
-    into_id: UUID
-    reason: str
-    event_id: UUID | None
-    event_time: datetime | None
-    decided_at: datetime
-    decided_by: str | None
-    note: str | None
 
 
 async def news(tx: ReadTx, links: Mapping[tuple[UUID, UUID], Link]) -> list[tuple[UUID, UUID]]:

@@ -13,8 +13,8 @@ from uuid import UUID
 from services.profiles.domain.facts import Link
 from services.profiles.errors import MergeIntoVisitor, NotMerged, SamePerson
 from services.profiles.identity import repository
-from services.profiles.identity.domain import Candidate, Decision, Forest, Parent, grow
-from services.profiles.identity.repository import LogEntry, Place
+from services.profiles.identity.domain import Candidate, Decision, Forest, LogEntry, Parent, grow
+from services.profiles.identity.repository import Place
 from shared.db.engine import WriteTx
 from shared.events.catalogue.profiles import CustomerMerged, CustomerUnmerged
 from shared.events.envelope import Event

@@ -64,10 +64,11 @@ class World:
     service: ProfilesService
     clock: HandClock
 
-    async def play(self, *events: Event[TouchpointReceived]) -> None:
-        """Consume one batch, as the runner would: repeated events are dropped by the inbox."""
+    async def play(self, *events: Event[TouchpointReceived]) -> list[Event[Any]]:
+        """Consume one batch, as the runner would: repeated events are dropped by the inbox. What it announced."""
         async with self.db.write() as tx:
             await self.consume(tx, events)
+        return list(tx.emitted)
 
     async def consume(self, tx: WriteTx, events: Sequence[Event[TouchpointReceived]]) -> None:
         new = await take_new(tx, "profiles.touchpoints", [event.id for event in events])

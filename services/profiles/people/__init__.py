@@ -1,0 +1,1 @@
+"""Reading customers: who goes by a reference, and everything known of a person."""

@@ -1,0 +1,59 @@
+"""A person: the union over the raw person keys of one root."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from services.profiles.identity.domain import Candidate
+
+
+class CustomerRow(NamedTuple):
+    """A raw person key that was seen; `source` is where it was seen first."""
+
+    id: UUID
+    identified: bool
+    source: str
+    first_seen: datetime
+    last_seen: datetime
+    created_at: datetime
+
+
+class IdentifierRow(NamedTuple):
+    """An identifier of one raw person key."""
+
+    type: str
+    value: str
+    customer_id: UUID
+    first_seen: datetime
+    source: str
+
+
+class TraitRow(NamedTuple):
+    """The word that holds for a trait; `value` is a JSON value."""
+
+    name: str
+    value: Any
+    source: str
+    event_id: UUID
+    event_time: datetime
+    recorded_at: datetime
+    customer_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Everything known of somebody. `members` are the keys that were merged into `id`, itself among them."""
+
+    id: UUID
+    members: Sequence[UUID]
+    seen: Sequence[CustomerRow]
+    identifiers: Sequence[IdentifierRow]
+    traits: Sequence[TraitRow]
+    links: Sequence[Candidate]
+
+    @property
+    def is_known(self) -> bool:
+        """Whether anybody ever was there under one of the keys, or is named by one."""
+        return bool(self.seen or self.identifiers)

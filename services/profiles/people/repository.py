@@ -1,0 +1,134 @@
+"""The SQL that reads people: the union over the raw person keys of one root."""
+
+from collections.abc import Collection
+from datetime import datetime
+from uuid import UUID
+
+from services.profiles.people.domain import CustomerRow, IdentifierRow, TraitRow
+from shared.db.engine import ReadTx, WriteTx
+
+
+async def owners(tx: ReadTx, type_: str, value: str) -> list[UUID]:
+    """The raw person keys that go by an identifier."""
+    rows = await tx.execute(
+        "SELECT customer_id FROM identifiers WHERE type = :type AND value = :value ORDER BY customer_id LIMIT 1000",
+        {"type": type_, "value": value},
+    )
+    return [row.customer_id for row in rows]
+
+
+async def customers(tx: ReadTx, keys: Collection[UUID]) -> list[CustomerRow]:
+    """Those of the keys that were seen, the first seen first."""
+    rows = await tx.execute(
+        "SELECT id, identified, source, first_seen, last_seen, created_at FROM customers "
+        "WHERE id = ANY(:keys) ORDER BY first_seen, id",
+        {"keys": list(keys)},
+    )
+    return [CustomerRow._make(row) for row in rows]
+
+
+async def identifiers(tx: ReadTx, keys: Collection[UUID], *, limit: int) -> list[IdentifierRow]:
+    """What these keys go by, the first seen first."""
+    rows = await tx.execute(
+        "SELECT type, value, customer_id, first_seen, source FROM identifiers "
+        "WHERE customer_id = ANY(:keys) ORDER BY first_seen, type, value, customer_id LIMIT :limit",
+        {"keys": list(keys), "limit": limit},
+    )
+    return [IdentifierRow._make(row) for row in rows]
+
+
+async def traits(tx: ReadTx, keys: Collection[UUID]) -> list[TraitRow]:
+    """The latest word on each trait among these keys, removed ones left out, by name."""
+    rows = await tx.execute(
+        """
+        SELECT * FROM (
+            SELECT DISTINCT ON (name) name, value, source, event_id, event_time, recorded_at, customer_id
+            FROM traits WHERE customer_id = ANY(:keys)
+            ORDER BY name, event_time DESC, event_id DESC
+        ) AS latest WHERE value IS NOT NULL ORDER BY name
+        """,
+        {"keys": list(keys)},
+    )
+    return [TraitRow._make(row) for row in rows]
+
+
+async def latest_words(tx: ReadTx, keys: Collection[UUID], names: Collection[str]) -> dict[str, UUID]:
+    """Who said the latest word (the event) on each of these traits among these keys, removals included."""
+    rows = await tx.execute(
+        "SELECT DISTINCT ON (name) name, event_id FROM traits WHERE customer_id = ANY(:keys) AND name = ANY(:names) "
+        "ORDER BY name, event_time DESC, event_id DESC",
+        {"keys": list(keys), "names": list(names)},
+    )
+    return {row.name: row.event_id for row in rows}
+
+
+async def count_traits(tx: ReadTx, customer_id: UUID, *, besides: Collection[str]) -> int:
+    """How many traits the key has with other names than these."""
+    row = await tx.execute(
+        "SELECT count(*) AS number FROM traits WHERE customer_id = :id AND NOT name = ANY(:besides)",
+        {"id": customer_id, "besides": list(besides)},
+    )
+    return int(row.scalar_one())
+
+
+async def people(
+    tx: ReadTx,
+    *,
+    identified: bool | None,
+    updated_since: datetime | None,
+    before: tuple[datetime, UUID] | None,
+    limit: int,
+) -> list[CustomerRow]:
+    """One row per person (its root), the newest first, `before` a place in that order.
+
+    Changed since: a key of the person got a trait or an identifier, or was merged, or taken apart.
+    """
+    changed = """
+        AND c.id IN (
+            SELECT COALESCE(i.root_id, touched.id) FROM (
+                SELECT id FROM customers WHERE updated_at >= :since
+                UNION SELECT from_id FROM merge_log WHERE decided_at >= :since
+                UNION SELECT into_id FROM merge_log WHERE decided_at >= :since
+            ) AS touched LEFT JOIN identity i ON i.raw_id = touched.id
+        )"""
+    at, key = before or (None, None)
+    rows = await tx.execute(
+        f"""
+        SELECT c.id, c.identified, c.source, seen.first_seen, seen.last_seen, c.created_at
+        FROM (
+            SELECT c.id, c.identified, c.source, c.created_at
+            FROM customers AS c
+            WHERE NOT EXISTS (SELECT FROM identity i WHERE i.raw_id = c.id AND i.root_id <> c.id)
+              {"" if identified is None else "AND c.identified = :identified"}
+              {"" if updated_since is None else changed}
+              {"" if before is None else "AND (c.created_at, c.id) < (:at, :key)"}
+            ORDER BY c.created_at DESC, c.id DESC LIMIT :limit
+        ) AS c CROSS JOIN LATERAL (
+            SELECT min(m.first_seen) AS first_seen, max(m.last_seen) AS last_seen FROM customers AS m
+            WHERE m.id = c.id OR m.id IN (SELECT i.raw_id FROM identity i WHERE i.root_id = c.id)
+        ) AS seen
+        ORDER BY c.created_at DESC, c.id DESC
+        """,
+        {
+            "limit": limit,
+            **({} if identified is None else {"identified": identified}),
+            **({} if updated_since is None else {"since": updated_since}),
+            **({} if before is None else {"at": at, "key": key}),
+        },
+    )
+    return [CustomerRow._make(row) for row in rows]
+
+
+async def lock_traits(tx: WriteTx, keys: Collection[UUID]) -> None:
+    """Keep the traits of these keys as they are until this transaction ends."""
+    await tx.execute(
+        "SELECT FROM traits WHERE customer_id = ANY(:keys) ORDER BY customer_id, name FOR UPDATE", {"keys": list(keys)}
+    )
+
+
+async def lock_identifier(tx: WriteTx, type_: str, value: str) -> None:
+    """Keep others from making a customer for this identifier until this transaction ends."""
+    await tx.execute(
+        "SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || '.identifier:' || :identifier, 0))",
+        {"identifier": f"{type_}:{value}"},
+    )

@@ -1,0 +1,96 @@
+"""Finding people: from what somebody calls a customer to the person, whatever keys were merged into one."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from services.profiles.domain.identifiers import EMAIL, PHONE, is_type, normalised
+from services.profiles.errors import AmbiguousIdentifier, CustomerUnknown
+from services.profiles.identity import repository as graph
+from services.profiles.people import repository
+from services.profiles.people.domain import Person
+from shared.db.engine import ReadTx
+from shared.identity import mapping
+from shared.ids import customer_key
+
+MAX_LISTED = 500
+_MAX_NAMESAKES = 20
+
+
+async def keys_of(tx: ReadTx, reference: str, *, country: str) -> list[UUID]:
+    """The raw person keys that `reference` names: a customer id, or `<type>:<value>`.
+
+    Raises:
+        CustomerUnknown: it names nobody.
+    """
+    try:
+        reference.encode()
+        return [customer_key(reference)]
+    except UnicodeEncodeError:
+        raise CustomerUnknown from None
+    except ValueError:
+        pass
+    type_, _, value = reference.partition(":")
+    written = normalised(type_, value, country=country) if is_type(type_) else None
+    found = [] if written is None else await repository.owners(tx, type_, written)
+    if not found:
+        raise CustomerUnknown
+    return found
+
+
+async def root_of(tx: ReadTx, reference: str, *, country: str) -> UUID:
+    """The root of the one person that goes by `reference`.
+
+    An address or number that several had at one time names the one who has it now.
+
+    Raises:
+        CustomerUnknown: nobody goes by it.
+        AmbiguousIdentifier: several do.
+    """
+    keys = await keys_of(tx, reference, country=country)
+    roots = sorted(set((await mapping.roots(tx, keys)).values()))
+    if len(roots) > 1:
+        type_, _, value = reference.partition(":")
+        roots = await _holders(tx, roots, type_, value, country) or roots
+    if len(roots) > 1:
+        raise AmbiguousIdentifier(roots[:_MAX_NAMESAKES])
+    return roots[0]
+
+
+async def person(tx: ReadTx, root: UUID) -> Person:
+    """Everything known of the person with this root."""
+    keys = (await mapping.members(tx, (root,)))[root]
+    return Person(
+        id=root,
+        members=keys,
+        seen=await repository.customers(tx, keys),
+        identifiers=await repository.identifiers(tx, keys, limit=MAX_LISTED),
+        traits=await repository.traits(tx, keys),
+        links=await graph.candidates_between(tx, keys, limit=MAX_LISTED),
+    )
+
+
+async def known(tx: ReadTx, reference: str, *, country: str) -> Person:
+    """The person that goes by `reference`.
+
+    Raises:
+        CustomerUnknown: nobody was ever seen or named under it.
+        AmbiguousIdentifier: several go by it.
+    """
+    found = await person(tx, await root_of(tx, reference, country=country))
+    if not found.is_known:
+        raise CustomerUnknown
+    return found
+
+
+async def _holders(tx: ReadTx, roots: Sequence[UUID], type_: str, value: str, country: str) -> list[UUID]:
+    """Those of the people whose trait of this name is now the value."""
+    if type_ not in (EMAIL, PHONE) or len(roots) > _MAX_NAMESAKES:
+        return []
+    wanted = normalised(type_, value, country=country)
+    members = await mapping.members(tx, roots)
+    return [
+        root
+        for root in roots
+        for trait in await repository.traits(tx, members[root])
+        if trait.name == type_ and normalised(type_, str(trait.value), country=country) == wanted
+    ]

@@ -17,7 +17,7 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.errors import AppError, BadRequest
-from shared.http.problems import BodyRefused, BodyTooLarge, from_unexpected, problem
+from shared.http.problems import BodyRefused, BodyTooLarge, NotJson, from_unexpected, problem
 from shared.http.settings import HttpSettings
 from shared.ids import uuid7
 from shared.observability import metrics
@@ -28,6 +28,8 @@ log = logger(__name__)
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 UNMATCHED = "unmatched"
+# nginx's number for it; no answer of ours carries it.
+CLIENT_GONE = 499
 
 
 class NulInUrl(BadRequest):
@@ -70,8 +72,9 @@ class Edge:
                     _describe(span, scope, exchange.status)
         finally:
             metrics.HTTP_IN_FLIGHT.dec()
-            if exchange.status:
-                self._count(scope, exchange.status, perf_counter() - started)
+            status = CLIENT_GONE if exchange.is_gone else exchange.status
+            if status:
+                self._count(scope, status, perf_counter() - started)
 
     async def _answer(self, exchange: "_Exchange") -> None:
         scope = exchange.scope
@@ -82,6 +85,8 @@ class Edge:
         except AppError as refusal:
             await exchange.refuse(refusal)
         except Exception as error:
+            if exchange.is_gone:
+                return
             unforeseen = from_unexpected(error)
             self._log(exchange, error, is_bug=unforeseen.status == 500)
             if exchange.status:
@@ -118,11 +123,24 @@ class Edge:
 class _Exchange:
     """One request and its answer: watches what goes in and out."""
 
-    __slots__ = ("_body_left", "_deadline", "_receive", "_send", "_settings", "_size", "request_id", "scope", "status")
+    __slots__ = (
+        "_body_left",
+        "_deadline",
+        "_receive",
+        "_send",
+        "_settings",
+        "_size",
+        "is_gone",
+        "request_id",
+        "scope",
+        "status",
+    )
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, settings: HttpSettings) -> None:
         self.scope = scope
         self.status = 0
+        # The client left before its body was whole; nobody reads the answer.
+        self.is_gone = False
         self.request_id = str(uuid7())
         self._receive = receive
         self._send = send
@@ -153,8 +171,8 @@ class _Exchange:
         if not self._body_left:
             return await self._receive()
         limit = self._limit()
-        if limit is not None and self._size == 0 and _content_length(self.scope) > limit:
-            raise BodyRefused(BodyTooLarge(limit))
+        if limit is not None and self._size == 0:
+            self._check_head(limit)
         now = asyncio.get_running_loop().time()
         self._deadline = self._deadline or now + self._settings.body_seconds
         try:
@@ -163,12 +181,19 @@ class _Exchange:
         except TimeoutError:
             raise BodyRefused(SlowBody()) from None
         if message["type"] != "http.request":
+            self.is_gone = True
             return message
         self._body_left = message.get("more_body", False)
         self._size += len(message.get("body", b""))
         if limit is not None and self._size > limit:
             raise BodyRefused(BodyTooLarge(limit))
         return message
+
+    def _check_head(self, limit: int) -> None:
+        if _content_length(self.scope) > limit:
+            raise BodyRefused(BodyTooLarge(limit))
+        if (_header(self.scope, b"content-encoding") or b"identity").lower() != b"identity":
+            raise BodyRefused(NotJson())
 
     def _limit(self) -> int | None:
         # Asked when the body is read: by then the route is known.

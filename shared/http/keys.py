@@ -176,9 +176,7 @@ class KeyRing:
         digest = _digest(presented)
         caller = self._remembered(presented, digest)
         if caller is None:
-            async with self._lookups:
-                # Whoever waited behind a request with the same key finds it here.
-                caller = self._remembered(presented, digest) or await self._look_up(key, digest)
+            caller = await self._look_up(presented, key, digest)
             self._note(caller)
         return caller
 
@@ -210,10 +208,14 @@ class KeyRing:
             raise refused[0]()
         return None
 
-    async def _look_up(self, key: KeyText, digest: bytes) -> Caller:
+    async def _look_up(self, presented: str, key: KeyText, digest: bytes) -> Caller:
         try:
-            async with asyncio.timeout(_LOOKUP_SECONDS), self._db.read() as tx:
-                found = await key_store.find(tx, key.id)
+            async with asyncio.timeout(_LOOKUP_SECONDS), self._lookups:
+                # Whoever waited behind a request with the same key finds it here.
+                if (known := self._remembered(presented, digest)) is not None:
+                    return known
+                async with self._db.read() as tx:
+                    found = await key_store.find(tx, key.id)
         except (DBAPIError, PoolTimeout, OSError) as error:
             log.warning("keys_unavailable", error=type(error).__name__)
             raise KeysUnavailable from error
@@ -223,6 +225,9 @@ class KeyRing:
             self._bad[digest] = (type(refused), monotonic() + self._miss_seconds)
             _bound(self._bad)
             raise
+        return self._remember(digest, info)
+
+    def _remember(self, digest: bytes, info: KeyInfo) -> Caller:
         left = self._hit_seconds
         if info.expires_at is not None:
             left = min(left, (info.expires_at - self._clock.now()).total_seconds())

@@ -12,6 +12,7 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from shared.http.auth import BASIC, BEARER, require
 from shared.http.problems import Problem
 
+_ABOUT_BODIES = ("413", "415")
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch")
 
 
@@ -42,7 +43,7 @@ def document(app: FastAPI, manifests: Iterable[Documented]) -> dict[str, Any]:
         "scheme": "basic",
         "description": "The key as user name, the password empty.",
     }
-    _name_scopes(app, openapi)
+    _complete(app, openapi)
     for manifest in manifests:
         for path, operations in manifest.raw_openapi.items():
             if openapi["paths"].setdefault(path, {}).keys() & operations.keys():
@@ -52,16 +53,19 @@ def document(app: FastAPI, manifests: Iterable[Documented]) -> dict[str, Any]:
     return openapi
 
 
-def _name_scopes(app: FastAPI, openapi: dict[str, Any]) -> None:
-    """Offer Basic beside Bearer, and say which scope a route needs."""
+def _complete(app: FastAPI, openapi: dict[str, Any]) -> None:
+    """Offer Basic beside Bearer, say which scope a route needs, and drop what a route without a body never answers."""
     for context in iter_route_contexts(app.routes):
         if not isinstance(context.original_route, APIRoute) or not context.original_route.include_in_schema:
             continue
         scopes = sorted({each.scope for each in _doors(context.dependant)})
         for method in context.methods or ():
+            operation = openapi["paths"][context.path_format][method.lower()]
             if scopes:
-                operation = openapi["paths"][context.path_format][method.lower()]
                 operation["security"] = [{BEARER: scopes}, {BASIC: scopes}]
+            if method == "GET":
+                for status in _ABOUT_BODIES:
+                    operation["responses"].pop(status, None)
 
 
 def _doors(dependant: Dependant) -> Iterator[require]:

@@ -30,6 +30,7 @@ from shared.errors import (
     TooManyRequests,
     Unauthorized,
     Unavailable,
+    Unsupported,
 )
 
 MEDIA_TYPE = "application/problem+json"
@@ -79,6 +80,15 @@ class MalformedJson(BadRequest):
 
     def __init__(self) -> None:
         super().__init__("The body is not valid JSON in UTF-8.")
+
+
+class NotJson(Unsupported):
+    """The body came as something else than JSON."""
+
+    code = "not_json"
+
+    def __init__(self) -> None:
+        super().__init__("Send JSON, with Content-Type: application/json and no Content-Encoding.")
 
 
 class BodyTooLarge(TooLarge):
@@ -157,12 +167,15 @@ def problems(*errors: type[AppError]) -> dict[int | str, dict[str, Any]]:
 
 # What every route may answer.
 EVERYWHERE = problems(
-    MalformedJson, Unauthorized, Forbidden, BodyTooLarge, Invalid, TooManyRequests, Internal, Unavailable
+    MalformedJson, Unauthorized, Forbidden, BodyTooLarge, NotJson, Invalid, TooManyRequests, Internal, Unavailable
 )
 
 
 def from_validation(error: RequestValidationError) -> AppError:
     """The problem of a request that does not fit its schema, without the values that were sent."""
+    if isinstance(error.body, bytes) and error.body:
+        # FastAPI leaves a body alone that does not say it is JSON.
+        return NotJson()
     found: Sequence[Mapping[str, Any]] = error.errors()
     if any(each["type"] == "json_invalid" for each in found):
         return MalformedJson()
@@ -214,7 +227,7 @@ def from_unexpected(error: Exception) -> AppError:
         return Invalid("A text in the request contains a character that cannot be stored.")
     is_network = isinstance(error, ConnectionError | TimeoutError) or not isinstance(error, OSError)
     if is_passing(error) and is_network:
-        return Unavailable("A part we need does not answer; nothing was stored, send the same again.")
+        return Unavailable("A part we need does not answer; send the same again in a moment.")
     return Internal()
 
 

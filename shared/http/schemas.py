@@ -69,8 +69,8 @@ def _in_utc(value: datetime) -> datetime:
 # A moment: RFC 3339 with an offset on the wire, an aware UTC datetime in the code. A naive time is refused.
 Instant = Annotated[AwareDatetime, BeforeValidator(_only_rfc_3339), AfterValidator(_in_utc)]
 
-# A whole number that fits PostgreSQL's bigint.
-BigInt = Annotated[int, Field(ge=-(2**63), le=2**63 - 1)]
+# A whole number in a JSON body that fits PostgreSQL's bigint; "1", 1.0 and true are none.
+BigInt = Annotated[int, Field(strict=True, ge=-(2**63), le=2**63 - 1)]
 
 
 def _printable(value: str) -> str:

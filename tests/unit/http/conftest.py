@@ -1,7 +1,6 @@
 """A small application with every kind of route, in front of a database that is not there."""
 
-from collections.abc import AsyncIterator
-from datetime import timedelta
+from collections.abc import AsyncIterator, Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,6 +8,7 @@ from uuid import UUID
 
 import httpx
 import pytest
+import structlog
 from fastapi import APIRouter, Depends, FastAPI, Query
 from pydantic import Field
 from starlette.requests import Request
@@ -127,8 +127,8 @@ async def nowhere() -> AsyncIterator[Database]:
 
 
 @pytest.fixture
-def app(health: Health, nowhere: Database) -> FastAPI:
-    return make_app(
+def app(health: Health, nowhere: Database) -> Iterator[FastAPI]:
+    made = make_app(
         title="Demo",
         version="1",
         manifests=[manifest],
@@ -137,8 +137,11 @@ def app(health: Health, nowhere: Database) -> FastAPI:
         keyring=KeyRing(nowhere),
         health=health,
         scrapes=[(_no_scrape, None)],
-        settings=HttpSettings(max_body_bytes=200_000, body_seconds=timedelta(seconds=1).total_seconds()),
+        settings=HttpSettings(max_body_bytes=200_000, body_seconds=1),
     )
+    # Until logging is set up, structlog takes seconds to paint a traceback.
+    with structlog.testing.capture_logs():
+        yield made
 
 
 @pytest.fixture

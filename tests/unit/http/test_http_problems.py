@@ -1,6 +1,7 @@
 """Every refusal has one shape, and tells no secrets."""
 
 import asyncio
+import gzip
 import json
 from collections.abc import AsyncIterator
 from uuid import UUID
@@ -11,6 +12,7 @@ import structlog
 from fastapi import FastAPI
 
 from shared.errors import Conflict, Invalid, NotFound
+from shared.http.openapi import operations
 from shared.http.problems import MEDIA_TYPE, problems
 
 THING = "/v1/demo/things"
@@ -168,7 +170,16 @@ class TestHostileBodies:
     async def test_another_content_type(self, client: httpx.AsyncClient, content_type: str) -> None:
         answer = await client.post(THING, content=b'{"name": "a"}', headers={"Content-Type": content_type})
 
-        checked(answer, 422, "invalid")
+        checked(answer, 415, "not_json")
+
+    async def test_a_compressed_body(self, client: httpx.AsyncClient) -> None:
+        headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+
+        checked(await client.post(THING, content=gzip.compress(b'{"name":"a"}'), headers=headers), 415, "not_json")
+
+    @pytest.mark.parametrize("count", ["1", 1.0, True])
+    async def test_only_whole_numbers_are_whole_numbers(self, client: httpx.AsyncClient, count: object) -> None:
+        checked(await client.post(THING, json={"name": "a", "count": count}), 422, "invalid")
 
     async def test_chunks_beyond_the_limit(self, client: httpx.AsyncClient) -> None:
         async def chunks() -> AsyncIterator[bytes]:
@@ -220,12 +231,11 @@ class TestDocumentation:
     def test_every_route_may_answer_every_default_problem(self, app: FastAPI) -> None:
         openapi = app.openapi()
 
-        native = [
-            operation for path, item in openapi["paths"].items() for operation in item.values() if path != "/v1/raw"
-        ]
+        native = [each for each in operations(openapi) if each[0] != "/v1/raw"]
         assert native
-        for operation in native:
-            for status in ("400", "401", "403", "413", "422", "429", "500", "503"):
+        for _, method, operation in native:
+            about_bodies = ("413", "415") if method != "get" else ()
+            for status in ("400", "401", "403", "422", "429", "500", "503", *about_bodies):
                 content = operation["responses"][status]["content"]
                 assert list(content) == [MEDIA_TYPE], (operation["operationId"], status)
 

@@ -41,6 +41,22 @@ async def members(tx: ReadTx, root_ids: Collection[UUID]) -> dict[UUID, list[UUI
     return {root: sorted(raws) for root, raws in found.items()}
 
 
+async def families(tx: ReadTx, ids: Collection[UUID]) -> dict[UUID, list[UUID]]:
+    """The persons among `ids` who have several keys: each root with all its keys. All others are their own only key.
+
+    One statement, and its cost is that of the merged persons alone: in a batch of strangers there is no row.
+    """
+    rows = await tx.execute(
+        "SELECT root_id, raw_id FROM identity WHERE root_id IN "
+        "(SELECT root_id FROM identity WHERE raw_id = ANY(:ids) UNION ALL SELECT unnest(CAST(:ids AS uuid[])))",
+        {"ids": list(ids)},
+    )
+    found: dict[UUID, set[UUID]] = {}
+    for row in rows:
+        found.setdefault(row.root_id, {row.root_id}).add(row.raw_id)
+    return {root: sorted(raws) for root, raws in found.items() if len(raws) > 1}
+
+
 async def follow(
     tx: WriteTx, events: Sequence[Event[CustomerMerged] | Event[CustomerUnmerged]]
 ) -> Mapping[UUID, tuple[UUID, UUID]]:

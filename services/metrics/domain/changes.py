@@ -1,6 +1,5 @@
 """What a batch of facts changes: the orders' old part in the figures is taken out, their new part put in."""
 
-from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import tzinfo
@@ -18,9 +17,7 @@ class Changes:
 
     zone: tzinfo
     money: dict[Bucket, list[int]] = field(default_factory=dict)
-    purchases: defaultdict[UUID, defaultdict[int, int]] = field(
-        default_factory=lambda: defaultdict(lambda: defaultdict(int))
-    )
+    purchases: dict[UUID, dict[int, int]] = field(default_factory=dict)
 
     def replace(self, before: Order | None, after: Order) -> None:
         """Count `after` instead of `before`."""
@@ -38,7 +35,8 @@ class Changes:
                 for index, each in enumerate(sums):
                     bucket[index] += sign * each
         if part.is_purchase and part.day is not None and order.placing is not None:
-            self.purchases[order.placing.customer][part.day] += sign
+            days = self.purchases.setdefault(order.placing.customer, {})
+            days[part.day] = days.get(part.day, 0) + sign
 
     def money_changes(self) -> list[tuple[int, str, int, int, int, int]]:
         """Rows (day, currency, orders, gross, refunds, unmatched) that are not all zero, in ascending order."""

@@ -8,7 +8,8 @@ second purchase (which may be the same day).
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from itertools import chain, pairwise
 from typing import Literal
 
@@ -22,20 +23,32 @@ Kind = Literal["day", "week", "month", "repeat"]
 Cell = tuple[Kind, int, int]
 # Purchases per day.
 Days = Mapping[int, int]
+NOTHING: Days = {}
 
 
-def cells(days: Days) -> list[Cell]:
+def cells(days: Days) -> Sequence[Cell]:
     """The cells of one person; none for a person without purchases."""
-    if not days:
-        return []
+    if len(days) < 2:
+        return next((_cells_of_one_day(day, is_repeated=number > 1) for day, number in days.items()), ())
     active = sorted(days)
     first = active[0]
-    second = first if days[first] > 1 else active[1] if len(active) > 1 else NOT_YET
+    second = first if days[first] > 1 else active[1]
     found: list[Cell] = [("repeat", first, second)]
     found += _chain("day", active)
     found += _chain("week", _periods("week", active))
     found += _chain("month", _periods("month", active))
     return found
+
+
+@lru_cache(maxsize=4_096)
+def _cells_of_one_day(day: int, *, is_repeated: bool) -> Sequence[Cell]:
+    # Most customers of most shops have one: worth remembering.
+    return [
+        ("repeat", day, day if is_repeated else NOT_YET),
+        *_chain("day", (day,)),
+        *_chain("week", _periods("week", (day,))),
+        *_chain("month", _periods("month", (day,))),
+    ]
 
 
 def _periods(period: Period, active: Iterable[int]) -> Iterable[int]:
@@ -49,12 +62,15 @@ def _chain(kind: Kind, starts: Iterable[int]) -> list[Cell]:
 def difference(before: Iterable[Days], after: Iterable[Days]) -> dict[Cell, int]:
     """What to add to the count of each cell when the people of `before` turn into those of `after`."""
     total = Counter(chain.from_iterable(map(cells, after)))
-    total.subtract(Counter(chain.from_iterable(map(cells, before))))
+    for cell, people in Counter(chain.from_iterable(map(cells, before))).items():
+        total[cell] -= people
     return {cell: people for cell, people in total.items() if people}
 
 
-def together(parts: Iterable[Days]) -> Days:
+def together(parts: Sequence[Days]) -> Days:
     """The purchases of one person who is known under several keys."""
+    if len(parts) == 1:
+        return parts[0]
     whole: Counter[int] = Counter()
     for part in parts:
         whole.update(part)

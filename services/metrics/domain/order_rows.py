@@ -38,7 +38,7 @@ def order_of_row(row: Any) -> Order:
     """The inverse of `order_row`, given a row that was read."""
     refunds = {} if row.refunds is None else _load_refunds(row.refunds)
     if row.customer is None:
-        return Order(refunds=refunds, is_cancelled=row.is_cancelled)
+        return Order(None, None, refunds, row.is_cancelled)
     placing = Placing(row.placed_by_change, row.placed_at, row.placed_id, row.customer)
     total = Total(row.total_at, row.total_id, row.total_minor, row.currency)
     return Order(placing, total, refunds, row.is_cancelled)

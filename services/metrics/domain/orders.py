@@ -10,7 +10,6 @@ The folding rules, each a minimum, a maximum or a union, so that they commute an
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from typing import NamedTuple
 from uuid import UUID
@@ -54,14 +53,16 @@ class Refund(NamedTuple):
     currency: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(NamedTuple):
     """All that is known of one order. Refunds and cancellations may be known before the order is."""
 
-    placing: Placing | None = None
-    total: Total | None = None
-    refunds: Mapping[str, Refund] = field(default_factory=dict)
-    is_cancelled: bool = False
+    placing: Placing | None
+    total: Total | None
+    refunds: Mapping[str, Refund]
+    is_cancelled: bool
+
+
+UNKNOWN = Order(None, None, {}, is_cancelled=False)
 
 
 def with_fact(order: Order, event: Event[OrderFact]) -> Order:
@@ -115,8 +116,7 @@ class Entry(NamedTuple):
     sums: Sums
 
 
-@dataclass(frozen=True, slots=True)
-class Accounts:
+class Accounts(NamedTuple):
     """What one order means for the figures: entries per day and currency, and whether it is a purchase.
 
     A purchase is an order that is neither cancelled nor fully refunded; `day` is its day, None for an order that is

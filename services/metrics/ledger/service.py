@@ -5,14 +5,14 @@ last so that batches queue for them as briefly as can be. A person's lock is the
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from services.metrics.domain.changes import Changes, after_change
-from services.metrics.domain.lifeline import Cell, Days, difference, together
-from services.metrics.domain.orders import Order, OrderFact, with_fact
+from services.metrics.domain.lifeline import NOTHING, Cell, Days, difference, together
+from services.metrics.domain.orders import UNKNOWN, Order, OrderFact, with_fact
 from services.metrics.freshness.repository import note_applied
 from services.metrics.ledger import repository
 from shared.db.engine import Database, WriteTx
@@ -93,7 +93,7 @@ class Ledger:
         replaced: dict[str, Order] = {}
         for order_id, news in facts.items():
             before = stored.get(order_id)
-            after = Order() if before is None else before
+            after = before or UNKNOWN
             for event in news:
                 after = with_fact(after, event)
             if after != before:
@@ -107,31 +107,34 @@ class Ledger:
         """Store changed purchases per person key; the cells that change with them."""
         if not changes:
             return {}
-        roots = set((await mapping.roots(tx, changes)).values())
-        persons = await mapping.members(tx, roots)
-        known = await self._lock_persons(tx, persons)
-        before = {raw: known.get(raw, {}) for raws in persons.values() for raw in raws}
-        after = {raw: after_change(days, changes[raw]) if raw in changes else days for raw, days in before.items()}
-        await repository.add_activity(tx, {raw: after[raw] for raw in changes if raw not in known and after[raw]})
-        await repository.replace_activity(tx, {raw: after[raw] for raw in known if raw in changes or not after[raw]})
+        families = await mapping.families(tx, changes)
+        known = await self._lock_persons(tx, changes.keys(), families)
+        after = {raw: after_change(known.get(raw, NOTHING), change) for raw, change in changes.items()}
+        await repository.add_activity(tx, {raw: days for raw, days in after.items() if days and raw not in known})
+        emptied = {root: NOTHING for root in families if root not in after and not known[root]}
+        await repository.replace_activity(tx, emptied | {raw: days for raw, days in after.items() if raw in known})
+        now = known | after
+        alone = after.keys() - {raw for raws in families.values() for raw in raws}
+        persons = [*families.values(), *([raw] for raw in alone)]
         return difference(
-            (together([before[raw] for raw in raws]) for raws in persons.values()),
-            (together([after[raw] for raw in raws]) for raws in persons.values()),
+            (together([known.get(raw, NOTHING) for raw in raws]) for raws in persons),
+            (together([now.get(raw, NOTHING) for raw in raws]) for raws in persons),
         )
 
-    async def _lock_persons(self, tx: WriteTx, persons: Mapping[UUID, Sequence[UUID]]) -> dict[UUID, Days]:
-        """The purchases of all person keys of these persons that have a row, while nobody else changes them.
+    async def _lock_persons(
+        self, tx: WriteTx, customers: Set[UUID], families: Mapping[UUID, Sequence[UUID]]
+    ) -> dict[UUID, Days]:
+        """The purchases of these persons under all their keys that have a row, while nobody else changes them.
 
         A person known under one key needs no lock where there is no row: two that insert it meet there. The others
         are locked by the row of their root, made for it if need be, *before* the rest is read: read in one go, a row
         that another worker inserts while we wait would be missed.
         """
-        several = {root: raws for root, raws in persons.items() if len(raws) > 1}
-        await repository.ensure_activity(tx, several)
-        known = await repository.lock_activity(tx, persons)
-        if not several.keys() <= known.keys():
+        others = {raw for root, raws in families.items() for raw in raws if raw != root}
+        await repository.ensure_activity(tx, families)
+        known = await repository.lock_activity(tx, families.keys() | (customers - others))
+        if not families.keys() <= known.keys():
             raise Retry("another worker removed the last purchase of one of these customers at the same time")
-        others = [raw for root, raws in several.items() for raw in raws if raw != root]
         return known | await repository.activity(tx, others)
 
     async def _regroup(self, tx: WriteTx, moved: Mapping[UUID, tuple[UUID, UUID]]) -> dict[Cell, int]:

@@ -60,8 +60,10 @@ class Relay:
                     await drop_lease(tx, LEASE, self._owner)
 
     async def _wait(self) -> None:
+        # Not wait_for: until Python 3.12 it can swallow a cancellation.
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._outbox.wake.wait(), IDLE_SECONDS)
+            async with asyncio.timeout(IDLE_SECONDS):
+                await self._outbox.wake.wait()
         self._outbox.wake.clear()
 
     async def relay_once(self) -> int:

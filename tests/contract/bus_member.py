@@ -13,6 +13,7 @@ from shared.bus.base import Bus, BusUnavailable, Partition
 from shared.bus.kafka import KafkaBus
 from shared.bus.postgres import PostgresBus
 from shared.config import PlatformSettings
+from shared.observability.logging import configure
 
 
 def tell(what: str, partition: Partition, number: int = 0) -> None:
@@ -63,4 +64,6 @@ async def main() -> None:
     await bus.stop()
 
 
+# Standard output is for the test.
+configure(level="WARNING", style="console")
 asyncio.run(main())

@@ -112,8 +112,10 @@ class KafkaConsumer:
                 if batches:
                     return batches
             elif remaining:
+                # Not wait_for: until Python 3.12 it can swallow a cancellation.
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), remaining)
+                    async with asyncio.timeout(remaining):
+                        await self._wake.wait()
             if monotonic() >= until:
                 return {}
 

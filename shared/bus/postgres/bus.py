@@ -100,7 +100,7 @@ class PostgresBus:
 
     async def ensure_topics(self, topics: Sequence[Topic], *, partitions: int) -> None:
         """Make the topics that are not there yet; those that are keep their partitions and get the new retention."""
-        async with self._writes.use(DDL_SECONDS) as connection, connection.transaction():
+        async with self._writes.transaction(DDL_SECONDS) as connection:
             await connection.execute("SELECT pg_advisory_xact_lock($1)", _DDL_LOCK)
             for topic in topics:
                 await connection.execute(

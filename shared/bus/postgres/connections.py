@@ -66,6 +66,14 @@ class Connections:
         finally:
             self._slots.release()
 
+    @asynccontextmanager
+    async def transaction(self, seconds: float) -> AsyncIterator[asyncpg.Connection]:
+        """The same, in a transaction that commits at the end of the block; an error cuts the connection."""
+        async with self.use(seconds) as connection:
+            await connection.execute("BEGIN")
+            yield connection
+            await connection.execute("COMMIT")
+
     async def close(self) -> None:
         """Close what is idle; what is in use is closed when it comes back."""
         self._closed = True

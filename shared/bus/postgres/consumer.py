@@ -98,8 +98,10 @@ class PostgresConsumer:
             if remaining <= 0:
                 return {}
             if not wanted:
+                # Not wait_for: until Python 3.12 it can swallow a cancellation.
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), remaining)
+                    async with asyncio.timeout(remaining):
+                        await self._wake.wait()
 
     async def commit(self, positions: Mapping[Partition, int]) -> None:
         """Store the next offset to read of each partition."""
@@ -191,6 +193,6 @@ class PostgresConsumer:
         for partition in partitions:
             self._reading.pop(partition, None)
         announced = sorted(partitions & self._announced)
-        self._announced -= partitions
         if announced and self._on_revoked is not None:
             await self._on_revoked(announced)
+        self._announced -= partitions

@@ -60,7 +60,7 @@ class GroupStore:
 
     async def join(self) -> None:
         """Become a member."""
-        async with self._connections.use(QUERY_SECONDS) as connection, connection.transaction():
+        async with self._connections.transaction(QUERY_SECONDS) as connection:
             await self._lock(connection)
             await connection.execute(
                 "INSERT INTO members (grp, member, topics) VALUES ($1, $2, $3::text[]) "
@@ -72,7 +72,7 @@ class GroupStore:
 
     async def expel(self) -> None:
         """Remove the members whose session has ended; what they owned is free."""
-        async with self._connections.use(QUERY_SECONDS) as connection, connection.transaction():
+        async with self._connections.transaction(QUERY_SECONDS) as connection:
             await self._lock(connection)
             await connection.execute(
                 "DELETE FROM members WHERE grp = $1 AND member <> $2 "
@@ -84,7 +84,7 @@ class GroupStore:
 
     async def take_share(self) -> frozenset[Partition]:
         """Take what is free and ours by right; all that we own now."""
-        async with self._connections.use(QUERY_SECONDS) as connection, connection.transaction():
+        async with self._connections.transaction(QUERY_SECONDS) as connection:
             await self._lock(connection)
             state = (await self._read(connection)).state
             if self.member not in state.members:

@@ -5,6 +5,7 @@ frozen for longer than a session knows it by its own clock before it asks the da
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Coroutine
 from time import monotonic
 from typing import Any
@@ -64,17 +65,16 @@ class Membership:
             except Exception as error:  # noqa: BLE001 - a callback failed; the member must live on and try again
                 log.warning("assignment_failed", consumer=self._name, error=type(error).__name__)
                 pause = RETRY_SECONDS
+            # Not wait_for: until Python 3.12 it can swallow a cancellation.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._nudged.wait()
             self._nudged.clear()
-            try:
-                await asyncio.wait_for(self._nudged.wait(), pause)
-            except TimeoutError:
-                continue
 
     async def leave(self) -> None:
         """Finish the work, then give everything back."""
-        owned, self._owned = self._owned, frozenset()
-        if owned:
-            await asyncio.wait_for(self._taken(owned), DRAIN_SECONDS)
+        if self._owned:
+            await self._drain(self._owned)
         async with asyncio.timeout(STOP_SECONDS):
             await self._store.leave()
 
@@ -113,28 +113,40 @@ class Membership:
         if seen is None:
             self._alive_at = self._steady_since = None
             return None
-        self._alive_at = asked
-        if self._steady_since is None:
+        if self._steady_since is None or self._alive_at is None or asked - self._alive_at > self._session:
             self._steady_since = asked
+        self._alive_at = asked
         return seen
 
     async def _take(self) -> None:
-        owned = await self._store.take_share()
-        new = owned - self._owned
-        if new:
+        new = await self._store.take_share() - self._owned
+        if not new:
+            return
+        # Ours from here on, so that leaving in the middle gives them back in order.
+        self._owned |= new
+        try:
             await self._with_heartbeats(self._given(new))
-            self._owned |= new
+        except Exception:
+            self._owned -= new
+            raise
 
     async def _lose(self, partitions: frozenset[Partition]) -> None:
         if partitions:
             log.warning("partitions_lost", consumer=self._name, number=len(partitions))
-            self._owned -= partitions
-            await self._with_heartbeats(self._taken(partitions))
+            await self._with_heartbeats(self._drain(partitions))
 
     async def _hand_over(self, partitions: frozenset[Partition]) -> None:
-        self._owned -= partitions
-        await self._with_heartbeats(self._taken(partitions))
+        await self._with_heartbeats(self._drain(partitions))
         await self._store.release(partitions)
+
+    async def _drain(self, partitions: frozenset[Partition]) -> None:
+        """Wait until the work on them is finished; not for ever, for others wait too and a zombie's work is fenced."""
+        try:
+            async with asyncio.timeout(DRAIN_SECONDS):
+                await self._taken(partitions)
+        except TimeoutError:
+            log.warning("drain_given_up", consumer=self._name, number=len(partitions))
+        self._owned -= partitions
 
     async def _with_heartbeats(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.ensure_future(work)
@@ -144,7 +156,8 @@ class Membership:
                     await self._beat()
                 except BusUnavailable:
                     self._steady_since = None
-        except BaseException:
-            task.cancel()
-            raise
+        finally:
+            if not task.done():
+                task.cancel()
+                await asyncio.wait({task})
         await task

@@ -6,12 +6,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 
-def with_etag(request: Request, body: bytes, *, media_type: str = "application/json") -> Response:
+def with_etag(
+    request: Request, body: bytes, *, same: bytes | None = None, media_type: str = "application/json"
+) -> Response:
     """The answer with its ETag, or 304 without a body if the client has it.
 
-    The tag is a digest of the body, and weak, for a proxy may compress what we send.
+    The tag is a digest of the body, and weak, for a proxy may compress what we send. Where a part of the body changes
+    by itself, such as an age, `same` is what must be the same for the answer to be the same.
     """
-    tag = f'W/"{hashlib.sha256(body).hexdigest()[:32]}"'
+    tag = f'W/"{hashlib.sha256(body if same is None else same).hexdigest()[:32]}"'
     headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
     if _matches(request.headers.get("if-none-match"), tag):
         return Response(status_code=304, headers=headers)

@@ -34,6 +34,8 @@ from shared.errors import (
 )
 
 MEDIA_TYPE = "application/problem+json"
+# Where the edge leaves the id of a request in its scope.
+REQUEST_ID = "tam.request_id"
 SCHEMA_REF = "#/components/schemas/Problem"
 MAX_ERRORS = 50
 _MAX_POINTER = 200
@@ -233,5 +235,5 @@ def from_unexpected(error: Exception) -> AppError:
 
 def request_id_of(request: Request) -> str | None:
     """The id the edge gave this request."""
-    found: str | None = request.scope.get("tam.request_id")
+    found: str | None = request.scope.get(REQUEST_ID)
     return found

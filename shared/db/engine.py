@@ -124,6 +124,8 @@ def make_engine(url: str, *, schema: str, pool_size: int | None = 6, application
     return create_async_engine(
         async_url(url),
         connect_args=connect_args,
+        # The text of an error ends in logs and dead letters: it must not quote the values of a statement.
+        hide_parameters=True,
         json_serializer=lambda value: orjson.dumps(value).decode(),
         json_deserializer=orjson.loads,
         **options,

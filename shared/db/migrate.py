@@ -40,12 +40,15 @@ def _script(tree: Tree) -> ScriptDirectory:
     return ScriptDirectory.from_config(_config(tree))
 
 
-def _execute_script(_: Any, statement: str, parameters: Any, context: Any) -> bool:
-    """Send a migration of several statements as it is: the extended protocol, the driver's default, takes only one."""
+def _send_whole(
+    connection: Connection, _cursor: Any, statement: str, parameters: Any, _context: Any, _many: bool
+) -> tuple[str, Any]:
+    """Send a script of several statements as it is: the extended protocol, the driver's default, takes only one."""
     if parameters or ";" not in statement.rstrip().rstrip(";"):
-        return False
-    await_only(context.root_connection.connection.driver_connection.execute(statement))
-    return True
+        return statement, parameters
+    driver: Any = connection.connection.driver_connection
+    await_only(driver.execute(statement))
+    return "SELECT", parameters
 
 
 def _upgrade(connection: Connection, tree: Tree) -> None:
@@ -70,14 +73,11 @@ def _upgrade(connection: Connection, tree: Tree) -> None:
 
 async def upgrade(engine: AsyncEngine, trees: Sequence[Tree]) -> None:
     """Bring every tree to its head, in one transaction: all or nothing, and safe to run by many at once."""
-    event.listen(engine.sync_engine, "do_execute", _execute_script)
-    try:
-        async with engine.begin() as connection:
-            await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-            for tree in trees:
-                await connection.run_sync(_upgrade, tree)
-    finally:
-        event.remove(engine.sync_engine, "do_execute", _execute_script)
+    async with engine.begin() as connection:
+        event.listen(connection.sync_connection, "before_cursor_execute", _send_whole, retval=True)
+        await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+        for tree in trees:
+            await connection.run_sync(_upgrade, tree)
 
 
 async def behind(engine: AsyncEngine, trees: Sequence[Tree]) -> list[str]:

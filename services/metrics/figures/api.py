@@ -1,9 +1,10 @@
 """HTTP in, use cases, schemas out."""
 
-from dataclasses import asdict
+import re
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from pydantic import BaseModel
 
 from services.metrics.domain.calendar import Period
 from services.metrics.domain.customer import CustomerFigures
@@ -15,6 +16,7 @@ from services.metrics.figures.schemas import (
     CustomerOut,
     Day,
     DefinitionsOut,
+    PointOut,
     SeriesOut,
     SummaryOut,
     known_currency,
@@ -23,6 +25,7 @@ from services.metrics.figures.service import Summary
 from services.metrics.service import MetricsService
 from shared.http.access import service_of
 from shared.http.auth import require
+from shared.http.etag import with_etag
 from shared.http.problems import problems
 from shared.ids import customer_key
 
@@ -42,37 +45,54 @@ Currency = Annotated[
 ]
 
 
-@router.get("/summary", responses=problems(InTheFuture, UnknownCurrency))
-async def summary(metrics: Metrics, as_of: AsOf = None, window: Window = 90, currency: Currency = None) -> SummaryOut:
+UNMODIFIED: dict[int | str, dict[str, Any]] = {
+    304: {"description": "Not modified: no figure has changed; how old they are may have."}
+}
+_AGES = re.compile(rb'"staleness_seconds":[^,}]*')
+
+
+@router.get("/summary", response_model=SummaryOut, responses={**UNMODIFIED, **problems(InTheFuture, UnknownCurrency)})
+async def summary(
+    metrics: Metrics, request: Request, as_of: AsOf = None, window: Window = 90, currency: Currency = None
+) -> Response:
     """The figures of the whole firm, live or as of any day."""
     found = await metrics.figures.summary(as_of=as_of, window=window, currency=known_currency(currency))
-    return SummaryOut.model_validate({**_common(found), "lifecycle": found.lifecycle})
+    return _answer(request, SummaryOut.model_validate({**_common(found), "lifecycle": found.lifecycle}))
 
 
-@router.get("/customers/{customer}", responses=problems(UnknownCustomer, BadReference, InTheFuture, UnknownCurrency))
+@router.get(
+    "/customers/{customer}",
+    response_model=CustomerOut,
+    responses={**UNMODIFIED, **problems(UnknownCustomer, BadReference, InTheFuture, UnknownCurrency)},
+)
 async def customer(
     metrics: Metrics,
+    request: Request,
     customer: Annotated[
         str, Path(max_length=300, description="A customer id, `user_id:<value>` or `anonymous_id:<value>`.")
     ],
     as_of: AsOf = None,
     window: Window = 90,
     currency: Currency = None,
-) -> CustomerOut:
+) -> Response:
     """The figures of one customer, under whichever id they are known."""
     try:
         key = customer_key(customer)
     except ValueError:
         raise BadReference from None
     found = await metrics.figures.customer(key, as_of=as_of, window=window, currency=known_currency(currency))
-    return CustomerOut.model_validate(
-        {**_common(found), "customer": found.customer, "keys": found.keys, "lifecycle": found.lifecycle}
-    )
+    who = {"customer": found.customer, "keys": found.keys, "lifecycle": found.lifecycle}
+    return _answer(request, CustomerOut.model_validate({**_common(found), **who}))
 
 
-@router.get("/series/{metric}", responses=problems(InTheFuture, BadRange, UnknownCurrency))
+@router.get(
+    "/series/{metric}",
+    response_model=SeriesOut,
+    responses={**UNMODIFIED, **problems(InTheFuture, BadRange, UnknownCurrency)},
+)
 async def series(
     metrics: Metrics,
+    request: Request,
     metric: Metric,
     first: Annotated[
         Day | None, Query(alias="from", description="First day; default: some periods before `to`.")
@@ -81,23 +101,22 @@ async def series(
     period: Period = "day",
     window: Window = 90,
     currency: Currency = None,
-) -> SeriesOut:
-    """One figure through time, a point per day, week (from Monday) or month."""
+) -> Response:
+    """One figure through time, a point for each day, week (from Monday) or month that the range touches."""
     found = await metrics.figures.series(
         metric, period=period, first=first, last=last, window=window, currency=known_currency(currency)
     )
-    points = [
-        {"start": each.start, "end": each.end, "is_complete": each.is_complete, **asdict(each.figure)}
-        for each in found.points
-    ]
-    return SeriesOut(
-        metric=found.metric,
-        period=found.period,
-        time_zone=found.frame.time_zone,
-        staleness_seconds=found.frame.staleness_seconds,
-        window_days=found.window,
-        currency=found.currency,
-        points=points,
+    return _answer(
+        request,
+        SeriesOut(
+            metric=found.metric,
+            period=found.period,
+            time_zone=found.frame.time_zone,
+            staleness_seconds=found.frame.staleness_seconds,
+            window_days=found.window,
+            currency=found.currency,
+            points=[PointOut.of(point) for point in found.points],
+        ),
     )
 
 
@@ -117,3 +136,9 @@ def _common(found: Summary | CustomerFigures) -> dict[str, Any]:
         "other_currencies": found.other_currencies,
         **found.figures,
     }
+
+
+def _answer(request: Request, out: BaseModel) -> Response:
+    body = out.model_dump_json().encode()
+    # The age of the figures is in the answer and not in its ETag, or who polls would never be spared one.
+    return with_etag(request, body, same=_AGES.sub(b"", body))

@@ -1,5 +1,6 @@
 """Wire models of the figures: one shape for every figure, everywhere."""
 
+from dataclasses import fields
 from datetime import date
 from typing import Annotated, Any
 from uuid import UUID
@@ -8,7 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 from pydantic_core import PydanticCustomError
 
 from services.metrics.domain.calendar import Period
-from services.metrics.domain.series import Metric
+from services.metrics.domain.series import Metric, Point
 from services.metrics.errors import UnknownCurrency
 from shared.money import MoneyError, currency_code
 
@@ -169,6 +170,19 @@ class PointOut(FigureOut):
     start: date = Field(description="First day of the period.")
     end: date = Field(description="Last day of the period.")
     is_complete: bool = Field(description="Whether the period is over.")
+
+    @classmethod
+    def of(cls, point: Point) -> "PointOut":
+        """The point on the wire."""
+        # Of thousands: what comes from our own arithmetic is not validated one by one.
+        interval = point.figure.interval
+        values = {field.name: getattr(point.figure, field.name) for field in fields(point.figure)}
+        return cls.model_construct(
+            **values | {"interval": None if interval is None else IntervalOut.model_validate(interval)},
+            start=point.start,
+            end=point.end,
+            is_complete=point.is_complete,
+        )
 
 
 class SeriesOut(_Out):

@@ -18,7 +18,7 @@ from services.touchpoints.domain import keys, names
 from services.touchpoints.domain.commerce import (
     MAX_ID,
     Statement,
-    fact_of,
+    draft_of,
     identifier,
     lacks,
     states_facts,
@@ -57,7 +57,7 @@ class Delivery:
     traceparent: str | None = None
     context: Mapping[str, Any] | None = None
     may_hold_nul: bool = True
-    event_ids: keys.KeyMaker = field(init=False)
+    event_ids: keys.IdMaker = field(init=False)
 
     def __post_init__(self) -> None:
         self.event_ids = keys.event_ids(self.source)
@@ -90,10 +90,18 @@ def accept(event: Any, call: str | None, delivery: Delivery) -> Accepted:
     if user_id is None and anonymous_id is None:
         raise Refusal("no_user_anon_id", "The event has neither a userId nor an anonymousId.")
     message_id = message_id_of(get("messageId"))
-    event_id = delivery.event_ids(message_id).text
-    context = _object(get("context"), "context")
+    event_id = delivery.event_ids(message_id)
+    context = get("context")
+    if type(context) is not dict:
+        context = _absent(context, "context")
     if delivery.context:
         context = {**delivery.context, **context}
+    properties = get("properties")
+    if type(properties) is not dict:
+        properties = _absent(properties, "properties")
+    traits = get("traits") or context.get("traits")
+    if type(traits) is not dict:
+        traits = _absent(traits, "traits")
     data: dict[str, Any] = {
         "source": delivery.source,
         "message_id": message_id,
@@ -101,8 +109,8 @@ def accept(event: Any, call: str | None, delivery: Delivery) -> Accepted:
         "name": None,
         "user_id": user_id,
         "anonymous_id": anonymous_id,
-        "properties": _object(get("properties"), "properties"),
-        "traits": _object(get("traits"), "traits") or _object(context.get("traits"), "traits"),
+        "properties": properties,
+        "traits": traits,
         "context": context,
     }
     warning = _detail(call, get, data, event_id, delivery)
@@ -113,9 +121,9 @@ def _sealed(event: Any, data: dict[str, Any], event_id: str, warning: str | None
     """Settle the time and write the envelope."""
     get, received = event.get, delivery.received
     stated = get("originalTimestamp")
-    if stated is None:
+    if stated is None or stated == "":
         stated = get("timestamp")
-    original = None if stated is None else event_time(stated)
+    original = None if stated is None or stated == "" else event_time(stated)
     sent = sent_time(get("sentAt")) or delivery.sent
     moment, data["clock"] = settle(original, sent if delivery.corrects_clocks else None, received)
     data["original_time"] = original or received
@@ -173,7 +181,7 @@ def _commerce(name: str, data: dict[str, Any], event_id: str, delivery: Delivery
         return None
     data["properties"] = properties = with_currency(data["properties"], delivery.currency)
     said = Statement(canonical, properties, event_id, delivery.source)
-    return lacks(said) if fact_of(said) is None else None
+    return lacks(said) if draft_of(said) is None else None
 
 
 def _call_of(kind: object) -> str:
@@ -221,12 +229,12 @@ def message_id_of(value: object) -> str:
     return value
 
 
-def _object(value: Any, what: str) -> Mapping[str, Any]:
-    if type(value) is dict:
-        return value
-    if value is None:
+def _absent(value: Any, what: str) -> dict[str, Any]:
+    """What stands for an object that is not there; anything that is no object is refused."""
+    if value is None or value == []:
+        # PHP writes an empty object as [].
         return {}
-    raise Refusal(f"bad_{what}", f"The {what} of the event are not a JSON object.")
+    raise Refusal(f"bad_{what}", f"The {what} of the event: not a JSON object.")
 
 
 def holds_nul(value: object) -> bool:

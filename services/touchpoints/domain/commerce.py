@@ -11,7 +11,7 @@ emits the fact. Amounts are major units on the wire, whatever their field:
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from services.touchpoints.domain import names
 from services.touchpoints.domain.refusal import Refusal
@@ -35,11 +35,28 @@ class Statement(NamedTuple):
     source: str
 
 
+class Draft(NamedTuple):
+    """A fact that is possible: its class and its fields."""
+
+    kind: type[EventData]
+    fields: dict[str, Any]
+
+
 def fact_of(said: Statement) -> EventData | None:
     """The fact an event states; None for all others, and for an order or subscription that lacks what makes it one.
 
     Raises:
         Refusal: `impossible_amount`, `unknown_currency`, `no_currency`, `order_id_too_long`, `no_order_id`, …
+    """
+    draft = draft_of(said)
+    return None if draft is None else draft.kind(**draft.fields)
+
+
+def draft_of(said: Statement) -> Draft | None:
+    """The same, not yet made an event: all that the door needs to know.
+
+    Raises:
+        Refusal: as `fact_of`.
     """
     reader = _READERS.get(said.name)
     if reader is None:
@@ -156,7 +173,7 @@ def _items(products: object) -> int | None:
     return min(pieces, MAX_ITEMS)
 
 
-def _placed(said: Statement) -> EventData | None:
+def _placed(said: Statement) -> Draft | None:
     properties = _flat(said.properties)
     order_id = (
         identifier(_stated(properties, *_ORDER), "order_id")
@@ -167,41 +184,47 @@ def _placed(said: Statement) -> EventData | None:
     if total is None:
         return None
     currency = _currency(properties)
-    return facts.OrderPlaced(
-        order_id=order_id,
-        total_minor=parse(total, currency),
-        currency=currency,
-        source=said.source,
-        coupon=_text(properties.get("coupon")),
-        items=_items(properties.get("products") or properties.get("items")),
-    )
+    fields = {
+        "order_id": order_id,
+        "total_minor": parse(total, currency),
+        "currency": currency,
+        "source": said.source,
+        "coupon": _text(properties.get("coupon")),
+        "items": _items(properties.get("products") or properties.get("items")),
+    }
+    return Draft(facts.OrderPlaced, fields)
 
 
-def _changed(said: Statement) -> EventData | None:
+def _changed(said: Statement) -> Draft | None:
     order_id, total = _order_id(said.properties), _stated(said.properties, *_TOTAL)
     if total is None:
         return None
     currency = _currency(said.properties)
-    return facts.OrderChanged(
-        order_id=order_id, total_minor=parse(total, currency), currency=currency, source=said.source
-    )
+    fields = {
+        "order_id": order_id,
+        "total_minor": parse(total, currency),
+        "currency": currency,
+        "source": said.source,
+    }
+    return Draft(facts.OrderChanged, fields)
 
 
-def _refunded(said: Statement) -> EventData:
+def _refunded(said: Statement) -> Draft:
     order_id, amount = _order_id(said.properties), _stated(said.properties, *_REFUND)
     currency = None if amount is None else _currency(said.properties)
     refund_id = identifier(_stated(said.properties, "refund_id", "refundId"), "refund_id")
-    return facts.OrderRefunded(
-        order_id=order_id,
-        refund_id=refund_id or f"event-{said.event_id}",
-        amount_minor=None if currency is None else parse(amount, currency),
-        currency=currency,
-        source=said.source,
-    )
+    fields = {
+        "order_id": order_id,
+        "refund_id": refund_id or f"event-{said.event_id}",
+        "amount_minor": None if currency is None else parse(amount, currency),
+        "currency": currency,
+        "source": said.source,
+    }
+    return Draft(facts.OrderRefunded, fields)
 
 
-def _cancelled(said: Statement) -> EventData:
-    return facts.OrderCancelled(order_id=_order_id(said.properties), source=said.source)
+def _cancelled(said: Statement) -> Draft:
+    return Draft(facts.OrderCancelled, {"order_id": _order_id(said.properties), "source": said.source})
 
 
 def _subscription(said: Statement) -> dict[str, Any] | None:
@@ -226,45 +249,37 @@ def _subscription(said: Statement) -> dict[str, Any] | None:
     }
 
 
-def _plain(fact: type[EventData]) -> Callable[[Statement], EventData | None]:
-    def read(said: Statement) -> EventData | None:
+def _plain(kind: type[EventData], **more: Any) -> Callable[[Statement], Draft | None]:
+    def read(said: Statement) -> Draft | None:
         fields = _subscription(said)
-        return None if fields is None else fact(**fields)
+        return None if fields is None else Draft(kind, {**fields, **more})
 
     return read
 
 
-def _direction(direction: Literal["upgrade", "downgrade"] | None) -> Callable[[Statement], EventData | None]:
-    def read(said: Statement) -> EventData | None:
-        fields = _subscription(said)
-        return None if fields is None else facts.SubscriptionChanged(**fields, direction=direction)
-
-    return read
-
-
-def _ended(said: Statement) -> EventData | None:
+def _ended(said: Statement) -> Draft | None:
     fields = _subscription(said)
     if fields is None:
         return None
     voluntary, ends = said.properties.get("is_voluntary"), _stated(said.properties, "ends_at")
-    return facts.SubscriptionCancelled(
-        **fields,
-        cancel_reason=_text(said.properties.get("cancel_reason"), 64),
-        is_voluntary=voluntary if isinstance(voluntary, bool) else None,
-        ends_at=fields["period_end"] if ends is None else event_time(ends),
-    )
+    fields |= {
+        "cancel_reason": _text(said.properties.get("cancel_reason"), 64),
+        "is_voluntary": voluntary if isinstance(voluntary, bool) else None,
+        "ends_at": fields["period_end"] if ends is None else event_time(ends),
+    }
+    return Draft(facts.SubscriptionCancelled, fields)
 
 
-_READERS: dict[str, Callable[[Statement], EventData | None]] = {
+_READERS: Mapping[str, Callable[[Statement], Draft | None]] = {
     names.ORDER_COMPLETED: _placed,
     names.ORDER_UPDATED: _changed,
     names.ORDER_REFUNDED: _refunded,
     names.ORDER_CANCELLED: _cancelled,
     names.SUBSCRIPTION_STARTED: _plain(facts.SubscriptionStarted),
     names.SUBSCRIPTION_RENEWED: _plain(facts.SubscriptionRenewed),
-    names.SUBSCRIPTION_UPGRADED: _direction("upgrade"),
-    names.SUBSCRIPTION_DOWNGRADED: _direction("downgrade"),
-    names.SUBSCRIPTION_CHANGED: _direction(None),
+    names.SUBSCRIPTION_UPGRADED: _plain(facts.SubscriptionChanged, direction="upgrade"),
+    names.SUBSCRIPTION_DOWNGRADED: _plain(facts.SubscriptionChanged, direction="downgrade"),
+    names.SUBSCRIPTION_CHANGED: _plain(facts.SubscriptionChanged),
     names.SUBSCRIPTION_PAUSED: _plain(facts.SubscriptionPaused),
     names.SUBSCRIPTION_RESUMED: _plain(facts.SubscriptionResumed),
     names.SUBSCRIPTION_CANCELLED: _ended,

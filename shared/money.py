@@ -73,6 +73,12 @@ def parse(amount: object, currency: str, *, exact: bool = False) -> int:
     exponent = EXPONENTS.get(currency)
     if exponent is None:
         raise MoneyError("unknown_currency", f"{currency[:12]!r} is not an ISO 4217 currency code.")
+    if type(amount) is float and 0 <= amount < 10**11:
+        # A decimal of at most 15 digits is the shortest form of its float: equal means that nothing is rounded.
+        scale = 10**exponent
+        whole: int = round(amount * scale)
+        if whole / scale == amount:
+            return whole
     # `type`, not isinstance: true is no amount.
     minor: int = amount * 10**exponent if type(amount) is int else _scaled(amount, exponent, exact=exact)
     if not 0 <= minor <= MAX_MINOR:

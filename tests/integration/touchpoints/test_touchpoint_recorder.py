@@ -139,10 +139,9 @@ async def test_refused_events_wait_in_the_quarantine(running: Running) -> None:
         await running.shop.post("/v1/batch", json={"batch": bad})
     await running.settled()
 
-    page = (await running.crm.get("/v1/touchpoints/quarantine", params={"limit": 3})).json()
-    rest = (
-        await running.crm.get("/v1/touchpoints/quarantine", params={"limit": 3, "cursor": page["next_cursor"]})
-    ).json()
+    path = "/v1/touchpoints/quarantine"
+    page = (await running.crm.get(path, params={"limit": 3})).json()
+    rest = (await running.crm.get(path, params={"limit": 3, "cursor": page["next_cursor"]})).json()
     assert page["counts"] == [
         {"source": "web", "code": "no_event", "events": 3},
         {"source": "web", "code": "not_an_object", "events": 1},

@@ -1,7 +1,7 @@
 """The door: who calls, and may they. `caller: Annotated[Caller, Depends(require("metrics:read"))]`.
 
 A credential is a key of ours (`tam_…`) or, where a provider is set up, its bearer token. A route without `require`
-is open to everybody; `tests/unit/http/test_http_app.py` holds the list of those.
+is open to everybody; `tests/unit/http/test_http_doors.py` holds that no service has one.
 """
 
 from fastapi import Request

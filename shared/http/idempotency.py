@@ -34,6 +34,8 @@ async def _idempotent(
         Header(
             description="Sent again with the same key, the request has no second effect and gets the first answer "
             "(kept for 48 hours). 1 to 255 printable characters; a UUID is a good one.",
+            # Said, not checked, by the schema: what does not fit has a code of its own.
+            json_schema_extra={"pattern": r"^[!-~]{1,255}$"},
         ),
     ] = None,
 ) -> Idempotent | None:

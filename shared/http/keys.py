@@ -67,11 +67,13 @@ class KeyRing:
         clock: Clock | None = None,
         hit_seconds: float = HIT_SECONDS,
         miss_seconds: float = MISS_SECONDS,
+        max_cached: int = MAX_CACHED,
     ) -> None:
         self._db = db
         self._clock = clock or SystemClock()
         self._hit_seconds = hit_seconds
         self._miss_seconds = miss_seconds
+        self._max_cached = max_cached
         # Keyed by the digest of the presented text: no secret stays in memory.
         self._good: OrderedDict[bytes, _Known] = OrderedDict()
         self._bad: OrderedDict[bytes, tuple[Callable[[], Refused], float]] = OrderedDict()
@@ -223,7 +225,7 @@ class KeyRing:
             info = self._hold(key, found)
         except Refused as refused:
             self._bad[digest] = (type(refused), monotonic() + self._miss_seconds)
-            _bound(self._bad)
+            self._bound(self._bad)
             raise
         return self._remember(digest, info)
 
@@ -233,8 +235,13 @@ class KeyRing:
             left = min(left, (info.expires_at - self._clock.now()).total_seconds())
         caller = info.caller()
         self._good[digest] = _Known(caller, monotonic() + left)
-        _bound(self._good)
+        self._bound(self._good)
         return caller
+
+    def _bound(self, memory: OrderedDict[bytes, Any]) -> None:
+        # Good and bad keys apart: a flood of made-up ones must not push out those that work.
+        if len(memory) > self._max_cached:
+            memory.popitem(last=False)
 
     def _hold(self, key: KeyText, found: tuple[KeyInfo, bytes] | None) -> KeyInfo:
         # Whether an id exists, or has ended, is only said to who has its secret.
@@ -250,11 +257,6 @@ class KeyRing:
     def _forget(self, key_id: str) -> None:
         for digest in [digest for digest, known in self._good.items() if known.caller.key_id == key_id]:
             del self._good[digest]
-
-
-def _bound(memory: OrderedDict[bytes, Any]) -> None:
-    if len(memory) > MAX_CACHED:
-        memory.popitem(last=False)
 
 
 def _digest(presented: str) -> bytes:

@@ -58,7 +58,7 @@ def _complete(app: FastAPI, openapi: dict[str, Any]) -> None:
     for context in iter_route_contexts(app.routes):
         if not isinstance(context.original_route, APIRoute) or not context.original_route.include_in_schema:
             continue
-        scopes = sorted({each.scope for each in _doors(context.dependant)})
+        scopes = sorted({each.scope for each in doors(context.dependant)})
         for method in context.methods or ():
             operation = openapi["paths"][context.path_format][method.lower()]
             if scopes:
@@ -68,11 +68,12 @@ def _complete(app: FastAPI, openapi: dict[str, Any]) -> None:
                     operation["responses"].pop(status, None)
 
 
-def _doors(dependant: Dependant) -> Iterator[require]:
+def doors(dependant: Dependant) -> Iterator[require]:
+    """The scopes that stand before a route, however deep."""
     if isinstance(dependant.call, require):
         yield dependant.call
     for each in dependant.dependencies:
-        yield from _doors(each)
+        yield from doors(each)
 
 
 def operations(openapi: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str, Any]]]:

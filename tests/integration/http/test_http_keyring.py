@@ -133,6 +133,20 @@ class TestAuthenticate:
         assert ring.cached(text[:-1]) is None
         assert ring.cached("\ud800") is None
 
+    async def test_a_flood_of_made_up_keys_takes_no_memory_and_pushes_no_good_key_out(
+        self, databases: dict[str, Database]
+    ) -> None:
+        ring = KeyRing(databases["platform"], max_cached=5)
+        _, good = await ring.create("secret", "CRM", scopes=["*"])
+        await ring.authenticate(good)
+
+        for _ in range(20):
+            with pytest.raises(BadKey):
+                await ring.authenticate(new_key("secret")[1])
+
+        assert len(ring._bad) == 5
+        assert ring.cached(good) is not None
+
 
 class TestEnd:
     async def test_a_revoked_key_is_dead_here_at_once(self, ring: KeyRing) -> None:

@@ -14,7 +14,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from shared.http.auth import Authenticator, KeyRing
 from shared.http.caller import BadKey, ExpiredKey
+from shared.http.limits import TokenBuckets
 from shared.http.oidc import ProviderUnavailable, TokenVerifier
 from shared.http.settings import AuthSettings
 
@@ -137,6 +139,17 @@ class TestGood:
         strange: list[Any] = [{"kty": "PQC", "kid": "x"}, 7, {"kty": "oct", "kid": "rsa", "k": "c2VjcmV0"}, KEYS[0]]
         async with running(Provider(strange)) as port:
             assert await TokenVerifier(settings(port), http).authenticate(token())
+
+    async def test_keys_and_tokens_come_through_one_door(
+        self, provider: tuple[Provider, int], http: httpx.AsyncClient, ring: KeyRing
+    ) -> None:
+        door = Authenticator(ring, TokenBuckets(rate=0, burst=1), TokenVerifier(settings(provider[1]), http))
+        info, text = await ring.create("secret", "CRM", scopes=["*"])
+
+        assert (await door.authenticate(f"Bearer {token()}")).key_id == "oidc:anna"
+        assert (await door.authenticate(f"Bearer {text}")).key_id == info.id
+        with pytest.raises(BadKey):
+            await Authenticator(ring, TokenBuckets(rate=0, burst=1)).authenticate(f"Bearer {token()}")
 
 
 NOW = datetime.now(UTC)

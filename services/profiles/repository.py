@@ -24,13 +24,21 @@ class Change(NamedTuple):
     is_change: bool
 
 
+class Met(NamedTuple):
+    """A customer whose row was written; `is_earlier` if nobody knew of a touchpoint as early as ours."""
+
+    id: UUID
+    is_new: bool
+    is_earlier: bool
+
+
 async def put_customers(
     tx: WriteTx, seen: Mapping[UUID, Seen], *, changed: Collection[UUID], now: datetime
-) -> list[UUID]:
-    """Widen first and last seen, and stamp those that changed; the customers that are new."""
+) -> list[Met]:
+    """Widen first and last seen, and stamp those that changed; the customers that were written."""
     if not seen:
         return []
-    keys = sorted(seen)
+    met = sorted(seen.items(), key=_by_key)
     rows = await tx.execute(
         """
         INSERT INTO customers (id, identified, source, first_seen, last_seen, created_at, updated_at)
@@ -50,19 +58,25 @@ async def put_customers(
             first_seen = LEAST(customers.first_seen, EXCLUDED.first_seen),
             last_seen = GREATEST(customers.last_seen, EXCLUDED.last_seen),
             updated_at = CASE WHEN customers.id = ANY(CAST(:changed AS uuid[])) THEN :now ELSE customers.updated_at END
-        RETURNING id, xmax = 0 AS is_new -- an inserted row has no xmax, an updated one ours
+        -- An inserted row has no xmax, an updated one ours.
+        RETURNING id, xmax = 0 AS is_new, first_seen
         """,
         {
-            "ids": keys,
-            "identified": [seen[key].is_identified for key in keys],
-            "sources": [seen[key].source for key in keys],
-            "firsts": [seen[key].first for key in keys],
-            "lasts": [seen[key].last for key in keys],
+            "ids": [key for key, _ in met],
+            "identified": [each.is_identified for _, each in met],
+            "sources": [each.source for _, each in met],
+            "firsts": [each.first for _, each in met],
+            "lasts": [each.last for _, each in met],
             "changed": list(changed),
             "now": now,
         },
     )
-    return [row.id for row in rows if row.is_new]
+    return [Met(row.id, row.is_new, row.first_seen == seen[row.id].first) for row in rows]
+
+
+def _by_key(row: tuple[UUID, object]) -> int:
+    # Compares as fast as a number; the order is the database's own order of UUIDs.
+    return row[0].int
 
 
 async def touch(tx: WriteTx, customers: Collection[UUID], *, now: datetime) -> None:
@@ -112,7 +126,7 @@ async def put_traits(tx: WriteTx, traits: Mapping[tuple[UUID, str], TraitWrite])
         },
         [
             (*key, write.value, write.source, write.event_id, write.time, write.recorded, write.value is not None)
-            for key, write in sorted(traits.items(), key=lambda each: each[0])
+            for key, write in sorted(traits.items(), key=_by_customer_and_name)
         ],
         """
         ON CONFLICT (customer_id, name) DO UPDATE SET
@@ -148,3 +162,8 @@ async def forget_oldest_traits(tx: WriteTx, customers: Collection[UUID], *, keep
         {"customers": list(customers), "keep": keep},
     )
     return result.rowcount
+
+
+def _by_customer_and_name(row: tuple[tuple[UUID, str], object]) -> tuple[int, str]:
+    (customer_id, name), _ = row
+    return customer_id.int, name

@@ -88,14 +88,14 @@ class ProfilesService:
                 return stored
             facts, origin = Facts(), self._origin(body.time, by)
             key = await self._key_for(tx, body)
-            self.reader.identify(facts, key, body.user_id, body.anonymous_id, origin)
+            self.reader.meet(facts, key, body.user_id, body.anonymous_id, origin)
             facts.seen[key].is_identified = body.user_id is not None or body.anonymous_id is None
             for each in body.external_ids:
                 self.reader.external(facts, key, each.type, each.id, origin)
             await self._describe(tx, facts, key, body.traits, origin)
             is_new = not await rows.customers(tx, (key,))
             if not is_new:
-                # A CRM that writes about a customer has not seen them.
+                # Who writes about a customer has not seen them.
                 facts.seen.clear()
             await self._store(tx, facts)
             return await self._answer(tx, idem, key, status=201 if is_new else 200)
@@ -216,16 +216,19 @@ class ProfilesService:
         changes = [each for each in await repository.put_traits(tx, facts.traits) if each.is_change]
         if facts.traits:
             await self._forget_oldest_traits(tx, facts)
-        named = await repository.put_identifiers(tx, facts.identifiers)
-        changed = named | {each.customer_id for each in changes}
-        new = await repository.put_customers(tx, facts.seen, changed=changed, now=now)
+        changed = await repository.put_identifiers(tx, facts.identifiers)
+        changed.update(each.customer_id for each in changes)
+        met = await repository.put_customers(tx, facts.seen, changed=changed, now=now)
         await repository.touch(tx, changed - facts.seen.keys(), now=now)
-        for key in new:
-            seen = facts.seen[key]
-            created = CustomerCreated(identified=seen.is_identified, source=seen.source)
-            tx.emit(Event(uuid7(), key, seen.first, now, created))
+        news = await graph.news(tx, facts.links)
+        await repository.put_identifiers(tx, facts.own_ids((each.id for each in met if each.is_earlier), news))
+        for each in met:
+            if each.is_new:
+                seen = facts.seen[each.id]
+                created = CustomerCreated(identified=seen.is_identified, source=seen.source)
+                tx.emit(Event(uuid7(), each.id, seen.first, now, created))
         _announce_traits(tx, facts, changes, now)
-        await identity.take_in(tx, facts.links, Author(now))
+        await identity.take_in(tx, {pair: facts.links[pair] for pair in news}, Author(now))
 
     async def _forget_oldest_traits(self, tx: WriteTx, facts: Facts) -> None:
         customers = {customer_id for customer_id, _ in facts.traits}

@@ -3,7 +3,7 @@
 Folding keeps the earliest or the latest by (event time, event id), so it gives the same whatever order they come in.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
@@ -42,6 +42,13 @@ class Origin(NamedTuple):
     recorded: datetime
 
 
+class OwnId(NamedTuple):
+    """The id that a raw person key is made of."""
+
+    type: str
+    value: str
+
+
 @dataclass(slots=True)
 class Seen:
     """A customer in a batch. `source` is that of the first touchpoint, the smaller name if two came at once."""
@@ -49,6 +56,7 @@ class Seen:
     first: datetime
     last: datetime
     source: str
+    own: OwnId | None
     is_identified: bool
 
 
@@ -60,12 +68,16 @@ class First(NamedTuple):
 
 
 class Link(NamedTuple):
-    """Evidence that one key is the person of another; the smallest (time, event_id) of a pair stands for it."""
+    """Evidence that one key is the person of another; the smallest (time, event_id) of a pair stands for it.
+
+    `visitor` is the anonymous id that the first key is made of, where the event held it.
+    """
 
     time: datetime
     event_id: UUID
     kind: Literal["identify", "alias"]
     source: str
+    visitor: str | None
 
 
 @dataclass(slots=True)
@@ -78,17 +90,16 @@ class Facts:
     links: dict[tuple[UUID, UUID], Link] = field(default_factory=dict)
     refused: Refusals = field(default_factory=lambda: Refusals([], []))
 
-    def see(self, customer_id: UUID, origin: Origin, *, is_identified: bool) -> None:
+    def see(self, customer_id: UUID, own: OwnId | None, origin: Origin, *, is_identified: bool) -> None:
         """The customer was there."""
-        time = origin.time
+        time, source = origin.time, origin.source
         seen = self.seen.get(customer_id)
         if seen is None:
-            self.seen[customer_id] = Seen(time, time, origin.source, is_identified)
-            return
-        if time > seen.last:
+            self.seen[customer_id] = Seen(time, time, source, own, is_identified)
+        elif time > seen.last:
             seen.last = time
-        elif (time, origin.source) < (seen.first, seen.source):
-            seen.first, seen.source = time, origin.source
+        elif (time, source) < (seen.first, seen.source):
+            seen.first, seen.source = time, source
 
     def name(self, type_: str, value: str, customer_id: UUID, origin: Origin) -> None:
         """The identifier belongs to the customer."""
@@ -104,12 +115,37 @@ class Facts:
         if known is None or write.beats(known):
             self.traits[customer_id, name] = write
 
-    def link(self, from_id: UUID, into_id: UUID, kind: Literal["identify", "alias"], origin: Origin) -> None:
+    def link(
+        self,
+        from_id: UUID,
+        into_id: UUID,
+        kind: Literal["identify", "alias"],
+        origin: Origin,
+        *,
+        visitor: str | None = None,
+    ) -> None:
         """Evidence that `from_id` is the person `into_id`."""
-        link = Link(origin.time, origin.event_id, kind, origin.source)
-        known = self.links.get((from_id, into_id))
-        if from_id != into_id and (known is None or link[:2] < known[:2]):
-            self.links[from_id, into_id] = link
+        pair = from_id, into_id
+        known = self.links.get(pair)
+        if from_id != into_id and (known is None or (origin.time, origin.event_id) < known[:2]):
+            self.links[pair] = Link(origin.time, origin.event_id, kind, origin.source, visitor)
+
+    def own_ids(self, customers: Iterable[UUID], pairs: Iterable[tuple[UUID, UUID]]) -> dict[Identifier, First]:
+        """The ids that the keys of these customers, and of the visitors in these links, are made of.
+
+        They are given for keys that are new, or first seen earlier than was known: all others have theirs.
+        """
+        found: dict[Identifier, First] = {}
+        for key in customers:
+            seen = self.seen[key]
+            if seen.own is not None:
+                found[Identifier(*seen.own, key)] = First(seen.first, seen.source)
+        for pair in pairs:
+            link = self.links[pair]
+            if link.visitor is not None:
+                identifier, first = Identifier(ANONYMOUS_ID, link.visitor, pair[0]), First(link.time, link.source)
+                found[identifier] = min(first, found.get(identifier, first))
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +174,7 @@ class Reader:
             return
         else:
             customer_id = event.subject
-        self.identify(facts, customer_id, user, anonymous, origin)
+        self.meet(facts, customer_id, user, anonymous, origin)
         if data.call == "alias":
             self._alias(facts, customer_id, user, data.previous_id, origin)
         # The root's traits first: of two words of one event the first holds.
@@ -147,18 +183,15 @@ class Reader:
         if data.context:
             self._context(facts, customer_id, data, origin)
 
-    def identify(
-        self, facts: Facts, customer_id: UUID, user: str | None, anonymous: str | None, origin: Origin
-    ) -> None:
+    def meet(self, facts: Facts, customer_id: UUID, user: str | None, anonymous: str | None, origin: Origin) -> None:
         """The customer was there under these ids; both together say that the visitor is the user."""
-        facts.see(customer_id, origin, is_identified=user is not None)
-        if user is not None:
-            facts.name(USER_ID, user, customer_id, origin)
+        if user is None:
+            own = None if anonymous is None else OwnId(ANONYMOUS_ID, anonymous)
+            facts.see(customer_id, own, origin, is_identified=False)
+            return
+        facts.see(customer_id, OwnId(USER_ID, user), origin, is_identified=True)
         if anonymous is not None:
-            visitor = anonymous_key(anonymous)
-            facts.name(ANONYMOUS_ID, anonymous, visitor, origin)
-            if user is not None:
-                facts.link(visitor, customer_id, "identify", origin)
+            facts.link(anonymous_key(anonymous), customer_id, "identify", origin, visitor=anonymous)
 
     def describe(self, facts: Facts, customer_id: UUID, traits: Mapping[str, Any], origin: Origin) -> None:
         """Traits of the customer; an e-mail address and a phone number also name them."""

@@ -30,24 +30,28 @@ class Place(NamedTuple):
 
 
 async def news(tx: ReadTx, links: Mapping[tuple[UUID, UUID], Link]) -> list[tuple[UUID, UUID]]:
-    """The pairs that are not known yet, or only from later evidence."""
-    pairs = list(links)
+    """The pairs that are not known yet, or only from later evidence, or from a source of a greater name then."""
+    if not links:
+        return []
     rows = await tx.execute(
         """
         SELECT t.from_id, t.into_id
         FROM unnest(CAST(:froms AS uuid[]), CAST(:intos AS uuid[]), CAST(:times AS timestamptz[]),
-                    CAST(:events AS uuid[])) AS t (from_id, into_id, event_time, event_id)
+                    CAST(:events AS uuid[]), CAST(:sources AS text[]))
+            AS t (from_id, into_id, event_time, event_id, source)
         WHERE NOT EXISTS (
             SELECT FROM links
             WHERE links.from_id = t.from_id AND links.into_id = t.into_id
               AND (links.event_time, links.event_id) <= (t.event_time, t.event_id)
+              AND (links.event_time, links.source) <= (t.event_time, t.source)
         )
         """,
         {
-            "froms": [from_id for from_id, _ in pairs],
-            "intos": [into_id for _, into_id in pairs],
-            "times": [links[pair].time for pair in pairs],
-            "events": [links[pair].event_id for pair in pairs],
+            "froms": [from_id for from_id, _ in links],
+            "intos": [into_id for _, into_id in links],
+            "times": [link.time for link in links.values()],
+            "events": [link.event_id for link in links.values()],
+            "sources": [link.source for link in links.values()],
         },
     )
     return [(row.from_id, row.into_id) for row in rows]

@@ -39,15 +39,12 @@ class Author:
 
 
 async def take_in(tx: WriteTx, links: Mapping[tuple[UUID, UUID], Link], author: Author) -> None:
-    """Add evidence; merge and unmerge what follows from it. What is known already costs one read."""
+    """Add evidence, as far as it is news; merge and unmerge what follows from it."""
     if not links:
         return
-    new = await repository.news(tx, links)
-    if not new:
-        return
     await mapping.claim(tx)
-    await repository.put_links(tx, {pair: links[pair] for pair in new})
-    await _settle(tx, {from_id for from_id, _ in new}, author)
+    await repository.put_links(tx, links)
+    await _settle(tx, {from_id for from_id, _ in links}, author)
 
 
 async def merge(tx: WriteTx, from_id: UUID, into_id: UUID, author: Author) -> None:

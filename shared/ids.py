@@ -2,13 +2,24 @@
 
 import os
 import time
-from uuid import UUID, uuid5
+from hashlib import sha1
+from uuid import UUID
 
 # Fixed for ever: every person key and every derived event id depends on it.
 NAMESPACE = UUID("6f1f7a3e-0d7b-5c55-9d3a-7a6d2f0c7b11")
 
 USER = "user"
 ANONYMOUS = "anon"
+
+
+_MARKS = 0xF000_C000_0000_0000_0000
+_VERSION_5 = 0x5000_8000_0000_0000_0000
+
+
+def _uuid5(name: str) -> UUID:
+    """`uuid.uuid5` of our namespace, in half the time: consumers derive ids for every event."""
+    digest = sha1(NAMESPACE.bytes + name.encode(), usedforsecurity=False).digest()
+    return UUID(int=int.from_bytes(digest[:16], "big") & ~_MARKS | _VERSION_5)
 
 
 def uuid7() -> UUID:
@@ -25,12 +36,12 @@ def uuid7() -> UUID:
 
 def user_key(user_id: str) -> UUID:
     """The person key of an identified customer; the same everywhere, without a look-up."""
-    return uuid5(NAMESPACE, f"{USER}:{user_id}")
+    return _uuid5(f"{USER}:{user_id}")
 
 
 def anonymous_key(anonymous_id: str) -> UUID:
     """The person key of a visitor that has not said who they are."""
-    return uuid5(NAMESPACE, f"{ANONYMOUS}:{anonymous_id}")
+    return _uuid5(f"{ANONYMOUS}:{anonymous_id}")
 
 
 def customer_key(reference: str) -> UUID:
@@ -52,4 +63,4 @@ def customer_key(reference: str) -> UUID:
 
 def derived_id(*parts: str) -> UUID:
     """One id for one thing, however often and wherever it is made from the same parts."""
-    return uuid5(NAMESPACE, "\x1f".join(parts))
+    return _uuid5("\x1f".join(parts))

@@ -68,12 +68,13 @@ class CodeCount(NamedTuple):
 
 async def insert_touchpoints(tx: WriteTx, rows: Sequence[TouchpointRow]) -> None:
     """Store touchpoints; one that is there already stays as it is."""
-    await insert_rows(tx, "touchpoints", _TOUCHPOINTS, sorted(rows), "ON CONFLICT (id) DO NOTHING")
+    by_id = sorted(rows, key=lambda row: row.id.int)
+    await insert_rows(tx, "touchpoints", _TOUCHPOINTS, by_id, "ON CONFLICT (id) DO NOTHING")
 
 
 async def insert_quarantine(tx: WriteTx, rows: Sequence[QuarantineRow]) -> None:
     """Store refused events; the same one refused again stands there once, with the newest time."""
-    by_id = sorted(rows, key=lambda row: row.id)
+    by_id = sorted(rows, key=lambda row: row.id.int)
     await insert_rows(
         tx,
         "quarantine",

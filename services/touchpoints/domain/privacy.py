@@ -7,6 +7,7 @@ shop's own events. Traits, addresses, and whatever looks like an e-mail address 
 
 import re
 from collections.abc import Collection, Mapping
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,6 +16,7 @@ from services.touchpoints.domain import names
 MAX_TEXT = 200
 MAX_LINES = 100
 MAX_FIELDS = 100
+MAX_NAME = 64
 
 
 def _words(text: str) -> frozenset[str]:
@@ -38,7 +40,7 @@ _STORED = _LOGGED | _words(
 _NAMED = _STORED | {"name"}
 _URLS = ("url", "referrer")
 _LISTS = ("products", "items")
-_LOOKS_PERSONAL = re.compile(
+_PERSONAL = re.compile(
     r"mail|phone|mobile|\btel|fax|contact|address|street|city|zip|postal|post_?code|birth|dob|\bage\b|gender|"
     r"name|user|customer|recipient|owner|passport|ssn|national|tax_?id|identity|card|iban|account|bank|"
     r"\bip\b|ip_?addr|lat|lon|lng|geo|gps|device|token|secret|password|pin\b|cvv",
@@ -48,59 +50,49 @@ _LOOKS_PERSONAL = re.compile(
 
 def for_log(properties: Mapping[str, Any]) -> dict[str, Any]:
     """The properties every service may read, for years."""
-    kept = {field: value for field, value in properties.items() if field in _LOGGED and _is_plain(value)}
-    return _with_lists(kept, properties, _LOGGED)
+    return _with_lists(_plain(properties, _LOGGED), properties, _LOGGED)
 
 
 def for_table(name: str, properties: Mapping[str, Any]) -> dict[str, Any]:
     """The properties that stand in the customer's journey."""
-    wanted = _NAMED if name in names.CANONICAL or name in (names.PAGE_VIEWED, names.SCREEN_VIEWED) else _STORED
-    kept: dict[str, Any] = {}
+    is_named = name in names.CANONICAL or name in (names.PAGE_VIEWED, names.SCREEN_VIEWED)
+    kept = _plain(properties, _NAMED if is_named else _STORED)
     for field, value in properties.items():
-        if len(kept) >= MAX_FIELDS:
-            break
-        if field in wanted:
-            if _is_plain(value):
-                kept[field] = value
-        elif field in _URLS:
+        if field in kept or field in _NAMED:
+            continue
+        if field in _URLS:
             kept[field] = without_query(value)
-        elif type(value) in (int, float, bool) and len(field) <= 64 and not _LOOKS_PERSONAL.search(field):
+        elif type(value) in _SCALARS and len(kept) < MAX_FIELDS and not _looks_personal(field):
             kept[field] = value
     return _with_lists(kept, properties, _NAMED)
 
 
 def of_context(context: Mapping[str, Any]) -> dict[str, Any]:
     """Where it happened, as far as it says nothing about who: campaign, page, locale, kind of device, library."""
-    kept: dict[str, Any] = {}
-    for field, inner in _CONTEXT.items():
-        value = context.get(field)
-        if type(value) is dict:
-            if fields := {each: value[each] for each in inner if each in value and _is_plain(value[each])}:
-                kept[field] = fields
-        elif not inner and _is_plain(value):
-            kept[field] = value
+    kept = _plain(context, _FLAT_CONTEXT)
+    for field, wanted in _CONTEXT.items():
+        inner = context.get(field)
+        if type(inner) is dict and (fields := _plain(inner, wanted)):
+            kept[field] = fields
     if type(page := context.get("page")) is dict and (referrer := without_query(page.get("referrer"))):
         kept.setdefault("page", {})["referrer"] = referrer
     return kept
 
 
-_CONTEXT: Mapping[str, tuple[str, ...]] = {
-    "campaign": ("name", "source", "medium", "term", "content"),
-    "page": ("path", "title"),
-    "library": ("name", "version"),
-    "app": ("name", "version"),
-    "os": ("name",),
-    "device": ("type",),
-    "locale": (),
-    "timezone": (),
-    "channel": (),
-    "sessionId": (),
+_FLAT_CONTEXT = _words("locale timezone channel sessionId")
+_CONTEXT: Mapping[str, frozenset[str]] = {
+    "campaign": _words("name source medium term content"),
+    "page": _words("path title"),
+    "library": _words("name version"),
+    "app": _words("name version"),
+    "os": _words("name"),
+    "device": _words("type"),
 }
 
 
 def without_query(url: object) -> str | None:
     """The address of a page without what stands behind `?`, where tokens and e-mail addresses are."""
-    if type(url) is not str or len(url) > 4_000:
+    if type(url) is not str or not url or len(url) > 4_000:
         return None
     try:
         parts = urlsplit(url)
@@ -110,21 +102,27 @@ def without_query(url: object) -> str | None:
     return bare[:MAX_TEXT] if bare and "@" not in bare else None
 
 
-def _is_plain(value: object) -> bool:
-    """A number, a flag, or a short text that is no e-mail address."""
-    kind = type(value)
-    if kind is str:
-        return len(value) <= MAX_TEXT and "@" not in value  # type: ignore[arg-type, operator] # a str, by its type
-    return kind is int or kind is float or kind is bool
+_SCALARS = frozenset({int, float, bool})
+
+
+def _plain(values: Mapping[str, Any], wanted: Collection[str]) -> dict[str, Any]:
+    """The wanted numbers, flags, and short texts that are no e-mail addresses."""
+    return {
+        field: value
+        for field, value in values.items()
+        if field in wanted
+        and (type(value) in _SCALARS or (type(value) is str and len(value) <= MAX_TEXT and "@" not in value))
+    }
+
+
+@lru_cache(maxsize=4096)
+def _looks_personal(field: str) -> bool:
+    return len(field) > MAX_NAME or _PERSONAL.search(field) is not None
 
 
 def _with_lists(kept: dict[str, Any], properties: Mapping[str, Any], wanted: Collection[str]) -> dict[str, Any]:
     for field in _LISTS:
         lines = properties.get(field)
         if type(lines) is list:
-            kept[field] = [
-                {each: line[each] for each in line if each in wanted and _is_plain(line[each])}
-                for line in lines[:MAX_LINES]
-                if type(line) is dict
-            ]
+            kept[field] = [_plain(line, wanted) for line in lines[:MAX_LINES] if type(line) is dict]
     return kept

@@ -1,12 +1,12 @@
 """The fast way to ids gives what `shared.ids` gives."""
 
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from services.touchpoints.domain import keys
-from shared.ids import anonymous_key, derived_id, user_key
+from shared.ids import NAMESPACE, anonymous_key, derived_id, user_key
 
 TEXT = st.text(max_size=60)
 
@@ -18,3 +18,4 @@ def test_fast_ids_are_the_ids(first: str, second: str) -> None:
     assert UUID(bytes=user.raw) == UUID(user.text) == user_key(first)
     assert UUID(bytes=anonymous.raw) == UUID(anonymous.text) == anonymous_key(first)
     assert UUID(keys.event_ids(first)(second)) == derived_id(first, second)
+    assert derived_id(first, second) == uuid5(NAMESPACE, f"{first}\x1f{second}")

@@ -1,5 +1,6 @@
 """The command `tam` (also `python -m services`)."""
 
+import logging
 import sys
 from typing import Annotated
 
@@ -16,7 +17,7 @@ from services.cli.settings import settings
 from services.cli.topics import topics
 from services.registry import SERVICES
 from shared.config import PlatformSettings
-from shared.observability import logging
+from shared.observability.logging import configure
 from shared.runtime.platform import Role, open_platform
 from shared.runtime.serve import bind, serve
 from shared.runtime.trees import trees_of
@@ -43,8 +44,14 @@ def serve_command(
 def _configured() -> PlatformSettings:
     """The settings, with logs as they say."""
     settings = read_settings()
-    logging.configure(level=settings.log_level, style=settings.log_format)
+    configure(level=settings.log_level, style=settings.log_format)
+    _hush(logging.CRITICAL)
     return settings
+
+
+def _hush(level: int) -> None:
+    """Until the platform is open, a broker that does not answer is one line of ours."""
+    logging.getLogger("aiokafka").setLevel(level)
 
 
 async def _serve(settings: PlatformSettings, only: str | None, role: Role) -> None:
@@ -59,6 +66,7 @@ async def _serve(settings: PlatformSettings, only: str | None, role: Role) -> No
             names = ", ".join(manifest.name for manifest in manifests)
             where = url_of(*sock.getsockname()[:2])
             console.print(f"Tâm serves {names} ({role}) at {where}; Ctrl-C ends it.", soft_wrap=True, markup=False)
+            _hush(logging.WARNING)
             await serve(platform, sock)
     finally:
         sock.close()
@@ -90,7 +98,8 @@ app.command()(settings)
 
 def main() -> None:
     """Run `tam`: wrong arguments end, as everything that a person can mend, in one line and an exit code."""
-    logging.configure(level="WARNING", style="auto")
+    configure(level="WARNING", style="auto")
+    _hush(logging.CRITICAL)
     try:
         code = app(prog_name="tam", standalone_mode=False)
     except typer.TyperException as error:

@@ -14,11 +14,12 @@ from sqlalchemy.exc import DBAPIError
 
 from services.registry import SERVICES
 from shared.bus.base import BusUnavailable
-from shared.config import PlatformSettings
+from shared.config import PlatformSettings, load
 from shared.db.embedded import borrowed
 from shared.db.engine import Database, make_engine
 from shared.errors import UserError
 from shared.http.auth import KeyRing
+from shared.http.settings import AUTH_PREFIX, HTTP_PREFIX, AuthSettings, HttpSettings
 from shared.runtime import platform
 from shared.runtime.service import Service
 from shared.runtime.trees import PLATFORM_SCHEMA
@@ -78,9 +79,13 @@ def show(table: Table) -> None:
 
 
 def read_settings() -> PlatformSettings:
-    """The platform's settings from the environment; ends the command if one is wrong."""
+    """The platform's settings from the environment; ends the command if one is wrong, also of a service or the edge."""
     try:
-        return platform.read_settings(SERVICES)
+        settings = platform.read_settings(SERVICES)
+        platform.load_service_settings(SERVICES)
+        load(HttpSettings, prefix=HTTP_PREFIX)
+        load(AuthSettings, prefix=AUTH_PREFIX)
+        return settings
     except UserError as error:
         fail(str(error), error.exit_code)
 

@@ -99,7 +99,9 @@ def accept(event: Any, call: str | None, delivery: Delivery) -> Accepted:
     properties = get("properties")
     if type(properties) is not dict:
         properties = _absent(properties, "properties")
-    traits = get("traits") or context.get("traits")
+    traits = get("traits")
+    if traits is None:
+        traits = context.get("traits")
     if type(traits) is not dict:
         traits = _absent(traits, "traits")
     data: dict[str, Any] = {

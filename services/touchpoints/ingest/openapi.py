@@ -26,10 +26,11 @@ from services.touchpoints.ingest.schemas import NativeEvent
 from shared.errors import AppError, TooManyRequests, Unauthorized
 from shared.http.auth import BASIC, BEARER
 from shared.http.caller import MissingScope
+from shared.http.edge import NulInUrl
 from shared.http.idempotency import BadIdempotencyKey
 from shared.http.problems import BodyTooLarge, Internal, problems
 
-_EVERYWHERE: tuple[type[AppError], ...] = (Unauthorized, WrongMethod, Internal)
+_EVERYWHERE: tuple[type[AppError], ...] = (NulInUrl, Unauthorized, WrongMethod, Internal)
 _READING: tuple[type[AppError], ...] = (
     *(NotJson, BadGzip, UnknownEncoding, OriginNotAllowed, MissingScope),
     *(BodyTooLarge, TooManyRequests, LogUnavailable, BodyTooSlow),
@@ -37,25 +38,37 @@ _READING: tuple[type[AppError], ...] = (
 # In the header, or as `writeKey` in the query or the body: to OpenAPI that is also no key.
 _SECURITY = [{BASIC: []}, {BEARER: ["touchpoints:write"]}, {}]
 
-_ID = {"type": "string", "minLength": 1, "maxLength": MAX_ID, "pattern": r"^\S+$"}
+# The edge forgives more than is said here: numbers as ids, a `type` in capitals.
+_NAME = {"type": "string", "maxLength": MAX_ID, "pattern": r"^[^\x00]*[^\s\x00][^\x00]*$"}
+_ID = {**_NAME, "description": "Text; space around it is not part of it."}
 _OBJECT = {"type": "object", "additionalProperties": True}
+# SDKs write null for what is absent, PHP an empty list for an empty object.
+_PROPERTIES = {"type": ["object", "null", "array"], "additionalProperties": True, "maxItems": 0}
+_TIME = {
+    "type": ["string", "null"],
+    "format": "date-time",
+    "pattern": r"^(199\d|20\d\d|21\d\d)-[^zZ+]+(Z|[+-]\d\d:\d\d)$",
+    "description": "ISO 8601 with an offset, from 1990 on.",
+}
+
+
 _CALL: dict[str, Any] = {
-    "messageId": {"type": "string", "minLength": 1, "maxLength": MAX_MESSAGE_ID},
+    "messageId": {"type": ["string", "null"], "maxLength": MAX_MESSAGE_ID, "pattern": r"^[^\x00]*$"},
     "userId": _ID,
     "anonymousId": _ID,
-    "timestamp": {"type": "string", "format": "date-time", "description": "With an offset."},
-    "originalTimestamp": {"type": "string", "format": "date-time", "description": "With an offset."},
-    "sentAt": {"type": "string", "format": "date-time"},
-    "context": _OBJECT,
-    "integrations": _OBJECT,
-    "writeKey": {"type": "string", "description": "Where no header can be set."},
+    "timestamp": _TIME,
+    "originalTimestamp": _TIME,
+    "sentAt": {"description": "When the device sent it; what is no time counts as absent."},
+    "context": _PROPERTIES,
+    "integrations": {"description": "Not read."},
+    "writeKey": {"description": "Where no header can be set."},
 }
 _OWN: Mapping[str, dict[str, Any]] = {
-    "track": {"event": _ID, "properties": _OBJECT},
-    "identify": {"traits": _OBJECT},
-    "page": {"name": _ID, "properties": _OBJECT},
-    "screen": {"name": _ID, "properties": _OBJECT},
-    "group": {"groupId": _ID, "traits": _OBJECT},
+    "track": {"event": _NAME, "properties": _PROPERTIES},
+    "identify": {"traits": _PROPERTIES},
+    "page": {"name": {**_NAME, "type": ["string", "null"]}, "properties": _PROPERTIES},
+    "screen": {"name": {**_NAME, "type": ["string", "null"]}, "properties": _PROPERTIES},
+    "group": {"groupId": _ID, "traits": _PROPERTIES},
     "alias": {"previousId": _ID},
 }
 _REQUIRED: Mapping[str, list[str]] = {"track": ["event"], "group": ["groupId"], "alias": ["userId", "previousId"]}
@@ -130,9 +143,9 @@ def _batch(name: str, summary: str, *parameters: Any) -> dict[str, Any]:
         "required": ["batch"],
         "properties": {
             "batch": {"type": "array", "maxItems": MAX_EVENTS, "items": {"description": "A call with its `type`."}},
-            "sentAt": {"type": "string"},
-            "context": {"description": "Under that of each call."},
-            "writeKey": {"type": "string"},
+            "sentAt": {"description": "When the device sent it; what is no time counts as absent."},
+            "context": {"description": "Stands under that of each call."},
+            "writeKey": {"description": "Where no header can be set."},
         },
     }
     return _taking(name, summary, body, NoBatch, TooManyEvents, parameters=parameters)
@@ -176,7 +189,7 @@ def _native() -> dict[str, Any]:
                 "maxItems": MAX_EVENTS,
                 "items": _inlined(event, event.get("$defs", {})),
             },
-            "writeKey": {"type": "string"},
+            "writeKey": {"description": "Where no header can be set."},
         },
     }
     key = {
@@ -229,7 +242,7 @@ OPENAPI: dict[str, Any] = {
             "requestBody": {"required": False, **_json({})},
             "responses": {
                 "200": {"description": "Ignored.", **_json(_OBJECT)},
-                **{str(status): answer for status, answer in problems(WrongMethod, Internal).items()},
+                **{str(status): answer for status, answer in problems(NulInUrl, WrongMethod, Internal).items()},
             },
         }
     },

@@ -40,7 +40,7 @@ async def bury(tx: WriteTx, consumer: str, record: Record, error: BaseException,
         """
         INSERT INTO dead_letters
             (id, consumer, topic, partition, "offset", key, value, headers, error_class, error, traceback, attempts)
-        VALUES (:id, :consumer, :topic, :partition, :offset, :key, :value, CAST(:headers AS jsonb),
+        VALUES (:id, :consumer, :topic, :partition, :offset, :key, :value, CAST(:headers AS json),
                 :error_class, :error, :traceback, :attempts)
         ON CONFLICT (consumer, topic, partition, "offset") DO NOTHING
         """,

@@ -42,11 +42,11 @@ class OutboxWriter:
 async def write_records(tx: ReadTx, records: Sequence[OutRecord]) -> None:
     """Send records as they are (dead letters), in the transaction of the effect."""
     rows = [(record.topic, record.key, record.value, dump_headers(record.headers)) for record in records]
-    await insert_rows(tx, "outbox", {**_COLUMNS, "headers": "jsonb"}, rows)
+    await insert_rows(tx, "outbox", {**_COLUMNS, "headers": "json"}, rows)
 
 
 def dump_headers(headers: Sequence[tuple[str, bytes]]) -> str:
-    """Headers as JSON text, values as latin-1, which keeps every byte."""
+    """Headers as JSON text (for a column of type json), values as latin-1, which keeps every byte."""
     return orjson.dumps([(name, value.decode("latin-1")) for name, value in headers]).decode()
 
 

@@ -41,8 +41,9 @@ DRAIN_SECONDS = 20.0
 STUCK_SECONDS = 60.0
 LOOK_SECONDS = 1.0
 
-# PostgreSQL: connection, resources, operator intervention, serialization and deadlock: the same batch may pass later.
-_PASSING_SQLSTATES = ("08", "40", "53", "55", "57")
+# PostgreSQL: connection, serialization and deadlock, resources, locks, operator intervention, and a transaction that
+# stood still for too long: the same batch may pass later.
+_PASSING_SQLSTATES = ("08", "25P03", "40", "53", "55", "57")
 
 
 def is_passing(error: BaseException) -> bool:
@@ -342,7 +343,9 @@ class Runner:
                     await self._consumer.rewind({partition: progress.position})
             while is_asked and await self._retry_letter():
                 pass
-        except (DBAPIError, PoolTimeout, OSError, TimeoutError, BusUnavailable) as error:
+        except Exception as error:
+            if not is_passing(error):
+                raise
             log.warning("look_around_failed", consumer=self.group, error=type(error).__name__)
 
     async def _retry_letter(self) -> bool:

@@ -4,11 +4,15 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from delivery_world import World
 
 import shared
+from shared.bus.postgres import PostgresBus
 from shared.db.engine import Database, make_engine
 from shared.db.migrate import Tree, upgrade
+from shared.delivery import runner
 from shared.delivery.outbox import OutboxWriter
+from shared.events.topics import TOPICS
 
 SCHEMA = "shop"
 HOUSE = Path(shared.__file__).parent
@@ -33,3 +37,21 @@ async def db(database_url: str, outbox: OutboxWriter) -> AsyncIterator[Database]
         await tx.execute("CREATE TABLE effects (number bigint GENERATED ALWAYS AS IDENTITY, what text NOT NULL)")
     yield made
     await made.dispose()
+
+
+@pytest.fixture
+async def bus(db: Database, database_url: str, request: pytest.FixtureRequest) -> AsyncIterator[PostgresBus]:
+    """The PostgreSQL log, with one partition per topic (one order for all) or as many as a test asks for."""
+    made = PostgresBus(database_url, sole=True)
+    await made.start()
+    await made.ensure_topics(TOPICS, partitions=getattr(request, "param", 1))
+    yield made
+    await made.stop()
+
+
+@pytest.fixture
+def world(db: Database, bus: PostgresBus, monkeypatch: pytest.MonkeyPatch) -> World:
+    monkeypatch.setattr(runner, "FIRST_BACKOFF_SECONDS", 0.01)
+    monkeypatch.setattr(runner, "MAX_BACKOFF_SECONDS", 0.05)
+    monkeypatch.setattr(runner, "LOOK_SECONDS", 0.1)
+    return World(db, bus)

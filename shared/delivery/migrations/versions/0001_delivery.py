@@ -15,7 +15,7 @@ def upgrade() -> None:
             topic text NOT NULL,
             key bytea NOT NULL,
             value bytea NOT NULL,
-            headers jsonb NOT NULL DEFAULT '[]',
+            headers json NOT NULL DEFAULT '[]', -- jsonb takes no zero byte
             created_at timestamptz NOT NULL DEFAULT clock_timestamp()
         ) WITH (autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 5000);
         CREATE TABLE inbox (
@@ -46,7 +46,7 @@ def upgrade() -> None:
             "offset" bigint NOT NULL,
             key bytea NOT NULL,
             value bytea NOT NULL,
-            headers jsonb NOT NULL DEFAULT '[]',
+            headers json NOT NULL DEFAULT '[]', -- jsonb takes no zero byte
             error_class text NOT NULL,
             error text NOT NULL,
             traceback text NOT NULL,

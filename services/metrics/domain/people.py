@@ -20,15 +20,15 @@ class People(NamedTuple):
 class Lifecycle(NamedTuple):
     """Customers by what they did in a period."""
 
-    new: int = 0
-    returning: int = 0
-    resurrecting: int = 0
-    dormant: int = 0
+    new: int
+    returning: int
+    resurrecting: int
+    dormant: int
 
-    @property
-    def buyers(self) -> int:
-        """Customers who bought in the period."""
-        return self.new + self.returning + self.resurrecting
+    @classmethod
+    def of(cls, *, buyers: int = 0, new: int = 0, returning: int = 0, dormant: int = 0) -> "Lifecycle":
+        """Of all who bought in the period, those neither new nor returning had been away."""
+        return cls(new, returning, buyers - new - returning, dormant)
 
 
 def window_figures(frame: Frame, people: People, window: int) -> dict[str, Figure]:

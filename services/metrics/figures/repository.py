@@ -40,35 +40,31 @@ async def money_by_day(tx: ReadTx, first: int, last: int) -> list[tuple[int, str
 
 
 async def people(tx: ReadTx, day: int, windows: Sequence[int]) -> People:
-    """Customers up to a day.
+    """Customers up to a day. Each of them has one cell that the day lies in, from the last purchase to the next.
 
-    As of today only cells that nothing follows are touched (primary key), one for each day of the firm's life.
+    As of today these are the open cells alone, one for each day of the firm's life, however many customers it has.
     """
-    row = (
-        await tx.execute(
-            """
-            SELECT
-                (SELECT CAST(coalesce(sum(customers), 0) AS bigint) FROM cells
-                 WHERE kind = 'day' AND day = :never AND next_day <= :day) AS customers,
-                (SELECT CAST(coalesce(sum(customers), 0) AS bigint) FROM cells
-                 WHERE kind = 'repeat' AND day <= :day AND next_day > :day) AS once_only,
-                ARRAY(
-                    SELECT (SELECT CAST(coalesce(sum(customers), 0) AS bigint) FROM cells
-                            WHERE kind = 'day' AND next_day > :day AND day <= :day AND day > :day - w.days)
-                    FROM unnest(CAST(:windows AS int[])) WITH ORDINALITY AS w(days, nth) ORDER BY nth
-                ) AS active
-            """,
-            {"day": day, "never": NEVER, "windows": list(windows)},
-        )
-    ).one()
-    return People(row.customers, row.once_only, dict(zip(windows, row.active, strict=True)))
+    rows = await tx.execute(
+        """
+        SELECT w.days, CAST(coalesce(sum(c.customers), 0) AS bigint) AS customers,
+               CAST(coalesce(sum(c.customers) FILTER (WHERE c.day > :day - w.days), 0) AS bigint) AS active,
+               (SELECT CAST(coalesce(sum(customers), 0) AS bigint) FROM cells
+                WHERE kind = 'repeat' AND day <= :day AND next_day > :day) AS once_only
+        FROM unnest(CAST(:windows AS int[])) AS w(days)
+        LEFT JOIN cells c ON c.kind = 'day' AND c.day > :never AND c.day <= :day AND c.next_day > :day
+        GROUP BY w.days
+        """,
+        {"day": day, "never": NEVER, "windows": list(windows)},
+    )
+    found = rows.fetchall()
+    return People(found[0].customers, found[0].once_only, {row.days: row.active for row in found})
 
 
 async def lifecycles(tx: ReadTx, periods: Sequence[PeriodDays], day: int) -> dict[tuple[Period, int], Lifecycle]:
     """What customers did up to `day` in each of the periods, by kind and first day.
 
     Cells of weeks and months know nothing of days: people who came into a period only after `day` are taken out of it
-    again, with the cells of days. As of today there are none, and both indexes of `cells` lead to the rows at once.
+    again, with the cells of days. As of today there are none, and a running period is read from a handful of cells.
     """
     rows = await tx.execute(
         """
@@ -79,21 +75,25 @@ async def lifecycles(tx: ReadTx, periods: Sequence[PeriodDays], day: int) -> dic
             SELECT p.*, c.day, c.customers FROM p
             JOIN cells c ON c.kind = 'day' AND c.next_day > :day AND c.next_day < p."end" AND c.day < p.start
             WHERE p."end" > :day + 1
-        ), moves AS (
-            SELECT p.*, c.day, c.customers FROM p JOIN cells c ON c.kind = p.period AND c.next_day = p.start
+        ), did AS (
+            SELECT p.period, p.start, 'buyers' AS what, c.customers FROM p
+            JOIN cells c ON c.kind = p.period AND c.day = p.start
             UNION ALL
-            SELECT period, start, before, "end", day, -customers FROM late
+            SELECT p.period, p.start, 'new', c.customers FROM p
+            JOIN cells c ON c.kind = p.period AND c.day = :never AND c.next_day = p.start
+            UNION ALL
+            SELECT p.period, p.start, CASE WHEN c.next_day = p.start THEN 'returning' ELSE 'dormant' END, c.customers
+            FROM p JOIN cells c ON c.kind = p.period AND c.day = p.before
+            UNION ALL
+            SELECT period, start, 'buyers', -customers FROM late
+            UNION ALL
+            SELECT period, start, 'new', -customers FROM late WHERE day = :never
+            UNION ALL
+            SELECT period, start, 'returning', -customers FROM late WHERE day >= before
+            UNION ALL
+            SELECT period, start, 'dormant', customers FROM late WHERE day >= before
         )
-        SELECT period, start, CAST(sum(customers) AS bigint) AS customers,
-               CASE WHEN day = :never THEN 'new' WHEN day >= before THEN 'returning' ELSE 'resurrecting' END AS did
-        FROM moves GROUP BY 1, 2, 4
-        UNION ALL
-        SELECT period, start, CAST(sum(customers) AS bigint), 'dormant' FROM (
-            SELECT p.period, p.start, c.customers FROM p
-            JOIN cells c ON c.kind = p.period AND c.day = p.before AND c.next_day > p.start
-            UNION ALL
-            SELECT period, start, customers FROM late WHERE day >= before
-        ) AS gone GROUP BY 1, 2
+        SELECT period, start, what, CAST(sum(customers) AS bigint) AS customers FROM did GROUP BY period, start, what
         """,
         {
             "periods": [each.period for each in periods],
@@ -106,8 +106,8 @@ async def lifecycles(tx: ReadTx, periods: Sequence[PeriodDays], day: int) -> dic
     )
     found: dict[tuple[Period, int], dict[str, int]] = {(each.period, each.start): {} for each in periods}
     for row in rows:
-        found[row.period, row.start][row.did] = row.customers
-    return {period: Lifecycle(**numbers) for period, numbers in found.items()}
+        found[row.period, row.start][row.what] = row.customers
+    return {period: Lifecycle.of(**numbers) for period, numbers in found.items()}
 
 
 async def first_purchases(tx: ReadTx, day: int) -> list[tuple[int, int]]:

@@ -10,7 +10,8 @@ def upgrade() -> None:
     """Make the tables of the ledger.
 
     Days are numbers of days since 1970-01-01. Sums are numeric: no amount of money overflows them. In `cells` and
-    `day_money` only sums change, and no index has them, so that hot rows are updated in place.
+    `day_money` only sums change, and no index has them, so that hot rows are updated in place. The cells that nothing
+    follows yet (2147483647) lie together: they are all that figures as of today need, a row for each day.
     """
     op.execute(
         """
@@ -41,7 +42,11 @@ def upgrade() -> None:
             next_day int NOT NULL,
             customers bigint NOT NULL,
             PRIMARY KEY (kind, next_day, day)
-        ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.05);
+        ) PARTITION BY RANGE (next_day);
+        CREATE TABLE cells_open PARTITION OF cells FOR VALUES FROM (2147483647) TO (MAXVALUE)
+            WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.05);
+        CREATE TABLE cells_closed PARTITION OF cells FOR VALUES FROM (MINVALUE) TO (2147483647)
+            WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05);
         CREATE INDEX cells_by_day ON cells (kind, day, next_day);
         CREATE TABLE day_money (
             day int NOT NULL,

@@ -14,7 +14,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
-from aiokafka.errors import KafkaError
+from aiokafka.errors import IllegalStateError, KafkaError
 
 from shared.bus.base import BusUnavailable, OnAssigned, OnRevoked, Partition, Record
 from shared.bus.kafka.link import Link, deadline, discard_consumer
@@ -107,7 +107,7 @@ class KafkaConsumer:
             self._wake.clear()
             wanted = [place for place, reading in self._reading.items() if not reading.is_paused]
             remaining = max(0.0, until - monotonic())
-            if self._inner is not None and wanted:
+            if self._inner is not None and wanted and not self._broken.is_set():
                 batches = await self._take(self._inner, wanted, max_records, min(remaining, WAIT_SECONDS))
                 if batches:
                     return batches
@@ -136,7 +136,7 @@ class KafkaConsumer:
             place = self._place(partition)
             reading = self._reading.get(place)
             if reading is not None and self._inner is not None:
-                self._inner.seek(place, offset)
+                _seek(self._inner, place, offset)
                 self._reading[place] = _Reading(offset, reading.is_paused)
         self._wake.set()
 
@@ -264,19 +264,21 @@ class KafkaConsumer:
         self, inner: AIOKafkaConsumer, wanted: Sequence[TopicPartition], max_records: int, wait: float
     ) -> dict[Partition, Sequence[Record]]:
         before = {place: self._reading[place] for place in wanted}
+        found: dict[TopicPartition, Sequence[Any]] = {}
         try:
-            # aiokafka counts records over all partitions: the first call waits, the others take what is there.
             async with asyncio.timeout(wait + QUERY_SECONDS):
-                found = await inner.getmany(*wanted, timeout_ms=int(wait * 1000), max_records=max_records)
-                if found:
-                    for place in wanted:
-                        if place not in found:
-                            found.update(await inner.getmany(place, timeout_ms=0, max_records=max_records))
+                found.update(await inner.getmany(*wanted, timeout_ms=int(wait * 1000), max_records=max_records))
+                # aiokafka counts records over all partitions: of the others take what is there already.
+                for place in wanted if found else ():
+                    if place not in found:
+                        found.update(await inner.getmany(place, timeout_ms=0, max_records=max_records))
         except TimeoutError:
-            return {}
+            log.debug("poll_waited_in_vain", consumer=self.group)
         except (KafkaError, OSError) as error:
             self._broken.set()
-            raise BusUnavailable(f"Kafka: poll: {type(error).__name__}: {error}") from error
+            if not found:
+                raise BusUnavailable(f"Kafka: poll: {type(error).__name__}: {error}") from error
+        # What was taken must be handed out, or sought again: aiokafka has moved on behind it.
         return self._hand_out(inner, found, before)
 
     def _hand_out(
@@ -290,11 +292,13 @@ class KafkaConsumer:
         batches: dict[Partition, Sequence[Record]] = {}
         for place, messages in found.items():
             reading = self._reading.get(place)
-            if reading is None or reading is not before[place] or not messages:
+            if reading is None or not messages:
                 continue
-            if reading.is_paused:
-                inner.seek(place, reading.position)
+            if reading is not before[place] or reading.is_paused:
+                _seek(inner, place, reading.position)
                 continue
+            if messages[0].offset != reading.position:
+                log.warning("offsets_skipped", consumer=self.group, since=reading.position, until=messages[0].offset)
             reading.position = messages[-1].offset + 1
             reading.moved_at = now
             batches[self._partition(place)] = _records(self._partition(place), messages)
@@ -321,6 +325,12 @@ class KafkaConsumer:
 
     def _partition(self, place: TopicPartition) -> Partition:
         return Partition(self._link.topic(place.topic), place.partition)
+
+
+def _seek(inner: AIOKafkaConsumer, place: TopicPartition, offset: int) -> None:
+    # Between two assignments there is nothing to seek in; the next one begins with a seek of its own.
+    with contextlib.suppress(IllegalStateError):
+        inner.seek(place, offset)
 
 
 def _records(partition: Partition, messages: Sequence[Any]) -> list[Record]:

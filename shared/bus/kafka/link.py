@@ -18,6 +18,9 @@ from aiokafka.record.default_records import DefaultRecordBatch, DefaultRecordBat
 from shared.bus.base import BusUnavailable
 from shared.config import PlatformSettings
 from shared.errors import UserError
+from shared.observability.logging import logger
+
+log = logger(__name__)
 
 DISCARD_SECONDS = 3.0
 LEAVE_SECONDS = 5.0
@@ -89,14 +92,24 @@ async def deadline(seconds: float, what: str) -> AsyncIterator[None]:
 
 async def discard_producer(producer: AIOKafkaProducer) -> None:
     """End a producer whose outcome is unknown; what it holds is not sent any more."""
-    producer._message_accumulator.fail_all(ProducerClosed())  # noqa: SLF001
-    with contextlib.suppress(KafkaError, OSError, TimeoutError):
+    sender, accumulator = producer._sender, producer._message_accumulator  # noqa: SLF001
+    producer._closed = True  # noqa: SLF001
+    try:
         async with asyncio.timeout(DISCARD_SECONDS):
             # First the connections: a sender waits for its requests, and they end with them.
             await producer.client.close()
-            await producer.stop()
-            return
-    await _cancel(producer._sender.sender_task)  # noqa: SLF001
+            await sender.close()
+            await producer.client.close()
+    except Exception as error:  # noqa: BLE001 - it is thrown away, however it feels about that
+        log.debug("producer_did_not_end", error=type(error).__name__)
+    finally:
+        for batches in accumulator._batches.values():  # noqa: SLF001
+            for batch in batches:
+                batch._drain_waiter.add_done_callback(retrieve)  # noqa: SLF001
+            # A batch on its way back from a failed request is missed there when its future ends.
+            accumulator._pending_batches.update(batches)  # noqa: SLF001
+        accumulator.fail_all(ProducerClosed())
+        await _cancel(sender.sender_task)
 
 
 async def discard_consumer(consumer: AIOKafkaConsumer, *, leave: bool) -> None:
@@ -116,6 +129,12 @@ async def discard_consumer(consumer: AIOKafkaConsumer, *, leave: bool) -> None:
     with contextlib.suppress(KafkaError, OSError, TimeoutError):
         async with asyncio.timeout(DISCARD_SECONDS):
             await consumer._client.close()  # noqa: SLF001
+
+
+def retrieve(future: asyncio.Future[Any]) -> None:
+    """Look at the outcome of a future that nobody waits for any more."""
+    if not future.cancelled():
+        future.exception()
 
 
 async def _cancel(task: asyncio.Task[Any] | None) -> None:

@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaProducer
 
 from shared.bus.base import OutRecord
 from shared.bus.group_commit import GroupCommit, Waiting
-from shared.bus.kafka.link import Link, deadline, discard_producer
+from shared.bus.kafka.link import Link, deadline, discard_producer, retrieve
 
 # Per batch and request; a larger record travels alone.
 BATCH_BYTES = 131_072
@@ -50,7 +50,8 @@ class Producer:
             raise
         finally:
             for future in sent:
-                future.add_done_callback(_retrieve)
+                # A batch given up on fails later.
+                future.add_done_callback(retrieve)
 
     async def stop(self) -> None:
         """Disconnect; within a deadline, whatever the brokers do."""
@@ -116,9 +117,3 @@ def _batches(producer: AIOKafkaProducer, calls: Sequence[Sequence[OutRecord]]) -
                 batch.append(key=key, value=value, timestamp=None, headers=list(headers))
     batches.append(batch)
     return batches
-
-
-def _retrieve(future: asyncio.Future[object]) -> None:
-    # A batch given up on fails later, when nobody waits for it any more.
-    if not future.cancelled():
-        future.exception()

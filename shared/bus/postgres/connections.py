@@ -11,9 +11,13 @@ from contextlib import asynccontextmanager
 import asyncpg
 
 from shared.bus.base import BusUnavailable
+from shared.db.engine import IDLE_IN_TRANSACTION_SECONDS
 
 CONNECT_SECONDS = 5.0
 CLOSE_SECONDS = 1.0
+
+# InternalClientError: a connection used in the moment between the server's goodbye and the end of the stream.
+FAILURES = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
 
 
 def plain_url(url: str) -> str:
@@ -30,6 +34,8 @@ class Connections:
             "search_path": "bus",
             "application_name": "tam:bus",
             "timezone": "UTC",
+            # A member that freezes while it changes its group must not keep the others from it.
+            "idle_in_transaction_session_timeout": f"{IDLE_IN_TRANSACTION_SECONDS * 1000:.0f}",
             "jit": "off",
             **settings,
         }
@@ -60,7 +66,7 @@ class Connections:
             finally:
                 timer.cancel()
             self._give_back(connection)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+        except FAILURES as error:
             self._drop_idle()
             raise BusUnavailable(f"PostgreSQL: {type(error).__name__}: {error}") from error
         finally:
@@ -81,7 +87,7 @@ class Connections:
         for connection in idle:
             try:
                 await connection.close(timeout=CLOSE_SECONDS)
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+            except FAILURES:
                 connection.terminate()
 
     async def _take(self) -> asyncpg.Connection:

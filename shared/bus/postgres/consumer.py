@@ -169,6 +169,8 @@ class PostgresConsumer:
                 continue
             records = found.get(partition)
             if records:
+                if records[0].offset != reading.position:
+                    log.warning("offsets_skipped", consumer=self.group, since=reading.position, until=records[0].offset)
                 reading.position = records[-1].offset + 1
                 batches[partition] = records
             else:

@@ -99,7 +99,7 @@ def without_query(url: object) -> str | None:
     except ValueError:
         return None
     bare = f"{parts.scheme}://{parts.hostname}{parts.path}" if parts.hostname else parts.path
-    return bare[:MAX_TEXT] if bare and "@" not in bare else None
+    return bare[:MAX_TEXT] if bare and not _holds_address(bare) else None
 
 
 _SCALARS = frozenset({int, float, bool})
@@ -111,8 +111,16 @@ def _plain(values: Mapping[str, Any], wanted: Collection[str]) -> dict[str, Any]
         field: value
         for field, value in values.items()
         if field in wanted
-        and (type(value) in _SCALARS or (type(value) is str and len(value) <= MAX_TEXT and "@" not in value))
+        and (type(value) in _SCALARS or (type(value) is str and len(value) <= MAX_TEXT and not _holds_address(value)))
     }
+
+
+def _holds_address(text: str) -> bool:
+    """Whether an e-mail address may stand in a text; `@segment/analytics-node` is none."""
+    return "@" in text and _ADDRESS.search(text) is not None
+
+
+_ADDRESS = re.compile(r"[^\s@/]@[^\s@]")
 
 
 @lru_cache(maxsize=4096)

@@ -84,7 +84,7 @@ def test_context_keeps_where_and_not_who() -> None:
         "campaign": {"source": "nl", "name": "c1", "term": "lan@shop.example", "other": 1},
         "page": {"path": "/p", "referrer": "https://a.example/?q=1", "search": "?email=x"},
         "device": {"id": "secret", "type": "ios", "advertisingId": "x"},
-        "library": "none",
+        "library": {"name": "@segment/analytics-node", "version": "3.1.0"},
     }
 
     assert privacy.of_context(context) == {
@@ -93,6 +93,7 @@ def test_context_keeps_where_and_not_who() -> None:
         "campaign": {"source": "nl", "name": "c1"},
         "page": {"path": "/p", "referrer": "https://a.example/"},
         "device": {"type": "ios"},
+        "library": {"name": "@segment/analytics-node", "version": "3.1.0"},
     }
 
 

@@ -17,6 +17,17 @@ from shared.events.envelope import Event, EventData
 # Long enough for a batch of thousands, short enough that a lost server is noticed.
 COMMAND_TIMEOUT_SECONDS = 60.0
 CONNECT_TIMEOUT_SECONDS = 5.0
+# A process that froze, or whose machine died, in an open transaction must not keep its locks: others wait for them.
+IDLE_IN_TRANSACTION_SECONDS = 15.0
+
+APPLICATION = "tam"
+
+_FROZEN = """
+    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE datname = current_database() AND usename = current_user AND application_name LIKE :application
+      AND xact_start IS NOT NULL AND wait_event IN ('ClientRead', 'ClientWrite')
+      AND state_change < clock_timestamp() - make_interval(secs => :seconds)
+"""
 
 
 class Outbox(Protocol):
@@ -90,6 +101,18 @@ class Database:
             async with connection.begin():
                 yield ReadTx(connection)
 
+    async def end_frozen_sessions(self) -> int:
+        """End sessions whose client left a transaction standing for too long; how many.
+
+        `idle_in_transaction_session_timeout` does most of it, but not where a client froze between the messages of
+        one statement: that session counts as active, for ever.
+        """
+        async with self.engine.connect() as connection:
+            ended = await connection.execute(
+                text(_FROZEN), {"seconds": IDLE_IN_TRANSACTION_SECONDS, "application": f"{APPLICATION}%"}
+            )
+            return len(ended.fetchall())
+
     async def dispose(self) -> None:
         """Close the pool."""
         await self.engine.dispose()
@@ -103,7 +126,7 @@ def async_url(url: str) -> str:
     raise ValueError("a database URL begins with postgresql://")
 
 
-def make_engine(url: str, *, schema: str, pool_size: int | None = 6, application: str = "tam") -> AsyncEngine:
+def make_engine(url: str, *, schema: str, pool_size: int | None = 6, application: str = APPLICATION) -> AsyncEngine:
     """An engine whose connections see `schema` first. `pool_size` None opens a connection per use."""
     connect_args: dict[str, Any] = {
         "timeout": CONNECT_TIMEOUT_SECONDS,
@@ -112,6 +135,7 @@ def make_engine(url: str, *, schema: str, pool_size: int | None = 6, application
             "search_path": schema,
             "application_name": f"{application}:{schema}",
             "timezone": "UTC",
+            "idle_in_transaction_session_timeout": f"{IDLE_IN_TRANSACTION_SECONDS * 1000:.0f}",
             # A planner that compiles 20 µs queries costs more than it saves.
             "jit": "off",
         },

@@ -128,6 +128,8 @@ class Workers:
                     self._supervisor.restart(f"consumer {name}")
             for db in self._databases:
                 with contextlib.suppress(OSError, TimeoutError, SQLAlchemyError):
+                    if ended := await db.end_frozen_sessions():
+                        log.warning("frozen_sessions_ended", service=db.schema, number=ended)
                     await measure_outbox(db)
                     async with db.read() as tx:
                         metrics.DEAD_LETTERS.labels(db.schema).set(await count_open(tx))

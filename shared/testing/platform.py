@@ -21,6 +21,7 @@ from shared.config import PlatformSettings
 from shared.runtime.platform import Platform, Role, open_platform
 from shared.runtime.progress import settled
 from shared.runtime.service import Service
+from shared.testing.zygote import Forked, Zygote
 
 BASE_URL = "http://tam.test"
 
@@ -79,14 +80,22 @@ class PlatformProcess:
     """`tam serve` as a process of its own: start, kill, freeze, stop."""
 
     def __init__(
-        self, *, environ: Mapping[str, str], log: Path, arguments: Sequence[str] = (), port: int | None = None
+        self,
+        *,
+        environ: Mapping[str, str],
+        log: Path,
+        arguments: Sequence[str] = (),
+        port: int | None = None,
+        zygote: Zygote | None = None,
     ) -> None:
+        """`zygote` forks it, with fault points and the tally service, instead of starting a Python anew."""
         self.port = port or free_port()
         self.base_url = f"http://127.0.0.1:{self.port}"
         self.log = log
+        self._zygote = zygote
         self._arguments = arguments
         self._environ = {**_clean_environ(), **environ, "TAM_PORT": str(self.port), "TAM_LOG_FORMAT": "json"}
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[bytes] | Forked | None = None
 
     @property
     def pid(self) -> int:
@@ -94,17 +103,54 @@ class PlatformProcess:
         assert self._process is not None
         return self._process.pid
 
-    async def start(self, *, patience_seconds: float = 60.0) -> None:
-        """Start and wait until it is ready."""
+    async def start(self, *, environ: Mapping[str, str] | None = None, patience_seconds: float = 60.0) -> None:
+        """Start and wait until it is ready; `environ` adds to the environment for this start only."""
+        self.launch(environ=environ)
+        await self.ready(patience_seconds=patience_seconds)
+
+    def launch(self, *, environ: Mapping[str, str] | None = None) -> None:
+        """Start without waiting."""
+        arguments, complete = ("serve", *self._arguments), {**self._environ, **(environ or {})}
+        if self._zygote is not None:
+            self._process = self._zygote.spawn(arguments, environ=complete, log=self.log)
+            return
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "services", "serve", *self._arguments],
-                env=self._environ,
+                [sys.executable, "-m", "services", *arguments],
+                env=complete,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
             )
-        await self.ready(patience_seconds=patience_seconds)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it has been started and has not ended."""
+        return self._process is not None and self._process.poll() is None
+
+    async def ended(self, *, patience_seconds: float = 60.0) -> int:
+        """Wait until it ends by itself; the exit code, negative for a signal.
+
+        Raises:
+            TimeoutError: it lives on.
+        """
+        assert self._process is not None
+        try:
+            return await asyncio.to_thread(self._process.wait, patience_seconds)
+        except subprocess.TimeoutExpired:
+            raise TimeoutError(f"the platform still runs after {patience_seconds:.0f} s") from None
+
+    async def frozen(self, *, patience_seconds: float = 60.0) -> None:
+        """Wait until it has stopped itself with SIGSTOP.
+
+        Raises:
+            TimeoutError: it goes on.
+        """
+        deadline = monotonic() + patience_seconds
+        while not _is_frozen(self.pid):
+            if monotonic() > deadline:
+                raise TimeoutError("the platform did not freeze")
+            await asyncio.sleep(0.02)
 
     async def ready(self, *, patience_seconds: float = 60.0) -> None:
         """Wait until `/readyz` says so.
@@ -142,6 +188,10 @@ class PlatformProcess:
         except subprocess.TimeoutExpired:
             self.kill()
             raise TimeoutError("the platform did not stop when asked") from None
+
+
+def _is_frozen(pid: int) -> bool:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
 
 
 def _clean_environ() -> dict[str, str]:

@@ -1,0 +1,66 @@
+"""A PostgreSQL server of a test's own, which it may crash, stop and start again."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import asyncpg
+
+from shared.db.cluster import running
+from shared.db.embedded import EmbeddedServer
+from shared.testing.postgres import scratch_folder
+
+END_SECONDS = 20.0
+
+
+class PrivatePostgres:
+    """Durable, as in production: what was committed survives the crash."""
+
+    def __init__(self, folder: Path) -> None:
+        self.url = ""
+        self._folder = folder
+        self._server = EmbeddedServer(folder)
+
+    async def start(self) -> None:
+        """Start, or start again, at the same URL."""
+        self.url = await self._server.start()
+
+    async def crash(self) -> None:
+        """End it as `pg_ctl stop -m immediate` does: no checkpoint, every session cut; the next start recovers."""
+        found = running((self._folder / "pg").resolve() / "data")
+        assert found is not None, "it does not run"
+        os.kill(found[0], signal.SIGQUIT)
+        async with asyncio.timeout(END_SECONDS):
+            await self._server.stop()
+
+    async def stop(self) -> None:
+        """End it in order."""
+        await self._server.stop()
+
+    async def cut_sessions(self) -> int:
+        """`pg_terminate_backend` for every session but our own; how many."""
+        connection = await asyncpg.connect(self.url, timeout=5)
+        try:
+            return int(
+                await connection.fetchval(
+                    "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
+                    "WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'"
+                )
+            )
+        finally:
+            await connection.close()
+
+
+@asynccontextmanager
+async def private_postgres() -> AsyncIterator[PrivatePostgres]:
+    """A running server, removed with all its data at the end."""
+    with scratch_folder() as folder:
+        server = PrivatePostgres(folder)
+        await server.start()
+        try:
+            yield server
+        finally:
+            await server.stop()

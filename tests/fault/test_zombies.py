@@ -1,0 +1,52 @@
+"""A process freezes for longer than its session, is replaced, and wakes up: its work must not count twice."""
+
+import signal
+
+import pytest
+from installation import Installation, repeats, until
+
+from shared.events.topics import ORDERS
+
+# A batch in hand that somebody else will have handled; one whose transaction is open, with its locks; events that
+# are not on the bus yet, and that somebody else will publish.
+POINTS = {
+    "consumer.after_poll@touchpoints.recorder:3": "touchpoints",
+    "handler.done@tally.orders:3": "tally",
+    "relay.before_append@orders:3": "tally",
+}
+
+
+async def published(firm: Installation, already: int) -> bool:
+    """Whether events were published since there were `already` so many."""
+    return await firm.ends(ORDERS.name) > already
+
+
+@pytest.mark.parametrize("point", POINTS)
+async def test_a_zombie_counts_nothing_twice(firm: Installation, point: str):
+    zombie, other = firm.process(), firm.process()
+    zombie.launch(environ={"TAM_TEST_FAULT": point, "TAM_TEST_FAULT_SIGNAL": "SIGSTOP"})
+    await zombie.ready()
+    async with firm.load(zombie, timeout_seconds=3).running() as load:
+        await zombie.frozen()
+        frozen_at, already = firm.history.at(), await firm.ends(ORDERS.name)
+        await other.start()
+        load.base_urls = [other.base_url]
+        await load.acknowledged(100)
+        await until(lambda: published(firm, already), "the other process publishes")
+        await firm.handles_all(POINTS[point])
+        took_over = firm.history.at() - frozen_at
+        zombie.signal(signal.SIGCONT)
+        await load.acknowledged(50)
+    drain = await firm.settled()
+
+    verdict = await firm.judged(other)
+
+    log = zombie.log.read_text()
+    given_up = log.count('"fenced"') + log.count('"batch_failed"')
+    again = await repeats(firm, ORDERS.name)
+    print(f"{point}: {verdict.acknowledged} acknowledged, taken over in {took_over:.1f} s, drained in {drain:.1f} s,")
+    print(f"{given_up} batches given up, {again} events published again")
+    assert verdict.problems() == []
+    assert again > 0 if point.startswith("relay.") else given_up > 0
+    # The zombie is a member again, without help.
+    await zombie.ready()

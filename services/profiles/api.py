@@ -83,20 +83,22 @@ async def customers(
     updated_since: Annotated[
         Instant | None,
         Query(
-            description="Only customers with a new trait value or identifier, a merge or an unmerge since then. "
-            "Let polls overlap by a minute."
+            description="Only customers with a new trait value or identifier, a merge or an unmerge since then, the "
+            "oldest change first. One who changed again comes again. Let polls overlap by a minute."
         ),
     ] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Page[CustomerSummaryOut]:
-    """List customers, one item per person, those we heard of last first."""
-    rows = await profiles.customers(
-        identified=identified, updated_since=updated_since, before=_place(cursor), limit=limit
-    )
-    shown = [CustomerSummaryOut.of(row) for row in rows[:limit]]
-    more = encode_cursor((shown[-1].created_at, shown[-1].id)) if len(rows) > limit else None
-    return Page(items=shown, next_cursor=more)
+    """List customers, one item per person, those we heard of last first; or what changed since a time."""
+    place = None if cursor is None else _moment_and_id(decode_cursor(cursor, length=2))
+    if updated_since is not None:
+        rows, more = await profiles.changed(since=updated_since, identified=identified, after=place, limit=limit)
+    else:
+        rows = await profiles.newest(identified=identified, before=place, limit=limit)
+        more = (rows[limit - 1].created_at, rows[limit - 1].id) if len(rows) > limit else None
+    items = [CustomerSummaryOut.of(row) for row in rows[:limit]]
+    return Page(items=items, next_cursor=None if more is None else encode_cursor(more))
 
 
 @router.get(
@@ -184,10 +186,6 @@ def _tags(header: str | None) -> frozenset[str] | None:
     if header is None or header.strip() == "*":
         return None
     return frozenset(each.strip().removeprefix("W/").strip('"') for each in header.split(","))
-
-
-def _place(cursor: str | None) -> tuple[datetime, UUID] | None:
-    return None if cursor is None else _moment_and_id(decode_cursor(cursor, length=2))
 
 
 def _line(cursor: str | None) -> tuple[datetime, UUID, int] | None:

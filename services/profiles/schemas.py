@@ -15,6 +15,7 @@ from shared.http.schemas import ExternalId, Instant, Strict
 
 MAX_REFERENCE = 300
 MAX_REASON = 500
+MAX_LISTED = 500
 
 _Traits = Annotated[
     dict[str, Any],
@@ -196,7 +197,8 @@ class CustomerOut(BaseModel):
     identifiers: list[IdentifierOut] = Field(description="At most 500, the first seen first.")
     traits: dict[str, TraitOut]
     traits_revision: str = Field(description="The ETag of the traits, for `If-Match` of a change of them.")
-    members: list[MemberOut]
+    members: list[MemberOut] = Field(description="At most 500, those who were seen first.")
+    member_count: int
     links: list[LinkOut] = Field(description="At most 500, the earliest first.")
 
     @classmethod
@@ -213,7 +215,10 @@ class CustomerOut(BaseModel):
             identifiers=[IdentifierOut.of(row) for row in person.identifiers],
             traits={row.name: TraitOut.of(row) for row in person.traits},
             traits_revision=TraitsOut.of(person).tag(),
-            members=[_member(key, seen.get(key)) for key in person.members],
+            members=[
+                _member(key, seen.get(key)) for key in sorted(person.members, key=lambda key: key not in seen)[:500]
+            ],
+            member_count=len(person.members),
             links=[LinkOut.of(link, members) for link in person.links],
         )
 

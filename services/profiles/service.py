@@ -181,19 +181,25 @@ class ProfilesService:
         async with self.db.read() as tx:
             return TraitsOut.of(await people.known(tx, reference, country=self.settings.phone_country))
 
-    async def customers(
-        self,
-        *,
-        identified: bool | None,
-        updated_since: datetime | None,
-        before: tuple[datetime, UUID] | None,
-        limit: int,
+    async def newest(
+        self, *, identified: bool | None, before: tuple[datetime, UUID] | None, limit: int
     ) -> Sequence[CustomerRow]:
         """People, those we heard of last first; one more than `limit` if there are more."""
         async with self.db.read() as tx:
-            return await rows.people(
-                tx, identified=identified, updated_since=updated_since, before=before, limit=limit + 1
-            )
+            return await rows.newest(tx, identified=identified, before=before, limit=limit + 1)
+
+    async def changed(
+        self, *, since: datetime, identified: bool | None, after: tuple[datetime, UUID] | None, limit: int
+    ) -> tuple[Sequence[CustomerRow], tuple[datetime, UUID] | None]:
+        """People who changed, the oldest change first, and the place to go on from if there are more changes."""
+        async with self.db.read() as tx:
+            changes = await rows.changes(tx, since=since, after=after, limit=limit + 1)
+            roots = await mapping.roots(tx, [key for _, key in changes[:limit]])
+            found = await rows.summaries(tx, set(roots.values()))
+        in_order = dict.fromkeys(roots[key] for _, key in changes[:limit])
+        people_ = [found[root] for root in in_order if root in found]
+        wanted = [row for row in people_ if identified is None or row.identified == identified]
+        return wanted, changes[limit - 1] if len(changes) > limit else None
 
     async def merges(
         self, reference: str, *, before: tuple[datetime, UUID, int] | None, limit: int

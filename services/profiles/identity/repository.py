@@ -95,7 +95,7 @@ async def component(tx: ReadTx, keys: Collection[UUID]) -> set[UUID]:
     """
     rows = await tx.execute(
         """
-        WITH RECURSIVE edges AS (
+        WITH RECURSIVE edges AS NOT MATERIALIZED (
             SELECT from_id, into_id FROM links UNION ALL SELECT from_id, into_id FROM decisions
         ), component AS (
             SELECT id FROM unnest(CAST(:keys AS uuid[])) AS t (id)

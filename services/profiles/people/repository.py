@@ -71,52 +71,78 @@ async def count_traits(tx: ReadTx, customer_id: UUID, *, besides: Collection[str
     return int(row.scalar_one())
 
 
-async def people(
-    tx: ReadTx,
-    *,
-    identified: bool | None,
-    updated_since: datetime | None,
-    before: tuple[datetime, UUID] | None,
-    limit: int,
-) -> list[CustomerRow]:
-    """One row per person (its root), the newest first, `before` a place in that order.
+_SEEN = """
+    CROSS JOIN LATERAL (
+        SELECT min(m.first_seen) AS first_seen, max(m.last_seen) AS last_seen FROM customers AS m
+        WHERE m.id = ANY (ARRAY(SELECT i.raw_id FROM identity i WHERE i.root_id = c.id) || c.id)
+    ) AS seen
+"""
 
-    Changed since: a key of the person got a trait or an identifier, or was merged, or taken apart.
-    """
-    changed = """
-        AND c.id IN (
-            SELECT COALESCE(i.root_id, touched.id) FROM (
-                SELECT id FROM customers WHERE updated_at >= :since
-                UNION SELECT from_id FROM merge_log WHERE decided_at >= :since
-                UNION SELECT into_id FROM merge_log WHERE decided_at >= :since
-            ) AS touched LEFT JOIN identity i ON i.raw_id = touched.id
-        )"""
+
+async def newest(
+    tx: ReadTx, *, identified: bool | None, before: tuple[datetime, UUID] | None, limit: int
+) -> list[CustomerRow]:
+    """People, one row each, those we heard of last first, `before` a place in that order (index customers_created)."""
     at, key = before or (None, None)
     rows = await tx.execute(
         f"""
         SELECT c.id, c.identified, c.source, seen.first_seen, seen.last_seen, c.created_at
         FROM (
-            SELECT c.id, c.identified, c.source, c.created_at
-            FROM customers AS c
-            WHERE NOT EXISTS (SELECT FROM identity i WHERE i.raw_id = c.id AND i.root_id <> c.id)
+            SELECT c.id, c.identified, c.source, c.created_at FROM customers AS c
+            WHERE NOT EXISTS (SELECT FROM identity i WHERE i.raw_id = c.id AND i.parent_id IS NOT NULL)
               {"" if identified is None else "AND c.identified = :identified"}
-              {"" if updated_since is None else changed}
               {"" if before is None else "AND (c.created_at, c.id) < (:at, :key)"}
             ORDER BY c.created_at DESC, c.id DESC LIMIT :limit
-        ) AS c CROSS JOIN LATERAL (
-            SELECT min(m.first_seen) AS first_seen, max(m.last_seen) AS last_seen FROM customers AS m
-            WHERE m.id = c.id OR m.id IN (SELECT i.raw_id FROM identity i WHERE i.root_id = c.id)
-        ) AS seen
+        ) AS c {_SEEN}
         ORDER BY c.created_at DESC, c.id DESC
         """,
         {
             "limit": limit,
             **({} if identified is None else {"identified": identified}),
-            **({} if updated_since is None else {"since": updated_since}),
             **({} if before is None else {"at": at, "key": key}),
         },
     )
     return [CustomerRow._make(row) for row in rows]
+
+
+async def changes(
+    tx: ReadTx, *, since: datetime, after: tuple[datetime, UUID] | None, limit: int
+) -> list[tuple[datetime, UUID]]:
+    """When which raw keys changed, the oldest change first, `after` a place in that order.
+
+    A key changes when it gets a trait value or an identifier, is merged or taken apart, or has another merged into it.
+    """
+    at, key = after or (since, UUID(int=0))
+    rows = await tx.execute(
+        """
+        SELECT at, id FROM (
+            (SELECT updated_at AS at, id FROM customers
+             WHERE updated_at >= :since AND (updated_at, id) > (:at, :key) ORDER BY updated_at, id LIMIT :limit)
+            UNION
+            (SELECT decided_at, from_id FROM merge_log
+             WHERE decided_at >= :since AND (decided_at, from_id) > (:at, :key)
+             ORDER BY decided_at, from_id LIMIT :limit)
+            UNION
+            (SELECT decided_at, into_id FROM merge_log
+             WHERE decided_at >= :since AND (decided_at, into_id) > (:at, :key)
+             ORDER BY decided_at, into_id LIMIT :limit)
+        ) AS changes ORDER BY at, id LIMIT :limit
+        """,
+        {"since": since, "at": at, "key": key, "limit": limit},
+    )
+    return [(row.at, row.id) for row in rows]
+
+
+async def summaries(tx: ReadTx, roots: Collection[UUID]) -> dict[UUID, CustomerRow]:
+    """One row for each of these people who was seen."""
+    rows = await tx.execute(
+        f"""
+        SELECT c.id, c.identified, c.source, seen.first_seen, seen.last_seen, c.created_at
+        FROM customers AS c {_SEEN} WHERE c.id = ANY(:roots)
+        """,
+        {"roots": list(roots)},
+    )
+    return {row.id: CustomerRow._make(row) for row in rows}
 
 
 async def lock_traits(tx: WriteTx, keys: Collection[UUID]) -> None:

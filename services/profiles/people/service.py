@@ -12,7 +12,6 @@ from shared.db.engine import ReadTx
 from shared.identity import mapping
 from shared.ids import customer_key
 
-MAX_LISTED = 500
 _MAX_NAMESAKES = 20
 
 
@@ -56,16 +55,16 @@ async def root_of(tx: ReadTx, reference: str, *, country: str) -> UUID:
     return roots[0]
 
 
-async def person(tx: ReadTx, root: UUID) -> Person:
-    """Everything known of the person with this root."""
+async def person(tx: ReadTx, root: UUID, *, limit: int = 500) -> Person:
+    """Everything known of the person with this root; of identifiers and links at most `limit`, the earliest."""
     keys = (await mapping.members(tx, (root,)))[root]
     return Person(
         id=root,
         members=keys,
         seen=await repository.customers(tx, keys),
-        identifiers=await repository.identifiers(tx, keys, limit=MAX_LISTED),
+        identifiers=await repository.identifiers(tx, keys, limit=limit),
         traits=await repository.traits(tx, keys),
-        links=await graph.candidates_between(tx, keys, limit=MAX_LISTED),
+        links=await graph.candidates_between(tx, keys, limit=limit),
     )
 
 

@@ -30,14 +30,17 @@ class CustomerUnmerged(EventData, type="tam.profiles.customer_unmerged.v1", topi
 
 
 class CustomerCreated(EventData, type="tam.profiles.customer_created.v1", topic=PROFILES):
-    """A customer was seen for the first time."""
+    """A person key was seen for the first time, as a visitor or (`identified`) as a known customer; by `source`."""
 
     identified: bool
     source: str
 
 
 class TraitsChanged(EventData, type="tam.profiles.traits_changed.v1", topic=PROFILES):
-    """Traits with these names took a new value."""
+    """Traits of the person key `subject` took a new value, or were removed.
+
+    A name that looks like data itself (an address, a number) is left out, so `names` may be empty.
+    """
 
     names: tuple[str, ...]
     source: str

@@ -20,7 +20,7 @@ def upgrade() -> None:
             updated_at timestamptz NOT NULL
         ) WITH (fillfactor = 80);
         CREATE INDEX customers_created ON customers (created_at DESC, id DESC);
-        CREATE INDEX customers_updated ON customers (updated_at);
+        CREATE INDEX customers_updated ON customers (updated_at, id);
         CREATE TABLE identifiers (
             type text NOT NULL,
             value text NOT NULL,
@@ -80,6 +80,6 @@ def upgrade() -> None:
             PRIMARY KEY (from_id, version)
         );
         CREATE INDEX merge_log_into ON merge_log (into_id);
-        CREATE INDEX merge_log_decided ON merge_log (decided_at);
+        CREATE INDEX merge_log_decided ON merge_log (decided_at, from_id);
         """
     )

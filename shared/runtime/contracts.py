@@ -5,6 +5,7 @@ from typing import Any
 
 import orjson
 
+from shared.config import PlatformSettings
 from shared.events.envelope import EventData
 from shared.events.topics import TOPICS
 from shared.runtime.service import Service
@@ -41,32 +42,79 @@ def event_schema(event: type[EventData]) -> dict[str, Any]:
 
 def breaking_changes(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     """What a reader of `old` could no longer rely on in `new`: fields lost, retyped, or newly required."""
-    before, after = old["properties"]["data"], new["properties"]["data"]
+    found = _broken(_plain(old, old.get("$defs", {})), _plain(new, new.get("$defs", {})), "")
+    return list(dict.fromkeys(found))
+
+
+def _broken(before: Any, after: Any, where: str) -> list[str]:
+    """Compare two schemas without references, field by field, into objects, lists and alternatives."""
+    place = where.removeprefix("data.") or "it"
+    if not isinstance(before, dict) or not isinstance(after, dict):
+        return [] if before == after else [f"{place} changed"]
     problems: list[str] = []
-    for name, schema in before.get("properties", {}).items():
-        if name not in after.get("properties", {}):
-            problems.append(f"{name} was removed")
-        elif _shape(schema) != _shape(after["properties"][name]):
-            problems.append(f"{name} changed its type")
-    required, formerly = set(after.get("required", ())), set(before.get("required", ()))
-    problems += [f"{name} became required" for name in sorted(required - formerly)]
-    problems += [f"{name} is no longer always there" for name in sorted(formerly - required)]
+    for keyword in ("items", "additionalProperties"):
+        if keyword in before or keyword in after:
+            problems += _broken(before.get(keyword), after.get(keyword), where)
+    ones, others = before.get("anyOf", []), after.get("anyOf", [])
+    if len(ones) == len(others):
+        problems += [each for one, other in zip(ones, others, strict=True) for each in _broken(one, other, where)]
+    elif ones != others:
+        problems.append(f"{place} changed its type")
+    if "properties" in before:
+        problems += _broken_fields(before, after, where)
+    compared = ("properties", "required", "items", "additionalProperties", "anyOf")
+    if {k: v for k, v in before.items() if k not in compared} != {k: v for k, v in after.items() if k not in compared}:
+        problems.append(f"{place} changed its type")
     return problems
 
 
-def _shape(schema: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in schema.items() if key not in ("title", "description", "default", "examples")}
+def _broken_fields(before: dict[str, Any], after: dict[str, Any], where: str) -> list[str]:
+    problems: list[str] = []
+    fields = after.get("properties", {})
+    prefix = f"{where}." if where else ""
+    for name, schema in before["properties"].items():
+        path = f"{prefix}{name}"
+        if name not in fields:
+            problems.append(f"{path.removeprefix('data.')} was removed")
+        else:
+            problems += _broken(schema, fields[name], path)
+    required, formerly = set(after.get("required", ())), set(before.get("required", ()))
+    named = [f"{prefix}{name}".removeprefix("data.") for name in sorted(required - formerly)]
+    problems += [f"{name} became required" for name in named]
+    lost = [f"{prefix}{name}".removeprefix("data.") for name in sorted(formerly - required) if name in fields]
+    problems += [f"{name} is no longer always there" for name in lost]
+    return problems
+
+
+_WORDS = ("title", "description", "default", "examples", "$defs", "$schema", "$id")
+
+
+def _plain(schema: Any, definitions: dict[str, Any], *, is_schema: bool = True) -> Any:
+    """A schema without words for people, and with what it refers to in place of the reference."""
+    if isinstance(schema, list):
+        return [_plain(each, definitions) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "$ref" in schema:
+        return _plain(definitions[schema["$ref"].rsplit("/", 1)[-1]], definitions)
+    # The names under `properties` are the firm's words, not JSON Schema's.
+    return {
+        name: _plain(each, definitions, is_schema=name != "properties")
+        for name, each in schema.items()
+        if not (is_schema and name in _WORDS)
+    }
 
 
 def asyncapi(services: Sequence[Service], *, version: str) -> dict[str, Any]:
     """AsyncAPI 3: every topic, every event, who sends it and who hears it."""
     published = [event for service in services for event in service.publishes]
+    prefix = PlatformSettings.model_fields["topic_prefix"].default
     channels: dict[str, Any] = {}
     for topic in TOPICS:
         events = [event for event in published if event.topic is topic]
         kept = "for ever" if topic.retention is None else f"{topic.retention.days} days"
         channels[topic.name] = {
-            "address": topic.name,
+            "address": f"{prefix}{topic.name}",
             "description": f"{topic.description} Kept {kept}."
             + (" May hold personal data." if topic.personal else " Never holds personal data."),
             "messages": {event.__name__: {"$ref": f"#/components/messages/{event.__name__}"} for event in events},
@@ -84,7 +132,8 @@ def asyncapi(services: Sequence[Service], *, version: str) -> dict[str, Any]:
         "info": {
             "title": "Tâm events",
             "version": version,
-            "description": "CloudEvents 1.0 (structured JSON), keyed by customer id.",
+            "description": "CloudEvents 1.0 (structured JSON), keyed by customer id. "
+            "Addresses are those on Kafka with the default TAM_TOPIC_PREFIX.",
         },
         "defaultContentType": "application/cloudevents+json",
         "channels": channels,
@@ -103,6 +152,9 @@ def _operation(action: str, event: type[EventData], who: str) -> dict[str, Any]:
     }
 
 
+_KEY = {"type": "string", "format": "binary", "description": "The 16 bytes of the customer id, which is the subject."}
+
+
 def _message(event: type[EventData]) -> dict[str, Any]:
     return {
         "name": event.event_type,
@@ -110,6 +162,7 @@ def _message(event: type[EventData]) -> dict[str, Any]:
         "summary": (event.__doc__ or "").strip().split("\n", 1)[0],
         "contentType": "application/cloudevents+json",
         "payload": {"$ref": f"./events/{event.event_type}.schema.json"},
+        "bindings": {"kafka": {"key": _KEY}},
     }
 
 

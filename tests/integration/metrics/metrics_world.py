@@ -15,7 +15,6 @@ from shared.events.catalogue.profiles import CustomerMerged, CustomerUnmerged
 from shared.events.catalogue.touchpoints import OrderCancelled, OrderChanged, OrderPlaced, OrderRefunded
 from shared.events.envelope import Event, EventData
 from shared.ids import user_key, uuid7
-from shared.runtime.progress import digest
 
 NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 
@@ -91,20 +90,18 @@ class World:
         else:
             await consumers.record_orders(self.metrics, tx, events)
 
-    async def digest(self) -> dict[str, str]:
-        """The digests of all tables that are a function of the facts."""
-        return await digest(self.db, PROJECTION.tables)
-
-    async def rows(self) -> dict[str, list[Any]]:
-        """All rows of these tables, for a failure's message."""
+    async def rows(self) -> list[str]:
+        """All rows of the tables that are a function of the facts."""
+        every = " UNION ALL ".join(f"SELECT '{table} ' || row::text FROM {table} AS row" for table in PROJECTION.tables)
         async with self.db.read() as tx:
-            return {table: sorted(map(str, await tx.execute(f"SELECT * FROM {table}"))) for table in PROJECTION.tables}
+            return sorted((await tx.execute(every)).scalars())
 
     async def empty(self) -> None:
         """Forget everything."""
+        tables = (*PROJECTION.tables, "applied")
+        deleted = ", ".join(f"{table}_gone AS (DELETE FROM {table})" for table in tables)
         async with self.db.write() as tx:
-            for table in (*PROJECTION.tables, "applied"):
-                await tx.execute(f"DELETE FROM {table}")
+            await tx.execute(f"WITH {deleted} SELECT 1")
 
 
 assert manifest.projections == (PROJECTION,)

@@ -113,8 +113,9 @@ class Membership:
         if seen is None:
             self._alive_at = self._steady_since = None
             return None
-        if self._steady_since is None or self._alive_at is None or asked - self._alive_at > self._session:
-            self._steady_since = asked
+        now = monotonic()
+        if self._steady_since is None or self._alive_at is None or now - self._alive_at > self._session / 2:
+            self._steady_since = now
         self._alive_at = asked
         return seen
 

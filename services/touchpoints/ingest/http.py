@@ -6,7 +6,6 @@ the CORS headers: a browser that cannot read a refusal takes it for a broken net
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from typing import Any, ClassVar, NamedTuple
 from urllib.parse import parse_qsl
 
@@ -124,11 +123,6 @@ def _query(raw: bytes) -> Mapping[str, str]:
     return dict(parse_qsl(raw.decode("latin-1"), keep_blank_values=True))
 
 
-@lru_cache(maxsize=2048)
-def _presented(authorization: bytes) -> str | None:
-    return presented(authorization.decode("latin-1"))
-
-
 async def read(exchange: Exchange, seconds: float) -> bytes:
     """The body, inflated if it is gzip, bounded before and after.
 
@@ -143,31 +137,33 @@ async def read(exchange: Exchange, seconds: float) -> bytes:
     if length is not None and length.isdigit() and int(length) > MAX_RAW_BYTES:
         raise too_large(MAX_RAW_BYTES)
     try:
-        body, is_whole = await _next_part(exchange.receive)
-        if not is_whole:
+        message = await exchange.receive()
+        body = message.get("body", b"")
+        if message.get("more_body"):
             async with asyncio.timeout(seconds):
                 body = await _rest(exchange.receive, body)
+        elif len(body) > MAX_RAW_BYTES:
+            raise too_large(MAX_RAW_BYTES)
     except (TimeoutError, BodyRefused):
         # The edge's own deadline for a body answers 408, which some SDKs take for a reason to drop it.
         raise BodyTooSlow from None
-    return inflate(body) if is_gzip(body) else body
-
-
-async def _next_part(receive: Receive) -> tuple[bytes, bool]:
-    message = await receive()
     if message["type"] == "http.disconnect":
         raise ClientDisconnect
-    return message.get("body", b""), not message.get("more_body")
+    return inflate(body) if is_gzip(body) else body
 
 
 async def _rest(receive: Receive, first: bytes) -> bytes:
     chunks, size, is_whole = [first], len(first), False
     while not is_whole:
-        chunk, is_whole = await _next_part(receive)
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        chunk = message.get("body", b"")
         chunks.append(chunk)
         size += len(chunk)
         if size > MAX_RAW_BYTES:
             raise too_large(MAX_RAW_BYTES)
+        is_whole = not message.get("more_body")
     return b"".join(chunks)
 
 
@@ -179,22 +175,39 @@ async def document(exchange: Exchange, seconds: float) -> tuple[Caller, Any, boo
     Raises:
         Unauthorized, Forbidden, Unavailable, and what `read` and `parse` raise.
     """
-    stated = (_header_key(exchange.headers), exchange.query.get("writeKey"))
-    caller, refusal = await _first_good(exchange.keyring, stated)
+    caller, refusal = await _stated_caller(exchange)
     body = await read(exchange, seconds)
     parsed = parse(body)
     if caller is None:
         in_body = parsed.get("writeKey") if isinstance(parsed, dict) else None
-        caller, later = await _first_good(exchange.keyring, (in_body if isinstance(in_body, str) else None,))
+        if isinstance(in_body, str):
+            caller, later = await _first_good(exchange.keyring, (in_body,))
+            refusal = refusal or later
         if caller is None:
-            raise refusal or later or MissingKey()
+            raise refusal or MissingKey()
     check(caller, exchange.headers)
     return caller, parsed, b"\\u0000" in body
 
 
-def _header_key(headers: Headers) -> str | None:
-    authorization = headers.get(b"authorization")
-    return None if authorization is None else _presented(authorization)
+async def named_caller(exchange: Exchange) -> Caller:
+    """The caller by header or query alone.
+
+    Raises:
+        Unauthorized, Forbidden, Unavailable: as they say.
+    """
+    caller, refusal = await _stated_caller(exchange)
+    if caller is None:
+        raise refusal or MissingKey()
+    check(caller, exchange.headers)
+    return caller
+
+
+async def _stated_caller(exchange: Exchange) -> tuple[Caller | None, Unauthorized | None]:
+    authorization = exchange.headers.get(b"authorization")
+    key = None if authorization is None else presented(authorization.decode("latin-1"))
+    if key is not None and (caller := exchange.keyring.cached(key)) is not None:
+        return caller, None
+    return await _first_good(exchange.keyring, (key, exchange.query.get("writeKey")))
 
 
 async def _first_good(keyring: KeyRing, keys: Sequence[str | None]) -> tuple[Caller | None, Unauthorized | None]:
@@ -209,20 +222,6 @@ async def _first_good(keyring: KeyRing, keys: Sequence[str | None]) -> tuple[Cal
             except Unauthorized as error:
                 refusal = refusal or error
     return None, refusal
-
-
-async def named_caller(exchange: Exchange) -> Caller:
-    """The caller by header or query alone.
-
-    Raises:
-        Unauthorized, Forbidden, Unavailable: as they say.
-    """
-    stated = (_header_key(exchange.headers), exchange.query.get("writeKey"))
-    caller, refusal = await _first_good(exchange.keyring, stated)
-    if caller is None:
-        raise refusal or MissingKey()
-    check(caller, exchange.headers)
-    return caller
 
 
 def check(caller: Caller, headers: Headers) -> None:

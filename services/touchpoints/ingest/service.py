@@ -1,6 +1,5 @@
 """Use case of the door: judge the events of a request, store all of them, good and bad, and only then answer."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -102,7 +101,7 @@ class _Judged:
         self.delivery = delivery
         self.records: list[OutRecord] = []
         self.seen: set[str] = set()
-        self.calls: Counter[str] = Counter()
+        self.calls: dict[str, int] = {}
         self.duplicates = 0
         self.rejected: list[dict[str, Any]] = []
         self.warnings: list[dict[str, Any]] = []
@@ -112,7 +111,7 @@ class _Judged:
             self.duplicates += 1
             return
         self.seen.add(event.event_id)
-        self.calls[event.call] += 1
+        self.calls[event.call] = self.calls.get(event.call, 0) + 1
         self.records.append(OutRecord(_INGEST, event.key, event.value))
         if event.warning is not None:
             code = event.warning

@@ -96,6 +96,12 @@ class KafkaBroker:
         self._process: subprocess.Popen[bytes] | None = None
         self._format()
 
+    @property
+    def pid(self) -> int:
+        """The process id of the running broker."""
+        assert self._process is not None
+        return self._process.pid
+
     async def start(self) -> None:
         """Start and wait until a consumer group has formed: an open port alone says little.
 

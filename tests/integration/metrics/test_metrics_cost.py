@@ -1,0 +1,49 @@
+"""What a total costs depends on the days it looks at, not on how many customers there are."""
+
+import random
+from datetime import timedelta
+
+from metrics_world import NOW, World, placed
+
+from services.metrics.domain.calendar import PERIODS, day_number, period_of
+from services.metrics.figures import repository
+
+DAYS = 60
+
+
+async def rows_read_for_a_summary(world: World) -> int:
+    """Rows that PostgreSQL fetches for the totals as of today."""
+    async with world.db.engine.connect() as connection:
+        await connection.exec_driver_sql("ANALYZE cells, day_money")
+        await connection.commit()
+    today = day_number(NOW.date())
+    async with world.db.read() as tx:
+        await repository.totals(tx, today)
+        people = await repository.people(tx, today, [30])
+        await repository.lifecycles(tx, [period_of(period, today) for period in PERIODS], today)
+        assert 0 < people.active[30] < people.customers
+        count = await tx.execute(
+            "SELECT sum(coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0)) FROM pg_stat_xact_user_tables"
+        )
+        return int(count.scalar_one())
+
+
+async def buy(world: World, customers: range) -> None:
+    dice = random.Random(customers.start)
+    orders = [
+        placed(f"o{customer}-{nth}", f"c{customer}", NOW - timedelta(days=dice.randrange(DAYS)))
+        for customer in customers
+        for nth in range(3)
+    ]
+    for start in range(0, len(orders), 1_000):
+        await world.consume(*orders[start : start + 1_000])
+
+
+async def test_ten_times_the_customers_cost_the_same_rows(world: World):
+    """A few rows a day, however the planner gets at them; reading the closed cells too would be ten times that."""
+    for customers in (range(300), range(300, 3_000)):
+        await buy(world, customers)
+        assert await rows_read_for_a_summary(world) < 7 * DAYS
+
+    async with world.db.read() as tx:
+        assert (await tx.execute("SELECT count(*) FROM cells")).scalar_one() > 40 * DAYS

@@ -53,7 +53,7 @@ format: $(DEV) ## Format the code
 	@$(BIN)/ruff format .
 
 bench: $(DEV) ## Measure against named baselines of the same run, and store the ratios
-	@$(BIN)/python -m tests.benchmarks $(ARGS)
+	@for bench in tests/benchmarks/bench_*.py; do echo "== $$bench" >&2; $(BIN)/python $$bench $(ARGS); done
 
 contracts: setup ## Write AsyncAPI, OpenAPI and the event schemas anew
 	@$(BIN)/tam contracts $(ARGS)

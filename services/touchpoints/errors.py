@@ -24,7 +24,7 @@ AppError
 from collections.abc import Sequence
 from typing import Any
 
-from shared.errors import AppError, BadRequest, Forbidden, Invalid, NotFound, Unavailable
+from shared.errors import AppError, BadRequest, Forbidden, Invalid, NotFound, TooLarge, Unavailable
 
 
 class NotJson(BadRequest):
@@ -70,6 +70,15 @@ class TooManyEvents(BadRequest):
 
     def __init__(self, limit: int) -> None:
         super().__init__(f"The batch has more than {limit} events; split it.", limit=limit)
+
+
+class TooManyValues(TooLarge):
+    """Small as it is, the body would fill the memory."""
+
+    code, title = "too_many_values", "Too many values"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"The body has more than {limit} values; split the batch.", limit=limit)
 
 
 class EventRefused(BadRequest):
@@ -133,6 +142,15 @@ class LogUnavailable(Unavailable):
 
     def __init__(self) -> None:
         super().__init__("The event log does not answer; send the same again.", retry_after_seconds=2)
+
+
+class Overloaded(Unavailable):
+    """Too many large bodies are coming in at once."""
+
+    code = "overloaded"
+
+    def __init__(self) -> None:
+        super().__init__("Too much is coming in at once; send it again.", retry_after_seconds=1)
 
 
 class BodyTooSlow(Unavailable):

@@ -13,6 +13,9 @@ class TouchpointsSettings(Settings):
     events_per_second: float = Field(0, ge=0, description="Events a second per key and process; 0: no limit.")
     events_burst: int = Field(10_000, ge=1, description="Events a key may send at once before the rate holds.")
     body_seconds: float = Field(20, gt=0, description="How long a client may take to send a body.")
+    uploads_bytes: int = Field(
+        128 * 1024 * 1024, ge=8 * 1024 * 1024, description="Bytes of large bodies that may be coming in at once."
+    )
     public_url: str | None = Field(
         None, description="Where browsers reach us, e.g. https://in.shop.example; unset: as they asked for it."
     )

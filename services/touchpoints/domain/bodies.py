@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from services.touchpoints.errors import BadGzip, NotJson
+from services.touchpoints.errors import BadGzip, NotJson, TooManyValues
 from shared.errors import TooLarge
 
 MAX_RAW_BYTES = 4 * 1024 * 1024
@@ -18,7 +18,9 @@ _SMALL_BYTES = 1024 * 1024
 _GZIP = b"\x1f\x8b"
 _BOM = b"\xef\xbb\xbf"
 # Python's parser is slow and holds the loop: it gets a second look at bodies of an ordinary size only.
-_MAX_REPAIR_BYTES = 2 * 1024 * 1024
+_MAX_REPAIR_BYTES = 1024 * 1024
+# Values are separated by commas: 16 MB of `{},` would become 400 MB of objects.
+_MAX_VALUES = 1_000_000
 
 # One JSON escape at a time, so that `\\ud800` (a backslash, then text) is never taken for a surrogate.
 _ESCAPE = re.compile(
@@ -66,11 +68,19 @@ def parse(body: bytes) -> Any:
 
     Raises:
         NotJson: it is not JSON in UTF-8, or nested too deep.
+        TooManyValues: it would fill the memory.
     """
+    if is_large(body) and body.count(b",") > _MAX_VALUES:
+        raise TooManyValues(_MAX_VALUES)
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError:
         return _mended(body)
+
+
+def is_large(body: bytes) -> bool:
+    """Whether the events of a body must be measured before anything else is done with them."""
+    return len(body) > _SMALL_BYTES
 
 
 def _mended(body: bytes) -> Any:

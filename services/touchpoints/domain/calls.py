@@ -46,7 +46,8 @@ class Delivery:
     """What the events of one request share.
 
     `corrects_clocks` is off for imports of history; `context` is the batch's, under that of each event;
-    `may_hold_nul` is off where the body is known to hold no escaped NUL, which saves a walk.
+    `may_hold_nul` is off where the body is known to hold no escaped NUL, which saves a walk; `is_large` is on where
+    an event may be so large that it must be measured before it is read.
     """
 
     source: str
@@ -57,6 +58,7 @@ class Delivery:
     traceparent: str | None = None
     context: Mapping[str, Any] | None = None
     may_hold_nul: bool = True
+    is_large: bool = False
     event_ids: keys.IdMaker = field(init=False)
 
     def __post_init__(self) -> None:
@@ -82,6 +84,8 @@ def accept(event: Any, call: str | None, delivery: Delivery) -> Accepted:
     """
     if type(event) is not dict:
         raise Refusal("not_an_object", "The event is not a JSON object.")
+    if delivery.is_large:
+        measure(event)
     if delivery.may_hold_nul and holds_nul(event):
         raise Refusal("nul_character", "The event holds a NUL character, which no text may.")
     get = event.get
@@ -145,12 +149,9 @@ def _sealed(event: Any, data: dict[str, Any], event_id: str, warning: str | None
     }
     if delivery.traceparent is not None:
         document["traceparent"] = delivery.traceparent
-    try:
-        value = orjson.dumps(document)
-    except TypeError:
-        raise Refusal("not_storable", "The event is nested too deep or holds a number beyond 64 bits.") from None
-    if len(value) > MAX_EVENT_BYTES and size_of(event) > MAX_EVENT_BYTES:
-        raise Refusal("event_too_large", f"The event has more than {MAX_EVENT_BYTES} bytes.")
+    value = _written(document)
+    if len(value) > MAX_EVENT_BYTES:
+        measure(event)
     return Accepted(subject.raw, value, event_id, data["message_id"], data["call"], warning)
 
 
@@ -255,9 +256,14 @@ def holds_nul(value: object) -> bool:
     return False
 
 
-def size_of(event: object) -> int:
-    """The bytes of an event as compact JSON; 0 if it cannot be written as such."""
+def measure(event: object) -> None:
+    """Refuse an event over the limit, as compact JSON of all that was sent."""
+    if len(_written(event)) > MAX_EVENT_BYTES:
+        raise Refusal("event_too_large", f"The event has more than {MAX_EVENT_BYTES} bytes.")
+
+
+def _written(value: object) -> bytes:
     try:
-        return len(orjson.dumps(event))
+        return orjson.dumps(value)
     except TypeError:
-        return 0
+        raise Refusal("not_storable", "The event is nested too deep or holds a number beyond 64 bits.") from None

@@ -22,6 +22,7 @@ from shared.money import MoneyError, currency_code, parse
 
 MAX_ID = 255
 MAX_ITEMS = 100_000
+MAX_LINES = 5_000
 
 Properties = Mapping[str, Any]
 
@@ -155,6 +156,8 @@ def _currency(properties: Properties) -> str:
     stated = _stated(properties, *_CURRENCY)
     if stated is None:
         raise Refusal("no_currency", "The event has an amount and no currency, and the firm has set none.")
+    if type(stated) is not str:
+        raise Refusal("unknown_currency", "The currency is no text, so no ISO 4217 code.")
     return currency_code(stated)
 
 
@@ -167,7 +170,7 @@ def _items(products: object) -> int | None:
     if not isinstance(products, list) or not products:
         return None
     pieces = 0
-    for line in products:
+    for line in products[:MAX_LINES]:
         quantity = line.get("quantity") if isinstance(line, dict) else None
         pieces += int(quantity) if isinstance(quantity, int | float) and 1 <= quantity <= MAX_ITEMS else 1
     return min(pieces, MAX_ITEMS)

@@ -15,7 +15,7 @@ from starlette.routing import BaseRoute, Route
 from services.touchpoints.domain.calls import Delivery
 from services.touchpoints.domain.times import sent_time
 from services.touchpoints.errors import AllRefused, EventRefused, NoBatch, TooManyEvents
-from services.touchpoints.ingest.http import Answer, Door, Exchange, Headers, document
+from services.touchpoints.ingest.http import Answer, Door, Exchange, Headers, Uploads, document
 from services.touchpoints.ingest.sdk import Pixel, SdkMetrics, SdkSettings, SourceConfig
 from services.touchpoints.ingest.service import IngestService, Verdicts
 from shared.http.auth import Caller
@@ -39,11 +39,15 @@ _ONE_STORED = b'{"success":true,"accepted":1,"duplicates":0,"rejected":[]}'
 class _Events(Door):
     """What the addresses that take events share."""
 
+    def __init__(self, ingest: IngestService, uploads: Uploads) -> None:
+        super().__init__(ingest)
+        self.uploads = uploads
+
     async def answer(self, exchange: Exchange) -> Answer:
-        caller, body, may_hold_nul = await document(exchange, self.ingest.settings.body_seconds)
-        delivery = self.delivery(caller, exchange.headers)
-        delivery.may_hold_nul = may_hold_nul
-        return await self.take(body, caller, delivery, exchange)
+        sent = await document(exchange, self.uploads, self.ingest.settings.body_seconds)
+        delivery = self.delivery(sent.caller, exchange.headers)
+        delivery.may_hold_nul, delivery.is_large = sent.may_hold_nul, sent.is_large
+        return await self.take(sent.content, sent.caller, delivery, exchange)
 
     def delivery(self, caller: Caller, headers: Headers) -> Delivery:
         """What the events of this request share."""
@@ -76,8 +80,8 @@ class _Events(Door):
 class Single(_Events):
     """One call; its address says which, whatever its `type` says."""
 
-    def __init__(self, ingest: IngestService, call: str) -> None:
-        super().__init__(ingest)
+    def __init__(self, ingest: IngestService, uploads: Uploads, call: str) -> None:
+        super().__init__(ingest, uploads)
         self.call = call
 
     async def take(self, body: Any, caller: Caller, delivery: Delivery, exchange: Exchange) -> Answer:
@@ -93,8 +97,8 @@ class Single(_Events):
 class Batch(_Events):
     """Many calls, each of the type it names."""
 
-    def __init__(self, ingest: IngestService, *, corrects_clocks: bool = True) -> None:
-        super().__init__(ingest)
+    def __init__(self, ingest: IngestService, uploads: Uploads, *, corrects_clocks: bool = True) -> None:
+        super().__init__(ingest, uploads)
         self.corrects_clocks = corrects_clocks
 
     async def take(self, body: Any, caller: Caller, delivery: Delivery, exchange: Exchange) -> Answer:
@@ -155,13 +159,14 @@ def routes(ingest: IngestService) -> tuple[BaseRoute, ...]:
 
     Each address stands there again with a slash at its end, where some clients knock.
     """
-    batch = Batch(ingest)
+    uploads = Uploads(ingest.settings.uploads_bytes)
+    batch = Batch(ingest, uploads)
     doors: dict[str, Door] = {"/v1/batch": batch, "/v1/b": batch}
     for call, letter in CALLS.items():
-        doors[f"/v1/{call}"] = doors[f"/v1/{letter}"] = Single(ingest, call)
+        doors[f"/v1/{call}"] = doors[f"/v1/{letter}"] = Single(ingest, uploads, call)
     doors["/beacon/v1/batch"] = batch
-    doors["/v1/events"] = Native(ingest)
-    doors["/v1/import"] = Batch(ingest, corrects_clocks=False)
+    doors["/v1/events"] = Native(ingest, uploads)
+    doors["/v1/import"] = Batch(ingest, uploads, corrects_clocks=False)
     doors["/v1/m"] = SdkMetrics(ingest)
     doors["/v1/projects/{write_key}/settings"] = SdkSettings(ingest)
     doors["/sourceConfig"] = SourceConfig(ingest)

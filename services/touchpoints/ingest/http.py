@@ -12,8 +12,8 @@ from urllib.parse import parse_qsl
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive, Scope, Send
 
-from services.touchpoints.domain.bodies import MAX_RAW_BYTES, inflate, is_gzip, parse, too_large
-from services.touchpoints.errors import BodyTooSlow, OriginNotAllowed, UnknownEncoding, WrongMethod
+from services.touchpoints.domain.bodies import MAX_RAW_BYTES, inflate, is_gzip, is_large, parse, too_large
+from services.touchpoints.errors import BodyTooSlow, OriginNotAllowed, Overloaded, UnknownEncoding, WrongMethod
 from services.touchpoints.ingest.service import IngestService
 from shared.errors import AppError, Unauthorized
 from shared.http.auth import Caller, KeyRing
@@ -123,11 +123,46 @@ def _query(raw: bytes) -> Mapping[str, str]:
     return dict(parse_qsl(raw.decode("latin-1"), keep_blank_values=True))
 
 
-async def read(exchange: Exchange, seconds: float) -> bytes:
+class Uploads:
+    """Counts the bytes of bodies that come in parts, over all requests: many slow ones together fill a memory."""
+
+    def __init__(self, limit_bytes: int) -> None:
+        self._limit = limit_bytes
+        self._held = 0
+
+    async def rest(self, receive: Receive, first: bytes) -> bytes:
+        """The whole body, of which `first` has come.
+
+        Raises:
+            TooLarge, Overloaded: as they say.
+            ClientDisconnect: nobody waits for an answer.
+        """
+        chunks, size, is_whole = [first], len(first), False
+        self._held += size
+        try:
+            while not is_whole:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise ClientDisconnect
+                chunk = message.get("body", b"")
+                chunks.append(chunk)
+                size += len(chunk)
+                self._held += len(chunk)
+                if size > MAX_RAW_BYTES:
+                    raise too_large(MAX_RAW_BYTES)
+                if self._held > self._limit:
+                    raise Overloaded
+                is_whole = not message.get("more_body")
+            return b"".join(chunks)
+        finally:
+            self._held -= size
+
+
+async def read(exchange: Exchange, uploads: Uploads, seconds: float) -> bytes:
     """The body, inflated if it is gzip, bounded before and after.
 
     Raises:
-        TooLarge, BodyTooSlow, UnknownEncoding, BadGzip: as they say.
+        TooLarge, BodyTooSlow, Overloaded, UnknownEncoding, BadGzip: as they say.
         ClientDisconnect: nobody waits for an answer.
     """
     encoding = exchange.headers.get(b"content-encoding")
@@ -141,34 +176,28 @@ async def read(exchange: Exchange, seconds: float) -> bytes:
         body = message.get("body", b"")
         if message.get("more_body"):
             async with asyncio.timeout(seconds):
-                body = await _rest(exchange.receive, body)
-        elif len(body) > MAX_RAW_BYTES:
-            raise too_large(MAX_RAW_BYTES)
+                body = await uploads.rest(exchange.receive, body)
     except (TimeoutError, BodyRefused):
         # The edge's own deadline for a body answers 408, which some SDKs take for a reason to drop it.
         raise BodyTooSlow from None
     if message["type"] == "http.disconnect":
         raise ClientDisconnect
+    if len(body) > MAX_RAW_BYTES:
+        raise too_large(MAX_RAW_BYTES)
     return inflate(body) if is_gzip(body) else body
 
 
-async def _rest(receive: Receive, first: bytes) -> bytes:
-    chunks, size, is_whole = [first], len(first), False
-    while not is_whole:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientDisconnect
-        chunk = message.get("body", b"")
-        chunks.append(chunk)
-        size += len(chunk)
-        if size > MAX_RAW_BYTES:
-            raise too_large(MAX_RAW_BYTES)
-        is_whole = not message.get("more_body")
-    return b"".join(chunks)
+class Document(NamedTuple):
+    """What was sent, by whom, and how far it must be distrusted."""
+
+    caller: Caller
+    content: Any
+    may_hold_nul: bool
+    is_large: bool
 
 
-async def document(exchange: Exchange, seconds: float) -> tuple[Caller, Any, bool]:
-    """Who sends, the JSON they send, and whether it may hold a NUL character.
+async def document(exchange: Exchange, uploads: Uploads, seconds: float) -> Document:
+    """Who sends, and the JSON they send.
 
     The key stands in the Authorization header, in the query, or in the body; the first that is good counts.
 
@@ -176,7 +205,7 @@ async def document(exchange: Exchange, seconds: float) -> tuple[Caller, Any, boo
         Unauthorized, Forbidden, Unavailable, and what `read` and `parse` raise.
     """
     caller, refusal = await _stated_caller(exchange)
-    body = await read(exchange, seconds)
+    body = await read(exchange, uploads, seconds)
     parsed = parse(body)
     if caller is None:
         in_body = parsed.get("writeKey") if isinstance(parsed, dict) else None
@@ -186,7 +215,7 @@ async def document(exchange: Exchange, seconds: float) -> tuple[Caller, Any, boo
         if caller is None:
             raise refusal or MissingKey()
     check(caller, exchange.headers)
-    return caller, parsed, b"\\u0000" in body
+    return Document(caller, parsed, b"\\u0000" in body, is_large(body))
 
 
 async def named_caller(exchange: Exchange) -> Caller:

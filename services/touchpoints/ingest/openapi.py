@@ -16,7 +16,9 @@ from services.touchpoints.errors import (
     NoBatch,
     NotJson,
     OriginNotAllowed,
+    Overloaded,
     TooManyEvents,
+    TooManyValues,
     UnknownEncoding,
     UnknownWriteKey,
     WrongMethod,
@@ -33,7 +35,7 @@ from shared.http.problems import BodyTooLarge, Internal, problems
 _EVERYWHERE: tuple[type[AppError], ...] = (NulInUrl, Unauthorized, WrongMethod, Internal)
 _READING: tuple[type[AppError], ...] = (
     *(NotJson, BadGzip, UnknownEncoding, OriginNotAllowed, MissingScope),
-    *(BodyTooLarge, TooManyRequests, LogUnavailable, BodyTooSlow),
+    *(BodyTooLarge, TooManyValues, TooManyRequests, LogUnavailable, BodyTooSlow, Overloaded),
 )
 # In the header, or as `writeKey` in the query or the body: to OpenAPI that is also no key.
 _SECURITY = [{BASIC: []}, {BEARER: ["touchpoints:write"]}, {}]

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StrictFloat, StrictInt, StringConstraints, TypeAdapter, ValidationError
 
 from services.touchpoints.domain import names
-from services.touchpoints.domain.calls import MAX_MESSAGE_ID, Accepted, Delivery, accept
+from services.touchpoints.domain.calls import MAX_MESSAGE_ID, Accepted, Delivery, accept, measure
 from services.touchpoints.domain.commerce import MAX_ID
 from services.touchpoints.domain.refusal import Refusal
 from shared.http.schemas import Instant, Strict
@@ -188,6 +188,8 @@ def accept_native(event: object, index: int, delivery: Delivery, *, message_base
     Raises:
         Refusal: `unknown_field`, `missing_field`, `naive_time`, `impossible_amount`, …
     """
+    if delivery.is_large:
+        measure(event)
     try:
         typed = _ADAPTER.validate_python(event)
         if isinstance(typed, Track):

@@ -1,5 +1,6 @@
 """Bodies: bombs are refused before they unfold, and what careless clients send is read."""
 
+import asyncio
 import gzip
 import math
 from typing import Any
@@ -7,7 +8,8 @@ from typing import Any
 import pytest
 
 from services.touchpoints.domain import bodies
-from services.touchpoints.errors import BadGzip, NotJson
+from services.touchpoints.errors import BadGzip, NotJson, Overloaded, TooManyValues
+from services.touchpoints.ingest.http import Uploads
 from shared.errors import TooLarge
 
 
@@ -71,6 +73,30 @@ def test_nan_of_python_is_read_as_nan() -> None:
 
     assert math.isnan(nan)
     assert (infinite, too_large) == (-math.inf, math.inf)
+
+
+def test_a_small_body_that_would_fill_the_memory_is_refused() -> None:
+    with pytest.raises(TooManyValues):
+        bodies.parse(b"[" + b"{}," * 5_000_000 + b"{}]")
+
+
+async def test_many_slow_bodies_together_are_too_much() -> None:
+    """Each is within its own limit; the memory is shared."""
+    uploads, parts = Uploads(limit_bytes=2_500_000), 3
+    arrived, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow() -> dict[str, Any]:
+        arrived.set()
+        await go_on.wait()
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    waiting = [asyncio.create_task(uploads.rest(slow, b"x" * 1_000_000)) for _ in range(parts)]
+    await arrived.wait()
+    go_on.set()
+    done = await asyncio.gather(*waiting, return_exceptions=True)
+
+    assert [type(each) for each in done].count(Overloaded) >= 1
+    assert await uploads.rest(slow, b"x" * 1_000_000) == b"x" * 1_000_000
 
 
 @pytest.mark.parametrize(

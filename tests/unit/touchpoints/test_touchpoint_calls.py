@@ -130,6 +130,14 @@ def test_an_event_over_32_kb_is_refused_and_one_under_is_not() -> None:
     assert refusal_of(a_track(properties={"a": "x" * (most + 1)})) == "event_too_large"
 
 
+def test_in_a_large_body_an_event_is_measured_before_it_is_read() -> None:
+    """A list of millions in a place that is looked at must not hold up everybody else."""
+    huge = a_track(event="Order Completed", properties={"products": [1] * 2_000_000, "total": 1, "currency": "USD"})
+
+    assert refusal_of(huge, is_large=True) == "event_too_large"
+    assert refusal_of(a_track(), is_large=True) == "accepted"
+
+
 def test_nesting_that_cannot_be_written_is_refused() -> None:
     deep: dict[str, Any] = {}
     inner = deep

@@ -2,10 +2,10 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
+from operator import attrgetter
 from uuid import UUID
 
 from shared.bus.base import Partition
-from shared.db.bulk import insert_rows
 from shared.db.engine import ReadTx, WriteTx
 
 # Longer than the seven days for which a shop may send an event again, and than the raw topics are kept.
@@ -22,6 +22,9 @@ _FIRST = """
     ON CONFLICT (consumer, topic, partition) DO UPDATE SET next_offset = :next, changed_at = now()
     WHERE offsets.next_offset = :expected
 """
+
+
+_INT = attrgetter("int")
 
 
 class Fenced(Exception):
@@ -59,15 +62,21 @@ async def stored_offsets(tx: ReadTx, consumer: str, partitions: Collection[Parti
 
 async def take_new(tx: WriteTx, consumer: str, ids: Sequence[UUID]) -> set[UUID]:
     """Note the ids in the inbox; those that this consumer has not had before."""
-    rows = [(consumer, event_id) for event_id in sorted(set(ids))]
-    new = await insert_rows(
-        tx,
-        "inbox",
-        {"consumer": "text", "event_id": "uuid"},
-        rows,
-        "ON CONFLICT (consumer, event_id) DO NOTHING RETURNING event_id",
+    distinct = set(ids)
+    new = await tx.execute(
+        # Nearly always all are new, and then a NULL says so in place of as many rows.
+        """
+        WITH new AS (
+            INSERT INTO inbox (consumer, event_id)
+            SELECT :consumer, event_id FROM unnest(CAST(:ids AS uuid[])) AS t(event_id)
+            ON CONFLICT (consumer, event_id) DO NOTHING RETURNING event_id
+        )
+        SELECT CASE WHEN count(*) < :number THEN coalesce(array_agg(event_id), '{}') END FROM new
+        """,
+        {"consumer": consumer, "ids": sorted(distinct, key=_INT), "number": len(distinct)},
     )
-    return {row.event_id for row in new}
+    fewer: list[UUID] | None = new.scalar_one()
+    return distinct if fewer is None else set(fewer)
 
 
 async def forget_old(tx: WriteTx, *, older_than: timedelta = timedelta(days=INBOX_DAYS), most: int = 50_000) -> int:

@@ -6,6 +6,7 @@ Event data are frozen classes, declared in `shared/events/catalogue/<producer>.p
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, ClassVar, Generic, TypeVar
 from uuid import UUID
 
@@ -111,6 +112,8 @@ class Catalogue:
             raise Poison(f"the record is not a CloudEvent of ours ({type(error).__name__})") from None
 
 
+# Events of one request were learnt at the same instant, and history comes in days.
+@lru_cache(maxsize=8_192)
 def _instant(value: str) -> datetime:
     moment = datetime.fromisoformat(value)
     if moment.tzinfo is None:

@@ -225,7 +225,8 @@ def _pixel(call: str) -> dict[str, Any]:
     )
     for status, answer in operation["get"]["responses"].items():
         if status != "200":
-            answer.update(image)
+            # A refusal by the edge, before the pixel is asked, is a problem as everywhere.
+            answer["content"] = {**answer["content"], **image["content"]}
     return operation
 
 

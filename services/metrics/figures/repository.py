@@ -72,9 +72,9 @@ async def lifecycles(tx: ReadTx, periods: Sequence[PeriodDays], day: int) -> dic
             SELECT * FROM unnest(CAST(:periods AS text[]), CAST(:starts AS int[]), CAST(:befores AS int[]),
                                  CAST(:ends AS int[])) AS p(period, start, before, "end")
         ), late AS (
-            SELECT p.*, c.day, c.customers FROM p
-            JOIN cells c ON c.kind = 'day' AND c.next_day > :day AND c.next_day < p."end" AND c.day < p.start
-            WHERE p."end" > :day + 1
+            SELECT p.*, c.day, c.customers FROM cells c
+            JOIN p ON c.day < p.start AND c.next_day < p."end"
+            WHERE c.kind = 'day' AND c.next_day > :day AND c.next_day < :last_end
         ), did AS (
             SELECT p.period, p.start, 'buyers' AS what, c.customers FROM p
             JOIN cells c ON c.kind = p.period AND c.day = p.start
@@ -100,6 +100,7 @@ async def lifecycles(tx: ReadTx, periods: Sequence[PeriodDays], day: int) -> dic
             "starts": [each.start for each in periods],
             "befores": [each.before for each in periods],
             "ends": [each.end for each in periods],
+            "last_end": max(each.end for each in periods),
             "day": day,
             "never": NEVER,
         },

@@ -10,7 +10,7 @@ from services.touchpoints.service import TouchpointsService
 from services.touchpoints.settings import TouchpointsSettings
 from shared.events.catalogue import touchpoints as catalogue
 from shared.http.limits import TokenBuckets
-from shared.runtime.service import Parts, Service
+from shared.runtime.service import Parts, Projection, Service
 
 
 def build(parts: Parts) -> TouchpointsService:
@@ -32,5 +32,7 @@ service = Service(
     publishes=catalogue.PUBLISHES,
     subscriptions=consumers.SUBSCRIPTIONS,
     jobs=jobs.JOBS,
+    # Touchpoints themselves are kept longer than the raw topic they come from.
+    projections=(Projection(tables=("identity",), groups=("touchpoints.identity",)),),
     follows_identity=True,
 )

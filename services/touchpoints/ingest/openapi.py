@@ -75,13 +75,22 @@ _OWN: Mapping[str, dict[str, Any]] = {
 }
 _REQUIRED: Mapping[str, list[str]] = {"track": ["event"], "group": ["groupId"], "alias": ["userId", "previousId"]}
 
+_CODES = (
+    "Who: `no_user_anon_id`, `bad_user_id`, `user_id_too_long`, `no_user_id`, `no_previous_id`, `no_group_id`. "
+    "What: `not_an_object`, `unknown_type`, `no_event`, `bad_properties`, `bad_traits`, `bad_context`, "
+    "`message_id_too_long`, `event_too_large`, `nul_character`, `not_storable`. "
+    "When: `bad_time`, `naive_time`, `impossible_time`. "
+    "Money: `impossible_amount`, `unknown_currency`, `no_currency`, `no_order_id`, `order_id_too_long`. "
+    "Typed endpoint: `unknown_field`, `missing_field`, `bad_field`. "
+    "Other ids likewise: `bad_<field>`, `<field>_too_long`."
+)
 _VERDICT = {
     "type": "object",
     "required": ["index", "messageId", "code", "message"],
     "properties": {
         "index": {"type": "integer", "description": "Which event of the request, from 0."},
         "messageId": {"type": ["string", "null"]},
-        "code": {"type": "string", "examples": ["naive_time", "impossible_amount", "unknown_currency"]},
+        "code": {"type": "string", "description": _CODES, "examples": ["naive_time", "impossible_amount"]},
         "message": {"type": "string"},
     },
 }

@@ -3,12 +3,14 @@
 from typing import Any
 from uuid import UUID
 
+from services.touchpoints.app import service
 from shared.bus.base import OutRecord
 from shared.clock import SystemClock
 from shared.events.catalogue.profiles import CustomerMerged, CustomerUnmerged
 from shared.events.envelope import Event, encode
 from shared.events.topics import IDENTITY
 from shared.ids import anonymous_key, user_key, uuid7
+from shared.runtime.progress import empty_projection
 from shared.testing.platform import Running
 
 
@@ -93,6 +95,17 @@ async def test_a_merged_person_has_one_journey_and_an_unmerge_divides_it(running
     await merge(running, CustomerUnmerged(from_id=visitor, into_id=customer, version=2, reason="manual"))
     assert await journey(running, "user_id:u1") == ["login"]
     assert await journey(running, "anonymous_id:a1") == ["later", "visit"]
+
+
+async def test_who_is_whom_is_rebuilt_from_the_log(running: Running) -> None:
+    await running.shop.post("/v1/batch", json={"batch": [seen("visit", 1, anonymousId="a1"), seen("login", 2)]})
+    merged = CustomerMerged(from_id=anonymous_key("a1"), into_id=user_key("u1"), version=1, reason="identify")
+    await merge(running, merged)
+
+    await empty_projection(running.platform.units["touchpoints"].db, service.projections[0])
+    await running.settled()
+
+    assert await journey(running, "user_id:u1") == ["login", "visit"]
 
 
 async def test_calls_of_each_kind_have_a_name(running: Running) -> None:

@@ -90,13 +90,12 @@ def _without_length(headers: HeaderList) -> HeaderList:
 
 
 async def _send(answer: Answer, origin: bytes | None, send: Send) -> None:
-    headers = [*answer.headers, (b"content-length", b"%d" % len(answer.body))]
+    headers = [*answer.headers, (b"content-length", b"%d" % len(answer.body)), (b"vary", b"Origin")]
     if origin is not None:
         headers += (
             (b"access-control-allow-origin", origin),
             (b"access-control-allow-credentials", b"true"),
             (b"access-control-expose-headers", b"Retry-After, X-Request-Id"),
-            (b"vary", b"Origin"),
         )
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": answer.body})

@@ -1,12 +1,15 @@
-"""What a total costs depends on the days it looks at, not on how many customers there are."""
+"""What a total costs depends on the days it looks at, not on how many customers there are; and it needs no bus."""
 
 import random
+from dataclasses import replace
 from datetime import timedelta
 
 from metrics_world import NOW, World, placed
 
 from services.metrics.domain.calendar import PERIODS, day_number, period_of
 from services.metrics.figures import repository
+from services.metrics.freshness.service import Freshness
+from shared.bus.postgres import PostgresBus
 from shared.db.engine import ReadTx
 
 DAYS = 60
@@ -56,3 +59,14 @@ async def test_ten_times_the_customers_cost_the_same_rows(world: World):
 
     async with world.db.read() as tx:
         assert (await tx.execute("SELECT count(*) FROM cells")).scalar_one() > 40 * DAYS
+
+
+async def test_figures_are_served_while_the_bus_is_away(world: World):
+    """How old they are cannot be said then, and is not."""
+    await world.consume(placed("o1", "ann", NOW))
+    away = Freshness(PostgresBus("postgresql://nobody@127.0.0.1:1/nowhere"), world.clock)
+
+    found = await replace(world.metrics.figures, freshness=away).summary()
+
+    assert found.figures["orders"].value == 1
+    assert found.frame.staleness_seconds is None

@@ -58,7 +58,9 @@ async def empty_projection(db: Database, projection: Projection) -> None:
     """
     async with db.write() as tx:
         groups = list(projection.groups)
-        # First: waits for batches under way, and keeps new ones out until we commit.
+        # First: waits for batches under way (also the very first of a partition, whose offset nobody sees yet), and
+        # keeps new ones out until we commit.
+        await tx.execute("LOCK TABLE offsets IN SHARE ROW EXCLUSIVE MODE")
         await tx.execute("UPDATE offsets SET next_offset = 0 WHERE consumer = ANY(:groups)", {"groups": groups})
         await tx.execute("DELETE FROM inbox WHERE consumer = ANY(:groups)", {"groups": groups})
         await tx.execute("TRUNCATE " + ", ".join(projection.tables))

@@ -80,12 +80,13 @@ async def inner(tx: ReadTx, keys: Collection[UUID]) -> list[UUID]:
     """The keys that others lead into: only they can be in a ring."""
     rows = await tx.execute(
         """
-        SELECT id FROM unnest(CAST(:keys AS uuid[])) AS t (id)
-        WHERE EXISTS (SELECT FROM links WHERE into_id = id) OR EXISTS (SELECT FROM decisions WHERE into_id = id)
+        SELECT t.key FROM unnest(CAST(:keys AS uuid[])) AS t (key)
+        WHERE EXISTS (SELECT FROM links WHERE links.into_id = t.key)
+           OR EXISTS (SELECT FROM decisions WHERE decisions.into_id = t.key)
         """,
         {"keys": list(keys)},
     )
-    return [row.id for row in rows]
+    return [row.key for row in rows]
 
 
 async def component(tx: ReadTx, keys: Collection[UUID]) -> set[UUID]:

@@ -6,6 +6,7 @@ every SDK then drops it at once, and it is in the quarantine. A batch is 200 wit
 refused, for a 400 says nothing about which; the typed endpoint answers 422 then.
 """
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
@@ -58,9 +59,9 @@ class _Events(Door):
             traceparent=current_traceparent() or _traceparent(headers),
         )
 
+    @abstractmethod
     async def take(self, body: Any, caller: Caller, delivery: Delivery, exchange: Exchange) -> Answer:
         """Take what the body holds, or raise an `AppError`."""
-        raise NotImplementedError
 
     def events(self, body: Any, field: str, caller: Caller) -> list[Any]:
         """The list of events in a body, within the limits.

@@ -5,6 +5,7 @@ the CORS headers: a browser that cannot read a refusal takes it for a broken net
 """
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 from urllib.parse import parse_qsl
@@ -51,7 +52,7 @@ class Exchange(NamedTuple):
         return keyring
 
 
-class Door:
+class Door(ABC):
     """An ASGI endpoint of one address. A subclass says how it answers."""
 
     method: ClassVar[str] = "POST"
@@ -75,9 +76,9 @@ class Door:
                 return
         await _send(answer, headers.get(b"origin"), send)
 
+    @abstractmethod
     async def answer(self, exchange: Exchange) -> Answer:
         """Answer a request of the right method, or raise an `AppError`."""
-        raise NotImplementedError
 
     def refusal(self, error: AppError, scope: Scope) -> Answer:
         """The answer to what went wrong: problem+json with `code` and `message`."""

@@ -18,6 +18,7 @@ from services.cli.topics import topics
 from services.registry import SERVICES
 from shared.config import PlatformSettings
 from shared.observability.logging import configure
+from shared.runtime import garbage
 from shared.runtime.platform import Role, open_platform
 from shared.runtime.serve import bind, serve
 from shared.runtime.trees import trees_of
@@ -67,6 +68,7 @@ async def _serve(settings: PlatformSettings, only: str | None, role: Role) -> No
             where = url_of(*sock.getsockname()[:2])
             console.print(f"Tâm serves {names} ({role}) at {where}; Ctrl-C ends it.", soft_wrap=True, markup=False)
             _hush(logging.WARNING)
+            garbage.tune()
             await serve(platform, sock)
     finally:
         sock.close()

@@ -16,6 +16,7 @@ from shared.config import PlatformSettings
 from shared.db.embedded import attach
 from shared.db.engine import Database
 from shared.http.auth import KeyRing
+from shared.runtime import garbage
 from shared.runtime.platform import Platform, open_platform
 from shared.runtime.serve import serve
 from shared.runtime.service import Service
@@ -79,6 +80,7 @@ async def with_own(
     """Start the whole platform in this process, do the work through its API, and go on serving or end."""
     try:
         async with open_platform(settings, SERVICES) as platform:
+            garbage.tune()
 
             async def meanwhile(stop: asyncio.Event) -> None:
                 base_url = url_of(*sock.getsockname()[:2])

@@ -15,6 +15,7 @@ from shared.config import PlatformSettings
 from shared.db.embedded import attach
 from shared.db.engine import Database
 from shared.errors import UserError
+from shared.runtime import garbage
 from shared.runtime.platform import open_platform
 from shared.runtime.progress import digest, empty_projection, settled
 from shared.runtime.serve import bind, serve
@@ -47,6 +48,7 @@ async def _replay(settings: PlatformSettings, manifest: Service, *, workers_else
     sock = bind("127.0.0.1", 0)
     try:
         async with open_platform(settings, SERVICES, role="worker") as platform:
+            garbage.tune()
 
             async def meanwhile(stop: asyncio.Event) -> None:
                 results.append(await _rebuild(manifest, platform.bus, platform.databases()))

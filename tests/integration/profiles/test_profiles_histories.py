@@ -103,7 +103,7 @@ def dealt(events: Sequence[Any], random: Random, *, repeats: int) -> list[list[A
     random.shuffle(cards)
     batches: list[list[Any]] = [[]]
     for card in cards:
-        if random.random() < 0.4:
+        if random.random() < 0.3:
             batches.append([])
         batches[-1].append(card)
     return [batch for batch in batches if batch]

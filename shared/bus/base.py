@@ -40,8 +40,7 @@ class OutRecord(NamedTuple):
     headers: Headers = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """A record as read. `timestamp` is when the bus took it."""
 
     partition: Partition

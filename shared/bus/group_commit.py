@@ -51,15 +51,21 @@ class _Call:
     records: Sequence[OutRecord]
     size: int
     done: asyncio.Future[None]
+    since: float
 
 
 class GroupCommit:
-    """The queue before one `write`."""
+    """The queue before one `write`, which ends within a deadline of its own.
 
-    def __init__(self, topic: str, write: Write, waiting: Waiting) -> None:
+    A call that has waited for `patience_seconds` when the write before it fails, fails with it. So a call takes at
+    most this and the time of one write, and needs no timer.
+    """
+
+    def __init__(self, topic: str, write: Write, waiting: Waiting, *, patience_seconds: float) -> None:
         self._topic = topic
         self._write = write
         self._waiting = waiting
+        self._patience = patience_seconds
         self._queue: deque[_Call] = deque()
         self._flusher: asyncio.Task[None] | None = None
 
@@ -70,7 +76,8 @@ class GroupCommit:
             BusUnavailable: too much waits already; nothing was stored.
         """
         self._waiting.take(size)
-        call = _Call(records, size, asyncio.get_running_loop().create_future())
+        loop = asyncio.get_running_loop()
+        call = _Call(records, size, loop.create_future(), loop.time())
         self._queue.append(call)
         if self._flusher is None:
             self._flusher = asyncio.create_task(self._flush_all(), name=f"bus.append.{self._topic}")
@@ -112,12 +119,19 @@ class GroupCommit:
             size += call.size
         return calls
 
+    def _impatient(self) -> list[_Call]:
+        longest = asyncio.get_running_loop().time() - self._patience
+        calls: list[_Call] = []
+        while self._queue and self._queue[0].since <= longest:
+            calls.append(self._queue.popleft())
+        return calls
+
     async def _flush(self, calls: Sequence[_Call]) -> None:
         started = monotonic()
         try:
             await self._write([call.records for call in calls])
         except Exception as error:  # noqa: BLE001 - whoever called gets it, also what nobody foresaw
-            self._settle(calls, error)
+            self._settle([*calls, *self._impatient()], error)
         except BaseException:
             self._settle(calls, BusUnavailable("the write was given up"))
             raise
@@ -137,21 +151,18 @@ class GroupCommit:
                 call.done.set_exception(error)
 
 
-async def write_all(parts: Sequence[tuple[GroupCommit, Sequence[OutRecord], int]], *, seconds: float) -> None:
+async def write_all(parts: Sequence[tuple[GroupCommit, Sequence[OutRecord], int]]) -> None:
     """Write each part (queue, records, bytes); returns when all are durable.
 
     Raises:
-        BusUnavailable: a part failed, or `seconds` were over; the outcome is unknown.
+        BusUnavailable: a part failed; the outcome is unknown.
     """
     waits: list[asyncio.Future[None]] = []
     try:
-        async with asyncio.timeout(seconds):
-            for queue, records, size in parts:
-                waits.append(queue.enqueue(records, size))
-            for wait in waits:
-                await wait
-    except TimeoutError:
-        raise BusUnavailable(f"the bus did not confirm within {seconds:.0f} s") from None
+        for queue, records, size in parts:
+            waits.append(queue.enqueue(records, size))
+        for wait in waits:
+            await wait
     finally:
         for wait in waits:
             # What was not sent yet shall not be; an outcome that nobody waits for is no unhandled error.

@@ -18,6 +18,8 @@ from shared.events.topics import Topic
 # A killed member's partitions move after this.
 SESSION_SECONDS = 20.0
 APPEND_SECONDS = 10.0
+# Of it a write takes at most this much; the rest is for the wait behind the write before.
+WRITE_SHARE = 0.6
 QUERY_SECONDS = 5.0
 READY_SECONDS = 2.0
 STOP_SECONDS = 5.0
@@ -38,8 +40,7 @@ class KafkaBus:
         require_compiled_extension()
         self._link = Link.of(settings)
         self._session = session_seconds
-        self._append_seconds = append_seconds
-        self._producer = Producer(self._link, seconds=append_seconds * 0.8)
+        self._producer = Producer(self._link, seconds=append_seconds * WRITE_SHARE)
         self._waiting = Waiting(max_waiting_bytes)
         self._partitions: dict[str, int] = {}
         self._writers: dict[Partition, PartitionWriter] = {}
@@ -92,7 +93,7 @@ class KafkaBus:
             by_partition.setdefault(partition, []).append(record)
             sizes[partition] = sizes.get(partition, 0) + size
         parts = [(self._writer(partition).queue, mine, sizes[partition]) for partition, mine in by_partition.items()]
-        await write_all(parts, seconds=self._append_seconds)
+        await write_all(parts)
 
     def consumer(
         self,

@@ -125,6 +125,8 @@ class KafkaConsumer:
         Raises:
             BusUnavailable: it may not be stored; the partitions may be somebody else's.
         """
+        if not positions:
+            return
         if self._inner is None:
             raise BusUnavailable("not a member of the group just now")
         async with deadline(QUERY_SECONDS, "commit"):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError, ProducerClosed
 from aiokafka.helpers import create_ssl_context
 from aiokafka.record.default_records import DefaultRecordBatch, DefaultRecordBatchBuilder
@@ -97,9 +98,8 @@ async def discard_producer(producer: AIOKafkaProducer) -> None:
     try:
         async with asyncio.timeout(DISCARD_SECONDS):
             # First the connections: a sender waits for its requests, and they end with them.
-            await producer.client.close()
+            await _disconnect(producer.client)
             await sender.close()
-            await producer.client.close()
     except Exception as error:  # noqa: BLE001 - it is thrown away, however it feels about that
         log.debug("producer_did_not_end", error=type(error).__name__)
     finally:
@@ -114,21 +114,37 @@ async def discard_producer(producer: AIOKafkaProducer) -> None:
 
 async def discard_consumer(consumer: AIOKafkaConsumer, *, leave: bool) -> None:
     """End a consumer; `leave` tells the group, if the broker still listens."""
-    with contextlib.suppress(KafkaError, OSError, TimeoutError):
+    client, coordinator, fetcher = consumer._client, consumer._coordinator, consumer._fetcher  # noqa: SLF001
+    try:
         async with asyncio.timeout(LEAVE_SECONDS if leave else DISCARD_SECONDS):
             if not leave:
-                await consumer._client.close()  # noqa: SLF001
+                await _disconnect(client)
             await consumer.stop()
-            return
-    coordinator, fetcher = consumer._coordinator, consumer._fetcher  # noqa: SLF001
-    if coordinator is not None:
-        for name in ("_coordination_task", "_heartbeat_task", "_commit_refresh_task", "_reassignment_task"):
-            await _cancel(getattr(coordinator, name, None))
-    if fetcher is not None:
-        await _cancel(fetcher._fetch_task)  # noqa: SLF001
-    with contextlib.suppress(KafkaError, OSError, TimeoutError):
-        async with asyncio.timeout(DISCARD_SECONDS):
-            await consumer._client.close()  # noqa: SLF001
+    except Exception as error:  # noqa: BLE001 - it is thrown away, however it feels about that
+        log.debug("consumer_did_not_end", error=type(error).__name__)
+        consumer._closed = True  # noqa: SLF001
+        if coordinator is not None:
+            for name in ("_coordination_task", "_heartbeat_task", "_commit_refresh_task"):
+                await _cancel(getattr(coordinator, name, None))
+        if fetcher is not None:
+            await _cancel(fetcher._fetch_task)  # noqa: SLF001
+    finally:
+        with contextlib.suppress(Exception):
+            async with asyncio.timeout(DISCARD_SECONDS):
+                await _disconnect(client)
+
+
+async def _disconnect(client: AIOKafkaClient) -> None:
+    """Close a client's connections, the one it is just making too, and let it make no more."""
+
+    async def none(*_: Any, **__: Any) -> None:
+        return None
+
+    client._get_conn = none  # noqa: SLF001
+    await client.close()
+    async with client._get_conn_lock:  # noqa: SLF001
+        pass
+    await client.close()
 
 
 def retrieve(future: asyncio.Future[Any]) -> None:

@@ -17,7 +17,6 @@ from shared.bus.kafka.link import Link, deadline, discard_producer, retrieve
 BATCH_BYTES = 131_072
 COMPRESSION = "lz4"
 REQUEST_MILLISECONDS = 10_000
-START_SECONDS = 8.0
 
 
 class Producer:
@@ -25,7 +24,7 @@ class Producer:
 
     def __init__(self, link: Link, *, seconds: float) -> None:
         self._link = link
-        self._seconds = seconds
+        self.seconds = seconds
         self._producer: AIOKafkaProducer | None = None
         self._starting = asyncio.Lock()
         self._discarding: set[asyncio.Task[None]] = set()
@@ -36,22 +35,22 @@ class Producer:
         Raises:
             BusUnavailable: the outcome is unknown.
         """
-        producer = await self._get()
-        sent: list[asyncio.Future[object]] = []
-        try:
-            async with deadline(self._seconds, f"append to {topic}"):
+        async with deadline(self.seconds, f"append to {topic}"):
+            producer = await self._get()
+            sent: list[asyncio.Future[object]] = []
+            try:
                 for batch in _batches(producer, calls):
                     delivered = await producer.send_batch(batch, topic, partition=partition)
                     sent.append(delivered)
                 for future in sent:
                     await asyncio.shield(future)
-        except BaseException:
-            self._discard(producer)
-            raise
-        finally:
-            for future in sent:
-                # A batch given up on fails later.
-                future.add_done_callback(retrieve)
+            except BaseException:
+                self._discard(producer)
+                raise
+            finally:
+                for future in sent:
+                    # A batch given up on fails later.
+                    future.add_done_callback(retrieve)
 
     async def stop(self) -> None:
         """Disconnect; within a deadline, whatever the brokers do."""
@@ -75,8 +74,7 @@ class Producer:
                 request_timeout_ms=REQUEST_MILLISECONDS,
             )
             try:
-                async with deadline(START_SECONDS, "connect"):
-                    await producer.start()
+                await producer.start()
             except BaseException:
                 self._discard(producer)
                 raise
@@ -98,7 +96,7 @@ class PartitionWriter:
         self._producer = producer
         self._name = name
         self._partition = partition
-        self.queue = GroupCommit(topic, self.write, waiting)
+        self.queue = GroupCommit(topic, self.write, waiting, patience_seconds=producer.seconds / 2)
 
     async def write(self, calls: Sequence[Sequence[OutRecord]]) -> None:
         """Make the records of all calls durable, in order."""

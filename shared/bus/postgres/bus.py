@@ -22,6 +22,7 @@ from shared.bus.postgres.heads import Heads
 from shared.bus.postgres.reader import fetch
 from shared.bus.postgres.retention import Trimmer
 from shared.bus.postgres.tables import make_table, table_of
+from shared.bus.postgres.tail import Tail
 from shared.bus.postgres.writer import TopicWriter
 from shared.events.topics import Topic
 from shared.ids import uuid7
@@ -30,6 +31,7 @@ SESSION_SECONDS = 6.0
 # Alone nobody can take over from us, so heartbeats are rare.
 SOLE_SESSION_SECONDS = 40.0
 APPEND_SECONDS = 10.0
+WRITE_SHARE = 0.6
 QUERY_SECONDS = 5.0
 DDL_SECONDS = 30.0
 READY_SECONDS = 2.0
@@ -65,6 +67,7 @@ class PostgresBus:
         self._reads = Connections(url, size=READ_CONNECTIONS, settings={"synchronous_commit": "off"})
         self._heads = Heads(self._reads, sole=sole)
         self._trimmer = Trimmer(self._reads)
+        self._tail = Tail()
         self._waiting = Waiting(max_waiting_bytes)
         self._partitions: dict[str, int] = {}
         self._writers: dict[str, TopicWriter] = {}
@@ -134,13 +137,15 @@ class PostgresBus:
         by_topic: dict[str, list[OutRecord]] = {}
         sizes: dict[str, int] = {}
         for record in records:
-            by_topic.setdefault(record.topic, []).append(record)
-            sizes[record.topic] = sizes.get(record.topic, 0) + check_size(record)
+            topic = record.topic
+            if topic not in by_topic:
+                by_topic[topic], sizes[topic] = [], 0
+            by_topic[topic].append(record)
+            sizes[topic] += check_size(record)
         if not by_topic.keys() <= self._partitions.keys():
             # Somebody may have made it since we looked.
             await self._look()
-        parts = [(self._writer(topic).queue, mine, sizes[topic]) for topic, mine in by_topic.items()]
-        await write_all(parts, seconds=self._append_seconds)
+        await write_all([(self._writer(topic).queue, mine, sizes[topic]) for topic, mine in by_topic.items()])
 
     def consumer(
         self,
@@ -186,6 +191,7 @@ class PostgresBus:
         """Learn which topics there are."""
         async with self._reads.use(QUERY_SECONDS) as connection:
             self._partitions = dict(await connection.fetch("SELECT name, partitions FROM topics"))
+        self._tail.fit(sum(self._partitions.values()))
 
     def _writer(self, topic: str) -> TopicWriter:
         if topic not in self._partitions:
@@ -198,19 +204,28 @@ class PostgresBus:
                 self._partitions[topic],
                 connections=self._writes,
                 heads=self._heads,
+                tail=self._tail,
                 waiting=self._waiting,
-                # So that the caller hears why before its own patience ends.
-                seconds=self._append_seconds * 0.8,
+                # With the wait for the write before, within the deadline.
+                seconds=self._append_seconds * WRITE_SHARE,
             )
         return writer
 
     async def _fetch(
         self, topic: str, positions: Mapping[Partition, int], max_records: int
     ) -> Mapping[Partition, Sequence[Record]]:
-        return await fetch(self._reads, table_of(topic), positions, max_records)
+        found: dict[Partition, Sequence[Record]] = {}
+        for partition, position in positions.items():
+            if records := self._tail.read(partition, position, max_records):
+                found[partition] = records
+        older = {partition: position for partition, position in positions.items() if partition not in found}
+        if older:
+            found.update(await fetch(self._reads, table_of(topic), older, max_records))
+        return found
 
     def _membership_changed(self, consumer: PostgresConsumer, joined: bool) -> None:
         (self._consumers.add if joined else self._consumers.discard)(consumer)
+        self._tail.read_by(consumer.topics, 1 if joined else -1)
         for other in self._consumers:
             if other is not consumer and other.group == consumer.group:
                 other.nudge()

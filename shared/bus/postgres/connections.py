@@ -50,14 +50,16 @@ class Connections:
         Raises:
             BusUnavailable: PostgreSQL refused, failed or did not answer in time.
         """
+        loop = asyncio.get_running_loop()
+        end = loop.time() + seconds
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout_at(end):
                 await self._slots.acquire()
         except TimeoutError:
             raise BusUnavailable("all connections to PostgreSQL are busy") from None
         try:
-            connection = await self._take()
-            timer = asyncio.get_running_loop().call_later(seconds, connection.terminate)
+            connection = self._idle_one() or await self._connect(min(CONNECT_SECONDS, end - loop.time()))
+            timer = loop.call_at(end, connection.terminate)
             try:
                 yield connection
             except BaseException:
@@ -69,6 +71,11 @@ class Connections:
         except FAILURES as error:
             self._drop_idle()
             raise BusUnavailable(f"PostgreSQL: {type(error).__name__}: {error}") from error
+        except AttributeError as error:
+            # asyncpg between two messages of a statement, when the deadline cuts the connection.
+            if loop.time() < end:
+                raise
+            raise BusUnavailable("PostgreSQL did not answer in time") from error
         finally:
             self._slots.release()
 
@@ -90,14 +97,17 @@ class Connections:
             except FAILURES:
                 connection.terminate()
 
-    async def _take(self) -> asyncpg.Connection:
+    def _idle_one(self) -> asyncpg.Connection | None:
         while self._idle:
             connection = self._idle.pop()
             if not connection.is_closed():
                 return connection
+        return None
+
+    async def _connect(self, seconds: float) -> asyncpg.Connection:
         if self._closed:
             raise BusUnavailable("the bus was stopped")
-        async with asyncio.timeout(CONNECT_SECONDS):
+        async with asyncio.timeout(seconds):
             return await asyncpg.connect(self._url, timeout=CONNECT_SECONDS, server_settings=self._settings)
 
     def _give_back(self, connection: asyncpg.Connection) -> None:

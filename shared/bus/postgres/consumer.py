@@ -105,7 +105,8 @@ class PostgresConsumer:
 
     async def commit(self, positions: Mapping[Partition, int]) -> None:
         """Store the next offset to read of each partition."""
-        await self._store.commit(positions)
+        if positions:
+            await self._store.commit(positions)
 
     async def rewind(self, positions: Mapping[Partition, int]) -> None:
         """Read on from these offsets; partitions that are not ours are left alone."""

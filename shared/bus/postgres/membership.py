@@ -18,6 +18,8 @@ from shared.observability.logging import logger
 log = logger(__name__)
 
 RETRY_SECONDS = 0.3
+# However long a session is, a newcomer is noticed after this.
+MAX_INTERVAL_SECONDS = 1.5
 # While partitions change hands members look more often.
 MOVING_SECONDS = 0.1
 STOP_SECONDS = 5.0
@@ -35,7 +37,8 @@ class Membership:
         self._store = store
         self._name = name
         self._session = session_seconds
-        self._interval = session_seconds / 4
+        # Alone, newcomers are in this process and nudge.
+        self._interval = session_seconds / 4 if sole else min(session_seconds / 4, MAX_INTERVAL_SECONDS)
         self._sole = sole
         self._given = given
         self._taken = taken

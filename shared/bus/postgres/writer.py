@@ -8,6 +8,7 @@ from shared.bus.base import BusUnavailable, Headers, OutRecord, Partition, parti
 from shared.bus.group_commit import GroupCommit, Waiting
 from shared.bus.postgres.connections import Connections
 from shared.bus.postgres.heads import Heads
+from shared.bus.postgres.tail import Tail
 
 # The ends are locked in the order of partitions, so two processes never wait for each other in a circle; the locks are
 # held until commit, so a reader that sees an offset sees all smaller ones.
@@ -21,27 +22,25 @@ _APPEND = """
         UPDATE heads h SET next_offset = l.next_offset + c.n
         FROM locked l JOIN counts c USING (partition)
         WHERE h.topic = $1 AND h.partition = l.partition
-        RETURNING h.partition, l.next_offset AS base, h.next_offset AS ending
+        RETURNING h.partition, l.next_offset AS base, clock_timestamp() AS ts
     ), stored AS (
-        INSERT INTO {table} (partition, "offset", key, value, headers)
-        SELECT m.partition, m.base + r.index, r.key, r.value, r.headers
+        INSERT INTO {table} (partition, "offset", key, value, headers, ts)
+        SELECT m.partition, m.base + r.index, r.key, r.value, r.headers, m.ts
         FROM unnest($4::int[], $5::int[], $6::bytea[], $7::bytea[], $8::bytea[])
              AS r(partition, index, key, value, headers)
         JOIN moved m USING (partition)
     )
-    SELECT partition, ending FROM moved
+    SELECT partition, base, ts FROM moved
 """
 
 
-def pack_headers(headers: Headers) -> bytes | None:
-    """Headers as JSON, values as latin-1, which keeps every byte; none are NULL."""
-    return orjson.dumps([(name, value.decode("latin-1")) for name, value in headers]) if headers else None
+def pack_headers(headers: Headers) -> bytes:
+    """Headers as JSON, values as latin-1, which keeps every byte."""
+    return orjson.dumps([(name, value.decode("latin-1")) for name, value in headers])
 
 
-def unpack_headers(packed: bytes | None) -> Headers:
+def unpack_headers(packed: bytes) -> Headers:
     """The inverse of `pack_headers`."""
-    if packed is None:
-        return ()
     return tuple((name, value.encode("latin-1")) for name, value in orjson.loads(packed))
 
 
@@ -56,6 +55,7 @@ class TopicWriter:
         *,
         connections: Connections,
         heads: Heads,
+        tail: Tail,
         waiting: Waiting,
         seconds: float,
     ) -> None:
@@ -64,39 +64,37 @@ class TopicWriter:
         self._partitions = partitions
         self._connections = connections
         self._heads = heads
+        self._tail = tail
         self._seconds = seconds
-        self.queue = GroupCommit(topic, self.write, waiting)
+        self.queue = GroupCommit(topic, self.write, waiting, patience_seconds=seconds / 2)
 
     async def write(self, calls: Sequence[Sequence[OutRecord]]) -> None:
         """Store the records of all calls in one statement."""
-        counts: dict[int, int] = {}
+        by_partition: dict[int, list[OutRecord]] = {}
+        for records in calls:
+            for record in records:
+                by_partition.setdefault(partition_of(record.key, self._partitions), []).append(record)
         partitions: list[int] = []
         indexes: list[int] = []
-        keys: list[bytes] = []
-        values: list[bytes] = []
-        headers: list[bytes | None] = []
-        for records in calls:
-            for _, key, value, header in records:
-                partition = partition_of(key, self._partitions)
-                index = counts.get(partition, 0)
-                counts[partition] = index + 1
-                partitions.append(partition)
-                indexes.append(index)
-                keys.append(key)
-                values.append(value)
-                headers.append(pack_headers(header))
+        ordered: list[OutRecord] = []
+        for partition, records in by_partition.items():
+            partitions.extend([partition] * len(records))
+            indexes.extend(range(len(records)))
+            ordered.extend(records)
         async with self._connections.use(self._seconds) as connection:
-            ends = await connection.fetch(
+            moved = await connection.fetch(
                 self._statement,
                 self._topic,
-                list(counts),
-                list(counts.values()),
+                list(by_partition),
+                [len(records) for records in by_partition.values()],
                 partitions,
                 indexes,
-                keys,
-                values,
-                headers,
+                [record.key for record in ordered],
+                [record.value for record in ordered],
+                [pack_headers(record.headers) if record.headers else None for record in ordered],
             )
-        if len(ends) != len(counts):
+        if len(moved) != len(by_partition):
             raise BusUnavailable(f"the topic {self._topic!r} lost its partitions")
-        self._heads.note({Partition(self._topic, index): end for index, end in ends})
+        for index, base, at in moved:
+            self._tail.remember(Partition(self._topic, index), base, by_partition[index], at)
+        self._heads.note({Partition(self._topic, index): base + len(by_partition[index]) for index, base, _ in moved})

@@ -40,7 +40,7 @@ def waiting() -> Waiting:
 
 @pytest.fixture
 def queue(disk: Disk, waiting: Waiting) -> GroupCommit:
-    return GroupCommit("orders", disk.write, waiting)
+    return GroupCommit("orders", disk.write, waiting, patience_seconds=0.05)
 
 
 async def test_calls_that_wait_share_the_next_write(disk: Disk, queue: GroupCommit):
@@ -134,19 +134,57 @@ async def test_a_stop_writes_what_waits_and_gives_up_at_its_deadline(disk: Disk,
             await wait
 
 
-async def test_write_all_waits_for_every_part_and_ends_at_its_deadline(disk: Disk, waiting: Waiting):
+async def test_who_has_waited_too_long_behind_a_failed_write_fails_with_it(disk: Disk, queue: GroupCommit):
+    """INVARIANT: a call takes at most its patience and one write; who came lately gets a write of its own."""
+    disk.fails = BusUnavailable("gone")
+    first = queue.enqueue(one(b"0"), 1)
+    await asyncio.sleep(0)
+    old = queue.enqueue(one(b"1"), 1)
+    await asyncio.sleep(0.06)
+    late = queue.enqueue(one(b"2"), 1)
+    disk.go.release()
+    for wait in (first, old):
+        with pytest.raises(BusUnavailable, match="gone"):
+            await wait
+
+    disk.fails = None
+    disk.go.release()
+    await late
+    assert disk.groups == [[b"2"]]
+
+
+async def test_write_all_waits_for_every_part(disk: Disk, waiting: Waiting):
     """INVARIANT: a call over several queues is durable in all of them when it returns, or raises."""
     slow, quick = Disk(), disk
-    queues = [GroupCommit("slow", slow.write, waiting), GroupCommit("quick", quick.write, waiting)]
+    queues = [GroupCommit(str(each), each.write, waiting, patience_seconds=1) for each in (slow, quick)]
     quick.go.release()
-    with pytest.raises(BusUnavailable, match="did not confirm"):
-        await write_all([(queue, one(b"x"), 1) for queue in queues], seconds=0.05)
+    call = asyncio.create_task(write_all([(queue, one(b"x"), 1) for queue in queues]))
+    await asyncio.sleep(0.01)
     assert quick.groups == [[b"x"]]
-
+    assert not call.done()
     slow.go.release()
+    await call
+    assert slow.groups == [[b"x"]]
+
+    slow.fails = BusUnavailable("gone")
     slow.go.release()
     quick.go.release()
-    await write_all([(queue, one(b"y"), 1) for queue in queues], seconds=5)
-    assert [b"y"] in slow.groups
-    assert quick.groups == [[b"x"], [b"y"]]
+    with pytest.raises(BusUnavailable, match="gone"):
+        await write_all([(queue, one(b"y"), 1) for queue in queues])
+    assert waiting.bytes == 0
+
+
+async def test_a_cancelled_caller_leaves_no_trace(disk: Disk, queue: GroupCommit, waiting: Waiting):
+    """INVARIANT: what a caller no longer wants, and was not sent, is never sent."""
+    first = queue.enqueue(one(b"0"), 1)
+    await asyncio.sleep(0)
+    call = asyncio.create_task(write_all([(queue, one(b"1"), 1)]))
+    await asyncio.sleep(0)
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await call
+    disk.go.release()
+    await first
+    await asyncio.sleep(0)
+    assert disk.groups == [[b"0"]]
     assert waiting.bytes == 0

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any
 
+import asyncpg
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -51,6 +52,9 @@ def is_passing(error: BaseException) -> bool:
     if isinstance(error, Retry | BusUnavailable | OperationalError | InterfaceError | PoolTimeout | OSError):
         return True
     if isinstance(error, DBAPIError):
+        if isinstance(getattr(error.orig, "__cause__", None), asyncpg.InternalClientError):
+            # A connection used in the moment between the server's goodbye and the end of the stream.
+            return True
         state = str(getattr(error.orig, "sqlstate", "") or "")
         return error.connection_invalidated or state.startswith(_PASSING_SQLSTATES)
     return isinstance(error, TimeoutError)

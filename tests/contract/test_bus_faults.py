@@ -11,6 +11,9 @@ from conftest import TOPICS
 
 from shared.bus.base import Bus, BusUnavailable, OutRecord
 
+# aiokafka drops a connection that it opens at the moment of a deadline; the garbage collector closes it, and says so.
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
+
 # Of `frail_bus`, plus what a busy machine takes.
 APPEND_SECONDS = 3.0 + 2.0
 STOP_SECONDS = 20.0

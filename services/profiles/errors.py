@@ -86,7 +86,7 @@ class BadTraits(Invalid):
 
     def __init__(self, *, bad_names: Sequence[int], too_large: Sequence[int], max_bytes: int) -> None:
         super().__init__(
-            f"Names of traits have 1 to 100 characters, values at most {max_bytes} bytes of JSON.",
+            f"Names of traits have 1 to 100 characters, values at most {max_bytes} bytes of JSON and 64 bits a number.",
             bad_names=list(bad_names),
             too_large=list(too_large),
         )

@@ -30,7 +30,7 @@ class TraitWrite(NamedTuple):
 
 
 class Refusals(NamedTuple):
-    """Positions of the traits that cannot be kept, by reason."""
+    """Positions of the traits that cannot be kept, by reason; too large is also a number beyond 64 bits."""
 
     bad_names: list[int]
     too_large: list[int]
@@ -46,11 +46,12 @@ def readable(traits: Mapping[str, Any], *, max_bytes: int, refused: Refusals) ->
         if not composed or len(composed) > MAX_NAME_LENGTH:
             refused.bad_names.append(position)
             continue
-        text = None if value is None else _json(value)
-        if text is not None and len(text) > max_bytes:
+        if value is None:
+            yield composed, None
+        elif (text := _json(value)) is None or len(text) > max_bytes:
             refused.too_large.append(position)
-            continue
-        yield composed, None if text is None else text.decode()
+        else:
+            yield composed, text.decode()
 
 
 def announced(names: set[str]) -> tuple[str, ...]:
@@ -58,9 +59,13 @@ def announced(names: set[str]) -> tuple[str, ...]:
     return tuple(sorted(name for name in names if not _LOOKS_LIKE_DATA.search(name)))
 
 
-def _json(value: Any) -> bytes:
-    text = orjson.dumps(value)
-    return text if text.isascii() and b"\\u0000" not in text else orjson.dumps(_composed(value))
+def _json(value: Any) -> bytes | None:
+    """The value as JSON; None if it is none: a number beyond 64 bits, or nested beyond 254 levels."""
+    try:
+        text = orjson.dumps(value)
+        return text if text.isascii() and b"\\u0000" not in text else orjson.dumps(_composed(value))
+    except orjson.JSONEncodeError:
+        return None
 
 
 def _composed(value: Any) -> Any:

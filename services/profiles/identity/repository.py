@@ -58,14 +58,14 @@ async def news(tx: ReadTx, links: Mapping[tuple[UUID, UUID], Link]) -> list[tupl
 
 
 async def put_links(tx: WriteTx, links: Mapping[tuple[UUID, UUID], Link]) -> None:
-    """Keep the earliest evidence of each pair; a new pair counts as accepted until it is judged."""
+    """Keep the earliest evidence of each pair; what is written counts as accepted until it is judged."""
     await insert_rows(
         tx,
         "links",
         _LINK_COLUMNS,
         [(*pair, link.kind, link.time, link.event_id, link.source, "accepted") for pair, link in sorted(links.items())],
         "ON CONFLICT (from_id, into_id) DO UPDATE SET kind = EXCLUDED.kind, event_time = EXCLUDED.event_time, "
-        "event_id = EXCLUDED.event_id, source = EXCLUDED.source "
+        "event_id = EXCLUDED.event_id, source = EXCLUDED.source, status = EXCLUDED.status "
         "WHERE (EXCLUDED.event_time, EXCLUDED.event_id) < (links.event_time, links.event_id)",
     )
 
@@ -120,6 +120,14 @@ async def component(tx: ReadTx, keys: Collection[UUID]) -> set[UUID]:
 async def candidates(tx: ReadTx, keys: Collection[UUID]) -> list[Candidate]:
     """All evidence on what these keys lead into."""
     rows = await tx.execute(f"SELECT {_CANDIDATE} FROM links WHERE from_id = ANY(:keys)", {"keys": list(keys)})
+    return [Candidate._make(row) for row in rows]
+
+
+async def accepted(tx: ReadTx, keys: Collection[UUID]) -> list[Candidate]:
+    """The evidence on these keys that is accepted, or not judged yet (index links_accepted)."""
+    rows = await tx.execute(
+        f"SELECT {_CANDIDATE} FROM links WHERE from_id = ANY(:keys) AND status = 'accepted'", {"keys": list(keys)}
+    )
     return [Candidate._make(row) for row in rows]
 
 

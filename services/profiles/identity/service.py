@@ -44,7 +44,7 @@ async def take_in(tx: WriteTx, links: Mapping[tuple[UUID, UUID], Link], author: 
         return
     await mapping.claim(tx)
     await repository.put_links(tx, links)
-    await _settle(tx, {from_id for from_id, _ in links}, author)
+    await _settle(tx, {from_id for from_id, _ in links}, frozenset(), author)
 
 
 async def merge(tx: WriteTx, from_id: UUID, into_id: UUID, author: Author) -> None:
@@ -63,7 +63,7 @@ async def merge(tx: WriteTx, from_id: UUID, into_id: UUID, author: Author) -> No
     if root in identified and roots[into_id] not in identified:
         raise MergeIntoVisitor
     await repository.decide(tx, Decision(root, "merge", into_id, uuid7(), author.now))
-    await _settle(tx, {root}, author)
+    await _settle(tx, frozenset(), {root}, author)
 
 
 async def unmerge(tx: WriteTx, from_id: UUID, author: Author) -> None:
@@ -83,17 +83,23 @@ async def unmerge(tx: WriteTx, from_id: UUID, author: Author) -> None:
     if manual:
         await repository.withdraw(tx, manual[0].id)
         # The other side may hang on evidence that this merge refused.
-        await _settle(tx, {from_id, manual[0].into_id}, author)
+        await _settle(tx, frozenset(), {from_id, manual[0].into_id}, author)
         return
     await repository.decide(tx, Decision(from_id, "apart", place.parent_id, uuid7(), author.now))
-    await _settle(tx, {from_id}, author)
+    await _settle(tx, frozenset(), {from_id}, author)
 
 
-async def _settle(tx: WriteTx, changed: Collection[UUID], author: Author) -> None:
-    """Grow the part of the forest that may have changed, and announce what has."""
-    ringed = await repository.inner(tx, changed)
-    scope = set(changed) | (await repository.component(tx, ringed) if ringed else set())
-    known = await repository.candidates(tx, scope)
+async def _settle(tx: WriteTx, told: Collection[UUID], decided: Collection[UUID], author: Author) -> None:
+    """Grow the part of the forest that may have changed, and announce what has.
+
+    Of a key of which there is only more evidence, and into which nothing leads, the accepted link and the new ones
+    tell all: thousands of people may have used one device, and nobody should wait while they are read.
+    """
+    ringed = await repository.inner(tx, {*told, *decided})
+    whole = set(decided) | (await repository.component(tx, ringed) if ringed else set())
+    leaves = set(told) - whole
+    known = [*await repository.candidates(tx, whole), *await repository.accepted(tx, leaves)]
+    scope = whole | leaves
     forest = grow(known, await repository.decisions(tx, scope))
     await _note_statuses(tx, known, forest)
     places = await repository.places(tx, scope)

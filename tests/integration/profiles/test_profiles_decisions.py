@@ -113,6 +113,7 @@ steps = st.lists(
             "do": st.sampled_from(["see", "see", "alias", "alias", "alias", "merge", "merge", "unmerge", "unmerge"]),
             "user": st.sampled_from(USERS),
             "visitor": st.sampled_from(VISITORS),
+            "previous": st.sampled_from([*USERS, *USERS, *VISITORS]),
             "one": st.sampled_from(KEYS),
             "other": st.sampled_from(KEYS),
         }
@@ -131,7 +132,7 @@ def key_of(tag: str, key: tuple[str, str]) -> Any:
 def event_of(tag: str, number: int, minute: int, step: dict[str, Any]) -> Event[TouchpointReceived]:
     user, visitor = tag + step["user"], tag + step["visitor"]
     if step["do"] == "alias":
-        return touchpoint(f"{tag}{number}", user=user, call="alias", previous_id=visitor, minute=minute)
+        return touchpoint(f"{tag}{number}", user=user, call="alias", previous_id=tag + step["previous"], minute=minute)
     return touchpoint(f"{tag}{number}", user=user, anonymous=visitor, minute=minute)
 
 
@@ -206,10 +207,10 @@ async def eventful(world: World) -> AsyncIterator[World]:
     """A world where, in the end, decisions and evidence met in every way."""
     yield world
     rows = await world.rows("SELECT status AS what FROM links UNION SELECT kind FROM decisions")
-    assert {row.what for row in rows} >= {"accepted", "cycle", "separated", "overruled", "merge", "apart"}
+    assert {row.what for row in rows} >= {"accepted", "separated", "overruled", "merge", "apart"}
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(history=steps, seed=st.integers(0, 2**32))
 async def test_decisions_and_evidence_in_any_order(eventful: World, history: list[dict[str, Any]], seed: int) -> None:
     """INVARIANT: between two decisions the order of events is nothing; a merge and its undoing are nothing; what was

@@ -103,6 +103,7 @@ WRONG_CUSTOMERS: list[tuple[dict[str, Any], str]] = [
     ({"user_id": "42", "traits": {"": 1}}, "profiles.bad_traits"),
     ({"user_id": "42", "traits": {"n" * 101: 1}}, "profiles.bad_traits"),
     ({"user_id": "42", "traits": {"bio": "x" * 9_000}}, "profiles.bad_traits"),
+    ({"user_id": "42", "traits": {"n": 10**30}}, "profiles.bad_traits"),
     ({"user_id": "42", "traits": {f"t{n}": n for n in range(201)}}, "profiles.too_many_traits"),
 ]
 

@@ -94,3 +94,34 @@ async def test_placeholders_identify_nobody(world: World) -> None:
     assert await world.merges() == []
     assert {row.id for row in await world.rows("SELECT id FROM customers")} == {A, U}
     assert {row.customer_id for row in await world.rows("SELECT customer_id FROM traits")} == {A}
+
+
+async def test_a_kiosk_with_thousands_of_users_stays_quick(world: World) -> None:
+    """Each login on a shared device reads the accepted link and its own, not those of all who came before."""
+    await world.play(
+        *(touchpoint(f"{number}", user=f"u{number}", anonymous="a", minute=number) for number in range(3000))
+    )
+    assert await world.root(A) == user_key("u0")
+
+    async with world.db.write() as tx:
+        await world.consume(tx, [touchpoint("late", user="late", anonymous="a", minute=5000)])
+        reads = await tx.execute("SELECT count(*) FROM links WHERE from_id = :key AND status = 'accepted'", {"key": A})
+        assert reads.scalar_one() == 1
+    assert await world.root(A) == user_key("u0")
+
+    await world.play(touchpoint("early", user="early", anonymous="a", minute=-1))
+    assert await world.root(A) == user_key("early")
+    refused = await world.rows("SELECT count(*) AS number FROM links WHERE status = 'shared_device'")
+    assert refused[0].number == 3001
+
+
+async def test_evidence_that_grew_older_is_judged_again(world: World) -> None:
+    """The refused pair gets earlier evidence than the accepted one has."""
+    await world.play(
+        touchpoint("1", user="u", anonymous="a", minute=5), touchpoint("2", user="w", anonymous="a", minute=9)
+    )
+    assert await world.root(A) == U
+
+    await world.play(touchpoint("3", user="w", anonymous="a", minute=1))
+
+    assert await world.root(A) == W

@@ -42,6 +42,13 @@ def test_what_cannot_be_kept_is_counted_by_position() -> None:
     assert refused
 
 
+def test_what_is_no_json_of_ours_is_refused() -> None:
+    deep: Any = 1
+    for _ in range(300):
+        deep = [deep]
+    assert kept({"deep": deep, "long": 10**30, "fits": 2**63})[1].too_large == [0, 1]
+
+
 def test_size_is_counted_in_bytes() -> None:
     assert kept({"name": "ễ" * 30}, max_bytes=64)[1].too_large == [0]
     assert not kept({"name": "e" * 60}, max_bytes=64)[1]

@@ -56,6 +56,7 @@ def upgrade() -> None:
             CHECK (from_id <> into_id)
         );
         CREATE INDEX links_into ON links (into_id);
+        CREATE INDEX links_accepted ON links (from_id) WHERE status = 'accepted';
         CREATE TABLE decisions (
             from_id uuid NOT NULL,
             kind text NOT NULL CHECK (kind IN ('merge', 'apart')),

@@ -1,0 +1,157 @@
+"""The load generator, a process of its own: `load.py flood|steady URL KEY …` prints one JSON document.
+
+It writes HTTP/1.1 by hand: a client library costs more CPU than the server under test.
+"""
+
+import asyncio
+import base64
+import json
+import sys
+from itertools import cycle
+from time import monotonic, time_ns
+from urllib.parse import urlsplit
+
+import orjson
+
+CONNECTIONS = 8
+PROBE_SECONDS = 0.01
+
+
+class Wire:
+    """One kept-alive connection."""
+
+    def __init__(self, url: str, authorization: str) -> None:
+        parts = urlsplit(url)
+        self._host, self._port = parts.hostname or "", parts.port or 80
+        self._head = f"Host: {parts.netloc}\r\nAuthorization: {authorization}\r\n"
+        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+
+    async def request(self, method: str, path: str, body: bytes = b"") -> tuple[int, bytes]:
+        """Status and body."""
+        if self._streams is None:
+            self._streams = await asyncio.open_connection(self._host, self._port, limit=2**22)
+        reader, writer = self._streams
+        writer.write(f"{method} {path} HTTP/1.1\r\n{self._head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0])
+        return int(head[9:12]), await reader.readexactly(length)
+
+
+def basic(key: str) -> str:
+    """The write key as SDKs send it."""
+    return "Basic " + base64.b64encode(f"{key}:".encode()).decode()
+
+
+def order(number: int, moment: str) -> dict[str, object]:
+    """An order as a shop's SDK sends it, about 420 bytes; every fifth is by a customer who comes again."""
+    return {
+        "type": "track",
+        "event": "Order Completed",
+        "messageId": f"load-{moment}-{number}",
+        "userId": f"customer-{number - number % 5}" if number % 5 == 1 else f"customer-{number}",
+        "properties": {
+            "order_id": f"order-{moment}-{number}",
+            "total": f"{number % 900 + 1}.99",
+            "currency": "USD",
+            "products": [{"product_id": "sku-1", "name": "Coffee", "price": 4.5, "quantity": 2}],
+        },
+        "context": {"library": {"name": "load", "version": "1"}, "page": {"path": "/thanks", "title": "Thanks"}},
+    }
+
+
+async def flood(url: str, key: str, count: int, batch: int, seconds: float) -> dict[str, float]:
+    """Send `count` orders in batches, as fast as they are taken, for at most so many seconds."""
+    moment = f"{time_ns() // 10**9}"
+    started = monotonic()
+    numbers = iter(range(0, count, batch))
+    sent = retried = 0
+
+    async def lane() -> None:
+        nonlocal sent, retried
+        wire = Wire(url, basic(key))
+        while monotonic() - started < seconds and (first := next(numbers, None)) is not None:
+            events = [order(number, moment) for number in range(first, min(first + batch, count))]
+            body = orjson.dumps({"batch": events})
+            while (answer := await wire.request("POST", "/v1/batch", body))[0] in (429, 503):
+                retried += 1
+                await asyncio.sleep(0.2)
+            assert answer[0] == 200, answer
+            sent += orjson.loads(answer[1])["accepted"]
+
+    await asyncio.gather(*(lane() for _ in range(CONNECTIONS)))
+    return {"sent": sent, "retried": retried, "seconds": monotonic() - started}
+
+
+async def steady(url: str, key: str, secret: str, rate: float, seconds: float, probed_every: int) -> dict[str, object]:
+    """Send single orders at a fixed rate; of some, ask for the customer's figures until they have changed."""
+    moment = f"{time_ns() // 10**9}"
+    wires = asyncio.Queue[Wire]()
+    readers = asyncio.Queue[Wire]()
+    posts: list[float] = []
+    seen: list[float] = []
+    for _ in range(64):
+        wires.put_nowait(Wire(url, basic(key)))
+        readers.put_nowait(Wire(url, f"Bearer {secret}"))
+
+    async def one(number: int) -> None:
+        body = orjson.dumps({**order(number, moment), "userId": f"steady-{moment}-{number}"})
+        wire = await wires.get()
+        begun = monotonic()
+        status, answer = await wire.request("POST", "/v1/track", body)
+        posts.append(monotonic() - begun)
+        wires.put_nowait(wire)
+        assert status == 200, answer
+        if number % probed_every == 0:
+            reader = await readers.get()
+            path = f"/v1/metrics/customers/user_id:steady-{moment}-{number}"
+            while (await reader.request("GET", path))[0] == 404:
+                await asyncio.sleep(PROBE_SECONDS)
+            seen.append(monotonic() - begun)
+            readers.put_nowait(reader)
+
+    started = monotonic()
+    async with asyncio.TaskGroup() as group:
+        for number in range(int(rate * seconds)):
+            await asyncio.sleep(max(0.0, started + number / rate - monotonic()))
+            group.create_task(one(number))
+    return {"posts": posts, "seen": seen, "seconds": monotonic() - started}
+
+
+async def hammer(
+    url: str, authorization: str, path: str, bodies: list[bytes], connections: int, seconds: float
+) -> dict[str, object]:
+    """Send bodies over and over on so many connections: what `wrk` does, where there is none."""
+    waits: list[float] = []
+    started = monotonic()
+    turns = cycle(bodies)
+
+    async def lane() -> None:
+        wire = Wire(url, authorization)
+        while (begun := monotonic()) - started < seconds:
+            status, answer = await wire.request("POST", path, next(turns))
+            assert status == 200, answer
+            waits.append(monotonic() - begun)
+
+    await asyncio.gather(*(lane() for _ in range(connections)))
+    waits.sort()
+    return {
+        "client": "ours",
+        "requests": len(waits),
+        "requests_per_second": round(len(waits) / (monotonic() - started)),
+        "p50_ms": round(waits[len(waits) // 2] * 1e3, 2),
+        "p99_ms": round(waits[len(waits) * 99 // 100] * 1e3, 2),
+    }
+
+
+def main() -> None:
+    """Run what the command line names."""
+    what, url, key, *rest = sys.argv[1:]
+    if what == "flood":
+        measured: object = asyncio.run(flood(url, key, int(rest[0]), int(rest[1]), float(rest[2])))
+    else:
+        measured = asyncio.run(steady(url, key, rest[0], float(rest[1]), float(rest[2]), int(rest[3])))
+    print(json.dumps(measured))
+
+
+if __name__ == "__main__":
+    main()

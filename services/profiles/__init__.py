@@ -13,6 +13,8 @@ Invariants
 * The forest is a function of the evidence and of people's decisions: order and repetition are nothing.
 * No value of an identifier or a trait is in an event, a log line, a refusal or a URL of ours.
 
+Rooms       domain/ what a touchpoint says · people/ reading persons · identity/ who is whom, and why
+
 Not a projection: requests and decisions of people are not on the log, and raw touchpoints leave it after days, so
 these tables cannot be rebuilt by a replay. They are the record itself.
 """

@@ -1,6 +1,7 @@
 """Customers, identifiers and traits as touchpoints make them, on a real database."""
 
 import asyncio
+import contextlib
 import unicodedata
 from datetime import timedelta
 from itertools import permutations
@@ -13,8 +14,8 @@ from profiles_world import NOW, World, touchpoint
 
 from services.profiles.people import service as people
 from services.profiles.people.domain import Person
-from services.profiles.schemas import CustomerOut
-from shared.errors import Retry
+from services.profiles.schemas import CustomerIn, CustomerOut, MergeIn, TraitsIn, UnmergeIn
+from shared.errors import Conflict, NotFound, Retry
 from shared.events.catalogue.profiles import CustomerCreated, CustomerMerged, TraitsChanged
 from shared.ids import anonymous_key, user_key
 
@@ -236,3 +237,53 @@ async def test_a_failed_batch_leaves_nothing(world: World) -> None:
             raise Retry
     for table in ("customers", "identifiers", "traits", "links", "identity", "merge_log", "outbox", "inbox"):
         assert await world.rows(f"SELECT 1 FROM {table}") == []
+
+
+async def test_touchpoints_and_requests_at_once_never_lock_each_other_out(world: World) -> None:
+    """Rows are locked in one order everywhere, the graph last: 0 deadlocks by PostgreSQL's own count."""
+    random = Random(7)
+    keys = [f"{number}" for number in range(12)]
+
+    def batch(worker: int, round_: int) -> list[Any]:
+        return [
+            touchpoint(
+                f"{worker}-{round_}-{number}",
+                user=f"u{random.choice(keys)}",
+                anonymous=f"a{random.choice(keys)}",
+                call=random.choice(["identify", "alias", "track"]),
+                previous_id=f"u{random.choice(keys)}",
+                minute=random.randrange(1_000),
+                traits={random.choice("abc"): random.randrange(9), "email": f"{random.choice(keys)}@x.vn"},
+            )
+            for number in range(25)
+        ]
+
+    async def consume(worker: int) -> None:
+        for round_ in range(4):
+            await world.play(*batch(worker, round_))
+
+    async def ask(worker: int) -> None:
+        for round_ in range(6):
+            key = f"u{random.choice(keys)}"
+            body = CustomerIn(user_id=key, anonymous_id=f"a{random.choice(keys)}", traits={"a": round_})
+            await world.service.create(body, by=f"k{worker}", idem=None)
+            said = TraitsIn(traits={"b": round_, "c": None})
+            await world.service.describe(f"user_id:{key}", said, by="k", if_match=None, idem=None)
+            with contextlib.suppress(Conflict, NotFound):
+                merge = MergeIn(into=f"user_id:u{random.choice(keys)}", reason="test")
+                await world.service.merge(f"user_id:{key}", merge, by="k", idem=None)
+            with contextlib.suppress(Conflict, NotFound):
+                await world.service.unmerge(f"user_id:{key}", UnmergeIn(reason="test"), by="k", idem=None)
+
+    async with asyncio.TaskGroup() as group:
+        for worker in range(4):
+            group.create_task(consume(worker))
+            group.create_task(ask(worker))
+
+    found = await world.rows("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
+    assert found[0].deadlocks == 0
+    rings = await world.rows(
+        "SELECT count(*) AS number FROM identity a JOIN identity b ON b.raw_id = a.root_id "
+        "WHERE b.parent_id IS NOT NULL"
+    )
+    assert rings[0].number == 0

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import orjson
 from sqlalchemy import CursorResult, Executable, text
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
@@ -100,6 +101,15 @@ class Database:
             await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
             async with connection.begin():
                 yield ReadTx(connection)
+
+    async def ready(self) -> str | None:
+        """None if PostgreSQL answers, else a sentence that says what is wrong."""
+        try:
+            async with self.engine.connect() as connection:
+                await connection.execute(text("SELECT 1"))
+        except (SQLAlchemyError, OSError, TimeoutError) as error:
+            return f"PostgreSQL does not answer ({type(getattr(error, 'orig', None) or error).__name__})."
+        return None
 
     async def end_frozen_sessions(self) -> int:
         """End sessions whose client left a transaction standing for too long; how many.

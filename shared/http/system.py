@@ -82,7 +82,10 @@ def system_routes(app: FastAPI, health: Health, scrapes: Sequence[Scrape]) -> li
         if not troubles:
             return _json({"status": "ready", "problems": []})
         found = [{"check": each.check, "problem": each.problem} for each in troubles]
-        return _json({"status": "not ready", "problems": found}, status=503)
+        if any(each.is_vital for each in troubles):
+            return _json({"status": "not ready", "problems": found}, status=503)
+        # What a whole fleet shares must not take the whole fleet out of service while a part of it works.
+        return _json({"status": "degraded", "problems": found})
 
     async def openapi(_: Request) -> Response:
         return _json(app.openapi())

@@ -19,10 +19,11 @@ KEPT_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """What a check found wrong."""
+    """What a check found wrong. Without what is not vital the process still does a part of its work."""
 
     check: str
     problem: str
+    is_vital: bool = True
 
 
 class Health:
@@ -30,16 +31,16 @@ class Health:
 
     def __init__(self, *, kept_seconds: float = KEPT_SECONDS, check_seconds: float = CHECK_SECONDS) -> None:
         self.stopping = False
-        self._checks: dict[str, Check] = {}
+        self._checks: dict[str, tuple[Check, bool]] = {}
         self._kept_seconds = kept_seconds
         self._check_seconds = check_seconds
         self._found: tuple[Trouble, ...] = ()
         self._until = 0.0
         self._lock = asyncio.Lock()
 
-    def add(self, name: str, check: Check) -> None:
-        """Make readiness depend on `check`."""
-        self._checks[name] = check
+    def add(self, name: str, check: Check, *, is_vital: bool = True) -> None:
+        """Make readiness depend on `check`; of one that is not vital, trouble is told and the process stays ready."""
+        self._checks[name] = check, is_vital
         self._until = 0.0
 
     async def troubles(self) -> tuple[Trouble, ...]:
@@ -50,12 +51,12 @@ class Health:
             # One round at a time: many probes must not multiply the load on what is already slow.
             async with self._lock:
                 if monotonic() >= self._until:
-                    found = await asyncio.gather(*(self._run(name, check) for name, check in self._checks.items()))
+                    found = await asyncio.gather(*(self._run(name, *each) for name, each in self._checks.items()))
                     self._found = tuple(trouble for trouble in found if trouble is not None)
                     self._until = monotonic() + self._kept_seconds
         return self._found
 
-    async def _run(self, name: str, check: Check) -> Trouble | None:
+    async def _run(self, name: str, check: Check, is_vital: bool) -> Trouble | None:
         try:
             async with asyncio.timeout(self._check_seconds):
                 problem = await check()
@@ -64,4 +65,4 @@ class Health:
         except Exception as error:  # noqa: BLE001 - whatever a check stumbles on is its finding
             log.warning("check_failed", check=name, error=type(error).__name__)
             problem = f"the check failed with {type(error).__name__}"
-        return None if problem is None else Trouble(name, problem)
+        return None if problem is None else Trouble(name, problem, is_vital)

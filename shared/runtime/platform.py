@@ -106,6 +106,8 @@ async def open_platform(
         health.add("bus", bus.ready)
         platform_db = Database(make_engine(url, schema=PLATFORM_SCHEMA, pool_size=2), schema=PLATFORM_SCHEMA)
         stack.push_async_callback(platform_db.dispose)
+        # With Kafka the door takes events without a database; with the PostgreSQL log the bus tells.
+        health.add("database", platform_db.ready, is_vital=False)
         keyring = KeyRing(platform_db, clock=clock)
         workers.add_work("noting key use", keyring.run)
         units: dict[str, Unit] = {}

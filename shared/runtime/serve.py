@@ -13,6 +13,7 @@ from shared.errors import UserError
 from shared.runtime.platform import Platform
 
 GRACE_SECONDS = 15
+GOODBYE_SECONDS = 0.3
 
 
 class _Server(uvicorn.Server):
@@ -25,6 +26,18 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self.up.set()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take no new connection, answer what is on its way on those there are, then close.
+
+        uvicorn alone closes a connection whose request it has not read yet, and idle ones under their clients' hands:
+        answers from now on tell the client that the connection ends.
+        """
+        self.server_state.default_headers = [*self.server_state.default_headers, (b"connection", b"close")]
+        for each in (*self.servers, *(sockets or ())):
+            each.close()
+        await asyncio.sleep(GOODBYE_SECONDS)
+        await super().shutdown(sockets)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

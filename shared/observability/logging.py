@@ -19,6 +19,33 @@ def _trace_ids(_: Any, __: str, entry: structlog.types.EventDict) -> structlog.t
     return entry
 
 
+class Sparingly(logging.Filter):
+    """Lets each message of the Kafka driver through once in `seconds`, with how many were left out since.
+
+    It reports every attempt of every connection: with a broker away, hundreds of lines a second.
+    """
+
+    def __init__(self, seconds: float = 10.0) -> None:
+        super().__init__("aiokafka")
+        self._seconds = seconds
+        self._seen: dict[str, tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether to write this one."""
+        if not super().filter(record):
+            return True
+        # By the text before its values are put in, of which there are few.
+        text = str(record.msg)
+        written_at, left_out = self._seen.get(text, (float("-inf"), 0))
+        if record.created - written_at < self._seconds:
+            self._seen[text] = written_at, left_out + 1
+            return False
+        self._seen[text] = record.created, 0
+        if left_out:
+            record.msg, record.args = f"{record.getMessage()} ({left_out} alike left out)", ()
+        return True
+
+
 def configure(*, level: str, style: str) -> None:
     """Send all logs, ours and the libraries', to stderr. `style` is `auto`, `json` or `console`."""
     console = style == "console" or (style == "auto" and sys.stderr.isatty())
@@ -47,6 +74,7 @@ def configure(*, level: str, style: str) -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
         )
     )
+    handler.addFilter(Sparingly())
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)

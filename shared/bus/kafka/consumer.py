@@ -189,24 +189,32 @@ class KafkaConsumer:
     async def _live(self) -> None:
         """Keep a working aiokafka consumer until cancelled."""
         while True:
-            inner = self._make()
             try:
-                async with deadline(START_SECONDS, "join the group"):
-                    await inner.start()
-                self._inner = inner
-                self._wake.set()
-                self._broken.clear()
-                await self._broken.wait()
+                await self._live_once()
                 log.warning("consumer_made_again", consumer=self.group)
             except BusUnavailable as error:
                 log.warning("group_not_joined", consumer=self.group, error=type(error.__cause__ or error).__name__)
-            finally:
-                self._inner = None
-                try:
-                    await self.revoked()
-                finally:
-                    await discard_consumer(inner, leave=True)
+            except Exception:
+                # Whatever aiokafka stumbles on, the member lives on: nobody else would make it again.
+                log.exception("consumer_broke", consumer=self.group)
             await asyncio.sleep(RETRY_SECONDS)
+
+    async def _live_once(self) -> None:
+        """One aiokafka consumer's life, until it breaks."""
+        inner = self._make()
+        try:
+            async with deadline(START_SECONDS, "join the group"):
+                await inner.start()
+            self._inner = inner
+            self._wake.set()
+            self._broken.clear()
+            await self._broken.wait()
+        finally:
+            self._inner = None
+            try:
+                await self.revoked()
+            finally:
+                await discard_consumer(inner, leave=True)
 
     def _make(self) -> AIOKafkaConsumer:
         inner = AIOKafkaConsumer(

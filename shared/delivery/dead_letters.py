@@ -35,14 +35,22 @@ class DeadLetter:
 
 
 async def bury(tx: WriteTx, consumer: str, record: Record, error: BaseException, *, attempts: int) -> None:
-    """Write the dead letter and announce it on the dead letter topic, in the transaction that moves the offset."""
+    """Write the dead letter and announce it on the dead letter topic, in the transaction that moves the offset.
+
+    A replay meets the record again: a letter that was resolved is dead again then, one that was dropped stays dropped.
+    """
     await tx.execute(
         """
         INSERT INTO dead_letters
             (id, consumer, topic, partition, "offset", key, value, headers, error_class, error, traceback, attempts)
         VALUES (:id, :consumer, :topic, :partition, :offset, :key, :value, CAST(:headers AS json),
                 :error_class, :error, :traceback, :attempts)
-        ON CONFLICT (consumer, topic, partition, "offset") DO NOTHING
+        ON CONFLICT (consumer, topic, partition, "offset") DO UPDATE SET
+            key = EXCLUDED.key, value = EXCLUDED.value, headers = EXCLUDED.headers, attempts = EXCLUDED.attempts,
+            error_class = EXCLUDED.error_class, error = EXCLUDED.error, traceback = EXCLUDED.traceback,
+            failed_at = now(),
+            status = CASE WHEN dead_letters.status = 'dropped' AND dead_letters.value = EXCLUDED.value
+                          THEN 'dropped' ELSE 'dead' END
         """,
         {
             "id": uuid7(),

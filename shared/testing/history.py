@@ -21,11 +21,10 @@ from time import monotonic
 from typing import Any, Literal
 from uuid import UUID
 
-from shared.ids import user_key
+from shared.ids import anonymous_key, user_key
 from shared.money import to_decimal_string
 
-Kind = Literal["placed", "changed", "refunded"]
-KINDS: tuple[Kind, ...] = ("placed", "changed", "refunded")
+Kind = Literal["placed", "changed", "refunded", "identified"]
 Outcome = Literal["ok", "fail", "info"]
 
 _EVENTS: Mapping[Kind, str] = {
@@ -37,7 +36,10 @@ _EVENTS: Mapping[Kind, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One thing a customer did. `at` is unique per customer and grows with `sequence`; `minor` is in minor units."""
+    """One thing a customer did. `at` is unique per customer and grows with `sequence`; `minor` is in minor units.
+
+    A visitor is a customer that is only known anonymously; `identified` says that `visitor` is this customer.
+    """
 
     message_id: str
     customer: str
@@ -47,14 +49,20 @@ class Fact:
     minor: int
     currency: str
     at: datetime
+    is_visitor: bool = False
+    visitor: str | None = None
 
     @property
     def subject(self) -> UUID:
         """The customer's person key."""
-        return user_key(self.customer)
+        return anonymous_key(self.customer) if self.is_visitor else user_key(self.customer)
 
     def call(self) -> dict[str, object]:
         """The event as a shop's SDK sends it."""
+        said: dict[str, object] = {"messageId": self.message_id, "timestamp": self.at.isoformat()}
+        said["anonymousId" if self.is_visitor else "userId"] = self.customer
+        if self.kind == "identified":
+            return {**said, "type": "identify", "anonymousId": self.visitor, "traits": {}}
         properties = {
             "order_id": self.order_id,
             "total": to_decimal_string(self.minor, self.currency),
@@ -62,14 +70,7 @@ class Fact:
         }
         if self.kind == "refunded":
             properties["refund_id"] = f"back-{self.message_id}"
-        return {
-            "type": "track",
-            "event": _EVENTS[self.kind],
-            "userId": self.customer,
-            "messageId": self.message_id,
-            "timestamp": self.at.isoformat(),
-            "properties": properties,
-        }
+        return {**said, "type": "track", "event": _EVENTS[self.kind], "properties": properties}
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,11 +148,11 @@ Money = Mapping[tuple[date, str], tuple[int, int, int]]
 class Observed:
     """What the platform holds in the end: message ids as each stage has them, in its order, with repeats.
 
-    `ordered` names the stages whose order per customer is promised.
+    `money_stages` are those where money facts alone show, in order per customer.
     """
 
     stages: Mapping[str, Sequence[str]]
-    ordered: frozenset[str]
+    money_stages: frozenset[str]
     money: Money
     figures: Mapping[str, object]
 
@@ -191,6 +192,7 @@ def check(history: History, observed: Observed, zone: tzinfo) -> Verdict:
     possible = history.acknowledged | history.unknown
     # What is recorded at all must show everywhere, acknowledged or not.
     promised = history.acknowledged | (recorded & possible)
+    money = {each for each in promised if history.facts[each].kind != "identified"}
     known = [history.facts[each] for each in recorded if each in history.facts]
     wrong = [*history.problems, *_differences("day_money", expected_money(known, zone), observed.money)]
     wrong += _differences("summary", expected_figures(known), observed.figures)
@@ -198,13 +200,18 @@ def check(history: History, observed: Observed, zone: tzinfo) -> Verdict:
         acknowledged=len(history.acknowledged),
         recorded=len(recorded),
         unknown_recorded=len(recorded - history.acknowledged),
-        lost={stage: frozenset(promised - set(ids)) for stage, ids in stages.items()},
+        lost={
+            stage: frozenset((money if stage in observed.money_stages else promised) - set(ids))
+            for stage, ids in stages.items()
+        },
         phantom={stage: frozenset(set(ids) - possible) for stage, ids in stages.items()},
         doubled={
             stage: frozenset(each for each, times in Counter(ids).items() if times > 1) for stage, ids in stages.items()
         },
         disordered={
-            stage: frozenset(_disordered(history, ids)) for stage, ids in stages.items() if stage in observed.ordered
+            stage: frozenset(_disordered(history, ids))
+            for stage, ids in stages.items()
+            if stage in observed.money_stages
         },
         wrong=wrong,
     )
@@ -267,6 +274,8 @@ def _orders(facts: Iterable[Fact]) -> Iterable[tuple[Fact, int, list[Fact]]]:
     """
     by_order: dict[str, list[Fact]] = {}
     for fact in sorted(facts, key=lambda fact: fact.at):
+        if fact.kind == "identified":
+            continue
         by_order.setdefault(fact.order_id, []).append(fact)
     for mine in by_order.values():
         totals = [fact for fact in mine if fact.kind != "refunded"]

@@ -30,9 +30,7 @@ class PrivatePostgres:
 
     async def crash(self) -> None:
         """End it as `pg_ctl stop -m immediate` does: no checkpoint, every session cut; the next start recovers."""
-        found = running((self._folder / "pg").resolve() / "data")
-        assert found is not None, "it does not run"
-        os.kill(found[0], signal.SIGQUIT)
+        os.kill(postmaster(self._folder), signal.SIGQUIT)
         async with asyncio.timeout(END_SECONDS):
             await self._server.stop()
 
@@ -52,6 +50,13 @@ class PrivatePostgres:
             )
         finally:
             await connection.close()
+
+
+def postmaster(data_dir: Path) -> int:
+    """The process id of the embedded server of a data directory."""
+    found = running((data_dir / "pg").resolve() / "data")
+    assert found is not None, "no server runs there"
+    return found[0]
 
 
 @asynccontextmanager

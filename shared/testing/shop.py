@@ -15,7 +15,7 @@ from time import monotonic
 
 import httpx
 
-from shared.testing.history import KINDS, Fact, History, Kind, Outcome
+from shared.testing.history import Fact, History, Kind, Outcome
 
 BEGINNING = datetime(2024, 3, 1, tzinfo=UTC)
 CURRENCY = "USD"
@@ -24,33 +24,53 @@ TIMEOUT_SECONDS = 15.0
 PATIENCE_SECONDS = 90.0
 REPEAT_SHARE = 0.25
 GIVE_UP_SHARE = 0.1
+IDENTIFY_SHARE = 0.1
+_KINDS: tuple[Kind, ...] = ("placed", "changed", "refunded")
+_SHARES = (8, 1, 1)
 
 
 @dataclass(slots=True)
 class Customer:
-    """One customer's life so far."""
+    """One customer's life so far; `visitor` is whom they will say to have been."""
 
     name: str
     random: random.Random
+    is_visitor: bool = False
+    visitor: str | None = None
     sequence: int = 0
     at: datetime = BEGINNING
     orders: list[tuple[str, int]] = field(default_factory=list)
 
     def next_fact(self) -> Fact:
-        """The next order, correction or refund."""
-        kind: Kind = self.random.choices(KINDS, (8, 1, 1))[0] if self.orders else "placed"
+        """The next order, correction or refund, or that they identify."""
         self.at += timedelta(milliseconds=self.random.randrange(1, 20_000_000))
+        if self.visitor is not None and self.orders and self.random.random() < IDENTIFY_SHARE:
+            visitor, self.visitor = self.visitor, None
+            return self._fact("identified", "", 0, visitor)
+        kind: Kind = self.random.choices(_KINDS, _SHARES)[0] if self.orders else "placed"
         if kind == "placed":
             order_id, minor = f"{self.name}-{self.sequence}", self.random.randrange(1, 100_000)
             self.orders.append((order_id, minor))
         else:
             order_id, total = self.random.choice(self.orders)
             minor = self.random.randrange(1, total + 1)
-        fact = Fact(
-            f"m-{self.name}-{self.sequence}", self.name, self.sequence, kind, order_id, minor, CURRENCY, self.at
+        return self._fact(kind, order_id, minor)
+
+    def _fact(self, kind: Kind, order_id: str, minor: int, visitor: str | None = None) -> Fact:
+        made = Fact(
+            message_id=f"m-{self.name}-{self.sequence}",
+            customer=self.name,
+            sequence=self.sequence,
+            kind=kind,
+            order_id=order_id,
+            minor=minor,
+            currency=CURRENCY,
+            at=self.at,
+            is_visitor=self.is_visitor,
+            visitor=visitor,
         )
         self.sequence += 1
-        return fact
+        return made
 
 
 @dataclass
@@ -64,6 +84,7 @@ class Load:
     clients: int = 6
     customers: int = 8
     pause_seconds: float = 0.02
+    repeat_share: float = REPEAT_SHARE
     timeout_seconds: float = TIMEOUT_SECONDS
     stopped: asyncio.Event = field(default_factory=asyncio.Event)
     slowest_refusal_seconds: float = 0.0
@@ -113,8 +134,12 @@ class _Client:
         self._turn = 0
 
     def _new_customer(self) -> Customer:
-        self._made += 1
-        return Customer(f"{self._name}-{self._made}", random.Random(self._random.random()))
+        """Every second one is a visitor, whom the next one will say to have been."""
+        number, self._made = self._made, self._made + 1
+        name, chance = f"{self._name}-{number}", random.Random(self._random.random())
+        if number % 2 == 0:
+            return Customer(name, chance, is_visitor=True)
+        return Customer(name, chance, visitor=f"{self._name}-{number - 1}")
 
     async def run(self) -> None:
         while not self._load.stopped.is_set():
@@ -126,7 +151,7 @@ class _Client:
                 # Whatever became of it stays unknown: no later fact may follow.
                 for buyer in buyers:
                     self._customers[self._customers.index(buyer)] = self._new_customer()
-            if self._old and self._random.random() < REPEAT_SHARE:
+            if self._old and self._random.random() < self._load.repeat_share:
                 await self._deliver(self._random.sample(self._old, min(len(self._old), self._random.randrange(1, 6))))
             await asyncio.sleep(self._random.random() * 2 * self._load.pause_seconds)
 
@@ -149,7 +174,8 @@ class _Client:
         self._turn += 1
         base_url = self._load.base_urls[self._turn % len(self._load.base_urls)]
         ids = history.invoke(self._name, facts)
-        path, body = ("track", facts[0].call()) if len(facts) == 1 else ("batch", {"batch": [f.call() for f in facts]})
+        calls = [fact.call() for fact in facts]
+        path, body = (calls[0]["type"], calls[0]) if len(calls) == 1 else ("batch", {"batch": calls})
         try:
             response = await self._http.post(f"{base_url}/v1/{path}", json=body)
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import datetime
+import os
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -103,6 +104,19 @@ class Installation:
 
         await until(has, f"{name} handles all that there is", patience_seconds=patience_seconds)
 
+    def story(self) -> str:
+        """What clients saw, in half a line."""
+        return f"{len(self.history.acknowledged)} acknowledged, outcomes {dict(self.history.outcomes)}"
+
+    async def command(self, *arguments: str) -> str:
+        """Run a `tam` command beside the processes; what it says."""
+        log = self.folder / f"command-{uuid7()}.log"
+        forked = self.zygote.spawn(arguments, environ={**os.environ, **self.environ}, log=log)
+        code = await asyncio.to_thread(forked.wait, 60)
+        said = log.read_text()
+        assert code == 0, said
+        return said
+
     async def scrape(self, process: PlatformProcess) -> dict[str, float]:
         """The process's metrics, by name and labels as exposed."""
         async with httpx.AsyncClient(timeout=10) as http:
@@ -128,7 +142,7 @@ class Installation:
                 "orders topic": await self._announced(),
                 "tally": [self.history.message_of(row.subject, row.happened) for row in journal],
             },
-            ordered=frozenset({"orders topic", "tally"}),
+            money_stages=frozenset({"orders topic", "tally"}),
             money={
                 (_day(row.day), row.currency): (row.orders, int(row.gross_minor), int(row.refunds_minor))
                 for row in money
@@ -174,6 +188,11 @@ class Installation:
         headers = {"Authorization": f"Bearer {self.secret_key}"}
         async with httpx.AsyncClient(base_url=process.base_url, headers=headers, timeout=10) as crm:
             answer = await crm.get("/v1/metrics/summary", params={"currency": CURRENCY})
+            # After an outage the first question meets a connection that died in it.
+            for _ in range(4):
+                if answer.status_code == 503 and "retry-after" in answer.headers:
+                    await asyncio.sleep(0.2)
+                    answer = await crm.get("/v1/metrics/summary", params={"currency": CURRENCY})
         answer.raise_for_status()
         figures = answer.json()
         return {name: figures[name]["value"] for name in ("orders", "gross", "refunds", "net")}

@@ -32,7 +32,7 @@ async def test_killed_at_random(firm: Installation, seed: int):
 
     verdict = await firm.judged(process)
 
-    print(f"{KILLS} kills, {verdict.acknowledged} acknowledged, outcomes {dict(firm.history.outcomes)},")
+    print(f"{KILLS} kills, {firm.story()},")
     print(f"accepting again after {max(recoveries):.1f} s at most, drained {drain:.1f} s after the load")
     assert verdict.problems() == []
     assert verdict.acknowledged >= MIN_ACKNOWLEDGED
@@ -85,7 +85,7 @@ async def test_killed_at_each_point_of_the_way(firm: Installation, kafka: str | 
 
     log = process.log.read_text()
     redelivered = await repeats(firm, ORDERS.name)
-    print(f"{len(way)} kills, {verdict.acknowledged} acknowledged, drained in {drain:.1f} s,")
+    print(f"{len(way)} kills, {firm.story()}, drained in {drain:.1f} s,")
     print(f"{left_in_outbox} events in the outbox at a kill, {redelivered} published again")
     assert verdict.problems() == []
     reached = {point for point in POINTS if f"{REACHED}{point} " in log}

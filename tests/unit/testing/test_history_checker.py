@@ -33,7 +33,7 @@ def held(facts: Sequence[Fact], **stages: Sequence[Fact]) -> Observed:
     kept = {"first": facts, "last": facts, **stages}
     return Observed(
         stages={stage: [fact.message_id for fact in mine] for stage, mine in kept.items()},
-        ordered=frozenset({"last"}),
+        money_stages=frozenset({"last"}),
         money=expected_money(kept["first"], ZONE),
         figures=expected_figures(kept["first"]),
     )
@@ -90,6 +90,16 @@ def test_a_later_fact_of_a_customer_before_an_earlier_one_is_disorder():
 
     assert check(told(FACTS), held(FACTS, last=swapped), ZONE).disordered["last"] == {"a"}
     assert check(told(FACTS), held(FACTS, first=swapped), ZONE).number("disordered") == 0
+
+
+def test_who_identifies_shows_where_touchpoints_do_and_nowhere_in_the_money():
+    buyer = Customer("b", random.Random(1), visitor="v")
+    facts = [buyer.next_fact() for _ in range(60)]
+    money = [fact for fact in facts if fact.kind != "identified"]
+
+    assert len(money) == 59
+    assert check(told(facts), held(facts, last=money), ZONE).problems() == []
+    assert check(told(facts), held(money), ZONE).number("lost") == 1
 
 
 def test_an_amount_that_is_off_by_one_is_found():

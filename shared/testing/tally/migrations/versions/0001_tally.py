@@ -1,4 +1,4 @@
-"""A journal and sums, without any key that would hide a repeat."""
+"""A journal and sums, without any key that would hide a repeat, and orders that cannot be counted."""
 
 from alembic import op
 
@@ -17,5 +17,6 @@ def upgrade() -> None:
             order_id text NOT NULL
         );
         CREATE TABLE totals (subject uuid PRIMARY KEY, facts bigint NOT NULL);
+        CREATE TABLE banned (order_id text PRIMARY KEY);
         """
     )

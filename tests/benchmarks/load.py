@@ -11,6 +11,7 @@ from itertools import cycle
 from time import monotonic, time_ns
 from urllib.parse import urlsplit
 
+import asyncpg
 import orjson
 
 CONNECTIONS = 8
@@ -82,38 +83,44 @@ async def flood(url: str, key: str, count: int, batch: int, seconds: float) -> d
     return {"sent": sent, "retried": retried, "seconds": monotonic() - started}
 
 
-async def steady(url: str, key: str, secret: str, rate: float, seconds: float, probed_every: int) -> dict[str, object]:
-    """Send single orders at a fixed rate; of some, ask for the customer's figures until they have changed."""
+async def steady(url: str, key: str, database_url: str, rate: float, seconds: float) -> dict[str, object]:
+    """Send single orders at a fixed rate, and watch for each in the table that figures are read from.
+
+    The watcher asks PostgreSQL itself: asking for figures over HTTP, a hundred times a second, would be the load.
+    """
     moment = f"{time_ns() // 10**9}"
     wires = asyncio.Queue[Wire]()
-    readers = asyncio.Queue[Wire]()
     posts: list[float] = []
     seen: list[float] = []
+    begun: dict[str, float] = {}
     for _ in range(64):
         wires.put_nowait(Wire(url, basic(key)))
-        readers.put_nowait(Wire(url, f"Bearer {secret}"))
 
     async def one(number: int) -> None:
         body = orjson.dumps({**order(number, moment), "userId": f"steady-{moment}-{number}"})
         wire = await wires.get()
-        begun = monotonic()
+        start = begun[f"order-{moment}-{number}"] = monotonic()
         status, answer = await wire.request("POST", "/v1/track", body)
-        posts.append(monotonic() - begun)
+        posts.append(monotonic() - start)
         wires.put_nowait(wire)
         assert status == 200, answer
-        if number % probed_every == 0:
-            reader = await readers.get()
-            path = f"/v1/metrics/customers/user_id:steady-{moment}-{number}"
-            while (await reader.request("GET", path))[0] == 404:
-                await asyncio.sleep(PROBE_SECONDS)
-            seen.append(monotonic() - begun)
-            readers.put_nowait(reader)
 
+    async def watch(connection: asyncpg.Connection, count: int) -> None:
+        asked = await connection.prepare("SELECT order_id FROM metrics.orders WHERE order_id = ANY($1)")
+        while len(seen) < count:
+            await asyncio.sleep(PROBE_SECONDS)
+            found, now = await asked.fetch(list(begun)), monotonic()
+            seen.extend(now - begun.pop(row["order_id"]) for row in found)
+
+    connection = await asyncpg.connect(database_url)
     started = monotonic()
-    async with asyncio.TaskGroup() as group:
-        for number in range(int(rate * seconds)):
+    count = int(rate * seconds)
+    async with asyncio.timeout(seconds * 6), asyncio.TaskGroup() as group:
+        group.create_task(watch(connection, count))
+        for number in range(count):
             await asyncio.sleep(max(0.0, started + number / rate - monotonic()))
             group.create_task(one(number))
+    await connection.close()
     return {"posts": posts, "seen": seen, "seconds": monotonic() - started}
 
 
@@ -149,7 +156,7 @@ def main() -> None:
     if what == "flood":
         measured: object = asyncio.run(flood(url, key, int(rest[0]), int(rest[1]), float(rest[2])))
     else:
-        measured = asyncio.run(steady(url, key, rest[0], float(rest[1]), float(rest[2]), int(rest[3])))
+        measured = asyncio.run(steady(url, key, rest[0], float(rest[1]), float(rest[2])))
     print(json.dumps(measured))
 
 

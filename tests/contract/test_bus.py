@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
+from random import Random
 from time import monotonic
 
 import pytest
@@ -215,6 +216,36 @@ async def test_rewind_reads_again(bus: Bus):
 
         assert [record.offset for record in again] == list(range(20, 50))
         assert await consumer.lag() == dict.fromkeys(consumer.assignment(), 0)
+
+
+async def test_rewind_holds_also_for_a_poll_under_way(bus: Bus, backend: Backend):
+    """INVARIANT: once `rewind` has returned, whatever is handed out next begins at its offset.
+
+    Breaks if what a poll fetched for the old position is handed out, or moves the new one on.
+    """
+    random = Random(7)
+    async with started(backend.make()) as other:
+        await other.append([OutRecord("orders", b"k", b"k:%d" % number) for number in range(3_000)])
+    partition = Partition("orders", partition_of(b"k", PARTITIONS))
+    overtaken = 0
+    async with consuming(bus) as consumer:
+        await collect(consumer, 1)
+        for _ in range(60):
+            # A rewind leaves nothing fetched, so the next poll is under way for a moment.
+            await consumer.rewind({partition: random.randrange(2_000)})
+            target = random.randrange(2_000)
+            polling = asyncio.create_task(consumer.poll(max_records=50, max_wait=5))
+            for _ in range(random.randrange(1, 9)):
+                await asyncio.sleep(0)
+            was_done = polling.done()
+            await consumer.rewind({partition: target})
+            found = [record.offset for record in (await polling).get(partition, ())]
+            if not was_done and found:
+                assert found == list(range(target, target + len(found)))
+                target, overtaken = found[-1] + 1, overtaken + 1
+            again = await collect(consumer, 20, max_records=20)
+            assert [record.offset for record in again] == list(range(target, target + len(again)))
+    assert overtaken > 5
 
 
 async def test_a_paused_partition_rests_while_others_go_on(bus: Bus):

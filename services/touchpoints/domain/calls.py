@@ -35,7 +35,10 @@ CALLS: frozenset[str] = frozenset(get_args(CallType))
 
 # Scripts that lost the id send these; taking them for an id would make one person of many.
 _NOBODY = frozenset(
-    {"null", "undefined", "none", "nan", "[object object]", "anonymous", "00000000-0000-0000-0000-000000000000"}
+    {
+        *("null", "undefined", "none", "nil", "nan", "n/a", "[object object]", "unknown", "-1", "0"),
+        *("anonymous", "guest", "khách lẻ", "khach le", "00000000-0000-0000-0000-000000000000"),
+    }
 )
 _SOURCE = f"tam/{TouchpointReceived.producer()}"
 _TYPE = TouchpointReceived.event_type

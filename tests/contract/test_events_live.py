@@ -1,0 +1,108 @@
+"""What really travels: every record on every topic, after a day of everything, fits its committed schema."""
+
+import json
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import pytest
+from jsonschema import Draft202012Validator, FormatChecker
+
+from services.cli.contracts import FOLDER
+from services.registry import SERVICES
+from shared.bus.base import Bus, Record
+from shared.events.topics import TOPICS
+from shared.testing.platform import Running, running_platform
+
+CHECKER = FormatChecker()
+PERSONAL = ("ann@shop.example", "Ánh Nguyễn", "+84901234567", "12 Hàng Bạc")
+SUBSCRIPTION_EVENTS = ("Started", "Renewed", "Upgraded", "Paused", "Resumed", "Payment Failed", "Cancelled")
+
+
+@CHECKER.checks("date-time", raises=ValueError)
+def _is_moment(value: object) -> bool:
+    return not isinstance(value, str) or datetime.fromisoformat(value).tzinfo is not None
+
+
+def a_day() -> list[dict[str, Any]]:
+    """Something of everything a shop may send, and something wrong."""
+    visitor, user = {"anonymousId": "a-1"}, {"userId": "u-1"}
+    contact = {"email": PERSONAL[0], "name": PERSONAL[1], "phone": PERSONAL[2], "address": {"street": PERSONAL[3]}}
+
+    def track(event: str, who: dict[str, str] = user, **properties: Any) -> dict[str, Any]:
+        return {"type": "track", "event": event, **who, "properties": properties, "context": {"traits": contact}}
+
+    money = {"currency": "VND", "order_id": "o-1"}
+    return [
+        {
+            "type": "page",
+            **visitor,
+            "name": "Home",
+            "properties": {"url": "https://shop.example/?email=" + PERSONAL[0]},
+        },
+        track("Product Viewed", visitor, product_id="p-1"),
+        {"type": "identify", **visitor, **user, "traits": contact},
+        {"type": "screen", **user, "name": "Basket"},
+        {"type": "group", **user, "groupId": "g-1", "traits": contact},
+        {"type": "alias", **user, "previousId": "old-1"},
+        track("Order Completed", **money, total=250_000, shipping_address=contact["address"], email=PERSONAL[0]),
+        track("Order Updated", **money, total=240_000),
+        track("Order Refunded", **money, total=40_000, reason=PERSONAL[1]),
+        track("Order Completed", currency="VND", order_id="o-2", total=1),
+        track("Order Cancelled", order_id="o-2"),
+        *(
+            track(f"Subscription {each}", subscription_id="s-1", plan_id="gold", mrr=9, currency="USD")
+            for each in SUBSCRIPTION_EVENTS
+        ),
+        track("Order Completed", **money, total="a lot"),
+    ]
+
+
+@pytest.fixture
+async def running(database_url: str) -> Any:
+    async with running_platform(database_url, SERVICES) as platform:
+        yield platform
+
+
+async def records(bus: Bus) -> list[Record]:
+    """Everything on every topic, from the beginning."""
+    found: list[Record] = []
+    consumer = bus.consumer(topics=[topic.name for topic in TOPICS], group="contract")
+    await consumer.start()
+    try:
+        expected = sum([sum((await bus.end_offsets(topic.name)).values()) for topic in TOPICS])
+        while len(found) < expected:
+            for batch in (await consumer.poll(max_records=1_000, max_wait=1)).values():
+                found += batch
+    finally:
+        await consumer.stop()
+    return found
+
+
+async def test_every_record_fits_its_schema_and_none_tells_who_a_customer_is(running: Running):
+    answer = (await running.shop.post("/v1/batch", json={"batch": a_day()})).json()
+    assert [each["code"] for each in answer["rejected"]] == ["impossible_amount"]
+    await running.settled()
+    await running.crm.post("/v1/customers", json={"user_id": "u-2", "traits": {"email": PERSONAL[0]}})
+    merged = await running.crm.post(
+        "/v1/customers/user_id:u-2/merge", json={"into": "user_id:u-1", "reason": "the same card"}
+    )
+    assert merged.status_code == 200, merged.text
+    unmerged = await running.crm.post("/v1/customers/user_id:u-2/unmerge", json={"reason": "two people"})
+    assert unmerged.status_code == 200, unmerged.text
+    await running.settled()
+
+    published = {event.event_type: event.topic for service in SERVICES for event in service.publishes}
+    seen = set()
+    for record in await records(running.platform.bus):
+        document = json.loads(record.value)
+        kind = document["type"]
+        schema = json.loads((FOLDER / "events" / f"{kind}.schema.json").read_bytes())
+        Draft202012Validator(schema, format_checker=CHECKER).validate(document)
+        assert record.key == UUID(document["subject"]).bytes, kind
+        assert published[kind].name == record.partition.topic
+        if not published[kind].personal:
+            told = [word for word in PERSONAL if word in json.dumps(document, ensure_ascii=False)]
+            assert told == [], kind
+        seen.add(kind)
+    assert seen == set(published), "an event of the catalogue was never sent"

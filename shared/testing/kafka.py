@@ -4,6 +4,7 @@ It needs a JDK 17 or newer and, the first time, Maven. `TAM_TEST_KAFKA=host:port
 """
 
 import asyncio
+import base64
 import contextlib
 import hashlib
 import os
@@ -12,11 +13,13 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 from time import monotonic
+from typing import Any
+from uuid import uuid4
 
 from shared.bus.base import BusUnavailable
 from shared.bus.kafka import KafkaBus
@@ -80,21 +83,37 @@ def jars() -> Path:
 
 
 class KafkaBroker:
-    """One broker as a process of ours: start, stop, kill, freeze; data and port outlive each of them."""
+    """One broker as a process of ours: start, stop, kill, freeze; data and port outlive each of them.
 
-    def __init__(self, folder: Path) -> None:
+    `properties` are set beside those of the template, with `{port}` and `{controller_port}` filled in;
+    `format_arguments` go to the storage tool; `client` is what clients must set to be let in.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        properties: Mapping[str, str] | None = None,
+        format_arguments: Sequence[str] = (),
+        client: Mapping[str, Any] | None = None,
+    ) -> None:
         self.port = free_port()
         self.bootstrap_servers = f"127.0.0.1:{self.port}"
         self.log = folder / "broker.log"
+        self._client = dict(client or {})
         self._classpath = f"{jars()}/*"
         self._properties = folder / "server.properties"
         template = Template((DEPLOY / "server.properties").read_text(encoding="utf-8"))
-        self._properties.write_text(
-            template.substitute(port=self.port, controller_port=free_port(), log_dir=folder / "data"),
-            encoding="utf-8",
-        )
+        ports = {"port": self.port, "controller_port": free_port()}
+        lines = [template.substitute(ports, log_dir=folder / "data")]
+        lines += [f"{name}={value.format_map(ports)}" for name, value in (properties or {}).items()]
+        self._properties.write_text("\n".join(lines), encoding="utf-8")
         self._process: subprocess.Popen[bytes] | None = None
-        self._format()
+        self._format(format_arguments)
+
+    def settings(self, **fields: Any) -> PlatformSettings:
+        """Settings that reach it."""
+        return PlatformSettings(kafka_bootstrap_servers=self.bootstrap_servers, **self._client, **fields)
 
     @property
     def pid(self) -> int:
@@ -150,13 +169,12 @@ class KafkaBroker:
         if self._process is not None:
             self._process.send_signal(signal.SIGCONT)
 
-    def _format(self) -> None:
-        tool = ["java", "-Xmx128m", "-cp", self._classpath, "kafka.tools.StorageTool"]
-        made = subprocess.run(
-            [*tool, "random-uuid"], capture_output=True, text=True, timeout=FORMAT_SECONDS, check=True
-        )
+    def _format(self, arguments: Sequence[str]) -> None:
+        cluster = base64.urlsafe_b64encode(uuid4().bytes).decode().rstrip("=")
+        tool = ["java", "-Xmx128m", "-cp", self._classpath, "kafka.tools.StorageTool", "format"]
         subprocess.run(
-            [*tool, "format", "-t", made.stdout.split()[-1], "-c", str(self._properties)],
+            # `--cluster-id=`: an id may begin with a dash.
+            [*tool, f"--cluster-id={cluster}", "-c", str(self._properties), *arguments],
             capture_output=True,
             timeout=FORMAT_SECONDS,
             check=True,
@@ -166,21 +184,20 @@ class KafkaBroker:
         deadline = monotonic() + START_SECONDS
         while monotonic() < deadline and self._process is not None and self._process.poll() is None:
             with contextlib.suppress(BusUnavailable, TimeoutError):
-                await probe(self.bootstrap_servers)
+                await probe(self.settings(topic_prefix="harness."))
                 return
             await asyncio.sleep(0.2)
         tail = self.log.read_text(errors="replace")[-4000:]
         raise TimeoutError(f"Kafka did not become ready; its log ends:\n{tail}")
 
 
-async def probe(bootstrap_servers: str) -> None:
+async def probe(settings: PlatformSettings) -> None:
     """Make a topic if need be, and join a group on it.
 
     Raises:
         BusUnavailable: the broker is not ready yet.
         TimeoutError: likewise.
     """
-    settings = PlatformSettings(kafka_bootstrap_servers=bootstrap_servers, topic_prefix="harness.")
     bus = KafkaBus(settings)
     await bus.start()
     try:

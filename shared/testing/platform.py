@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -21,6 +20,7 @@ from shared.config import PlatformSettings
 from shared.runtime.platform import Platform, Role, open_platform
 from shared.runtime.progress import settled
 from shared.runtime.service import Service
+from shared.testing.ports import free_port
 from shared.testing.zygote import Forked, Zygote
 
 BASE_URL = "http://tam.test"
@@ -66,14 +66,6 @@ async def running_platform(
             yield Running(platform, shop, crm, write_key, secret_key)
         await platform.workers.drain()
         working.cancel()
-
-
-def free_port() -> int:
-    """A TCP port nobody listens on just now."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
 
 
 class PlatformProcess:

@@ -10,7 +10,7 @@ from services.cli import dlq, keys, orders
 from services.cli.common import console, database_url, fail, pick, read_settings, run
 from services.cli.contracts import contracts
 from services.cli.demo import demo
-from services.cli.instance import url_of
+from services.cli.instance import opened, url_of
 from services.cli.keys import first_keys
 from services.cli.replay import replay
 from services.cli.settings import settings
@@ -18,8 +18,7 @@ from services.cli.topics import topics
 from services.registry import SERVICES
 from shared.config import PlatformSettings
 from shared.observability.logging import configure
-from shared.runtime import garbage
-from shared.runtime.platform import Role, open_platform
+from shared.runtime.platform import Role
 from shared.runtime.serve import bind, serve
 from shared.runtime.trees import trees_of
 
@@ -61,14 +60,13 @@ async def _serve(settings: PlatformSettings, only: str | None, role: Role) -> No
         fail(f"--role {role} needs TAM_DATABASE_URL: embedded, the platform is one process.", 2)
     sock = bind(settings.host, settings.port)
     try:
-        async with open_platform(settings, manifests, role=role) as platform:
+        async with opened(settings, manifests, role=role) as platform:
             if settings.is_embedded:
                 await first_keys(platform.keyring)
             names = ", ".join(manifest.name for manifest in manifests)
             where = url_of(*sock.getsockname()[:2])
             console.print(f"Tâm serves {names} ({role}) at {where}; Ctrl-C ends it.", soft_wrap=True, markup=False)
             _hush(logging.WARNING)
-            garbage.tune()
             await serve(platform, sock)
     finally:
         sock.close()

@@ -12,7 +12,7 @@ import httpx
 import orjson
 import typer
 
-from services.cli.cdnow import cdnow_log, read_cdnow
+from services.cli.cdnow import WHEEL, cdnow_log, read_cdnow
 from services.cli.common import console, read_settings, run
 from services.cli.door import Item
 from services.cli.figures import print_figures, spark
@@ -100,7 +100,8 @@ def _open_log(settings: PlatformSettings, file: Path | None) -> Log:
     Raises:
         UserError: it cannot be read or fetched, or holds no purchase.
     """
-    path = file or cdnow_log(settings.data_dir / "datasets")
+    with console.status(f"Fetching the purchase log ({WHEEL}) …"):
+        path = file or cdnow_log(settings.data_dir / "datasets")
     rules = Rules(settings.zone, settings.currency, datetime.now(UTC))
     is_cdnow = file is None or not _is_orders(path)
     bad, events, a_customer = BadRows(path), 0, ""

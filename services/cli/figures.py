@@ -1,6 +1,7 @@
 """The live figures on a terminal, as the summary route gives them."""
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 from rich.table import Table
@@ -19,8 +20,13 @@ def print_figures(summary: Mapping[str, Any]) -> None:
     table.add_column("definition", style="dim", overflow="fold")
     for name, figure in summary.items():
         if isinstance(figure, dict) and "value" in figure:
-            table.add_row(name.replace("_", " "), value_of(figure), _ratio(figure), str(figure["definition"]))
+            table.add_row(_name(name, figure), value_of(figure), _ratio(figure), str(figure["definition"]))
     console.print(table)
+
+
+def _name(name: str, figure: Mapping[str, Any]) -> str:
+    window = figure["parameters"].get("window_days")
+    return name.replace("_", " ") + (f" ({window} days)" if window else "")
 
 
 def value_of(figure: Mapping[str, Any]) -> str:
@@ -31,7 +37,7 @@ def value_of(figure: Mapping[str, Any]) -> str:
     if unit == "ratio":
         return f"{float(value):.1%}"
     if figure["currency"]:
-        return f"{value} {figure['currency']}"
+        return f"{Decimal(value):,f} {figure['currency']}"
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 

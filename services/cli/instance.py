@@ -2,13 +2,13 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 import httpx
 
-from services.cli.common import open_database, open_keyring
+from services.cli.common import console, open_database, open_keyring
 from services.registry import SERVICES
 from shared.bus.base import Bus
 from shared.bus.choose import open_bus
@@ -17,7 +17,7 @@ from shared.db.embedded import attach
 from shared.db.engine import Database
 from shared.http.auth import KeyRing
 from shared.runtime import garbage
-from shared.runtime.platform import Platform, open_platform
+from shared.runtime.platform import Platform, Role, open_platform
 from shared.runtime.serve import serve
 from shared.runtime.service import Service
 
@@ -35,6 +35,19 @@ class Instance:
 def url_of(host: str, port: int) -> str:
     """The base URL of an address."""
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+@asynccontextmanager
+async def opened(
+    settings: PlatformSettings, manifests: Sequence[Service] = SERVICES, *, role: Role = "all"
+) -> AsyncIterator[Platform]:
+    """The platform of this process, with a word to the person at the terminal while it comes up."""
+    where = f"on {settings.data_dir}" if settings.is_embedded else "on your PostgreSQL"
+    with console.status(f"Starting {where} …") as status:
+        async with open_platform(settings, manifests, role=role) as platform:
+            status.stop()
+            garbage.tune()
+            yield platform
 
 
 @asynccontextmanager
@@ -79,8 +92,7 @@ async def with_own(
 ) -> None:
     """Start the whole platform in this process, do the work through its API, and go on serving or end."""
     try:
-        async with open_platform(settings, SERVICES) as platform:
-            garbage.tune()
+        async with opened(settings) as platform:
 
             async def meanwhile(stop: asyncio.Event) -> None:
                 base_url = url_of(*sock.getsockname()[:2])

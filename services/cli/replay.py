@@ -7,16 +7,13 @@ from typing import Annotated
 import typer
 
 from services.cli.common import console, database_url, fail, pick, read_settings, run
-from services.cli.instance import beside
+from services.cli.instance import beside, opened
 from services.cli.progress import Meter, progress_bar
-from services.registry import SERVICES
 from shared.bus.base import Bus, Partition
 from shared.config import PlatformSettings
 from shared.db.embedded import attach
 from shared.db.engine import Database
 from shared.errors import UserError
-from shared.runtime import garbage
-from shared.runtime.platform import open_platform
 from shared.runtime.progress import digest, empty_projection, settled
 from shared.runtime.serve import bind, serve
 from shared.runtime.service import Service
@@ -47,8 +44,7 @@ async def _replay(settings: PlatformSettings, manifest: Service, *, workers_else
     results: list[bool] = []
     sock = bind("127.0.0.1", 0)
     try:
-        async with open_platform(settings, SERVICES, role="worker") as platform:
-            garbage.tune()
+        async with opened(settings, role="worker") as platform:
 
             async def meanwhile(stop: asyncio.Event) -> None:
                 results.append(await _rebuild(manifest, platform.bus, platform.databases()))

@@ -42,6 +42,16 @@ WRITE_CONNECTIONS = 4
 READ_CONNECTIONS = 6
 _DDL_LOCK = 7_261_002
 
+READ_SETTINGS = {
+    # Positions and leases may be lost with the server's last moment: they are hints, or expire anyway.
+    "synchronous_commit": "off",
+    # Every statement here has one good plan, along an index, also on a table that is too young for statistics; to
+    # plan a small fetch costs as much as to run it.
+    "plan_cache_mode": "force_generic_plan",
+    "enable_seqscan": "off",
+    "enable_bitmapscan": "off",
+}
+
 
 class PostgresBus:
     """A log of records in the schema `bus` of a PostgreSQL database, brought up to date by its migrations.
@@ -63,8 +73,7 @@ class PostgresBus:
         self._session = SOLE_SESSION_SECONDS if sole else session_seconds
         self._append_seconds = append_seconds
         self._writes = Connections(url, size=WRITE_CONNECTIONS, settings={"synchronous_commit": "on"})
-        # Positions and leases may be lost with the server's last moment: they are hints, or expire anyway.
-        self._reads = Connections(url, size=READ_CONNECTIONS, settings={"synchronous_commit": "off"})
+        self._reads = Connections(url, size=READ_CONNECTIONS, settings=READ_SETTINGS)
         self._heads = Heads(self._reads, sole=sole)
         self._trimmer = Trimmer(self._reads)
         self._tail = Tail()

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from services.cli import dlq, keys, orders
-from services.cli.common import console, database_url, fail, pick, read_settings, run
+from services.cli.common import database_url, fail, pick, read_settings, run, say
 from services.cli.contracts import contracts
 from services.cli.demo import demo
 from services.cli.instance import opened, url_of
@@ -65,7 +65,7 @@ async def _serve(settings: PlatformSettings, only: str | None, role: Role) -> No
                 await first_keys(platform.keyring)
             names = ", ".join(manifest.name for manifest in manifests)
             where = url_of(*sock.getsockname()[:2])
-            console.print(f"Tâm serves {names} ({role}) at {where}; Ctrl-C ends it.", soft_wrap=True, markup=False)
+            say(f"Tâm serves {names} ({role}) at {where}; Ctrl-C ends it.")
             _hush(logging.WARNING)
             await serve(platform, sock)
     finally:
@@ -86,7 +86,7 @@ def migrate() -> None:
         async with database_url(settings):
             return len(trees_of(SERVICES))
 
-    console.print(f"{run(work())} migration trees are up to date.")
+    say(f"{run(work())} migration trees are up to date.")
 
 
 app.command()(topics)

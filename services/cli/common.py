@@ -39,7 +39,7 @@ def run(work: Coroutine[Any, Any, T]) -> T:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(work)
     except KeyboardInterrupt:
-        sys.exit(130)
+        fail("Stopped before the end; the same again goes on from there.", 130)
     except UserError as error:
         fail(str(error), error.exit_code)
     except BaseExceptionGroup as group:
@@ -61,6 +61,11 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 def _first(group: BaseExceptionGroup[Any]) -> BaseException:
     inner = group.exceptions[0]
     return _first(inner) if isinstance(inner, BaseExceptionGroup) else inner
+
+
+def say(sentence: str) -> None:
+    """Tell the person at the terminal, on stderr; the line is not broken, nor taken for markup."""
+    console.print(sentence, markup=False, soft_wrap=True)
 
 
 def fail(sentence: str, code: int = 1) -> NoReturn:

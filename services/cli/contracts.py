@@ -9,7 +9,7 @@ import orjson
 import typer
 
 import shared
-from services.cli.common import console, fail
+from services.cli.common import fail, say
 from services.registry import SERVICES
 from shared.db.engine import Database, make_engine
 from shared.http.app import make_app
@@ -60,7 +60,7 @@ def contracts(
     if check:
         if stale or orphans:
             fail(f"Out of date: {', '.join(stale + orphans)}; run `tam contracts`.")
-        console.print(f"{len(files)} contracts are up to date.")
+        say(f"{len(files)} contracts are up to date.")
         return
     if orphans:
         fail(f"{', '.join(orphans)}: no service publishes this any more, but consumers may read it. Publish it on.")
@@ -69,7 +69,7 @@ def contracts(
         path = FOLDER / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(files[name])
-    console.print(f"{len(stale)} of {len(files)} contracts written.")
+    say(f"{len(stale)} of {len(files)} contracts written.")
 
 
 def _equal(path: Path, content: bytes) -> bool:

@@ -13,7 +13,7 @@ import orjson
 import typer
 
 from services.cli.cdnow import WHEEL, cdnow_log, read_cdnow
-from services.cli.common import console, read_settings, run
+from services.cli.common import console, read_settings, run, say
 from services.cli.door import Item
 from services.cli.figures import print_figures, spark
 from services.cli.instance import Instance, beside, running, with_own
@@ -69,7 +69,7 @@ def demo(
 async def _demo(settings: PlatformSettings, file: Path | None, *, leave: bool, as_json: bool) -> None:
     async with running(settings, source="demo") as instance:
         if instance is not None:
-            console.print(f"Using the instance at {instance.base_url}.")
+            say(f"Using the instance at {instance.base_url}.")
             log = await asyncio.to_thread(_open_log, settings, file)
             started = monotonic()
             await _replay(instance, log)
@@ -158,9 +158,9 @@ async def _show(instance: Instance, log: Log, seconds: float, *, as_json: bool) 
     print_figures(summary)
     if series.status_code == 200:
         values = [float(point["value"] or 0) for point in series.json()["points"]]
-        console.print(f"gross by month {spark(values)}")
+        say(f"gross by month {spark(values)}")
     rate = log.events / seconds
-    console.print(f"{log.events:,} events in {seconds:.1f} s ({rate:,.0f}/s, everything on this machine).")
+    say(f"{log.events:,} events in {seconds:.1f} s ({rate:,.0f}/s, everything on this machine).")
 
 
 async def _where_to_look(platform: Platform, base_url: str, log: Log) -> None:
@@ -177,4 +177,4 @@ async def _where_to_look(platform: Platform, base_url: str, log: Log) -> None:
         "Ctrl-C ends it; the data stay.",
     ]
     for line in lines:
-        console.print(line, markup=False, soft_wrap=True)
+        say(line)

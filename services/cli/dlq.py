@@ -7,7 +7,7 @@ from uuid import UUID
 import typer
 from rich.table import Table
 
-from services.cli.common import console, database_url, fail, open_database, pick, read_settings, run, show
+from services.cli.common import database_url, fail, open_database, pick, read_settings, run, say, show
 from shared.db.engine import Database
 from shared.delivery import dead_letters
 from shared.errors import UserError
@@ -47,7 +47,7 @@ def list_letters(
     run(_each(service, act))
     if table.row_count:
         show(table)
-    console.print(f"{table.row_count} open dead letters.")
+    say(f"{table.row_count} open dead letters.")
 
 
 @app.command(name="show")
@@ -94,10 +94,10 @@ AllOption = Annotated[bool, typer.Option("--all", help="All open dead letters.")
 @app.command()
 def retry(ids: IdsArgument = None, every: AllOption = False, service: ServiceOption = None) -> None:
     """Hand records to their consumer again; a running worker does it within a second or two."""
-    console.print(f"{_mark('retry', ids, every, service)} dead letters will be tried again.")
+    say(f"{_mark('retry', ids, every, service)} dead letters will be tried again.")
 
 
 @app.command()
 def drop(ids: IdsArgument = None, every: AllOption = False, service: ServiceOption = None) -> None:
     """Give records up; they stay in the table, marked as dropped."""
-    console.print(f"{_mark('dropped', ids, every, service)} dead letters dropped.")
+    say(f"{_mark('dropped', ids, every, service)} dead letters dropped.")

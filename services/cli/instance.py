@@ -90,20 +90,29 @@ async def with_own(
     work: Callable[[Platform, Instance], Awaitable[None]],
     keep_serving: bool,
 ) -> None:
-    """Start the whole platform in this process, do the work through its API, and go on serving or end."""
+    """Start the whole platform in this process, do the work through its API, and go on serving or end.
+
+    Raises:
+        KeyboardInterrupt: it was told to stop before the work was done.
+    """
+    is_done = False
     try:
         async with opened(settings) as platform:
 
             async def meanwhile(stop: asyncio.Event) -> None:
+                nonlocal is_done
                 base_url = url_of(*sock.getsockname()[:2])
                 async with borrowed_keys(platform.keyring, source=source) as (write, read):
                     await work(platform, Instance(base_url, write, read, platform.database_url))
+                is_done = True
                 if not keep_serving:
                     stop.set()
 
             await serve(platform, sock, meanwhile=meanwhile)
     finally:
         sock.close()
+    if not is_done:
+        raise KeyboardInterrupt
 
 
 @asynccontextmanager

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, TypeVar
 import typer
 from rich.table import Table
 
-from services.cli.common import console, database_url, fail, open_keyring, read_settings, run, show
+from services.cli.common import database_url, fail, open_keyring, read_settings, run, say, show
 from shared.http.auth import KeyInfo, KeyRing
 
 app = typer.Typer(no_args_is_help=True, help="Create, list, rotate and revoke keys.")
@@ -107,7 +107,7 @@ def revoke(key_id: Annotated[str, typer.Argument(help="The id shown by `tam keys
         await ring.revoke(key_id)
 
     _with_keyring(work)
-    console.print(f"Revoked {key_id}.", markup=False)
+    say(f"Revoked {key_id}.")
 
 
 async def first_keys(ring: KeyRing) -> None:
@@ -116,9 +116,9 @@ async def first_keys(ring: KeyRing) -> None:
         return
     _, write = await ring.create("write", "first shop", source="web")
     _, secret = await ring.create("secret", "first secret", scopes=("*",))
-    console.print("Keys of this new instance, shown only now:", style="bold")
-    console.print(f"  write key (for shops)   {write}", soft_wrap=True)
-    console.print(f"  secret key (all scopes) {secret}", soft_wrap=True)
+    say("Keys of this new instance, shown only now:")
+    say(f"  write key (for shops)   {write}")
+    say(f"  secret key (all scopes) {secret}")
 
 
 def _minute(moment: datetime | None) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from services.cli.common import console, fail, read_settings, run
+from services.cli.common import fail, read_settings, run, say
 from services.cli.door import Item, Rejection, Sent, open_door
 from services.cli.instance import Instance, running, with_own
 from services.cli.progress import Meter, progress_bar
@@ -42,7 +42,7 @@ class BadRows:
     def add(self, line: int, reason: str) -> None:
         """One more."""
         self.count += 1
-        console.print(f"{self._path}:{line}: {reason}", markup=False, soft_wrap=True)
+        say(f"{self._path}:{line}: {reason}")
 
     def refused(self, rejection: Rejection) -> None:
         """One more, by the server's verdict."""
@@ -97,14 +97,14 @@ async def _import(
     bad = BadRows(file)
     count = bad.checked(read_csv(file, rules))
     if dry_run:
-        console.print(f"{count} events from {file} would be sent; {bad.count} rows are bad. Nothing was sent.")
+        say(f"{count} events from {file} would be sent; {bad.count} rows are bad. Nothing was sent.")
     else:
 
         async def send(base_url: str, write_key: str) -> Sent:
             return await send_through(base_url, write_key, only_items(read_csv(file, rules)), count, bad.refused)
 
         sent = await _send(settings, send, source=source, elsewhere=elsewhere)
-        console.print(f"{sent.accepted} events from {file} are stored; {bad.count} rows were bad.")
+        say(f"{sent.accepted} events from {file} are stored; {bad.count} rows were bad.")
     return bad.count
 
 

@@ -6,14 +6,13 @@ from typing import Annotated
 
 import typer
 
-from services.cli.common import console, database_url, fail, pick, read_settings, run
+from services.cli.common import database_url, fail, pick, read_settings, run, say
 from services.cli.instance import beside, opened
 from services.cli.progress import Meter, progress_bar
 from shared.bus.base import Bus, Partition
 from shared.config import PlatformSettings
 from shared.db.embedded import attach
 from shared.db.engine import Database
-from shared.errors import UserError
 from shared.runtime.progress import digest, empty_projection, settled
 from shared.runtime.serve import bind, serve
 from shared.runtime.service import Service
@@ -54,7 +53,7 @@ async def _replay(settings: PlatformSettings, manifest: Service, *, workers_else
     finally:
         sock.close()
     if not results:
-        raise UserError("Stopped before the end; run it again to finish.")
+        raise KeyboardInterrupt
     return results[0]
 
 
@@ -71,10 +70,10 @@ async def _rebuild(manifest: Service, bus: Bus, databases: list[tuple[Service, D
         await settled(bus, databases, moved=Meter(bar, "rebuilding", 0).left)
     after = await digest(db, tables)
     for table in tables:
-        verdict = "same" if before[table] == after[table] else "[bold red]DIFFERENT[/]"
-        console.print(f"{manifest.name}.{table}: {before[table][:16]} → {after[table][:16]} {verdict}")
+        verdict = "same" if before[table] == after[table] else "DIFFERENT"
+        say(f"{manifest.name}.{table}: {before[table][:16]} → {after[table][:16]} {verdict}")
     if before != after and ends != await _ends(bus, manifest):
-        console.print("Events came in meanwhile, so the two cannot be compared; run it again when it is quiet.")
+        say("Events came in meanwhile, so the two cannot be compared; run it again when it is quiet.")
         return True
     return before == after
 

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from services.cli.common import console, database_url, read_settings, run, show
+from services.cli.common import database_url, read_settings, run, say, show
 from shared.bus.choose import open_bus
 from shared.events.topics import TOPICS
 
@@ -16,7 +16,7 @@ def topics(
     """Show the topics, or make them."""
     if create:
         run(_create())
-        console.print(f"{len(TOPICS)} topics are there.")
+        say(f"{len(TOPICS)} topics are there.")
         return
     table = Table("topic", "kept", "personal data", "what", box=None, pad_edge=False)
     for topic in TOPICS:

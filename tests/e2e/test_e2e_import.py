@@ -1,12 +1,14 @@
 """`tam import orders`: a firm's own history, with its bad rows, twice, large."""
 
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from e2e_world import Shop, clean_environ, make_keys, serving, tam
+from e2e_world import Shop, clean_environ, make_keys, serving, tam, zygote
 
 HEADER = "order_id,customer_id,ordered_at,total,currency,refunded_total,cancelled_at\n"
 
@@ -150,3 +152,26 @@ def peak_of(*arguments: str) -> int:
     assert ended.returncode == 0, ended.stderr
     # Kilobytes, but for macOS.
     return int(ended.stdout) * (1 if sys.platform == "darwin" else 1024)
+
+
+def test_an_interrupted_import_says_so_and_goes_on_from_there(data_dir: Path, tmp_path: Path):
+    """Not a success with half of the orders in it; and the same again is the whole."""
+    file = tmp_path / "many.csv"
+    rows = (f"o-{number},c-{number},2024-01-05,1.00,USD\n" for number in range(20_000))
+    file.write_text("order_id,customer_id,ordered_at,total,currency\n" + "".join(rows))
+    environ = clean_environ(TAM_DATA_DIR=str(data_dir / "data"))
+    log = tmp_path / "log"
+    process = zygote().spawn(["import", "orders", str(file)], environ=environ, log=log)
+    deadline = time.monotonic() + 60
+    # The platform's own schema is there: it is up, and sending.
+    while not (data_dir / "data" / "pg" / "data" / "postmaster.pid").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(2)
+    process.send_signal(signal.SIGINT)
+    code = process.wait(60)
+    assert (code, log.read_text()) == (130, "tam: Stopped before the end; the same again goes on from there.\n")
+
+    again = tam("import", "orders", str(file), TAM_DATA_DIR=str(data_dir / "data"))
+
+    assert again.returncode == 0, again.stderr
+    assert again.stderr == f"20000 events from {file} are stored; 0 rows were bad.\n"

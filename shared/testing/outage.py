@@ -1,6 +1,7 @@
 """A PostgreSQL server of a test's own, which it may crash, stop and start again."""
 
 import asyncio
+import contextlib
 import os
 import signal
 from collections.abc import AsyncIterator
@@ -38,6 +39,22 @@ class PrivatePostgres:
         """End it in order."""
         await self._server.stop()
 
+    def freeze(self) -> None:
+        """SIGSTOP: every connection stays, and nothing answers."""
+        self._signal_all(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """SIGCONT."""
+        self._signal_all(signal.SIGCONT)
+
+    def _signal_all(self, number: signal.Signals) -> None:
+        # The postmaster first: it must not see a child stop, nor make new ones meanwhile.
+        first = postmaster(self._folder)
+        children = [each for each in Path("/proc").iterdir() if each.name.isdigit() and _parent(each) == first]
+        for pid in (first, *(int(each.name) for each in children)):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+
     async def cut_sessions(self) -> int:
         """`pg_terminate_backend` for every session but our own; how many."""
         connection = await asyncpg.connect(self.url, timeout=5)
@@ -50,6 +67,13 @@ class PrivatePostgres:
             )
         finally:
             await connection.close()
+
+
+def _parent(process: Path) -> int | None:
+    try:
+        return int((process / "stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return None
 
 
 def postmaster(data_dir: Path) -> int:

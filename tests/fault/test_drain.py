@@ -11,7 +11,6 @@ from shared.testing.history import Fact
 from shared.testing.platform import PlatformProcess
 from shared.testing.shop import BEGINNING
 
-ROUNDS = 2
 # Sent half before SIGTERM, half after.
 SLOW = Fact("m-slow", "slow", 0, "placed", "slow-0", 12_345, "USD", BEGINNING)
 
@@ -76,11 +75,10 @@ async def test_a_rolling_restart_is_not_seen(firm: Installation):
         await each.start()
     codes: list[int] = []
     async with firm.load(*processes).running() as load:
-        for _ in range(ROUNDS):
-            for each in processes:
-                await load.acknowledged(50)
-                codes.append(await each.stop())
-                await each.start()
+        for each in processes:
+            await load.acknowledged(50)
+            codes.append(await each.stop())
+            await each.start()
         await load.acknowledged(50)
     drain = await firm.settled()
 
@@ -88,7 +86,7 @@ async def test_a_rolling_restart_is_not_seen(firm: Installation):
 
     outcomes = dict(firm.history.outcomes)
     print(f"{len(codes)} restarts, {firm.story()}, drained in {drain:.1f} s")
-    assert codes == [0] * len(processes) * ROUNDS
+    assert codes == [0, 0]
     assert verdict.problems() == []
     cut = outcomes.pop("ReadError", 0) + outcomes.pop("RemoteProtocolError", 0)
     assert set(outcomes) <= {"200", "ConnectError"}

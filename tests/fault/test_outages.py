@@ -15,6 +15,7 @@ from shared.testing.platform import PlatformProcess
 
 BROKER_STOPPED_SECONDS = 30.0
 POSTGRES_STOPPED_SECONDS = 10.0
+HANGING_SECONDS = 12.0
 # An answer comes after the bus's own deadline at the latest; the rest is a busy machine's.
 ANSWER_SECONDS = APPEND_SECONDS + 5.0
 
@@ -110,6 +111,7 @@ async def test_postgresql_crashes(install: Install, server: PrivatePostgres, kaf
         await until(lambda: is_ready(process), "it is ready again")
 
 
+@pytest.mark.parametrize("kafka", ["postgres"], indirect=True)
 async def test_every_session_is_cut(install: Install, server: PrivatePostgres):
     async with install(server.url) as firm:
         process = firm.process()
@@ -128,3 +130,38 @@ async def test_every_session_is_cut(install: Install, server: PrivatePostgres):
         assert cut > 40
         log = process.log.read_text()
         assert '"batch_failed"' in log or '"relay_waits"' in log or firm.history.outcomes["503"] > 0
+
+
+async def asked(firm: Installation, process: PlatformProcess) -> tuple[int, float]:
+    """What a CRM that asks for figures is answered, and after how many seconds."""
+    began = firm.history.at()
+    headers = {"Authorization": f"Bearer {firm.secret_key}"}
+    async with httpx.AsyncClient(base_url=process.base_url, headers=headers, timeout=60) as crm:
+        answer = await crm.get("/v1/metrics/summary")
+    return answer.status_code, firm.history.at() - began
+
+
+@pytest.mark.parametrize("kafka", ["postgres"], indirect=True)
+async def test_postgresql_hangs(install: Install, server: PrivatePostgres):
+    async with install(server.url) as firm:
+        process = firm.process()
+        await process.start()
+        async with firm.load(process, timeout_seconds=30).running() as load:
+            await load.acknowledged(100)
+            assert (await asked(firm, process))[0] == 200
+            server.freeze()
+            question = asyncio.create_task(asked(firm, process))
+            alive, ready, words = await watched(firm, process, HANGING_SECONDS)
+            server.thaw()
+            began = firm.history.at()
+            await load.acknowledged(50)
+            accepting = firm.history.at() - began
+        drain = await firm.settled()
+
+        verdict = await firm.judged(process)
+
+        print(f"{firm.story()}, slowest refusal {load.slowest_refusal_seconds:.1f} s, a CRM heard {await question},")
+        print(f"accepting {accepting:.1f} s after it was back, drained in {drain:.1f} s; {words}")
+        assert verdict.problems() == []
+        assert (alive, ready) == ({200}, {503})
+        assert load.slowest_refusal_seconds < ANSWER_SECONDS

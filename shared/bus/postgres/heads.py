@@ -9,6 +9,9 @@ from collections.abc import Iterable, Mapping
 
 from shared.bus.base import BusUnavailable, Partition
 from shared.bus.postgres.connections import Connections
+from shared.observability.logging import logger
+
+log = logger(__name__)
 
 ACTIVE_SECONDS = 0.025
 IDLE_SECONDS = 0.15
@@ -74,6 +77,9 @@ class Heads:
             try:
                 await self.ask(frozenset().union(*self._waiters.values()))
             except BusUnavailable:
+                quiet = IDLE_SECONDS
+            except Exception as error:  # noqa: BLE001 - consumers would wait for ever if this ended
+                log.error("ends_unknown", error=type(error).__name__)
                 quiet = IDLE_SECONDS
             else:
                 quiet = ACTIVE_SECONDS if self._next != before else min(IDLE_SECONDS, quiet * 1.5)

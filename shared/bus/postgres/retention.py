@@ -2,7 +2,7 @@
 
 import asyncio
 
-from shared.bus.base import BusUnavailable, Partition
+from shared.bus.base import Partition
 from shared.bus.postgres.connections import Connections
 from shared.bus.postgres.tables import table_of
 from shared.observability.logging import logger
@@ -43,8 +43,8 @@ class Trimmer:
             await asyncio.sleep(TRIM_SECONDS)
             try:
                 await self.trim()
-            except BusUnavailable as error:
-                log.warning("trim_failed", error=type(error.__cause__).__name__)
+            except Exception as error:  # noqa: BLE001 - next minute again; the log must not grow for ever
+                log.warning("trim_failed", error=type(error.__cause__ or error).__name__)
 
     async def trim(self) -> int:
         """Delete all that is past its time; the number of records."""

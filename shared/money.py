@@ -29,6 +29,8 @@ EXPONENTS: dict[str, int] = {code: digits for digits, codes in _DECIMALS.items()
 
 # Decimal takes more than money is written in: other digits, underscores, NaN.
 _PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
+# As nearly every shop writes it.
+_SIMPLE = re.compile(r"(\d{1,12})(?:\.(\d{1,4}))?", re.ASCII)
 # Wide enough that nothing is rounded before it is meant to be.
 _EXACT = Context(prec=400, rounding=ROUND_HALF_EVEN)
 
@@ -87,6 +89,10 @@ def parse(amount: object, currency: str, *, exact: bool = False) -> int:
 
 
 def _scaled(amount: object, exponent: int, *, exact: bool) -> int:
+    if type(amount) is str and (simple := _SIMPLE.fullmatch(amount)) is not None:
+        units, decimals = simple.groups("")
+        if len(decimals) <= exponent:
+            return int(units + decimals.ljust(exponent, "0"))
     text = str(amount).strip() if isinstance(amount, float | str | Decimal) else ""
     if len(text) > 40 or not _PLAIN.fullmatch(text):
         raise MoneyError("impossible_amount", "The amount is not a number.")

@@ -41,7 +41,12 @@ service = Service(
     migrations=Path(__file__).parent / "migrations",
     routers=(router,),
     subscriptions=(
-        Subscription(ORDERS_GROUP, (OrderPlaced, OrderChanged, OrderRefunded, OrderCancelled), consumers.record_orders),
+        Subscription(
+            ORDERS_GROUP,
+            (OrderPlaced, OrderChanged, OrderRefunded, OrderCancelled),
+            consumers.record_orders,
+            is_idempotent=True,
+        ),
         Subscription(IDENTITY_GROUP, (CustomerMerged, CustomerUnmerged), consumers.follow_identity),
     ),
     projections=(PROJECTION,),

@@ -32,6 +32,8 @@ service = Service(
     routers=(router,),
     settings=ProfilesSettings,
     publishes=PUBLISHES,
-    subscriptions=(Subscription("profiles.touchpoints", (TouchpointReceived,), record_touchpoints),),
+    subscriptions=(
+        Subscription("profiles.touchpoints", (TouchpointReceived,), record_touchpoints, is_idempotent=True),
+    ),
     follows_identity=True,
 )

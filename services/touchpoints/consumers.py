@@ -28,8 +28,8 @@ async def follow_identity(
 
 
 SUBSCRIPTIONS = (
-    Subscription("touchpoints.recorder", (TouchpointReceived,), record, max_batch=2_000),
+    Subscription("touchpoints.recorder", (TouchpointReceived,), record, max_batch=2_000, is_idempotent=True),
     # Each holds up to 32 KB of what was sent.
-    Subscription("touchpoints.quarantine", (TouchpointRejected,), quarantine, max_batch=200),
+    Subscription("touchpoints.quarantine", (TouchpointRejected,), quarantine, max_batch=200, is_idempotent=True),
     Subscription("touchpoints.identity", (CustomerMerged, CustomerUnmerged), follow_identity),
 )

@@ -1,6 +1,6 @@
 """All SQL of the touchpoints service."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -66,10 +66,11 @@ class CodeCount(NamedTuple):
     events: int
 
 
-async def insert_touchpoints(tx: WriteTx, rows: Sequence[TouchpointRow]) -> None:
-    """Store touchpoints; one that is there already stays as it is."""
+async def insert_touchpoints(tx: WriteTx, rows: Sequence[TouchpointRow]) -> Set[UUID]:
+    """Store touchpoints; one that is there already stays as it is. The ids of those that were not there."""
     by_id = sorted(rows, key=lambda row: row.id.int)
-    await insert_rows(tx, "touchpoints", _TOUCHPOINTS, by_id, "ON CONFLICT (id) DO NOTHING")
+    added = await insert_rows(tx, "touchpoints", _TOUCHPOINTS, by_id, "ON CONFLICT (id) DO NOTHING RETURNING id")
+    return {row.id for row in added}
 
 
 async def insert_quarantine(tx: WriteTx, rows: Sequence[QuarantineRow]) -> None:

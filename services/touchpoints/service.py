@@ -20,7 +20,7 @@ from services.touchpoints.settings import TouchpointsSettings
 from shared.db.engine import Database, WriteTx
 from shared.events.catalogue.profiles import CustomerMerged, CustomerUnmerged
 from shared.events.catalogue.touchpoints import TouchpointReceived, TouchpointRejected
-from shared.events.envelope import Event
+from shared.events.envelope import Event, EventData
 from shared.identity import mapping
 
 TRIM_AT_ONCE = 10_000
@@ -47,8 +47,12 @@ class TouchpointsService:
     ingest: IngestService
 
     async def record(self, tx: WriteTx, events: Sequence[Event[TouchpointReceived]]) -> None:
-        """Store touchpoints and announce them with the facts they state."""
+        """Store touchpoints, and announce those that were not there yet, with the facts they state.
+
+        The table itself is what drops repeats: it keeps a touchpoint much longer than an inbox would its id.
+        """
         rows: list[TouchpointRow] = []
+        announced: dict[UUID, Sequence[Event[EventData]]] = {}
         for event in events:
             touchpoint = recording.record(event)
             data = event.data
@@ -66,9 +70,12 @@ class TouchpointsService:
                     orjson.dumps(touchpoint.context).decode(),
                 )
             )
-            for fact in touchpoint.announced:
-                tx.emit(fact)
-        await repository.insert_touchpoints(tx, rows)
+            announced[event.id] = touchpoint.announced
+        new = await repository.insert_touchpoints(tx, rows)
+        for event_id, facts in announced.items():
+            if event_id in new:
+                for fact in facts:
+                    tx.emit(fact)
 
     async def quarantine(self, tx: WriteTx, events: Sequence[Event[TouchpointRejected]]) -> None:
         """Keep refused events, with the reason, until somebody has looked."""

@@ -8,7 +8,8 @@ from shared.config import Settings
 class TouchpointsSettings(Settings):
     """How long things are kept, and what the door lets in."""
 
-    retention_days: int = Field(400, ge=1, description="How long a touchpoint is kept after it came in.")
+    # While it is kept, it is recognised when it is sent again, for which a shop has seven days.
+    retention_days: int = Field(400, ge=9, description="How long a touchpoint is kept after it came in.")
     quarantine_days: int = Field(30, ge=1, description="How long a refused event is kept.")
     events_per_second: float = Field(0, ge=0, description="Events a second per key and process; 0: no limit.")
     events_burst: int = Field(10_000, ge=1, description="Events a key may send at once before the rate holds.")

@@ -5,10 +5,11 @@ All SQL is written unqualified: `search_path` is the service's schema, so no ser
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import lru_cache
 from typing import Any, Protocol
 
 import orjson
-from sqlalchemy import CursorResult, Executable, text
+from sqlalchemy import CursorResult, Executable, TextClause, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
@@ -41,6 +42,12 @@ class Outbox(Protocol):
         ...
 
 
+# To look for `:named` parameters costs as much as a small statement.
+@lru_cache(maxsize=1024)
+def _text(statement: str) -> TextClause:
+    return text(statement)
+
+
 class ReadTx:
     """An open transaction that reads."""
 
@@ -51,7 +58,7 @@ class ReadTx:
         self, statement: Executable | str, parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None
     ) -> CursorResult[Any]:
         """Run a statement; a string is SQL with `:named` parameters."""
-        return await self.connection.execute(text(statement) if isinstance(statement, str) else statement, parameters)
+        return await self.connection.execute(_text(statement) if isinstance(statement, str) else statement, parameters)
 
 
 class WriteTx(ReadTx):

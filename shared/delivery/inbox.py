@@ -1,7 +1,7 @@
 """The inbox and the offsets: what makes an effect happen exactly once per consumer."""
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from operator import attrgetter
 from uuid import UUID
 
@@ -13,13 +13,15 @@ INBOX_DAYS = 9
 
 
 _FURTHER = """
-    UPDATE offsets SET next_offset = :next, changed_at = now()
+    UPDATE offsets SET next_offset = :next, recorded_at = coalesce(:recorded, recorded_at), changed_at = now()
     WHERE consumer = :consumer AND topic = :topic AND partition = :partition AND next_offset = :expected
 """
 # Only the first step makes the row: when somebody removed it to begin anew, whoever is further on is fenced.
 _FIRST = """
-    INSERT INTO offsets (consumer, topic, partition, next_offset) VALUES (:consumer, :topic, :partition, :next)
-    ON CONFLICT (consumer, topic, partition) DO UPDATE SET next_offset = :next, changed_at = now()
+    INSERT INTO offsets (consumer, topic, partition, next_offset, recorded_at)
+    VALUES (:consumer, :topic, :partition, :next, :recorded)
+    ON CONFLICT (consumer, topic, partition) DO UPDATE
+    SET next_offset = :next, recorded_at = coalesce(:recorded, offsets.recorded_at), changed_at = now()
     WHERE offsets.next_offset = :expected
 """
 
@@ -31,8 +33,18 @@ class Fenced(Exception):
     """Another worker has moved this partition's offset: our batch must not commit."""
 
 
-async def advance(tx: WriteTx, consumer: str, partition: Partition, *, expected: int, next_offset: int) -> None:
+async def advance(
+    tx: WriteTx,
+    consumer: str,
+    partition: Partition,
+    *,
+    expected: int,
+    next_offset: int,
+    recorded: datetime | None = None,
+) -> None:
     """Move the stored offset from `expected` to `next_offset`, holding its row until commit.
+
+    `recorded` is when the newest event passed over was learnt, for whoever says how far behind they are.
 
     Raises:
         Fenced: it is not `expected` any more.
@@ -45,6 +57,7 @@ async def advance(tx: WriteTx, consumer: str, partition: Partition, *, expected:
             "partition": partition.index,
             "expected": expected,
             "next": next_offset,
+            "recorded": recorded,
         },
     )
     if moved.rowcount != 1:

@@ -1,27 +1,34 @@
 """The outbox: events written in the transaction of the effect they announce."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import orjson
 
-from shared.bus.base import OutRecord, check_size
-from shared.db.bulk import insert_rows
+from shared.bus.base import Headers, OutRecord, check_size
 from shared.db.engine import ReadTx
 from shared.events.envelope import Event, EventData, encode
 from shared.observability.tracing import current_traceparent
 
-_COLUMNS = {"topic": "text", "key": "bytea", "value": "bytea"}
+# Of one row; the relay takes whole rows.
+RUN_RECORDS = 500
+
+_INSERT = """
+    INSERT INTO outbox (records, topics, keys, "values", headers) VALUES (
+        :records, CAST(:topics AS text[]), CAST(:keys AS bytea[]), CAST(:values AS bytea[]), CAST(:headers AS json)
+    )
+"""
 
 
 class OutboxWriter:
-    """Writes emitted events as outbox rows; `wake` is set after each commit that wrote any."""
+    """Writes emitted events into the outbox; `wake` is set after each commit that wrote any."""
 
     def __init__(self) -> None:
         self.wake = asyncio.Event()
 
     async def write(self, tx: ReadTx, events: Sequence[Event[EventData]]) -> None:
-        """Insert one row per event, in order.
+        """Store the events, in order.
 
         Raises:
             RecordTooLarge: no bus would take an event of this size, and it would hold up all behind it.
@@ -32,7 +39,7 @@ class OutboxWriter:
         ]
         for record in records:
             check_size(record)
-        await insert_rows(tx, "outbox", _COLUMNS, [(each.topic, each.key, each.value) for each in records])
+        await write_records(tx, records)
 
     def committed(self) -> None:
         """Wake the relay of this process."""
@@ -40,16 +47,42 @@ class OutboxWriter:
 
 
 async def write_records(tx: ReadTx, records: Sequence[OutRecord]) -> None:
-    """Send records as they are (dead letters), in the transaction of the effect."""
-    rows = [(record.topic, record.key, record.value, dump_headers(record.headers)) for record in records]
-    await insert_rows(tx, "outbox", {**_COLUMNS, "headers": "json"}, rows)
+    """Send records as they are, in the transaction of the effect.
+
+    A row holds many: one each would cost several times as much to store and to delete again.
+    """
+    for start in range(0, len(records), RUN_RECORDS):
+        run = records[start : start + RUN_RECORDS]
+        await tx.execute(
+            _INSERT,
+            {
+                "records": len(run),
+                "topics": [record.topic for record in run],
+                "keys": [record.key for record in run],
+                "values": [record.value for record in run],
+                "headers": _dump_all(run) if any(record.headers for record in run) else None,
+            },
+        )
 
 
-def dump_headers(headers: Sequence[tuple[str, bytes]]) -> str:
+def records_of(row: Any) -> Iterator[OutRecord]:
+    """The records of a row (topics, keys, values, headers), in order."""
+    headers = ((),) * len(row.topics) if row.headers is None else map(_load, row.headers)
+    return map(OutRecord, row.topics, row.keys, row.values, headers)
+
+
+def _dump_all(records: Sequence[OutRecord]) -> str:
+    return orjson.dumps([_plain(record.headers) for record in records]).decode()
+
+
+def dump_headers(headers: Headers) -> str:
     """Headers as JSON text (for a column of type json), values as latin-1, which keeps every byte."""
-    return orjson.dumps([(name, value.decode("latin-1")) for name, value in headers]).decode()
+    return orjson.dumps(_plain(headers)).decode()
 
 
-def load_headers(value: Sequence[Sequence[str]]) -> tuple[tuple[str, bytes], ...]:
-    """The inverse of `dump_headers`, after JSON decoding."""
+def _plain(headers: Headers) -> list[tuple[str, str]]:
+    return [(name, value.decode("latin-1")) for name, value in headers]
+
+
+def _load(value: Sequence[Sequence[str]]) -> Headers:
     return tuple((name, text.encode("latin-1")) for name, text in value)

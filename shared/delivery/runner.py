@@ -1,7 +1,8 @@
 """The runner: takes batches from the bus and makes each event change its projection exactly once.
 
-One batch of one partition is one transaction: move the stored offset (compare-and-set, which fences a zombie), note
-the ids in the inbox, call the handler with the new events, write what it emits, commit. Only then the bus is told.
+One batch of one partition (or small ones of several) is one transaction: move the stored offset (compare-and-set,
+which fences a zombie), note the ids in the inbox (but for an idempotent handler), call the handler with the new events,
+write what it emits, commit. Only then the bus is told.
 
 A passing fault (database, bus, `Retry`) pauses the partition and tries again for as long as it lasts, while other
 partitions go on. Any other failure is tried a few times, then the batch is cut in halves until the guilty record
@@ -10,8 +11,9 @@ stands alone; it goes to the dead letters with the offset, and the rest goes on.
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from time import monotonic
 from typing import Any
 
@@ -41,6 +43,10 @@ MAX_BACKOFF_SECONDS = 5.0
 DRAIN_SECONDS = 20.0
 STUCK_SECONDS = 60.0
 LOOK_SECONDS = 1.0
+# A transaction costs as much as a hundred events in it. After a smaller batch the next is not taken at once, so that
+# a steady trickle comes in a few dozen batches a second; whoever comes after a silence waits for nothing.
+PACE_SECONDS = 0.05
+PACE_RECORDS = 200
 
 # PostgreSQL: connection, serialization and deadlock, resources, locks, operator intervention, and a transaction that
 # stood still for too long: the same batch may pass later.
@@ -83,6 +89,7 @@ class Runner:
         bus: Bus,
         clock: Clock,
         max_batch: int = 1_000,
+        is_idempotent: bool = False,
     ) -> None:
         self.group = group
         self._catalogue = Catalogue(events)
@@ -90,6 +97,7 @@ class Runner:
         self._db = db
         self._clock = clock
         self._max_batch = max_batch
+        self._is_idempotent = is_idempotent
         self._partitions: dict[Partition, _Progress] = {}
         self._draining = False
         self._idle = asyncio.Event()
@@ -146,13 +154,18 @@ class Runner:
         if not batches:
             metrics.CONSUMER_LAG_SECONDS.labels(self.group).set(0)
             return
+        began = monotonic()
+        is_small = sum(map(len, batches.values())) < PACE_RECORDS
         self._idle.clear()
         try:
-            async with asyncio.TaskGroup() as group:
-                for partition, records in batches.items():
-                    group.create_task(self._handle(partition, records))
+            if not is_small or len(batches) == 1 or not await self._handle_together(batches):
+                async with asyncio.TaskGroup() as group:
+                    for partition, records in batches.items():
+                        group.create_task(self._handle(partition, records))
         finally:
             self._idle.set()
+        if is_small:
+            await asyncio.sleep(began + PACE_SECONDS - monotonic())
 
     async def _assigned(self, partitions: Collection[Partition]) -> Mapping[Partition, int]:
         async with self._db.read() as tx:
@@ -169,30 +182,72 @@ class Runner:
         for partition in partitions:
             self._partitions.pop(partition, None)
 
+    async def _handle_together(self, batches: Mapping[Partition, Sequence[Record]]) -> bool:
+        """Deliver small batches of several partitions in one transaction; False if they are to be handled one by one.
+
+        That is what becomes of any failure, so that no partition waits for another's.
+        """
+        if not batches.keys() <= self._partitions.keys():
+            return False
+        try:
+            await self._deliver(batches)
+        except Exception:  # noqa: BLE001 - met again, and dealt with, where the failing partition stands alone
+            return False
+        await self._commit(batches)
+        return True
+
     async def _handle(self, partition: Partition, records: Sequence[Record]) -> None:
         """Deliver a batch, whatever happens; never raises but for cancellation."""
         progress = self._partitions.get(partition)
         if progress is None:
             return
-        started = monotonic()
         try:
-            await self._deliver(partition, progress, records)
+            await self._deliver({partition: records})
         except Fenced:
             await self._reload(partition, progress)
-            return
         except Exception as error:  # noqa: BLE001 - the one place where any handler's failure ends
             await self._failed(partition, progress, records, error)
-            return
-        progress.attempts = 0
-        metrics.HANDLER_SECONDS.labels(self.group).observe(monotonic() - started)
-        metrics.CONSUMER_LAG_SECONDS.labels(self.group).set(
-            max(0.0, (self._clock.now() - records[0].timestamp).total_seconds())
-        )
-        await self._commit(partition, progress)
+        else:
+            await self._commit((partition,))
 
-    async def _deliver(self, partition: Partition, progress: _Progress, records: Sequence[Record]) -> None:
+    async def _deliver(self, batches: Mapping[Partition, Sequence[Record]]) -> None:
+        """Handle batches of our partitions in one transaction, and note how far we are."""
+        started = monotonic()
         events: list[Event[EventData]] = []
         unreadable: list[tuple[Record, Poison]] = []
+        # In one order everywhere: their rows are locked in it.
+        steps = [self._read(batches[partition], events, unreadable) for partition in sorted(batches)]
+        with batch_span(f"process {self.group}", [event.traceparent for event in events]):
+            async with self._db.write() as tx:
+                for partition, next_offset, recorded in steps:
+                    expected = self._partitions[partition].position
+                    await advance(
+                        tx, self.group, partition, expected=expected, next_offset=next_offset, recorded=recorded
+                    )
+                for record, poison in unreadable:
+                    await dead_letters.bury(tx, self.group, record, poison, attempts=1)
+                fresh = await self._take_new(tx, events)
+                if fresh:
+                    await self._handler(tx, fresh)
+        for partition, next_offset, _ in steps:
+            progress = self._partitions.get(partition)
+            if progress is not None:
+                progress.position, progress.moved_at, progress.attempts = next_offset, monotonic(), 0
+        metrics.HANDLER_SECONDS.labels(self.group).observe(monotonic() - started)
+        oldest = min(records[0].timestamp for records in batches.values())
+        metrics.CONSUMER_LAG_SECONDS.labels(self.group).set(max(0.0, (self._clock.now() - oldest).total_seconds()))
+        self._count(
+            fresh,
+            repeated=len(events) - len(fresh),
+            dead=len(unreadable),
+            skipped=sum(map(len, batches.values())) - len(events) - len(unreadable),
+        )
+
+    def _read(
+        self, records: Sequence[Record], events: list[Event[EventData]], unreadable: list[tuple[Record, Poison]]
+    ) -> tuple[Partition, int, datetime | None]:
+        """Decode into `events` and `unreadable`: the partition, its next offset, and when the newest was learnt."""
+        recorded: datetime | None = None
         for record in records:
             try:
                 event = self._catalogue.decode(record.value)
@@ -201,27 +256,15 @@ class Runner:
                 continue
             if event is not None:
                 events.append(event)
-        next_offset = records[-1].offset + 1
-        with batch_span(f"process {self.group}", [event.traceparent for event in events]):
-            async with self._db.write() as tx:
-                await advance(tx, self.group, partition, expected=progress.position, next_offset=next_offset)
-                for record, poison in unreadable:
-                    await dead_letters.bury(tx, self.group, record, poison, attempts=1)
-                fresh = await self._take_new(tx, events)
-                if fresh:
-                    await self._handler(tx, fresh)
-        progress.position, progress.moved_at = next_offset, monotonic()
-        self._count(
-            fresh,
-            repeated=len(events) - len(fresh),
-            dead=len(unreadable),
-            skipped=len(records) - len(events) - len(unreadable),
-        )
+                if recorded is None or event.recorded > recorded:
+                    recorded = event.recorded
+        return records[-1].partition, records[-1].offset + 1, recorded
 
     async def _take_new(self, tx: WriteTx, events: Sequence[Event[EventData]]) -> list[Event[EventData]]:
         if not events:
             return []
-        new = await take_new(tx, self.group, [event.id for event in events])
+        ids = [event.id for event in events]
+        new = set(ids) if self._is_idempotent else await take_new(tx, self.group, ids)
         fresh: list[Event[EventData]] = []
         for event in events:
             if event.id in new:
@@ -267,7 +310,7 @@ class Runner:
             await self._pause(partition, progress)
         else:
             progress.attempts = 0
-            await self._commit(partition, progress)
+            await self._commit((partition,))
 
     async def _isolate(
         self, partition: Partition, progress: _Progress, records: Sequence[Record], error: Exception, *, attempts: int
@@ -291,7 +334,7 @@ class Runner:
         middle = len(records) // 2
         for half in (records[:middle], records[middle:]):
             try:
-                await self._deliver(partition, progress, half)
+                await self._deliver({partition: half})
             except Fenced:
                 raise
             except Exception as cause:
@@ -326,10 +369,11 @@ class Runner:
         progress.position = stored[partition]
         await self._consumer.rewind(stored)
 
-    async def _commit(self, partition: Partition, progress: _Progress) -> None:
+    async def _commit(self, partitions: Iterable[Partition]) -> None:
         # Only a hint: after a crash the stored offset rules.
+        positions = {each: self._partitions[each].position for each in partitions if each in self._partitions}
         with contextlib.suppress(BusUnavailable, OSError, TimeoutError, DBAPIError, PoolTimeout):
-            await self._consumer.commit({partition: progress.position})
+            await self._consumer.commit(positions)
 
     async def _look_around(self) -> None:
         """See whether somebody moved our offsets (a replay), or asked to try dead letters again."""

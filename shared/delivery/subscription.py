@@ -17,12 +17,15 @@ class Subscription:
     """Events of one partition come in batches; inbox, effect, emitted events and offset commit together.
 
     `group` names the consumer for ever (`metrics.orders`): its offsets and its inbox hang on it.
+    `is_idempotent` says that the handler makes the same of an event however often and however late it comes again,
+    what it emits included: then it needs no inbox, and is spared its cost.
     """
 
     group: str
     events: tuple[type[EventData], ...]
     handler: Handler
-    max_batch: int = 1_000
+    max_batch: int = 2_000
+    is_idempotent: bool = False
 
     @property
     def topics(self) -> tuple[Topic, ...]:

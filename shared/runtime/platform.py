@@ -254,4 +254,5 @@ def _runner(unit: Unit, subscription: Subscription, bus: Bus, clock: Clock) -> R
         bus=bus,
         clock=clock,
         max_batch=subscription.max_batch,
+        is_idempotent=subscription.is_idempotent,
     )

@@ -8,6 +8,7 @@ from time import monotonic
 from shared.bus.base import Bus, Partition
 from shared.db.engine import Database
 from shared.delivery.inbox import stored_offsets
+from shared.delivery.relay import waiting
 from shared.runtime.service import Projection, Service
 
 
@@ -17,7 +18,7 @@ async def pending(bus: Bus, services: Iterable[tuple[Service, Database]]) -> int
     ends: dict[str, Mapping[Partition, int]] = {}
     for manifest, db in services:
         async with db.read() as tx:
-            total += int((await tx.execute("SELECT count(*) FROM outbox")).scalar_one())
+            total += await waiting(tx)
             for subscription in manifest.subscriptions:
                 for topic in subscription.topics:
                     if topic.name not in ends:
@@ -61,7 +62,9 @@ async def empty_projection(db: Database, projection: Projection) -> None:
         # First: waits for batches under way (also the very first of a partition, whose offset nobody sees yet), and
         # keeps new ones out until we commit.
         await tx.execute("LOCK TABLE offsets IN SHARE ROW EXCLUSIVE MODE")
-        await tx.execute("UPDATE offsets SET next_offset = 0 WHERE consumer = ANY(:groups)", {"groups": groups})
+        await tx.execute(
+            "UPDATE offsets SET next_offset = 0, recorded_at = NULL WHERE consumer = ANY(:groups)", {"groups": groups}
+        )
         await tx.execute("DELETE FROM inbox WHERE consumer = ANY(:groups)", {"groups": groups})
         await tx.execute("TRUNCATE " + ", ".join(projection.tables))
 

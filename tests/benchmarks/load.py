@@ -62,7 +62,7 @@ def order(number: int, moment: str) -> dict[str, object]:
 
 async def flood(url: str, key: str, count: int, batch: int, seconds: float) -> dict[str, float]:
     """Send `count` orders in batches, as fast as they are taken, for at most so many seconds."""
-    moment = f"{time_ns() // 10**9}"
+    moment = f"{time_ns()}"
     started = monotonic()
     numbers = iter(range(0, count, batch))
     sent = retried = 0
@@ -88,7 +88,7 @@ async def steady(url: str, key: str, database_url: str, rate: float, seconds: fl
 
     The watcher asks PostgreSQL itself: asking for figures over HTTP, a hundred times a second, would be the load.
     """
-    moment = f"{time_ns() // 10**9}"
+    moment = f"{time_ns()}"
     wires = asyncio.Queue[Wire]()
     posts: list[float] = []
     seen: list[float] = []

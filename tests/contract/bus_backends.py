@@ -20,9 +20,12 @@ from shared.db.cluster import running
 from shared.db.embedded import EmbeddedServer
 from shared.db.engine import make_engine
 from shared.db.migrate import Tree, upgrade
+from shared.events.topics import Topic
 from shared.testing.kafka import KafkaBroker
 
 HERE = Path(__file__).parent
+PARTITIONS = 4
+TOPICS = (Topic("orders", "For the tests."), Topic("touchpoints", "For the tests."))
 TREE = Tree(Path(shared.bus.__file__).parent / "migrations", "bus", "alembic_bus")
 
 

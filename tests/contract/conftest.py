@@ -8,17 +8,14 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from bus_backends import Backend, KafkaBackend, PostgresBackend, started
+from bus_backends import PARTITIONS, TOPICS, Backend, KafkaBackend, PostgresBackend, started
 
 from shared.bus.base import Bus
 from shared.db.embedded import EmbeddedServer
-from shared.events.topics import Topic
 from shared.testing.kafka import GivenBroker, KafkaBroker
 from shared.testing.postgres import fresh_database, scratch_folder
 
 DRIVERS = ("postgres", "kafka")
-PARTITIONS = 4
-TOPICS = (Topic("orders", "For the tests."), Topic("touchpoints", "For the tests."))
 
 
 @pytest.fixture(params=DRIVERS)

@@ -8,8 +8,7 @@ from random import Random
 from time import monotonic
 
 import pytest
-from bus_backends import Backend, by_key, collect, consuming, quiet, records, started, values
-from conftest import PARTITIONS, TOPICS
+from bus_backends import PARTITIONS, TOPICS, Backend, by_key, collect, consuming, quiet, records, started, values
 
 from shared.bus.base import (
     MAX_RECORD_BYTES,

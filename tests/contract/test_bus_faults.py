@@ -6,8 +6,7 @@ from collections import Counter
 from time import monotonic
 
 import pytest
-from bus_backends import Backend, collect, consuming, quiet, records, started, until, values
-from conftest import TOPICS
+from bus_backends import TOPICS, Backend, collect, consuming, quiet, records, started, until, values
 
 from shared.bus.base import Bus, BusUnavailable, OutRecord
 

@@ -6,8 +6,7 @@ import signal
 from collections.abc import Callable, Collection, Mapping
 
 import pytest
-from bus_backends import Backend, Member, collect, consuming, records, started, until
-from conftest import PARTITIONS
+from bus_backends import PARTITIONS, Backend, Member, collect, consuming, records, started, until
 
 from shared.bus.base import Bus, BusConsumer, Partition
 

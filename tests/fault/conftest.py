@@ -2,12 +2,12 @@
 
 import os
 import random
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import pytest
-from installation import Installation, installed
+from installation import Install, Installation, installed
 
 from shared.testing.zygote import Zygote
 
@@ -35,9 +35,6 @@ def seed(request: pytest.FixtureRequest) -> int:
 def kafka(request: pytest.FixtureRequest) -> str | None:
     """Runs a test on both buses: None is the PostgreSQL log, else the broker's address."""
     return None if request.param == "postgres" else request.getfixturevalue("kafka_broker").bootstrap_servers
-
-
-Install = Callable[..., AbstractAsyncContextManager[Installation]]
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import contextlib
 import datetime
 import os
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -273,3 +274,7 @@ async def until(condition: Callable[[], Any], what: str, *, patience_seconds: fl
                 await asyncio.sleep(0.05)
     except TimeoutError:
         raise TimeoutError(f"{what}: not within {patience_seconds:.0f} s") from None
+
+
+# Sets an installation up on the database of this URL.
+Install = Callable[..., AbstractAsyncContextManager[Installation]]

@@ -7,7 +7,7 @@ import signal
 from pathlib import Path
 
 import pytest
-from conftest import Install
+from installation import Install
 
 from shared.db.embedded import EmbeddedServer
 from shared.testing.outage import postmaster

@@ -5,8 +5,7 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
-from conftest import Install
-from installation import Installation, until
+from installation import Install, Installation, until
 
 from shared.bus.kafka.bus import APPEND_SECONDS
 from shared.testing.kafka import KafkaBroker

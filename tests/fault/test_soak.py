@@ -8,8 +8,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
-from conftest import Install
-from installation import Installation
+from installation import Install, Installation
 
 from shared.testing.kafka import KafkaBroker
 from shared.testing.outage import PrivatePostgres, private_postgres

@@ -50,7 +50,7 @@ def _dump_refunds(order: Order) -> str:
         refund_id: (each.at.astimezone(UTC), each.event_id, each.minor, each.currency)
         for refund_id, each in order.refunds.items()
     }
-    return orjson.dumps(document).decode()
+    return orjson.dumps(document, default=str).decode()
 
 
 def _load_refunds(document: Mapping[str, Any]) -> dict[str, Refund]:

@@ -13,7 +13,6 @@ from zoneinfo import ZoneInfo
 from services.metrics.domain.changes import Changes, after_change
 from services.metrics.domain.lifeline import NOTHING, Cell, Days, difference, together
 from services.metrics.domain.orders import UNKNOWN, Order, OrderFact, with_fact
-from services.metrics.freshness.repository import note_applied
 from services.metrics.ledger import repository
 from shared.db.engine import Database, WriteTx
 from shared.errors import Retry
@@ -64,7 +63,6 @@ class Ledger:
         cells = await self._move_purchases(tx, changes.purchase_changes())
         await repository.add_to_cells(tx, cells)
         await repository.add_to_money(tx, changes.money_changes())
-        await note_applied(tx, ORDERS_GROUP, max(event.recorded for event in events))
 
     async def follow_identity(
         self, tx: WriteTx, events: Sequence[Event[CustomerMerged] | Event[CustomerUnmerged]]
@@ -74,7 +72,6 @@ class Ledger:
         moved = await mapping.follow(tx, events)
         if moved:
             await repository.add_to_cells(tx, await self._regroup(tx, moved))
-        await note_applied(tx, IDENTITY_GROUP, max(event.recorded for event in events))
 
     async def _check_calendar(self, tx: WriteTx) -> None:
         stored = await repository.calendar_zone(tx)

@@ -11,18 +11,19 @@ QUERY_SECONDS = 8.0
 MAX_FETCH_BYTES = 8_000_000
 
 _FETCH = """
-    SELECT p.partition, r."offset", r.key, r.value, r.headers, r.ts
+    SELECT p.partition, r.last_offset, r.records, r.ts, r.keys, r."values", r.headers
     FROM unnest($1::int[], $2::bigint[]) AS p(partition, start)
     CROSS JOIN LATERAL (
         SELECT * FROM (
-            SELECT t.*, sum(octet_length(t.value)) OVER (ORDER BY t."offset") - octet_length(t.value) AS before
+            SELECT t.*, sum(records) OVER earlier AS records_before, sum(bytes) OVER earlier AS bytes_before
             FROM (
-                SELECT "offset", key, value, headers, ts FROM {table}
-                WHERE partition = p.partition AND "offset" >= p.start ORDER BY "offset" LIMIT $3
+                SELECT last_offset, records, bytes, ts, keys, "values", headers FROM {table}
+                WHERE partition = p.partition AND last_offset >= p.start ORDER BY last_offset LIMIT $3
             ) t
-        ) sized WHERE before < $4
+            WINDOW earlier AS (ORDER BY last_offset ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+        ) sized WHERE records_before IS NULL OR records_before < $3 AND bytes_before < $4
     ) r
-    ORDER BY p.partition, r."offset"
+    ORDER BY p.partition, r.last_offset
 """
 
 
@@ -40,8 +41,14 @@ async def fetch(
             MAX_FETCH_BYTES // len(positions),
         )
     found: dict[Partition, list[Record]] = {}
-    for index, offset, key, value, headers, timestamp in rows:
+    for index, last, number, ts, keys, values, packed in rows:
         partition = by_index[index]
-        record = Record(partition, offset, key, value, unpack_headers(headers) if headers else (), timestamp)
-        found.setdefault(partition, []).append(record)
+        records = found.setdefault(partition, [])
+        first = last - number + 1
+        # The first row may begin before our position, the last end after what was asked for.
+        lower = max(0, positions[partition] - first)
+        upper = min(number, lower + max_records - len(records))
+        for at in range(lower, upper):
+            headers = unpack_headers(packed[at]) if packed is not None and packed[at] is not None else ()
+            records.append(Record(partition, first + at, keys[at], values[at], headers, ts))
     return found

@@ -14,19 +14,19 @@ BATCH = 2_000
 REST_SECONDS = 0.02
 QUERY_SECONDS = 20.0
 
-# The oldest records of a partition come first; `$2` spares walking over index entries of those deleted before.
+# The oldest rows of a partition come first; `$2` spares walking over index entries of those deleted before.
 _TRIM = """
     WITH oldest AS MATERIALIZED (
-        SELECT "offset", ts FROM {table} WHERE partition = $1 AND "offset" >= $2 ORDER BY "offset" LIMIT $3
+        SELECT last_offset, ts FROM {table} WHERE partition = $1 AND last_offset >= $2 ORDER BY last_offset LIMIT $3
     ), kept AS (
-        SELECT min("offset") AS "offset" FROM oldest WHERE ts >= clock_timestamp() - make_interval(secs => $4)
+        SELECT min(last_offset) AS last_offset FROM oldest WHERE ts >= clock_timestamp() - make_interval(secs => $4)
     ), gone AS (
         DELETE FROM {table} r USING oldest o
-        WHERE r.partition = $1 AND r."offset" = o."offset"
-          AND NOT coalesce(o."offset" >= (SELECT k."offset" FROM kept k), false)
-        RETURNING r."offset"
+        WHERE r.partition = $1 AND r.last_offset = o.last_offset
+          AND NOT coalesce(o.last_offset >= (SELECT k.last_offset FROM kept k), false)
+        RETURNING r.last_offset, r.records
     )
-    SELECT count(*), max("offset") FROM gone
+    SELECT count(*), coalesce(sum(records), 0), max(last_offset) FROM gone
 """
 
 
@@ -63,12 +63,12 @@ class Trimmer:
         total = 0
         while True:
             async with self._connections.use(QUERY_SECONDS) as connection:
-                number, last = await connection.fetchrow(
+                rows, records, last = await connection.fetchrow(
                     statement, partition.index, self._floors.get(partition, 0), BATCH, seconds
                 )
             if last is not None:
                 self._floors[partition] = last + 1
-            total += int(number)
-            if number < BATCH:
+            total += int(records)
+            if rows < BATCH:
                 return total
             await asyncio.sleep(REST_SECONDS)

@@ -16,18 +16,24 @@ def table_of(topic: str) -> str:
 
 
 def make_table(topic: str) -> str:
-    """The statement that makes it."""
-    # Values stay in the row up to half a page, uncompressed: an out-of-line value costs a second insert and a second
-    # read, and pglz costs more than the bytes are worth.
+    """The statement that makes it.
+
+    A row is a run of consecutive records of one partition, as many as one append had for it: a row each would cost
+    several times as much to store and to read. `last_offset` is that of the run's last record.
+    """
+    # Uncompressed: pglz costs more than the bytes are worth.
     return f"""
         CREATE TABLE IF NOT EXISTS {table_of(topic)} (
             partition int NOT NULL,
-            "offset" bigint NOT NULL,
-            key bytea NOT NULL,
-            value bytea NOT NULL,
-            headers bytea,
-            ts timestamptz NOT NULL DEFAULT clock_timestamp(),
-            PRIMARY KEY (partition, "offset")
+            last_offset bigint NOT NULL,
+            records int NOT NULL CHECK (records > 0),
+            bytes int NOT NULL,
+            ts timestamptz NOT NULL,
+            keys bytea[] NOT NULL,
+            "values" bytea[] NOT NULL,
+            headers bytea[],
+            PRIMARY KEY (partition, last_offset)
         ) WITH (toast_tuple_target = 4000);
-        ALTER TABLE {table_of(topic)} ALTER COLUMN value SET STORAGE EXTERNAL;
+        ALTER TABLE {table_of(topic)} ALTER COLUMN "values" SET STORAGE EXTERNAL;
+        ALTER TABLE {table_of(topic)} ALTER COLUMN keys SET STORAGE EXTERNAL;
     """

@@ -98,8 +98,7 @@ class World:
 
     async def empty(self) -> None:
         """Forget everything."""
-        tables = (*PROJECTION.tables, "applied")
-        deleted = ", ".join(f"{table}_gone AS (DELETE FROM {table})" for table in tables)
+        deleted = ", ".join(f"{table}_gone AS (DELETE FROM {table})" for table in PROJECTION.tables)
         async with self.db.write() as tx:
             await tx.execute(f"WITH {deleted} SELECT 1")
 

@@ -8,7 +8,6 @@ from uuid import UUID
 
 from services.profiles.service import ProfilesService
 from shared.db.engine import Database, WriteTx
-from shared.delivery.inbox import take_new
 from shared.events.catalogue.profiles import PUBLISHES, CustomerMerged, CustomerUnmerged
 from shared.events.catalogue.touchpoints import TouchpointReceived
 from shared.events.envelope import Catalogue, Event, EventData
@@ -65,21 +64,19 @@ class World:
     clock: HandClock
 
     async def play(self, *events: Event[TouchpointReceived]) -> list[Event[Any]]:
-        """Consume one batch, as the runner would: repeated events are dropped by the inbox. What it announced."""
+        """Consume one batch, as the runner would: without the repeats in it. What it announced."""
         async with self.db.write() as tx:
             await self.consume(tx, events)
         return list(tx.emitted)
 
     async def consume(self, tx: WriteTx, events: Sequence[Event[TouchpointReceived]]) -> None:
-        new = await take_new(tx, "profiles.touchpoints", [event.id for event in events])
-        fresh = {event.id: event for event in events if event.id in new}
-        await self.service.record(tx, list(fresh.values()))
+        await self.service.record(tx, list({event.id: event for event in reversed(events)}.values())[::-1])
 
     async def announced(self, *classes: type[EventData]) -> list[Event[Any]]:
         """Everything in the outbox of these classes, in order."""
         catalogue = Catalogue(classes or PUBLISHES)
         async with self.db.read() as tx:
-            rows = await tx.execute("SELECT value FROM outbox ORDER BY id")
+            rows = await tx.execute("SELECT value FROM outbox_records ORDER BY id, place")
             found = [catalogue.decode(row.value) for row in rows]
         return [event for event in found if event is not None]
 

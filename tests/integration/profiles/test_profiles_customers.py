@@ -178,7 +178,7 @@ async def test_no_personal_data_leaves_in_events_or_logs(world: World, capsys: p
         touchpoint("4", user="w", anonymous="a", properties={"note": mark}),
     )
 
-    values = [bytes(row.value).decode() for row in await world.rows("SELECT value FROM outbox")]
+    values = [bytes(row.value).decode() for row in await world.rows("SELECT value FROM outbox_records")]
     assert len(values) > 5
     text = "\n".join(values) + "".join(capsys.readouterr())
     assert '"names":["' in text

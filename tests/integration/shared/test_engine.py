@@ -26,7 +26,7 @@ def an_order(order_id: str = "o-1") -> Event[OrderPlaced]:
 async def waiting(db: Database) -> list[str]:
     """The order ids in the outbox, in the order they would leave."""
     async with db.read() as tx:
-        rows = await tx.execute("SELECT value FROM outbox ORDER BY id")
+        rows = await tx.execute("SELECT value FROM outbox_records ORDER BY id, place")
         return [orjson.loads(row.value)["data"]["order_id"] for row in rows]
 
 
@@ -47,8 +47,8 @@ async def test_a_record_on_the_way_out_is_keyed_by_its_customer(db: Database):
         tx.emit(event)
 
     async with db.read() as tx:
-        row = (await tx.execute("SELECT topic, key, headers FROM outbox")).one()
-    assert (row.topic, row.key, row.headers) == ("orders", event.subject.bytes, [])
+        row = (await tx.execute("SELECT topic, key, headers FROM outbox_records")).one()
+    assert (row.topic, row.key, row.headers) == ("orders", event.subject.bytes, None)
 
 
 async def test_a_failure_takes_effect_and_events_with_it(db: Database, outbox: OutboxWriter):

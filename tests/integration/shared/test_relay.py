@@ -11,9 +11,10 @@ from delivery_world import an_order
 from shared.bus.base import BusUnavailable, OutRecord, Record
 from shared.bus.postgres import PostgresBus
 from shared.db.engine import Database
+from shared.delivery import outbox as outbox_module
 from shared.delivery import relay as relay_module
 from shared.delivery.outbox import OutboxWriter, write_records
-from shared.delivery.relay import Relay, measure_outbox
+from shared.delivery.relay import Relay, measure_outbox, waiting
 from shared.events.catalogue.touchpoints import OrderPlaced
 from shared.events.envelope import Catalogue
 from shared.events.topics import DEAD_LETTERS, ORDERS
@@ -69,7 +70,7 @@ async def orders_on_the_bus(bus: PostgresBus) -> list[str]:
 
 async def left_in_the_outbox(db: Database) -> int:
     async with db.read() as tx:
-        return (await tx.execute("SELECT count(*) FROM outbox")).scalar_one()
+        return await waiting(tx)
 
 
 async def test_events_reach_the_bus_in_order_and_leave_the_outbox(db: Database, bus: PostgresBus, make_relay):
@@ -178,23 +179,39 @@ async def test_more_than_a_batch_goes_in_batches(
 ):
     monkeypatch.setattr(relay_module, "BATCH", 10)
     orders = [str(number) for number in range(25)]
-    await emit(db, *orders)
+    for order in orders:
+        await emit(db, order)
     relay = make_relay()
 
     assert [await relay.relay_once() for _ in range(4)] == [10, 10, 5, 0]
     assert await orders_on_the_bus(bus) == orders
 
 
+async def test_a_large_transaction_leaves_in_order(
+    db: Database, bus: PostgresBus, make_relay, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(outbox_module, "RUN_RECORDS", 10)
+    orders = [str(number) for number in range(25)]
+    await emit(db, *orders)
+
+    assert await left_in_the_outbox(db) == 25
+    assert await make_relay().relay_once() == 25
+    assert await orders_on_the_bus(bus) == orders
+
+
 async def test_headers_and_bytes_come_through_as_they_were(db: Database, bus: PostgresBus, make_relay):
     every_byte = bytes(range(256))
     record = OutRecord(DEAD_LETTERS.name, every_byte, every_byte, (("reason", every_byte), ("reason", b"")))
+    bare = OutRecord(DEAD_LETTERS.name, b"", b"")
     async with db.write() as tx:
-        await write_records(tx, [record])
+        await write_records(tx, [record, bare])
 
     await make_relay().relay_once()
 
-    (read,) = await on_the_bus(bus, DEAD_LETTERS.name)
-    assert (read.key, read.value, read.headers) == record[1:]
+    assert [(read.key, read.value, read.headers) for read in await on_the_bus(bus, DEAD_LETTERS.name)] == [
+        record[1:],
+        bare[1:],
+    ]
 
 
 async def test_what_waits_is_measured(db: Database, make_relay):

@@ -98,7 +98,8 @@ async def test_an_event_that_no_handler_survives_is_buried_alone_wherever_it_sta
     good = [each for n, orders in enumerate(batches) for each in orders if each != f"{n}/{n}"]
     assert await world.effects() == good
     assert await world.buried() == [9 * position for position in range(8)]
-    assert await world.rows(f"SELECT count(*) FROM outbox WHERE topic = '{ORDERS.name}'") == [(len(good),)]
+    of_orders = f"SELECT count(*) FROM outbox_records WHERE topic = '{ORDERS.name}'"
+    assert await world.rows(of_orders) == [(len(good),)]
     tries_of_the_whole = 1 if isinstance(error, Poison) else MAX_ATTEMPTS
     assert [world.batches.count(orders) for orders in batches] == [tries_of_the_whole] * 8
 
@@ -161,7 +162,7 @@ async def test_a_dead_letter_is_announced_with_the_reason_but_no_text_of_the_err
     async with world.running():
         await world.caught_up()
 
-    ((topic, value, headers),) = await world.rows("SELECT topic, value, headers FROM outbox")
+    ((topic, value, headers),) = await world.rows("SELECT topic, value, headers FROM outbox_records")
     assert (topic, value) == (DEAD_LETTERS.name, b"Nguyen Van A")
     assert dict(headers) == {
         "dlq-consumer": GROUP,

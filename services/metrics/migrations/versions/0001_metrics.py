@@ -57,13 +57,6 @@ def upgrade() -> None:
             unmatched bigint NOT NULL,
             PRIMARY KEY (day, currency)
         ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.05);
-        CREATE TABLE applied (
-            consumer text NOT NULL,
-            topic text NOT NULL,
-            partition int NOT NULL,
-            recorded_at timestamptz NOT NULL,
-            PRIMARY KEY (consumer, topic, partition)
-        ) WITH (fillfactor = 50);
         CREATE TABLE calendar (
             only_one boolean PRIMARY KEY DEFAULT true CHECK (only_one),
             zone text NOT NULL

@@ -10,6 +10,8 @@ RUNTIME := $(VENV)/.runtime-is-installed
 DEV := $(VENV)/.dev-is-installed
 # Arguments for the command behind a target: make test ARGS="-k money"
 ARGS ?=
+# Tests side by side: most wait for something most of the time.
+WORKERS ?= 2
 
 # The newest Python that the pins are tested on, else whatever `python3` is, if it is new enough and can make a venv.
 PYTHONS ?= python3.13 python3.12 python3.11 python3
@@ -40,7 +42,7 @@ demo: setup ## Start the platform, replay a real shop's purchases, show the figu
 	@exec $(BIN)/tam demo $(ARGS)
 
 test: $(DEV) ## Run every test (real PostgreSQL; real Kafka where a JDK and Maven are)
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 lint: $(DEV) ## Check style, types and the walls between the rooms
 	@$(BIN)/ruff check .

@@ -25,6 +25,7 @@ from shared.bus.base import BusUnavailable
 from shared.bus.kafka import KafkaBus
 from shared.config import PlatformSettings
 from shared.events.topics import Topic
+from shared.testing.once import one_at_a_time
 from shared.testing.ports import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -64,9 +65,10 @@ def jars() -> Path:
     maven = shutil.which("mvn")
     if maven is None:
         raise KafkaMissing("there is no `mvn` here to get Kafka's jars with")
-    CACHE.mkdir(parents=True, exist_ok=True)
     # Renamed when complete, so an interrupted download is not taken for a whole one.
-    with tempfile.TemporaryDirectory(dir=CACHE) as partial:
+    with one_at_a_time(CACHE), tempfile.TemporaryDirectory(dir=CACHE) as partial:
+        if folder.exists():
+            return folder
         command = [maven, "-q", "-B", "-f", str(pom), "dependency:copy-dependencies", "-DincludeScope=runtime"]
         done = subprocess.run(
             [*command, f"-DoutputDirectory={partial}/lib"],

@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from shared.testing.once import one_at_a_time
+
 ROOT = Path(__file__).parents[2]
 SCRIPTS = Path(__file__).parent / "sdks"
 PYTHON_SDKS = ("segment-analytics-python==2.4.0", "rudder-sdk-python==2.1.9")
@@ -33,9 +35,10 @@ def python_with_sdks() -> Path:
     """A Python that has the SDKs."""
     folder = ROOT / ".cache" / "sdk-venv"
     python = folder / "bin" / "python"
-    if not _is_done(folder, PYTHON_SDKS):
-        venv.create(folder, clear=True, with_pip=True)
-        _install([str(python), "-m", "pip", "install", "-q", *PYTHON_SDKS], folder, PYTHON_SDKS)
+    with one_at_a_time(ROOT / ".cache"):
+        if not _is_done(folder, PYTHON_SDKS):
+            venv.create(folder, clear=True, with_pip=True)
+            _install([str(python), "-m", "pip", "install", "-q", *PYTHON_SDKS], folder, PYTHON_SDKS)
     return python
 
 
@@ -44,11 +47,12 @@ def folder_with_node_sdks() -> Path:
     folder = ROOT / ".cache" / "sdk-node"
     if shutil.which("node") is None or shutil.which("npm") is None:
         missing("there is no node and npm")
-    if not _is_done(folder, NODE_SDKS):
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "package.json").write_text('{"private": true}')
-        command = ["npm", "install", "--no-fund", "--no-audit", "--ignore-scripts", "--prefix", str(folder), *NODE_SDKS]
-        _install(command, folder, NODE_SDKS)
+    with one_at_a_time(ROOT / ".cache"):
+        if not _is_done(folder, NODE_SDKS):
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "package.json").write_text('{"private": true}')
+            npm = ["npm", "install", "--no-fund", "--no-audit", "--ignore-scripts", "--prefix", str(folder)]
+            _install([*npm, *NODE_SDKS], folder, NODE_SDKS)
     return folder
 
 

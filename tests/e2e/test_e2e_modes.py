@@ -72,8 +72,10 @@ def test_a_worker_of_one_service_answers_probes_only(pg_url: str, logs: Path):
     with fresh(pg_url) as url:
         environ = {"TAM_DATABASE_URL": url}
         _, secret = make_keys(**environ)
-        with serving(logs / "metrics.log", ["--only", "metrics", "--role", "worker"], **environ) as process:
-            client = httpx.Client(base_url=process.base_url, trust_env=False)
+        with (
+            serving(logs / "metrics.log", ["--only", "metrics", "--role", "worker"], **environ) as process,
+            httpx.Client(base_url=process.base_url, trust_env=False) as client,
+        ):
             statuses = [client.get(path).status_code for path in ("/healthz", "/readyz", "/metrics")]
             assert statuses == [200, 200, 200]
             answer = client.get("/v1/metrics/summary", headers={"Authorization": f"Bearer {secret}"})

@@ -31,14 +31,17 @@ class Provider:
         self.status = "200 OK"
         self.headers = ""
         self.fetches = 0
+        self.answering: set[asyncio.Task[None] | None] = set()
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.answering.add(asyncio.current_task())
         await reader.readuntil(b"\r\n\r\n")
         self.fetches += 1
         head = f"HTTP/1.1 {self.status}\r\nContent-Length: {len(self.body)}\r\n{self.headers}Connection: close\r\n\r\n"
         writer.write(head.encode() + self.body)
         await writer.drain()
         writer.close()
+        await writer.wait_closed()
 
 
 RSA = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -87,6 +90,7 @@ async def running(provider: Provider) -> AsyncIterator[int]:
     finally:
         server.close()
         await server.wait_closed()
+        await asyncio.gather(*filter(None, provider.answering), return_exceptions=True)
 
 
 @pytest.fixture

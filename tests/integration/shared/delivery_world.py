@@ -44,6 +44,7 @@ class World:
     fail: Callable[[str], None] = lambda order_id: None
     batches: list[list[str]] = field(default_factory=list)
     emits: bool = False
+    is_idempotent: bool = False
 
     async def handle(self, tx: WriteTx, events: Sequence[Event[OrderPlaced]]) -> None:
         self.batches.append([event.data.order_id for event in events])
@@ -65,6 +66,7 @@ class World:
             bus=self.bus,
             clock=SystemClock(),
             max_batch=max_batch,
+            is_idempotent=self.is_idempotent,
         )
 
     @contextlib.asynccontextmanager

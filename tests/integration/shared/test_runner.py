@@ -52,6 +52,64 @@ async def test_repeats_are_dropped_within_a_batch_and_across(world: World):
     assert await world.effects() == ["first", "second", "third"]
 
 
+async def test_an_idempotent_handler_gets_repeats_of_earlier_batches_and_needs_no_inbox(world: World):
+    first, second = an_order("first"), an_order("second")
+    world.is_idempotent = True
+    await world.publish(first, first, second)
+
+    async with world.running():
+        await world.caught_up()
+        await world.publish(second, an_order("third"))
+        await world.caught_up()
+
+    assert world.batches == [["first", "second"], ["second", "third"]]
+    assert await world.rows("SELECT count(*) FROM inbox") == [(0,)]
+
+
+def customers_of_all_partitions(number: int) -> list[UUID]:
+    """A person key for each partition, in order."""
+    found: dict[int, UUID] = {}
+    while len(found) < number:
+        key = uuid4()
+        found.setdefault(partition_of(key.bytes, number), key)
+    return [found[index] for index in range(number)]
+
+
+@pytest.mark.parametrize("bus", [4], indirect=True)
+async def test_small_batches_of_several_partitions_share_a_transaction(world: World):
+    for customer in customers_of_all_partitions(4):
+        await world.publish(*(an_order(f"{customer}/{each}", customer=customer) for each in range(3)))
+
+    async with world.running():
+        await world.caught_up()
+
+    assert max(map(len, world.batches)) == 12
+    assert len(await world.rows("SELECT DISTINCT xmin FROM effects")) == 1
+    assert len(await world.rows("SELECT partition FROM offsets WHERE next_offset = 3")) == 4
+
+
+@pytest.mark.parametrize("bus", [4], indirect=True)
+async def test_a_partition_that_fails_holds_up_no_other_it_was_taken_with(world: World):
+    guilty, *others = customers_of_all_partitions(4)
+
+    def fail(order_id: str) -> None:
+        if order_id == "guilty":
+            raise Retry
+
+    world.fail = fail
+    await world.publish(an_order("guilty", customer=guilty))
+    for customer in others:
+        await world.publish(an_order("good", customer=customer))
+
+    async with world.running():
+        await world.until_effects(3)
+        assert await world.effects() == ["good"] * 3
+        world.fail = lambda order_id: None
+        await world.caught_up()
+
+    assert sorted(await world.effects()) == ["good", "good", "good", "guilty"]
+
+
 async def test_events_of_other_types_are_passed_over(world: World):
     other = a_record(an_order("x")).value.replace(b"order_placed.v1", b"order_gifted.v9")
     await world.publish(an_order("1"), OutRecord(ORDERS.name, CUSTOMER.bytes, other), an_order("2"))

@@ -3,13 +3,16 @@
 from pathlib import Path
 
 from services.profiles.api import router
+from services.profiles.consent.api import router as consent
+from services.profiles.consent.consumers import follow_identity
 from services.profiles.consumers import record_touchpoints
 from services.profiles.domain.facts import Reader
 from services.profiles.domain.identifiers import Blocklist
+from services.profiles.merging.api import router as merging
 from services.profiles.service import ProfilesService
 from services.profiles.settings import ProfilesSettings
 from shared.delivery.subscription import Subscription
-from shared.events.catalogue.profiles import PUBLISHES
+from shared.events.catalogue.profiles import PUBLISHES, CustomerMerged, CustomerUnmerged
 from shared.events.catalogue.touchpoints import TouchpointReceived
 from shared.runtime.service import Parts, Service
 
@@ -29,11 +32,16 @@ service = Service(
     name="profiles",
     build=build,
     migrations=Path(__file__).parent / "migrations",
-    routers=(router,),
+    routers=(
+        router,
+        consent,
+        merging,
+    ),
     settings=ProfilesSettings,
     publishes=PUBLISHES,
     subscriptions=(
         Subscription("profiles.touchpoints", (TouchpointReceived,), record_touchpoints, is_idempotent=True),
+        Subscription("profiles.consent", (CustomerMerged, CustomerUnmerged), follow_identity, is_idempotent=True),
     ),
     follows_identity=True,
 )

@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from services.profiles import repository
+from services.profiles.consent.service import Consent
 from services.profiles.domain.facts import Facts, Origin, Reader
 from services.profiles.domain.identifiers import normalised
 from services.profiles.domain.traits import announced
@@ -27,6 +28,7 @@ from services.profiles.identity import repository as graph
 from services.profiles.identity import service as identity
 from services.profiles.identity.domain import LogEntry
 from services.profiles.identity.service import Author
+from services.profiles.merging.service import Merging
 from services.profiles.people import repository as rows
 from services.profiles.people import service as people
 from services.profiles.people.domain import CustomerRow, Person
@@ -65,6 +67,24 @@ class ProfilesService:
     clock: Clock
     settings: ProfilesSettings
     reader: Reader
+
+    @property
+    def consent(self) -> Consent:
+        """What customers allow."""
+        settings = self.settings
+        return Consent(
+            db=self.db,
+            clock=self.clock,
+            registry=settings.consent_registry(),
+            blocklist=self.reader.blocklist,
+            proof_bytes=settings.consent_proof_bytes,
+            country=settings.phone_country,
+        )
+
+    @property
+    def merging(self) -> Merging:
+        """Looking before a merge, and splitting."""
+        return Merging(self.db, self.clock, self.settings.phone_country)
 
     async def record(self, tx: WriteTx, batch: Sequence[Event[TouchpointReceived]]) -> None:
         """Take in a batch of touchpoints."""
@@ -140,8 +160,7 @@ class ProfilesService:
             country = self.settings.phone_country
             gone = await people.known(tx, reference, country=country)
             kept = await people.known(tx, body.into, country=country)
-            named = await people.keys_of(tx, body.into, country=country)
-            into = named[0] if len(named) == 1 else kept.id
+            into = await people.key_or_root(tx, body.into, kept.id, country=country)
             await identity.merge(tx, gone.id, into, Author(self.clock.now(), by, body.reason))
             return await self._answer(tx, idem, into)
 

@@ -5,7 +5,7 @@ id). A link is refused if its key has a parent already, if it would close a ring
 took apart. So the forest is a function of the set of links and decisions.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, NamedTuple
@@ -77,6 +77,30 @@ class Forest:
         while (parent := self.parents.get(key)) is not None:
             key = parent.id
         return key
+
+
+class Outlook(NamedTuple):
+    """A person as a decision would make it, and what would become of the evidence (by its pair)."""
+
+    root: UUID
+    members: Sequence[UUID]
+    statuses: Mapping[tuple[UUID, UUID], Status]
+
+
+def top(key: UUID, parents: Mapping[UUID, UUID | None]) -> UUID:
+    """The root of a key by these parents; there are no rings."""
+    while (parent := parents.get(key)) is not None:
+        key = parent
+    return key
+
+
+def misplaced(parents: Mapping[UUID, UUID | None], out: Collection[UUID], *, heads: Collection[UUID]) -> Sequence[UUID]:
+    """The keys that keep two sides of one person (`out` and all others) from being two trees with these heads."""
+    return sorted(
+        key
+        for key, parent in parents.items()
+        if (parent is not None if key in heads else parent not in parents or (parent in out) != (key in out))
+    )
 
 
 def grow(candidates: Iterable[Candidate], decisions: Sequence[Decision]) -> Forest:

@@ -13,13 +13,27 @@ from uuid import UUID
 from services.profiles.domain.facts import Link
 from services.profiles.errors import MergeIntoVisitor, NotMerged, SamePerson
 from services.profiles.identity import repository
-from services.profiles.identity.domain import Candidate, Decision, Forest, LogEntry, Parent, grow
+from services.profiles.identity.domain import (
+    Candidate,
+    Decision,
+    Forest,
+    LogEntry,
+    Outlook,
+    Parent,
+    grow,
+    misplaced,
+    top,
+)
 from services.profiles.identity.repository import Place
-from shared.db.engine import WriteTx
+from services.profiles.merging.errors import SplitTooLarge
+from shared.db.engine import ReadTx, WriteTx
 from shared.events.catalogue.profiles import CustomerMerged, CustomerUnmerged
 from shared.events.envelope import Event
 from shared.identity import mapping
 from shared.ids import uuid7
+
+# Keys that one split may have to decide on; each is a row, and is read whenever its person changes.
+MAX_DECISIONS = 1_000
 
 Announcement = Event[CustomerMerged] | Event[CustomerUnmerged]
 
@@ -55,15 +69,84 @@ async def merge(tx: WriteTx, from_id: UUID, into_id: UUID, author: Author) -> No
         MergeIntoVisitor: a known customer would become a visitor.
     """
     await mapping.claim(tx)
+    root = await _mergeable(tx, from_id, into_id)
+    await repository.decide(tx, Decision(root, "merge", into_id, uuid7(), author.now))
+    await _settle(tx, frozenset(), {root}, author)
+
+
+async def foresee(tx: ReadTx, from_id: UUID, into_id: UUID, now: datetime) -> Outlook:
+    """What `merge` would make of the two if it were asked now.
+
+    Raises:
+        SamePerson, MergeIntoVisitor: as the merge would.
+    """
+    root = await _mergeable(tx, from_id, into_id)
+    scope = await repository.component(tx, {root, into_id})
+    stands = [each for each in await repository.decisions(tx, scope) if (each.from_id, each.kind) != (root, "merge")]
+    wish = Decision(root, "merge", into_id, uuid7(), now)
+    forest = grow(await repository.candidates(tx, scope), [*stands, wish])
+    places = await repository.places(tx, scope)
+    grown = {key: forest.parents[key].id if key in forest.parents else None for key in scope}
+    moved = {key for key in scope if grown[key] != places.get(key, Place(None, 0)).parent_id}
+    touched = {*moved, *(parent for key in moved if (parent := grown[key]) is not None)}
+    people = await mapping.members(tx, set((await mapping.roots(tx, touched)).values()))
+    keys = [key for members in people.values() for key in members]
+    parents = {key: place.parent_id for key, place in (await repository.places(tx, keys)).items()} | grown
+    end = top(into_id, parents)
+    return Outlook(end, sorted(key for key in keys if top(key, parents) == end), forest.statuses)
+
+
+async def _mergeable(tx: ReadTx, from_id: UUID, into_id: UUID) -> UUID:
+    """The root of `from_id`, if it may become the person of `into_id`."""
     roots = await mapping.roots(tx, (from_id, into_id))
     if roots[from_id] == roots[into_id]:
         raise SamePerson(roots[from_id])
-    root = roots[from_id]
     identified = await repository.identified(tx, roots.values())
-    if root in identified and roots[into_id] not in identified:
+    if roots[from_id] in identified and roots[into_id] not in identified:
         raise MergeIntoVisitor
-    await repository.decide(tx, Decision(root, "merge", into_id, uuid7(), author.now))
-    await _settle(tx, frozenset(), {root}, author)
+    return roots[from_id]
+
+
+async def split(tx: WriteTx, root: UUID, taken: Collection[UUID], author: Author) -> UUID:
+    """Somebody says that these keys of the person are one of their own: the root of the two that is not `root`.
+
+    Evidence never brings the two together again, and a merge by hand gives back the person there was.
+
+    Raises:
+        SplitTooLarge: more keys hang on those of the other side than are decided on at once.
+    """
+    await mapping.claim(tx)
+    whole = (await mapping.members(tx, (root,)))[root]
+    out = frozenset(taken) if root not in taken else frozenset(whole) - frozenset(taken)
+    identified = await repository.identified(tx, out)
+    head: UUID | None = None
+    while True:
+        places = await repository.places(tx, whole)
+        parents = {key: places[key].parent_id if key in places else None for key in whole}
+        if head is None:
+            head = min((key for key in out if parents[key] not in out), key=lambda key: (key not in identified, key))
+        astray = misplaced(parents, out, heads=(head, root))
+        if not astray:
+            return head
+        if len(astray) > MAX_DECISIONS:
+            raise SplitTooLarge(len(astray), MAX_DECISIONS)
+        for key in astray:
+            await _place(tx, key, None if key in (head, root) else head if key in out else root, parents[key], author)
+        # Refused evidence may join the sides elsewhere once they are two: then that key is decided on as well. A key
+        # that somebody decided on stays where it is, so this ends.
+        await _settle(tx, frozenset(), {*astray, head, root}, author)
+
+
+async def _place(tx: WriteTx, key: UUID, into_id: UUID | None, parent: UUID | None, author: Author) -> None:
+    """Decide that a key belongs under `into_id`, or, for None, that it is not the person of its parent."""
+    if into_id is not None:
+        await repository.decide(tx, Decision(key, "merge", into_id, uuid7(), author.now))
+        return
+    for decision in await repository.decisions(tx, (key,)):
+        if decision.kind == "merge":
+            await repository.withdraw(tx, decision.id)
+    if parent is not None:
+        await repository.decide(tx, Decision(key, "apart", parent, uuid7(), author.now))
 
 
 async def unmerge(tx: WriteTx, from_id: UUID, author: Author) -> None:

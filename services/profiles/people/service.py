@@ -55,9 +55,19 @@ async def root_of(tx: ReadTx, reference: str, *, country: str) -> UUID:
     return roots[0]
 
 
+async def key_or_root(tx: ReadTx, reference: str, root: UUID, *, country: str) -> UUID:
+    """The one key that `reference` names, else the root of its person: a merge names the key it was given."""
+    named = await keys_of(tx, reference, country=country)
+    return named[0] if len(named) == 1 else root
+
+
 async def person(tx: ReadTx, root: UUID, *, limit: int = 500) -> Person:
     """Everything known of the person with this root; of identifiers and links at most `limit`, the earliest."""
-    keys = (await mapping.members(tx, (root,)))[root]
+    return await gathered(tx, root, (await mapping.members(tx, (root,)))[root], limit=limit)
+
+
+async def gathered(tx: ReadTx, root: UUID, keys: Sequence[UUID], *, limit: int = 500) -> Person:
+    """Everything known under these keys, as of one person."""
     return Person(
         id=root,
         members=keys,

@@ -11,5 +11,6 @@ from shared.events.envelope import Event
 async def record_touchpoints(
     profiles: ProfilesService, tx: WriteTx, batch: Sequence[Event[TouchpointReceived]]
 ) -> None:
-    """Learn from each touchpoint who the customer is and what is said of them."""
+    """Learn from each touchpoint who the customer is, what is said of them and what they allow."""
     await profiles.record(tx, batch)
+    await profiles.consent.hear(tx, batch)

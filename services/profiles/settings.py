@@ -4,10 +4,12 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
-from shared.config import Settings
+from services.profiles.consent.settings import ConsentSettings
+
+MAX_LIMIT = 10_000
 
 
-class ProfilesSettings(Settings):
+class ProfilesSettings(ConsentSettings):
     """What counts as an identifier, and how much is kept of a customer."""
 
     blocked_values: tuple[str, ...] = Field(
@@ -15,9 +17,31 @@ class ProfilesSettings(Settings):
     )
     max_traits: int = Field(200, ge=1, le=2_000, description="Traits kept of a customer: those written last.")
     max_trait_bytes: int = Field(8_192, ge=64, le=65_536, description="Longest value of a trait, as JSON in UTF-8.")
+    identifier_limits: dict[str, int] = Field(
+        {"email": 20, "phone": 20, "*": 50},
+        description="Identifiers of each type that one person key goes by: those seen first; * is any other type. More "
+        "are kept as refused evidence. Written as email=20,phone=20,*=50.",
+    )
+    max_links: int = Field(
+        1_000, ge=1, le=100_000, description="Keys that events may join to one person key: those linked first."
+    )
     phone_country: Literal["VN", "none"] = Field(
         "VN", description="Country of phone numbers without a country code; none: they stay as they are."
     )
+
+    @field_validator("identifier_limits", mode="before")
+    @classmethod
+    def _pairs(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            value = dict(part.strip().split("=", 1) for part in value.split(",") if part.strip())
+        return {"email": 20, "phone": 20, "*": 50, **value}
+
+    @field_validator("identifier_limits")
+    @classmethod
+    def _positive(cls, value: dict[str, int]) -> dict[str, int]:
+        if any(not 1 <= limit <= MAX_LIMIT for limit in value.values()):
+            raise ValueError(f"a limit is a number from 1 to {MAX_LIMIT}")
+        return value
 
     @field_validator("blocked_values", mode="before")
     @classmethod

@@ -34,6 +34,7 @@ ORDERS = Topic("orders", "Money facts: orders placed, changed, refunded, cancell
 SUBSCRIPTIONS = Topic("subscriptions", "Subscription facts: started, renewed, changed, cancelled, …")
 IDENTITY = Topic("identity", "Who is the same person as whom: merges and their inverses.")
 PROFILES = Topic("profiles", "Customers made and changed; names of traits, never their values.")
+CONSENT = Topic("consent", "What customers allow, for which purpose and over which channel; no personal data.")
 DEAD_LETTERS = Topic(
     "dlq",
     "Records that a consumer could not handle, unchanged, with the reason in headers.",
@@ -49,5 +50,6 @@ TOPICS: tuple[Topic, ...] = (
     SUBSCRIPTIONS,
     IDENTITY,
     PROFILES,
+    CONSENT,
     DEAD_LETTERS,
 )

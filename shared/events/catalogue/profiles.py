@@ -1,10 +1,11 @@
 """What the profiles service announces. No trait value ever leaves it: only who is who, and what changed."""
 
+from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
 from shared.events.envelope import EventData
-from shared.events.topics import IDENTITY, PROFILES
+from shared.events.topics import CONSENT, IDENTITY, PROFILES
 
 
 class CustomerMerged(EventData, type="tam.profiles.customer_merged.v1", topic=IDENTITY):
@@ -46,4 +47,29 @@ class TraitsChanged(EventData, type="tam.profiles.traits_changed.v1", topic=PROF
     source: str
 
 
-PUBLISHES: tuple[type[EventData], ...] = (CustomerMerged, CustomerUnmerged, CustomerCreated, TraitsChanged)
+class ConsentChanged(EventData, type="tam.profiles.consent_changed.v1", topic=CONSENT):
+    """What the person `subject` allows has changed: by a word of theirs, or because they were merged or taken apart.
+
+    Of each subject, purpose and channel the highest `version` holds; where nothing ever came, nothing is allowed. A
+    subject that was merged into another stands for nobody while it is: what counts is the word on the root. At most
+    `frequency_max` contacts a `frequency_per` were agreed; none: no frequency was. A consent ends at `expires_at`
+    without an event. Who is about to send asks for a check instead: nothing that travels is as fresh.
+    """
+
+    purpose: str
+    channel: str
+    state: Literal["granted", "withdrawn", "none"]
+    version: int
+    text_version: str | None = None
+    frequency_max: int | None = None
+    frequency_per: Literal["day", "week", "month"] | None = None
+    expires_at: datetime | None = None
+
+
+PUBLISHES: tuple[type[EventData], ...] = (
+    CustomerMerged,
+    CustomerUnmerged,
+    CustomerCreated,
+    TraitsChanged,
+    ConsentChanged,
+)

@@ -1,0 +1,130 @@
+"""Consent over HTTP: what a customer allows, what they said, and the check before each sending."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+
+from services.profiles.api import UNMODIFIED, Reference
+from services.profiles.consent.errors import (
+    BadExpiry,
+    BadReferences,
+    ConsentNotNeeded,
+    FrequencyMissing,
+    ProofTooLarge,
+    TextVersionMissing,
+    UnknownChannel,
+    UnknownPurpose,
+)
+from services.profiles.consent.schemas import (
+    CheckIn,
+    CheckOut,
+    ConsentIn,
+    ConsentOut,
+    ConsentWordOut,
+    DeclaredOut,
+    RecordedOut,
+)
+from services.profiles.errors import AmbiguousIdentifier, CustomerUnknown, FutureTime
+from services.profiles.service import ProfilesService
+from shared.http.access import service_of
+from shared.http.auth import Caller, require
+from shared.http.etag import with_etag
+from shared.http.idempotency import BadIdempotencyKey, IdempotencyKey, answer
+from shared.http.paging import BadCursor, Cursor, Limit, Page, decode_cursor, encode_cursor
+from shared.http.problems import problems
+from shared.http.schemas import Instant
+
+router = APIRouter(prefix="/v1", tags=["consent"])
+
+Profiles = Annotated[ProfilesService, Depends(service_of("profiles"))]
+Reader = Annotated[Caller, Depends(require("consent:read"))]
+Writer = Annotated[Caller, Depends(require("consent:write"))]
+Only = Annotated[str | None, Query(min_length=1, max_length=40, description="Only words on this.")]
+
+
+@router.get(
+    "/customers/{customer}/consent",
+    response_model=ConsentOut,
+    responses={**UNMODIFIED, **problems(CustomerUnknown, AmbiguousIdentifier, FutureTime)},
+)
+async def consent(
+    customer: Reference,
+    _: Reader,
+    profiles: Profiles,
+    request: Request,
+    as_of: Annotated[Instant | None, Query(description="What held then, by all that is known now; none: now.")] = None,
+) -> Response:
+    """Get what a customer allows: one entry per purpose and channel on which there is a word."""
+    found = await profiles.consent.state(customer, as_of=as_of)
+    return with_etag(request, found.model_dump_json().encode())
+
+
+@router.post(
+    "/customers/{customer}/consent",
+    response_model=RecordedOut,
+    responses=problems(
+        BadIdempotencyKey,
+        CustomerUnknown,
+        AmbiguousIdentifier,
+        UnknownPurpose,
+        UnknownChannel,
+        ConsentNotNeeded,
+        TextVersionMissing,
+        FrequencyMissing,
+        BadExpiry,
+        ProofTooLarge,
+        FutureTime,
+    ),
+)
+async def record(
+    customer: Reference, body: ConsentIn, caller: Writer, profiles: Profiles, idem: IdempotencyKey
+) -> Response:
+    """Take down what a customer allows or withdraws; a later word that is known already stays the one that holds."""
+    return answer(await profiles.consent.record(customer, body, by=caller.key_id, idem=idem))
+
+
+@router.get(
+    "/customers/{customer}/consent/history", responses=problems(BadCursor, CustomerUnknown, AmbiguousIdentifier)
+)
+async def history(
+    customer: Reference,
+    _: Reader,
+    profiles: Profiles,
+    purpose: Only = None,
+    channel: Only = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Page[ConsentWordOut]:
+    """List everything a customer said on consent, with its proof, the latest first."""
+    before = None if cursor is None else _place(cursor)
+    words = await profiles.consent.history(customer, purpose=purpose, channel=channel, before=before, limit=limit)
+    last = words[limit - 1] if len(words) > limit else None
+    return Page(
+        items=[ConsentWordOut.of(word) for word in words[:limit]],
+        next_cursor=None if last is None else encode_cursor((last.time, last.id)),
+    )
+
+
+@router.post("/consent/check", responses=problems(UnknownPurpose, UnknownChannel, BadReferences))
+async def check(body: CheckIn, _: Reader, profiles: Profiles) -> CheckOut:
+    """Say who of up to 1,000 customers may be contacted now. Ask at the moment of sending; nothing is changed."""
+    return await profiles.consent.check(body)
+
+
+@router.get("/consent/purposes")
+async def purposes(_: Reader, profiles: Profiles) -> DeclaredOut:
+    """List the purposes and channels that the firm has declared."""
+    return profiles.consent.declared()
+
+
+def _place(cursor: str) -> tuple[datetime, UUID]:
+    time, key = decode_cursor(cursor, length=2)
+    try:
+        place = datetime.fromisoformat(str(time)), UUID(str(key))
+    except ValueError:
+        raise BadCursor from None
+    if place[0].tzinfo is None:
+        raise BadCursor
+    return place

@@ -1,0 +1,196 @@
+"""All SQL of consent. Words are only ever added; the index consent_words_latest has them in the order that decides."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+from sqlalchemy import Row
+
+from services.profiles.consent.domain import Announced, Frequency, Pair, State, Word
+from shared.db.bulk import insert_rows
+from shared.db.engine import ReadTx, WriteTx
+
+_WORD = (
+    "id, customer_id, purpose, channel, granted, event_time, recorded_at, source, recorded_by, "
+    "text_version, frequency_max, frequency_per, expires_at, proof"
+)
+# Along consent_words_latest for each key of each person: one row is read, however many words there are.
+ASKED = f"""
+    SELECT asked.id AS asked_id, word.*
+    FROM unnest(CAST(:customers AS uuid[])) AS asked (id)
+    LEFT JOIN identity AS own ON own.raw_id = asked.id
+    CROSS JOIN LATERAL (
+        SELECT coalesce(own.root_id, asked.id) AS id
+        UNION
+        SELECT i.raw_id FROM identity AS i WHERE i.root_id = coalesce(own.root_id, asked.id)
+    ) AS key
+    CROSS JOIN LATERAL (
+        SELECT {_WORD} FROM consent_words AS w
+        WHERE w.customer_id = key.id AND w.purpose = :purpose AND w.channel = :channel
+        ORDER BY w.event_time DESC, w.granted, w.id DESC LIMIT 1
+    ) AS word
+"""
+
+
+async def lock(tx: WriteTx, roots: Collection[UUID]) -> None:
+    """Keep others from announcing anything of these persons until this transaction ends."""
+    await tx.execute(
+        """
+        SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || '.consent:' || t.root, 0))
+        FROM (SELECT unnest(CAST(:roots AS uuid[])) AS root ORDER BY 1) AS t
+        """,
+        {"roots": list(roots)},
+    )
+
+
+async def add(tx: WriteTx, words: Collection[Word]) -> set[UUID]:
+    """Keep the words that are not there yet; the raw person keys that got one."""
+    rows = await insert_rows(
+        tx,
+        "consent_words",
+        {
+            "id": "uuid",
+            "customer_id": "uuid",
+            "purpose": "text",
+            "channel": "text",
+            "granted": "boolean",
+            "event_time": "timestamptz",
+            "recorded_at": "timestamptz",
+            "source": "text",
+            "recorded_by": "text",
+            "text_version": "text",
+            "frequency_max": "integer",
+            "frequency_per": "text",
+            "expires_at": "timestamptz",
+            "proof": "jsonb",
+        },
+        [_row(word) for word in sorted(words, key=lambda word: word.id)],
+        "ON CONFLICT (id) DO NOTHING RETURNING customer_id",
+    )
+    return {row.customer_id for row in rows}
+
+
+async def latest(tx: ReadTx, keys: Collection[UUID], *, until: datetime | None = None) -> list[Word]:
+    """The latest word of each of these raw person keys on each pair; `until` leaves out what was said after."""
+    rows = await tx.execute(
+        f"""
+        SELECT DISTINCT ON (customer_id, purpose, channel) {_WORD}
+        FROM consent_words WHERE customer_id = ANY(:keys) {"" if until is None else "AND event_time <= :until"}
+        ORDER BY customer_id, purpose, channel, event_time DESC, granted, id DESC
+        """,
+        {"keys": list(keys), **({} if until is None else {"until": until})},
+    )
+    return [_word(row) for row in rows]
+
+
+async def asked(tx: ReadTx, customers: Collection[UUID], pair: Pair) -> dict[UUID, list[Word]]:
+    """The latest word on a pair under each key of the persons of these customers; one statement for all of them."""
+    rows = await tx.execute(
+        ASKED,
+        {"customers": list(set(customers)), **pair._asdict()},
+    )
+    found: dict[UUID, list[Word]] = {}
+    for row in rows:
+        found.setdefault(row.asked_id, []).append(_word(row))
+    return found
+
+
+async def history(
+    tx: ReadTx,
+    keys: Collection[UUID],
+    *,
+    purpose: str | None,
+    channel: str | None,
+    before: tuple[datetime, UUID] | None,
+    limit: int,
+) -> list[Word]:
+    """Words under these keys, the latest first, `before` a place in that order (index consent_words_history)."""
+    wanted = {"purpose": purpose, "channel": channel, **dict(zip(("at", "id"), before or (None, None), strict=True))}
+    rows = await tx.execute(
+        f"""
+        SELECT {_WORD} FROM consent_words WHERE customer_id = ANY(:keys)
+          {"" if purpose is None else "AND purpose = :purpose"}
+          {"" if channel is None else "AND channel = :channel"}
+          {"" if before is None else "AND (event_time, id) < (:at, :id)"}
+        ORDER BY event_time DESC, id DESC LIMIT :limit
+        """,
+        {"keys": list(keys), "limit": limit, **{name: value for name, value in wanted.items() if value is not None}},
+    )
+    return [_word(row) for row in rows]
+
+
+async def announced(tx: ReadTx, roots: Collection[UUID]) -> dict[UUID, dict[Pair, Announced]]:
+    """What followers were told of these persons last."""
+    rows = await tx.execute(
+        "SELECT customer_id, purpose, channel, state, text_version, frequency_max, frequency_per, expires_at, version "
+        "FROM consent_announced WHERE customer_id = ANY(:roots)",
+        {"roots": list(roots)},
+    )
+    found: dict[UUID, dict[Pair, Announced]] = {root: {} for root in roots}
+    for row in rows:
+        state = State(row.state, row.text_version, _frequency(row), row.expires_at)
+        found[row.customer_id][Pair(row.purpose, row.channel)] = Announced(state, row.version)
+    return found
+
+
+async def note(tx: WriteTx, news: Mapping[UUID, Mapping[Pair, Announced]]) -> None:
+    """Remember what followers are told now."""
+    await insert_rows(
+        tx,
+        "consent_announced",
+        {
+            "customer_id": "uuid",
+            "purpose": "text",
+            "channel": "text",
+            "state": "text",
+            "text_version": "text",
+            "frequency_max": "integer",
+            "frequency_per": "text",
+            "expires_at": "timestamptz",
+            "version": "bigint",
+        },
+        [
+            (root, *pair, said.state.state, said.state.text_version, *_parts(said.state.frequency),
+             said.state.expires_at, said.version)
+            for root, pairs in sorted(news.items())
+            for pair, said in sorted(pairs.items())
+        ],
+        """
+        ON CONFLICT (customer_id, purpose, channel) DO UPDATE SET
+            state = EXCLUDED.state, text_version = EXCLUDED.text_version, frequency_max = EXCLUDED.frequency_max,
+            frequency_per = EXCLUDED.frequency_per, expires_at = EXCLUDED.expires_at, version = EXCLUDED.version
+        """,
+    )  # fmt: skip
+
+
+def _row(word: Word) -> Sequence[Any]:
+    proof = None if word.proof is None else orjson.dumps(word.proof).decode()
+    said = word.granted, word.time, word.recorded_at, word.source, word.recorded_by, word.text_version
+    return word.id, word.customer_id, *word.pair, *said, *_parts(word.frequency), word.expires_at, proof
+
+
+def _word(row: Row[Any]) -> Word:
+    return Word(
+        id=row.id,
+        customer_id=row.customer_id,
+        pair=Pair(row.purpose, row.channel),
+        granted=row.granted,
+        time=row.event_time,
+        recorded_at=row.recorded_at,
+        source=row.source,
+        recorded_by=row.recorded_by,
+        text_version=row.text_version,
+        frequency=_frequency(row),
+        expires_at=row.expires_at,
+        proof=row.proof,
+    )
+
+
+def _frequency(row: Row[Any]) -> Frequency | None:
+    return None if row.frequency_max is None else Frequency(row.frequency_max, row.frequency_per)
+
+
+def _parts(frequency: Frequency | None) -> tuple[int | None, str | None]:
+    return (None, None) if frequency is None else (frequency.max, frequency.per)

@@ -134,6 +134,22 @@ async def any_to_retry(tx: ReadTx, consumer: str) -> bool:
     return bool(found.scalar_one())
 
 
+async def next_to_retry(tx: WriteTx, consumer: str) -> tuple[UUID, bytes] | None:
+    """The id and the record of the oldest letter that is to be tried again, locked; None if there is none."""
+    found = await tx.execute(
+        "SELECT id, value FROM dead_letters WHERE consumer = :consumer AND status = 'retry' "
+        "ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED",
+        {"consumer": consumer},
+    )
+    row = found.one_or_none()
+    return None if row is None else (row.id, row.value)
+
+
+async def resolve(tx: WriteTx, letter_id: UUID) -> None:
+    """The letter was handled after all."""
+    await tx.execute("UPDATE dead_letters SET status = 'resolved' WHERE id = :id", {"id": letter_id})
+
+
 async def set_status(tx: WriteTx, ids: Sequence[UUID] | None, status: str) -> int:
     """Mark open letters (all of them for None) `retry` or `dropped`; how many."""
     result = await tx.execute(

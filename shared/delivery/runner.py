@@ -1,8 +1,6 @@
-"""The runner: takes batches from the bus and makes each event change its projection exactly once.
+"""The runner: takes batches from the bus and sees that each event changes its projection exactly once.
 
-One batch of one partition (or small ones of several) is one transaction: move the stored offset (compare-and-set,
-which fences a zombie), note the ids in the inbox (but for an idempotent handler), call the handler with the new events,
-write what it emits, commit. Only then the bus is told.
+What a batch is and does is said in `batches`; only when it is committed the bus is told.
 
 A passing fault (database, bus, `Retry`) pauses the partition and tries again for as long as it lasts, while other
 partitions go on. Any other failure is tried a few times, then the batch is cut in halves until the guilty record
@@ -11,30 +9,26 @@ stands alone; it goes to the dead letters with the offset, and the rest goes on.
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from time import monotonic
-from typing import Any
 
-import asyncpg
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from shared.bus.base import Bus, BusConsumer, BusUnavailable, Partition, Record
 from shared.clock import Clock
-from shared.db.engine import Database, WriteTx
+from shared.db.engine import Database
 from shared.delivery import dead_letters
-from shared.delivery.inbox import Fenced, advance, stored_offsets, take_new
-from shared.errors import Poison, Retry
-from shared.events.envelope import Catalogue, Event, EventData
+from shared.delivery.batches import Batches, BoundHandler
+from shared.delivery.inbox import Fenced, stored_offsets
+from shared.delivery.passing import is_passing
+from shared.errors import Poison
+from shared.events.envelope import EventData
 from shared.observability import metrics
 from shared.observability.logging import logger
-from shared.observability.tracing import batch_span
 
 log = logger(__name__)
-
-BoundHandler = Callable[[WriteTx, Sequence[Event[Any]]], Awaitable[None]]
 
 POLL_SECONDS = 0.5
 MAX_ATTEMPTS = 4
@@ -47,23 +41,6 @@ LOOK_SECONDS = 1.0
 # a steady trickle comes in a few dozen batches a second; whoever comes after a silence waits for nothing.
 PACE_SECONDS = 0.05
 PACE_RECORDS = 200
-
-# PostgreSQL: connection, serialization and deadlock, resources, locks, operator intervention, and a transaction that
-# stood still for too long: the same batch may pass later.
-_PASSING_SQLSTATES = ("08", "25P03", "40", "53", "55", "57")
-
-
-def is_passing(error: BaseException) -> bool:
-    """Whether the same batch may succeed later without anybody's help."""
-    if isinstance(error, Retry | BusUnavailable | OperationalError | InterfaceError | PoolTimeout | OSError):
-        return True
-    if isinstance(error, DBAPIError):
-        if isinstance(getattr(error.orig, "__cause__", None), asyncpg.InternalClientError):
-            # A connection used in the moment between the server's goodbye and the end of the stream.
-            return True
-        state = str(getattr(error.orig, "sqlstate", "") or "")
-        return error.connection_invalidated or state.startswith(_PASSING_SQLSTATES)
-    return isinstance(error, TimeoutError)
 
 
 @dataclass(slots=True)
@@ -92,12 +69,11 @@ class Runner:
         is_idempotent: bool = False,
     ) -> None:
         self.group = group
-        self._catalogue = Catalogue(events)
-        self._handler = handler
+        self._batches = Batches(
+            group=group, events=events, handler=handler, db=db, clock=clock, is_idempotent=is_idempotent
+        )
         self._db = db
-        self._clock = clock
         self._max_batch = max_batch
-        self._is_idempotent = is_idempotent
         self._partitions: dict[Partition, _Progress] = {}
         self._draining = False
         self._idle = asyncio.Event()
@@ -212,74 +188,10 @@ class Runner:
 
     async def _deliver(self, batches: Mapping[Partition, Sequence[Record]]) -> None:
         """Handle batches of our partitions in one transaction, and note how far we are."""
-        started = monotonic()
-        events: list[Event[EventData]] = []
-        unreadable: list[tuple[Record, Poison]] = []
-        # In one order everywhere: their rows are locked in it.
-        steps = [self._read(batches[partition], events, unreadable) for partition in sorted(batches)]
-        with batch_span(f"process {self.group}", [event.traceparent for event in events]):
-            async with self._db.write() as tx:
-                for partition, next_offset, recorded in steps:
-                    expected = self._partitions[partition].position
-                    await advance(
-                        tx, self.group, partition, expected=expected, next_offset=next_offset, recorded=recorded
-                    )
-                for record, poison in unreadable:
-                    await dead_letters.bury(tx, self.group, record, poison, attempts=1)
-                fresh = await self._take_new(tx, events)
-                if fresh:
-                    await self._handler(tx, fresh)
-        for partition, next_offset, _ in steps:
-            progress = self._partitions.get(partition)
-            if progress is not None:
-                progress.position, progress.moved_at, progress.attempts = next_offset, monotonic(), 0
-        metrics.HANDLER_SECONDS.labels(self.group).observe(monotonic() - started)
-        oldest = min(records[0].timestamp for records in batches.values())
-        metrics.CONSUMER_LAG_SECONDS.labels(self.group).set(max(0.0, (self._clock.now() - oldest).total_seconds()))
-        self._count(
-            fresh,
-            repeated=len(events) - len(fresh),
-            dead=len(unreadable),
-            skipped=sum(map(len, batches.values())) - len(events) - len(unreadable),
-        )
-
-    def _read(
-        self, records: Sequence[Record], events: list[Event[EventData]], unreadable: list[tuple[Record, Poison]]
-    ) -> tuple[Partition, int, datetime | None]:
-        """Decode into `events` and `unreadable`: the partition, its next offset, and when the newest was learnt."""
-        recorded: datetime | None = None
-        for record in records:
-            try:
-                event = self._catalogue.decode(record.value)
-            except Poison as error:
-                unreadable.append((record, error))
-                continue
-            if event is not None:
-                events.append(event)
-                if recorded is None or event.recorded > recorded:
-                    recorded = event.recorded
-        return records[-1].partition, records[-1].offset + 1, recorded
-
-    async def _take_new(self, tx: WriteTx, events: Sequence[Event[EventData]]) -> list[Event[EventData]]:
-        if not events:
-            return []
-        ids = [event.id for event in events]
-        new = set(ids) if self._is_idempotent else await take_new(tx, self.group, ids)
-        fresh: list[Event[EventData]] = []
-        for event in events:
-            if event.id in new:
-                new.discard(event.id)
-                fresh.append(event)
-        return fresh
-
-    def _count(self, fresh: Sequence[Event[EventData]], **outcomes: int) -> None:
-        metrics.CONSUMED.labels(self.group, "handled").inc(len(fresh))
-        for outcome, number in outcomes.items():
-            if number:
-                metrics.CONSUMED.labels(self.group, outcome).inc(number)
-        if fresh:
-            oldest = min(event.recorded for event in fresh)
-            metrics.EVENT_TO_EFFECT.labels(self.group).observe(max(0.0, (self._clock.now() - oldest).total_seconds()))
+        positions = {partition: self._partitions[partition].position for partition in batches}
+        for partition, position in (await self._batches.deliver(batches, positions)).items():
+            if (progress := self._partitions.get(partition)) is not None:
+                progress.position, progress.moved_at, progress.attempts = position, monotonic(), 0
 
     async def _failed(
         self, partition: Partition, progress: _Progress, records: Sequence[Record], error: Exception
@@ -317,11 +229,8 @@ class Runner:
     ) -> None:
         """Cut the batch in halves until the guilty record stands alone, and bury it."""
         if len(records) == 1:
-            async with self._db.write() as tx:
-                await advance(tx, self.group, partition, expected=progress.position, next_offset=records[0].offset + 1)
-                await dead_letters.bury(tx, self.group, records[0], error, attempts=attempts)
+            await self._batches.bury(records[0], error, position=progress.position, attempts=attempts)
             progress.position, progress.moved_at = records[0].offset + 1, monotonic()
-            metrics.CONSUMED.labels(self.group, "dead").inc()
             log.error(
                 "record_is_dead",
                 consumer=self.group,
@@ -389,37 +298,9 @@ class Runner:
                     log.warning("offset_was_moved", consumer=self.group, topic=partition.topic, to=stored[partition])
                     progress.position = stored[partition]
                     await self._consumer.rewind({partition: progress.position})
-            while is_asked and await self._retry_letter():
+            while is_asked and await self._batches.retry_letter():
                 pass
         except Exception as error:
             if not is_passing(error):
                 raise
             log.warning("look_around_failed", consumer=self.group, error=type(error).__name__)
-
-    async def _retry_letter(self) -> bool:
-        failure: Exception | None = None
-        letter_id = None
-        try:
-            async with self._db.write() as tx:
-                row = (
-                    await tx.execute(
-                        "SELECT id, value FROM dead_letters WHERE consumer = :consumer AND status = 'retry' "
-                        "ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED",
-                        {"consumer": self.group},
-                    )
-                ).one_or_none()
-                if row is None:
-                    return False
-                letter_id = row.id
-                event = self._catalogue.decode(row.value)
-                if event is not None and await self._take_new(tx, [event]):
-                    await self._handler(tx, [event])
-                await tx.execute("UPDATE dead_letters SET status = 'resolved' WHERE id = :id", {"id": letter_id})
-        except Exception as error:
-            if letter_id is None or is_passing(error):
-                raise
-            failure = error
-        if failure is not None:
-            async with self._db.write() as tx:
-                await dead_letters.note_failure(tx, letter_id, failure)
-        return True

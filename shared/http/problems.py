@@ -19,7 +19,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from shared.delivery.runner import is_passing
+from shared.delivery.passing import is_passing
 from shared.errors import (
     AppError,
     BadRequest,

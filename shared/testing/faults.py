@@ -26,8 +26,9 @@ from shared.bus.base import Bus, BusConsumer, OutRecord, Partition, Record
 from shared.bus.postgres import connections
 from shared.db import engine
 from shared.db.engine import WriteTx
-from shared.delivery.runner import BoundHandler, Runner
-from shared.events.envelope import Event, EventData
+from shared.delivery.batches import BoundHandler
+from shared.delivery.runner import Runner
+from shared.events.envelope import Event
 from shared.events.topics import INGEST, INGEST_REJECTED
 from shared.runtime import platform as runtime
 
@@ -160,10 +161,9 @@ def _runner(fault: Fault, naive: str) -> type[Runner]:
                     _handling.reset(token)
                 fault.reach("handler.done", group)
 
+            if naive == "no_inbox":
+                rest["is_idempotent"] = True
             super().__init__(group=group, handler=watched, **rest)
-
-        async def _take_new(self, tx: WriteTx, events: Sequence[Event[EventData]]) -> list[Event[EventData]]:
-            return list(events) if naive == "no_inbox" else await super()._take_new(tx, events)
 
     return FaultyRunner
 

@@ -10,7 +10,7 @@ import pytest
 from metrics_world import NOW, World, cancelled, merged, placed, refunded, unmerged
 from sqlalchemy.exc import DBAPIError
 
-from shared.delivery.runner import is_passing
+from shared.delivery.passing import is_passing
 from shared.errors import Retry
 from shared.events.envelope import Event
 

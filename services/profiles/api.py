@@ -16,6 +16,7 @@ from services.profiles.errors import (
     MergeIntoVisitor,
     NotMerged,
     SamePerson,
+    TooManyIdentifiers,
     TooManyTraits,
     TraitsMoved,
 )
@@ -64,7 +65,15 @@ UNMODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "Not modifie
     status_code=201,
     responses={
         200: {"description": "The customer was there; it has this in addition now.", "model": CustomerOut},
-        **problems(BadIdempotencyKey, AmbiguousIdentifier, BlockedIdentifier, BadTraits, TooManyTraits, FutureTime),
+        **problems(
+            BadIdempotencyKey,
+            AmbiguousIdentifier,
+            BlockedIdentifier,
+            BadTraits,
+            TooManyTraits,
+            TooManyIdentifiers,
+            FutureTime,
+        ),
     },
 )
 async def create(body: CustomerIn, caller: Writer, profiles: Profiles, idem: IdempotencyKey) -> Response:
@@ -127,7 +136,14 @@ async def traits(customer: Reference, _: Reader, profiles: Profiles, request: Re
     "/{customer}/traits",
     response_model=DescribedOut,
     responses=problems(
-        BadIdempotencyKey, CustomerUnknown, AmbiguousIdentifier, TraitsMoved, BadTraits, TooManyTraits, FutureTime
+        BadIdempotencyKey,
+        CustomerUnknown,
+        AmbiguousIdentifier,
+        TraitsMoved,
+        BadTraits,
+        TooManyTraits,
+        TooManyIdentifiers,
+        FutureTime,
     ),
 )
 async def describe(

@@ -3,7 +3,7 @@
 NotFound            CustomerUnknown
 Conflict            AmbiguousIdentifier, SamePerson, MergeIntoVisitor, NotMerged
 PreconditionFailed  TraitsMoved
-Invalid             BlockedIdentifier, BadTraits, TooManyTraits, FutureTime
+Invalid             BlockedIdentifier, BadTraits, TooManyTraits, TooManyIdentifiers, FutureTime
 """
 
 from collections.abc import Sequence
@@ -99,6 +99,19 @@ class TooManyTraits(Invalid):
 
     def __init__(self, limit: int) -> None:
         super().__init__(f"A customer has at most {limit} traits, removed ones included.", limit=limit)
+
+
+class TooManyIdentifiers(Invalid):
+    """The customer goes by as many as one can."""
+
+    code, title = "profiles.too_many_identifiers", "Too many identifiers"
+
+    def __init__(self, type_: str) -> None:
+        super().__init__(
+            "The customer goes by as many identifiers of this type, or has as many keys joined to it, as one can; "
+            "see TAM_PROFILES_IDENTIFIER_LIMITS and TAM_PROFILES_MAX_LINKS.",
+            identifier=type_,
+        )
 
 
 class FutureTime(Invalid):

@@ -4,16 +4,16 @@ Rows are written in ascending key order, and what changes nothing is not written
 costs little more than its reads.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
 from services.profiles.domain.facts import First, Seen
-from services.profiles.domain.identifiers import Identifier
+from services.profiles.domain.identifiers import ANONYMOUS_ID, USER_ID, Identifier
 from services.profiles.domain.traits import TraitWrite
 from shared.db.bulk import insert_rows
-from shared.db.engine import WriteTx
+from shared.db.engine import ReadTx, WriteTx
 
 
 class Change(NamedTuple):
@@ -87,8 +87,13 @@ async def touch(tx: WriteTx, customers: Collection[UUID], *, now: datetime) -> N
         )
 
 
-async def put_identifiers(tx: WriteTx, identifiers: Mapping[Identifier, First]) -> set[UUID]:
-    """Add what is new, and put back first_seen where it is earlier; the customers who got one more."""
+async def put_identifiers(
+    tx: WriteTx, identifiers: Mapping[Identifier, First], *, limits: Mapping[str, int]
+) -> set[UUID]:
+    """Add what is new, and put back first_seen where it is earlier; the customers who got one more.
+
+    Of each type a key goes by those first seen, as many as its limit (`*`: that of other types); the rest is refused.
+    """
     rows = await insert_rows(
         tx,
         "identifiers",
@@ -101,12 +106,68 @@ async def put_identifiers(tx: WriteTx, identifiers: Mapping[Identifier, First]) 
               AND (i.first_seen, i.source) <= (t.first_seen, t.source)
         )
         ON CONFLICT (type, value, customer_id) DO UPDATE SET
-            first_seen = EXCLUDED.first_seen, source = EXCLUDED.source
+            first_seen = EXCLUDED.first_seen, source = EXCLUDED.source, refused_because = NULL
         WHERE (EXCLUDED.first_seen, EXCLUDED.source) < (identifiers.first_seen, identifiers.source)
-        RETURNING customer_id, xmax = 0 AS is_new
+        RETURNING type, customer_id, xmax = 0 AS is_new
         """,
     )
+    # The id that a key is made of is one alone.
+    pairs = sorted({(row.customer_id, row.type) for row in rows if row.type not in (USER_ID, ANONYMOUS_ID)})
+    await _refuse_over_limit(tx, [(key, type_, limits.get(type_, limits["*"])) for key, type_ in pairs])
     return {row.customer_id for row in rows if row.is_new}
+
+
+async def _refuse_over_limit(tx: WriteTx, seats: Sequence[tuple[UUID, str, int]]) -> None:
+    """Refuse what was first seen after as many as there are seats; `seats`: key, type, how many.
+
+    What is refused already is never read: the identifiers that hold are always the earliest (index identifiers_held).
+    """
+    if not seats:
+        return
+    await tx.execute(
+        """
+        UPDATE identifiers SET refused_because = 'over_limit'
+        FROM unnest(CAST(:keys AS uuid[]), CAST(:types AS text[]), CAST(:seats AS int[])) AS t (key, type, seats)
+        CROSS JOIN LATERAL (
+            SELECT i.first_seen, i.value FROM identifiers AS i
+            WHERE i.customer_id = t.key AND i.type = t.type AND i.refused_because IS NULL
+            ORDER BY i.first_seen, i.value OFFSET t.seats - 1 LIMIT 1
+        ) AS last
+        WHERE identifiers.customer_id = t.key AND identifiers.type = t.type AND identifiers.refused_because IS NULL
+          AND (identifiers.first_seen, identifiers.value) > (last.first_seen, last.value)
+        """,
+        {
+            "keys": [key for key, _, _ in seats],
+            "types": [type_ for _, type_, _ in seats],
+            "seats": [number for _, _, number in seats],
+        },
+    )
+
+
+async def over_limit(
+    tx: ReadTx, identifiers: Collection[Identifier], links: Collection[tuple[UUID, UUID]]
+) -> str | None:
+    """The type of one of these identifiers that is refused, or `link` if one of these pairs is."""
+    rows = await tx.execute(
+        """
+        SELECT i.type FROM unnest(CAST(:types AS text[]), CAST(:values AS text[]), CAST(:keys AS uuid[]))
+            AS t (type, value, customer_id) JOIN identifiers AS i USING (type, value, customer_id)
+        WHERE i.refused_because IS NOT NULL
+        UNION ALL
+        SELECT 'link' FROM unnest(CAST(:froms AS uuid[]), CAST(:intos AS uuid[])) AS t (from_id, into_id)
+            JOIN links USING (from_id, into_id) WHERE links.status = 'over_limit'
+        LIMIT 1
+        """,
+        {
+            "types": [each.type for each in identifiers],
+            "values": [each.value for each in identifiers],
+            "keys": [each.customer_id for each in identifiers],
+            "froms": [from_id for from_id, _ in links],
+            "intos": [into_id for _, into_id in links],
+        },
+    )
+    found: str | None = rows.scalar()
+    return found
 
 
 async def put_traits(tx: WriteTx, traits: Mapping[tuple[UUID, str], TraitWrite]) -> list[Change]:

@@ -78,12 +78,20 @@ class IdentifierOut(BaseModel):
     customer: UUID
     first_seen: datetime
     source: str
+    refused_because: Literal["over_limit"] | None = Field(
+        description="`over_limit`: the key went by as many of this type before; it is kept, and names nobody."
+    )
 
     @classmethod
     def of(cls, row: IdentifierRow) -> Self:
         """The wire form of a row."""
         return cls(
-            type=row.type, value=row.value, customer=row.customer_id, first_seen=row.first_seen, source=row.source
+            type=row.type,
+            value=row.value,
+            customer=row.customer_id,
+            first_seen=row.first_seen,
+            source=row.source,
+            refused_because=row.refused_because,
         )
 
 
@@ -130,11 +138,13 @@ class LinkOut(BaseModel):
     source: str
     accepted: bool
     refused_because: (
-        Literal["shared_device", "already_linked", "same_person", "cycle", "separated", "overruled"] | None
+        Literal["shared_device", "already_linked", "same_person", "cycle", "separated", "overruled", "over_limit"]
+        | None
     ) = Field(
         description="`shared_device`: earlier evidence says another customer. `already_linked`: an earlier alias does. "
         "`same_person`: it adds nothing, the two are one. `cycle`: it would close a ring. `separated`: somebody took "
-        "the two apart. `overruled`: somebody merged the key elsewhere."
+        "the two apart. `overruled`: somebody merged the key elsewhere. `over_limit`: events joined as many keys "
+        "before."
     )
 
     @classmethod

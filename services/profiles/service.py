@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from services.profiles import repository
+from services.profiles.activity.service import ActivityService
 from services.profiles.consent.service import Consent
 from services.profiles.domain.facts import Facts, Origin, Reader
 from services.profiles.domain.identifiers import normalised
@@ -21,6 +23,7 @@ from services.profiles.errors import (
     BadTraits,
     BlockedIdentifier,
     FutureTime,
+    TooManyIdentifiers,
     TooManyTraits,
     TraitsMoved,
 )
@@ -28,6 +31,8 @@ from services.profiles.identity import repository as graph
 from services.profiles.identity import service as identity
 from services.profiles.identity.domain import LogEntry
 from services.profiles.identity.service import Author
+from services.profiles.membership.domain import Touched
+from services.profiles.membership.service import Membership, Upkeep
 from services.profiles.merging.service import Merging
 from services.profiles.people import repository as rows
 from services.profiles.people import service as people
@@ -42,9 +47,10 @@ from services.profiles.schemas import (
     TraitsOut,
     UnmergeIn,
 )
+from services.profiles.segments.service import SegmentsService
 from services.profiles.settings import ProfilesSettings
 from shared.clock import Clock
-from shared.db.engine import Database, WriteTx
+from shared.db.engine import Database, ReadTx, WriteTx
 from shared.delivery.idempotency import Answer, Idempotent, remember, replayed
 from shared.events.catalogue.profiles import CustomerCreated, TraitsChanged
 from shared.events.catalogue.touchpoints import TouchpointReceived
@@ -67,6 +73,7 @@ class ProfilesService:
     clock: Clock
     settings: ProfilesSettings
     reader: Reader
+    zone: ZoneInfo
 
     @property
     def consent(self) -> Consent:
@@ -84,7 +91,27 @@ class ProfilesService:
     @property
     def merging(self) -> Merging:
         """Looking before a merge, and splitting."""
-        return Merging(self.db, self.clock, self.settings.phone_country)
+        return Merging(self.db, self.clock, self.settings.phone_country, self.membership)
+
+    @property
+    def membership(self) -> Membership:
+        """Who is in which segment now."""
+        return Membership(self.clock, self.zone)
+
+    @property
+    def upkeep(self) -> Upkeep:
+        """Timed work on memberships."""
+        return Upkeep(self.db, self.clock, self.membership)
+
+    @property
+    def segments(self) -> SegmentsService:
+        """Segments as they are defined."""
+        return SegmentsService(self.db, self.clock, self.zone, self.settings.phone_country, self.membership)
+
+    @property
+    def activity(self) -> ActivityService:
+        """What customers did."""
+        return ActivityService(self.db, self.clock, self.zone, self.settings.phone_country, self.membership)
 
     async def record(self, tx: WriteTx, batch: Sequence[Event[TouchpointReceived]]) -> None:
         """Take in a batch of touchpoints."""
@@ -101,7 +128,7 @@ class ProfilesService:
         Raises:
             BlockedIdentifier: an id is a placeholder.
             AmbiguousIdentifier: the external ids name several customers.
-            BadTraits, TooManyTraits, FutureTime: what is said cannot be kept.
+            BadTraits, TooManyTraits, TooManyIdentifiers, FutureTime: what is said cannot be kept.
         """
         async with self.db.write() as tx:
             if (stored := await replayed(tx, idem)) is not None:
@@ -118,6 +145,7 @@ class ProfilesService:
                 # Who writes about a customer has not seen them.
                 facts.seen.clear()
             await self._store(tx, facts)
+            await _check_limits(tx, facts)
             return await self._answer(tx, idem, key, status=201 if is_new else 200)
 
     async def describe(
@@ -128,7 +156,7 @@ class ProfilesService:
         Raises:
             CustomerUnknown, AmbiguousIdentifier: the reference does not name one person.
             TraitsMoved: the traits are others by now.
-            BadTraits, TooManyTraits, FutureTime: what is said cannot be kept.
+            BadTraits, TooManyTraits, TooManyIdentifiers, FutureTime: what is said cannot be kept.
         """
         async with self.db.write() as tx:
             if (stored := await replayed(tx, idem)) is not None:
@@ -139,6 +167,7 @@ class ProfilesService:
             facts, origin = Facts(), self._origin(body.time, by)
             await self._describe(tx, facts, person.id, body.traits, origin)
             await self._store(tx, facts)
+            await _check_limits(tx, facts)
             now = TraitsOut.of(await people.person(tx, person.id))
             latest = await rows.latest_words(tx, person.members, [name for _, name in facts.traits])
             outdated = sorted(name for name, event_id in latest.items() if event_id != origin.event_id)
@@ -162,6 +191,7 @@ class ProfilesService:
             kept = await people.known(tx, body.into, country=country)
             into = await people.key_or_root(tx, body.into, kept.id, country=country)
             await identity.merge(tx, gone.id, into, Author(self.clock.now(), by, body.reason))
+            await self.membership.refresh(tx)
             return await self._answer(tx, idem, into)
 
     async def unmerge(self, reference: str, body: UnmergeIn, *, by: str, idem: Idempotent | None) -> Answer:
@@ -180,6 +210,7 @@ class ProfilesService:
             if len(keys) > 1:
                 raise AmbiguousIdentifier(keys)
             await identity.unmerge(tx, keys[0], Author(self.clock.now(), by, body.reason))
+            await self.membership.refresh(tx)
             return await self._answer(tx, idem, keys[0])
 
     async def get(self, reference: str) -> CustomerOut:
@@ -237,29 +268,40 @@ class ProfilesService:
 
         Each transaction writes the tables in this order, and the identity graph at the end: see `identity/`.
         """
-        now = self.clock.now()
-        changes = [each for each in await repository.put_traits(tx, facts.traits) if each.is_change]
+        now, limits = self.clock.now(), self.settings.identifier_limits
+        touched = Touched()
+        written = await repository.put_traits(tx, facts.traits)
+        for each in written:
+            # Also a word that changes nothing under its key: under the keys of one person another one may hold now.
+            touched.traits[each.name].add(each.customer_id)
+        changes = [each for each in written if each.is_change]
         if facts.traits:
-            await self._forget_oldest_traits(tx, facts)
-        changed = await repository.put_identifiers(tx, facts.identifiers)
+            touched.people |= await self._forget_oldest_traits(tx, facts)
+        changed = await repository.put_identifiers(tx, facts.identifiers, limits=limits)
         changed.update(each.customer_id for each in changes)
         met = await repository.put_customers(tx, facts.seen, changed=changed, now=now)
         await repository.touch(tx, changed - facts.seen.keys(), now=now)
         news = await graph.news(tx, facts.links)
-        await repository.put_identifiers(tx, facts.own_ids((each.id for each in met if each.is_earlier), news))
+        own = facts.own_ids((each.id for each in met if each.is_earlier), news)
+        await repository.put_identifiers(tx, own, limits=limits)
         for each in met:
             if each.is_new:
                 seen = facts.seen[each.id]
                 created = CustomerCreated(identified=seen.is_identified, source=seen.source)
                 tx.emit(Event(uuid7(), each.id, seen.first, now, created))
+                touched.people.add(each.id)
         _announce_traits(tx, facts, changes, now)
-        await identity.take_in(tx, {pair: facts.links[pair] for pair in news}, Author(now))
+        links = {pair: facts.links[pair] for pair in news}
+        await identity.take_in(tx, links, Author(now), limit=self.settings.max_links)
+        await self.membership.refresh(tx, touched)
 
-    async def _forget_oldest_traits(self, tx: WriteTx, facts: Facts) -> None:
+    async def _forget_oldest_traits(self, tx: WriteTx, facts: Facts) -> set[UUID]:
+        """Keep customers within the limit; those whose traits may be fewer now."""
         customers = {customer_id for customer_id, _ in facts.traits}
         gone = await repository.forget_oldest_traits(tx, customers, keep=self.settings.max_traits)
         if gone:
             log.warning("traits_over_limit", forgotten=gone, limit=self.settings.max_traits)
+        return customers if gone else set()
 
     async def _describe(self, tx: WriteTx, facts: Facts, key: UUID, traits: Mapping[str, Any], origin: Origin) -> None:
         """Note what a request says of a customer; unlike an event's, it is refused as a whole."""
@@ -319,6 +361,12 @@ class ProfilesService:
         answer = Answer(status, CustomerOut.of(person).model_dump_json().encode())
         await remember(tx, idem, answer)
         return answer
+
+
+async def _check_limits(tx: ReadTx, facts: Facts) -> None:
+    """Refuse a request, unlike an event, for what would be kept as refused evidence only."""
+    if (type_ := await repository.over_limit(tx, facts.identifiers.keys(), facts.links.keys())) is not None:
+        raise TooManyIdentifiers(type_)
 
 
 def _announce_traits(tx: WriteTx, facts: Facts, changes: Sequence[repository.Change], now: datetime) -> None:

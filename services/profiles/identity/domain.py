@@ -13,7 +13,7 @@ from uuid import UUID
 
 Kind = Literal["identify", "alias"]
 Reason = Literal["identify", "alias", "manual"]
-Status = Literal["accepted", "shared_device", "already_linked", "cycle", "separated", "overruled"]
+Status = Literal["accepted", "shared_device", "already_linked", "cycle", "separated", "overruled", "over_limit"]
 
 
 class Candidate(NamedTuple):
@@ -124,6 +124,8 @@ def grow(candidates: Iterable[Candidate], decisions: Sequence[Decision]) -> Fore
 
 def _judge(forest: Forest, candidate: Candidate, merged: set[UUID], apart: Mapping[UUID, UUID]) -> Status:
     key = candidate.from_id
+    if candidate.status == "over_limit":
+        return "over_limit"
     if key in merged:
         return "overruled"
     if key in apart:

@@ -70,6 +70,29 @@ async def put_links(tx: WriteTx, links: Mapping[tuple[UUID, UUID], Link]) -> Non
     )
 
 
+async def refuse_over_limit(tx: WriteTx, intos: Collection[UUID], *, seats: int) -> set[UUID]:
+    """Of the evidence that leads into each of these keys, refuse what came after the earliest `seats`; whose it is.
+
+    What is refused already is never read: what holds is always the earliest (index links_held).
+    """
+    rows = await tx.execute(
+        """
+        UPDATE links SET status = 'over_limit'
+        FROM unnest(CAST(:intos AS uuid[])) AS t (id)
+        CROSS JOIN LATERAL (
+            SELECT s.event_time, s.event_id, s.from_id FROM links AS s
+            WHERE s.into_id = t.id AND s.status <> 'over_limit'
+            ORDER BY s.event_time, s.event_id, s.from_id OFFSET :seats - 1 LIMIT 1
+        ) AS last
+        WHERE links.into_id = t.id AND links.status <> 'over_limit'
+          AND (links.event_time, links.event_id, links.from_id) > (last.event_time, last.event_id, last.from_id)
+        RETURNING links.from_id
+        """,
+        {"intos": sorted(intos), "seats": seats},
+    )
+    return {row.from_id for row in rows}
+
+
 async def identified(tx: ReadTx, keys: Collection[UUID]) -> set[UUID]:
     """Those of the keys that belong to somebody known, not to a visitor."""
     rows = await tx.execute("SELECT id FROM customers WHERE id = ANY(:keys) AND identified", {"keys": list(keys)})

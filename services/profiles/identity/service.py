@@ -52,13 +52,17 @@ class Author:
         return "earlier_link" if self.name is None else "manual"
 
 
-async def take_in(tx: WriteTx, links: Mapping[tuple[UUID, UUID], Link], author: Author) -> None:
-    """Add evidence, as far as it is news; merge and unmerge what follows from it."""
+async def take_in(tx: WriteTx, links: Mapping[tuple[UUID, UUID], Link], author: Author, *, limit: int) -> None:
+    """Add evidence, as far as it is news; merge and unmerge what follows from it.
+
+    The earliest `limit` links into a key count; those that later ones push out, or that come later, are refused.
+    """
     if not links:
         return
     await mapping.claim(tx)
     await repository.put_links(tx, links)
-    await _settle(tx, {from_id for from_id, _ in links}, frozenset(), author)
+    refused = await repository.refuse_over_limit(tx, {into_id for _, into_id in links}, seats=limit)
+    await _settle(tx, {from_id for from_id, _ in links}, refused, author)
 
 
 async def merge(tx: WriteTx, from_id: UUID, into_id: UUID, author: Author) -> None:

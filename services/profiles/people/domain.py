@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 from services.profiles.identity.domain import Candidate
@@ -21,13 +21,14 @@ class CustomerRow(NamedTuple):
 
 
 class IdentifierRow(NamedTuple):
-    """An identifier of one raw person key."""
+    """An identifier of one raw person key; one that is refused names nobody."""
 
     type: str
     value: str
     customer_id: UUID
     first_seen: datetime
     source: str
+    refused_because: Literal["over_limit"] | None = None
 
 
 class TraitRow(NamedTuple):

@@ -11,7 +11,8 @@ from shared.db.engine import ReadTx, WriteTx
 async def owners(tx: ReadTx, type_: str, value: str) -> list[UUID]:
     """The raw person keys that go by an identifier."""
     rows = await tx.execute(
-        "SELECT customer_id FROM identifiers WHERE type = :type AND value = :value ORDER BY customer_id LIMIT 1000",
+        "SELECT customer_id FROM identifiers WHERE type = :type AND value = :value AND refused_because IS NULL "
+        "ORDER BY customer_id LIMIT 1000",
         {"type": type_, "value": value},
     )
     return [row.customer_id for row in rows]
@@ -30,7 +31,7 @@ async def customers(tx: ReadTx, keys: Collection[UUID]) -> list[CustomerRow]:
 async def identifiers(tx: ReadTx, keys: Collection[UUID], *, limit: int) -> list[IdentifierRow]:
     """What these keys go by, the first seen first."""
     rows = await tx.execute(
-        "SELECT type, value, customer_id, first_seen, source FROM identifiers "
+        "SELECT type, value, customer_id, first_seen, source, refused_because FROM identifiers "
         "WHERE customer_id = ANY(:keys) ORDER BY first_seen, type, value, customer_id LIMIT :limit",
         {"keys": list(keys), "limit": limit},
     )

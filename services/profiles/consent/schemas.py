@@ -15,7 +15,15 @@ MAX_CHANGES = 100
 MAX_CHECKED = 1_000
 
 _Name = Annotated[str, Field(min_length=1, max_length=40)]
-_TextVersion = Annotated[ExternalId | None, Field(description="Version of the text that the customer was shown.")]
+# It travels in events: a form that no address and no name has.
+_TextVersion = Annotated[
+    str | None,
+    Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$",
+        description="Version of the text that the customer was shown.",
+        examples=["newsletter-2026-11"],
+    ),
+]
 
 
 class FrequencyIn(Strict):

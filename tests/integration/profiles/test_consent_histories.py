@@ -5,6 +5,7 @@ The oracle is written from the rules and looks at all words at once; followers k
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from random import Random
 from typing import Any
@@ -19,6 +20,7 @@ from sqlalchemy.exc import DBAPIError
 from services.profiles.consent import repository
 from services.profiles.consent.consumers import follow_identity
 from services.profiles.consent.domain import Pair
+from services.profiles.consent.errors import FrequencyMissing
 from services.profiles.consent.schemas import CheckIn, ConsentIn
 from services.profiles.consumers import record_touchpoints
 from services.profiles.schemas import CustomerIn, MergeIn, UnmergeIn
@@ -192,9 +194,24 @@ async def consume(world: World, service: ProfilesService, *events: Event[Touchpo
         await record_touchpoints(service, tx, events)
 
 
+def declaring(world: World, **variables: str) -> ProfilesService:
+    """The service of a firm that declared more."""
+    declared = ProfilesSettings.model_validate({f"consent_{name}": value for name, value in variables.items()})
+    return replace(world.service, settings=declared)
+
+
+async def test_a_firm_may_ask_for_the_frequency_with_every_grant(world: World) -> None:
+    await create(world, "42")
+    strict = replace(world, service=declaring(world, frequency_required="marketing"))
+
+    with pytest.raises(FrequencyMissing):
+        await say(strict, "42", granted=True)
+    await say(strict, "42", granted=False)
+    assert await verdicts(strict, "42") == ["withdrawn"]
+
+
 async def test_consent_managers_are_heard_in_any_order_and_once(world: World) -> None:
-    declared = ProfilesSettings.model_validate({"consent_categories": "Advertising=marketing/email"})
-    service = ProfilesService(db=world.db, clock=world.clock, settings=declared, reader=world.service.reader)
+    service = declaring(world, categories="Advertising=marketing/email")
     choices = [
         a_choice("m1", 1, granted=True, anonymous="v"),
         a_choice("m2", 2, granted=False, user="42", anonymous="v"),

@@ -199,6 +199,7 @@ WRONG_WORDS: list[tuple[dict[str, Any], str]] = [
     ({"changes": [YES], "proof": {"a": "\x00"}}, "invalid"),
     ({"changes": [YES], "proof": "a form"}, "invalid"),
     ({"changes": [YES], "colour": "red"}, "invalid"),
+    ({"changes": [YES], "text_version": "a@example.vn"}, "invalid"),
     ({"changes": [YES], "time": "2027-01-31T09:30:00Z"}, "profiles.future_time"),
     ({"changes": [YES], "text_version": None}, "profiles.text_version_missing"),
     ({"changes": [YES], "proof": {"scan": "x" * 5_000}}, "profiles.proof_too_large"),
@@ -297,6 +298,24 @@ async def test_merge_and_unmerge_give_back_what_was(running: Running, clock: Han
     await running.crm.post(f"{visitor}/unmerge", json={"reason": "it was her sister"})
     assert [(await running.crm.get(url)).json() for url in urls] == before
     assert [await reason(running, each) for each in ("user_id:42", "anonymous_id:v")] == ["granted", "withdrawn"]
+
+
+async def test_followers_hear_of_a_merge_by_themselves(database_url: str, clock: HandClock) -> None:
+    async with running_platform(database_url, (profiles,), clock=clock) as running:
+        await running.crm.post("/v1/customers", json={"user_id": "42"})
+        await running.crm.post("/v1/customers", json={"anonymous_id": "v"})
+        await said(running, NO, url="/v1/customers/anonymous_id:v/consent")
+        merge = {"into": "user_id:42", "reason": "called us"}
+        await running.crm.post("/v1/customers/anonymous_id:v/merge", json=merge)
+        await running.settled()
+
+        ((_, db),) = running.platform.databases()
+        async with db.read() as tx:
+            told = await tx.execute("SELECT customer_id, state, version FROM consent_announced")
+            assert {tuple(row) for row in told} == {
+                (anonymous_key("v"), "withdrawn", 1),
+                (user_key("42"), "withdrawn", 1),
+            }
 
 
 async def test_what_is_said_of_a_merged_key_goes_with_it(running: Running) -> None:

@@ -1,10 +1,11 @@
 """Consent over HTTP: what a customer allows, what they said, and the check before each sending."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from services.profiles.api import UNMODIFIED, Reference
 from services.profiles.consent.errors import (
@@ -13,11 +14,15 @@ from services.profiles.consent.errors import (
     ConsentNotNeeded,
     FrequencyMissing,
     ProofTooLarge,
+    TextPublished,
+    TextUnknown,
+    TextUnpublished,
     TextVersionMissing,
     UnknownChannel,
     UnknownPurpose,
 )
 from services.profiles.consent.schemas import (
+    VERSION_PATTERN,
     CheckIn,
     CheckOut,
     ConsentIn,
@@ -25,6 +30,8 @@ from services.profiles.consent.schemas import (
     ConsentWordOut,
     DeclaredOut,
     RecordedOut,
+    TextIn,
+    TextOut,
 )
 from services.profiles.errors import AmbiguousIdentifier, CustomerUnknown, FutureTime
 from services.profiles.service import ProfilesService
@@ -41,6 +48,7 @@ router = APIRouter(prefix="/v1", tags=["consent"])
 Profiles = Annotated[ProfilesService, Depends(service_of("profiles"))]
 Reader = Annotated[Caller, Depends(require("consent:read"))]
 Writer = Annotated[Caller, Depends(require("consent:write"))]
+Version = Annotated[str, Path(pattern=VERSION_PATTERN, examples=["newsletter-2026-11"])]
 Only = Annotated[str | None, Query(min_length=1, max_length=40, description="Only words on this.")]
 
 
@@ -72,6 +80,7 @@ async def consent(
         UnknownChannel,
         ConsentNotNeeded,
         TextVersionMissing,
+        TextUnpublished,
         FrequencyMissing,
         BadExpiry,
         ProofTooLarge,
@@ -119,12 +128,54 @@ async def purposes(_: Reader, profiles: Profiles) -> DeclaredOut:
     return profiles.consent.declared()
 
 
+@router.put(
+    "/consent/texts/{version}",
+    response_model=TextOut,
+    status_code=201,
+    responses={
+        200: {"description": "This very text is published under the version already.", "model": TextOut},
+        **problems(TextPublished),
+    },
+)
+async def publish(version: Version, body: TextIn, caller: Writer, profiles: Profiles, response: Response) -> TextOut:
+    """Publish the text that customers are shown, for ever: a new wording is a new version."""
+    text, is_new = await profiles.consent.publish(version, body, by=caller.key_id)
+    response.status_code = 201 if is_new else 200
+    return text
+
+
+@router.get("/consent/texts/{version}", responses=problems(TextUnknown))
+async def text(version: Version, _: Reader, profiles: Profiles) -> TextOut:
+    """Get the text that a version stands for, word by word."""
+    return await profiles.consent.text(version)
+
+
+@router.get("/consent/texts", responses=problems(BadCursor))
+async def texts(_: Reader, profiles: Profiles, limit: Limit = 50, cursor: Cursor = None) -> Page[TextOut]:
+    """List the texts that were published, the newest first."""
+    before = None if cursor is None else _moment(decode_cursor(cursor, length=2))
+    found = await profiles.consent.texts(before=before, limit=limit)
+    last = found[limit - 1] if len(found) > limit else None
+    return Page(
+        items=[TextOut.of(each) for each in found[:limit]],
+        next_cursor=None if last is None else encode_cursor((last.published_at, last.version)),
+    )
+
+
 def _place(cursor: str) -> tuple[datetime, UUID]:
-    time, key = decode_cursor(cursor, length=2)
+    time, key = _moment(decode_cursor(cursor, length=2))
     try:
-        place = datetime.fromisoformat(str(time)), UUID(str(key))
+        return time, UUID(key)
     except ValueError:
         raise BadCursor from None
-    if place[0].tzinfo is None:
+
+
+def _moment(values: Sequence[object]) -> tuple[datetime, str]:
+    time, rest = values
+    try:
+        moment = datetime.fromisoformat(str(time))
+    except ValueError:
+        raise BadCursor from None
+    if moment.tzinfo is None or not isinstance(rest, str) or "\x00" in rest:
         raise BadCursor
-    return place
+    return moment, rest

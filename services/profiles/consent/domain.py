@@ -59,6 +59,20 @@ class Word(NamedTuple):
         return self.time, not self.granted, self.id
 
 
+class Text(NamedTuple):
+    """What customers are shown before they consent. It is never changed: a new wording is a new version."""
+
+    version: str
+    locale: str
+    body: str
+    published_at: datetime
+    published_by: str
+
+    def is_same(self, other: "Text") -> bool:
+        """Whether the customer reads the same."""
+        return (self.locale, self.body) == (other.locale, other.body)
+
+
 class State(NamedTuple):
     """What holds for a person and a pair, as followers hear of it."""
 
@@ -86,7 +100,8 @@ class Announced(NamedTuple):
 class Registry:
     """The purposes and channels that the firm has declared.
 
-    `exempt` are purposes that rest on another basis than consent. `categories` say which purpose and channel a
+    `exempt` are purposes that rest on another basis than consent; of all others those in `frequency_required` need a
+    frequency, and, where `texts_required`, a text that is published. `categories` say which purpose and channel a
     category of a consent manager stands for.
     """
 
@@ -94,6 +109,7 @@ class Registry:
     exempt: Mapping[str, Basis]
     channels: frozenset[str]
     frequency_required: frozenset[str]
+    texts_required: bool
     categories: Mapping[str, tuple[Pair, ...]]
 
     def declared(self, pair: Pair, *, position: int = 0) -> Basis | None:

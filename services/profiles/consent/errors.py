@@ -1,12 +1,14 @@
 """What is refused of consent. `position` is that of the entry in the request; nothing that was sent comes back.
 
-Invalid   UnknownPurpose, UnknownChannel, ConsentNotNeeded, TextVersionMissing, FrequencyMissing, BadExpiry,
-          ProofTooLarge, BadReferences
+NotFound  TextUnknown
+Conflict  TextPublished
+Invalid   UnknownPurpose, UnknownChannel, ConsentNotNeeded, TextVersionMissing, TextUnpublished, FrequencyMissing,
+          BadExpiry, ProofTooLarge, BadReferences
 """
 
 from collections.abc import Iterable, Sequence
 
-from shared.errors import Invalid
+from shared.errors import Conflict, Invalid, NotFound
 
 
 class UnknownPurpose(Invalid):
@@ -55,6 +57,35 @@ class TextVersionMissing(Invalid):
 
     def __init__(self, *, position: int) -> None:
         super().__init__("A grant names the version of the text that the customer was shown.", position=position)
+
+
+class TextUnpublished(Invalid):
+    """The firm asks for texts that can be shown again."""
+
+    code, title = "profiles.text_unpublished", "Text not published"
+
+    def __init__(self, *, position: int) -> None:
+        super().__init__(
+            "No text of this version is published; publish what the customer was shown.", position=position
+        )
+
+
+class TextUnknown(NotFound):
+    """There is no such text."""
+
+    code, title = "profiles.text_unknown", "Text unknown"
+
+    def __init__(self) -> None:
+        super().__init__("No text of this version is published.")
+
+
+class TextPublished(Conflict):
+    """Customers may have been shown it."""
+
+    code, title = "profiles.text_published", "Text already published"
+
+    def __init__(self) -> None:
+        super().__init__("Another text was published under this version; publish the new one under a new version.")
 
 
 class FrequencyMissing(Invalid):

@@ -8,7 +8,7 @@ from uuid import UUID
 import orjson
 from sqlalchemy import Row
 
-from services.profiles.consent.domain import Announced, Frequency, Pair, State, Word
+from services.profiles.consent.domain import Announced, Frequency, Pair, State, Text, Word
 from shared.db.bulk import insert_rows
 from shared.db.engine import ReadTx, WriteTx
 
@@ -163,6 +163,42 @@ async def note(tx: WriteTx, news: Mapping[UUID, Mapping[Pair, Announced]]) -> No
             frequency_per = EXCLUDED.frequency_per, expires_at = EXCLUDED.expires_at, version = EXCLUDED.version
         """,
     )  # fmt: skip
+
+
+async def publish(tx: WriteTx, text: Text) -> bool:
+    """Keep the text, unless there is one of its version; whether it was kept."""
+    kept = await tx.execute(
+        """
+        INSERT INTO consent_texts (version, locale, body, published_at, published_by)
+        VALUES (:version, :locale, :body, :published_at, :published_by)
+        ON CONFLICT (version) DO NOTHING
+        """,
+        text._asdict(),
+    )
+    return kept.rowcount == 1
+
+
+async def texts(tx: ReadTx, versions: Collection[str]) -> dict[str, Text]:
+    """Those of the versions that are published."""
+    rows = await tx.execute(
+        "SELECT version, locale, body, published_at, published_by FROM consent_texts WHERE version = ANY(:versions)",
+        {"versions": list(versions)},
+    )
+    return {row.version: Text._make(row) for row in rows}
+
+
+async def newest_texts(tx: ReadTx, *, before: tuple[datetime, str] | None, limit: int) -> list[Text]:
+    """Texts, the newest first, `before` a place in that order (index consent_texts_published)."""
+    at, version = before or (None, None)
+    rows = await tx.execute(
+        f"""
+        SELECT version, locale, body, published_at, published_by FROM consent_texts
+        {"" if before is None else "WHERE (published_at, version) < (:at, :version)"}
+        ORDER BY published_at DESC, version DESC LIMIT :limit
+        """,
+        {"limit": limit, **({} if before is None else {"at": at, "version": version})},
+    )
+    return [Text._make(row) for row in rows]
 
 
 def _row(word: Word) -> Sequence[Any]:

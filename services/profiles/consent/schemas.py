@@ -1,5 +1,6 @@
 """Wire models of consent."""
 
+import hashlib
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
@@ -8,7 +9,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from services.profiles.consent.domain import Basis, Frequency, Pair, Per, Reason, Registry, Word, is_allowed
+from services.profiles.consent.domain import Basis, Frequency, Pair, Per, Reason, Registry, Text, Word, is_allowed
 from shared.http.schemas import ExternalId, Instant, Strict
 
 MAX_CHANGES = 100
@@ -16,10 +17,11 @@ MAX_CHECKED = 1_000
 
 _Name = Annotated[str, Field(min_length=1, max_length=40)]
 # It travels in events: a form that no address and no name has.
+VERSION_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$"
 _TextVersion = Annotated[
     str | None,
     Field(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$",
+        pattern=VERSION_PATTERN,
         description="Version of the text that the customer was shown.",
         examples=["newsletter-2026-11"],
     ),
@@ -85,6 +87,36 @@ class CheckIn(Strict):
     )
     purpose: _Name = Field(examples=["marketing"])
     channel: _Name = Field(examples=["email"])
+
+
+class TextIn(Strict):
+    """The very words that customers are shown."""
+
+    locale: str = Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$", max_length=35, examples=["vi", "en-GB"])
+    text: str = Field(min_length=1, max_length=20_000)
+
+
+class TextOut(BaseModel):
+    """A text that was published; it stays as it is."""
+
+    version: str
+    locale: str
+    text: str
+    sha256: str = Field(description="Of the text in UTF-8, to hold against a copy.")
+    published_at: datetime
+    published_by: str
+
+    @classmethod
+    def of(cls, text: Text) -> Self:
+        """The wire form of a text."""
+        return cls(
+            version=text.version,
+            locale=text.locale,
+            text=text.body,
+            sha256=hashlib.sha256(text.body.encode()).hexdigest(),
+            published_at=text.published_at,
+            published_by=text.published_by,
+        )
 
 
 class FrequencyOut(BaseModel):

@@ -18,6 +18,7 @@ from services.profiles.consent.domain import (
     Frequency,
     Pair,
     Registry,
+    Text,
     Word,
     heard,
     holding,
@@ -28,6 +29,9 @@ from services.profiles.consent.errors import (
     BadReferences,
     FrequencyMissing,
     ProofTooLarge,
+    TextPublished,
+    TextUnknown,
+    TextUnpublished,
     TextVersionMissing,
 )
 from services.profiles.consent.schemas import (
@@ -39,6 +43,8 @@ from services.profiles.consent.schemas import (
     ConsentOut,
     DeclaredOut,
     RecordedOut,
+    TextIn,
+    TextOut,
     exempt_out,
     state_out,
     verdict,
@@ -77,7 +83,8 @@ class Consent:
         Raises:
             CustomerUnknown, AmbiguousIdentifier: the reference does not name one person.
             UnknownPurpose, UnknownChannel, ConsentNotNeeded: consent cannot be given to that.
-            TextVersionMissing, FrequencyMissing, BadExpiry, ProofTooLarge, FutureTime: the word proves nothing.
+            TextVersionMissing, TextUnpublished, FrequencyMissing, BadExpiry, ProofTooLarge, FutureTime: the word proves
+                nothing.
         """
         async with self.db.write() as tx:
             if (stored := await replayed(tx, idem)) is not None:
@@ -86,6 +93,7 @@ class Consent:
             person = await people.known(tx, reference, country=self.country)
             named = await people.keys_of(tx, reference, country=self.country)
             words = self._words(body, named[0] if len(named) == 1 else person.id, by)
+            await self._refuse_unpublished(tx, words)
             await repository.lock(tx, (person.id,))
             await repository.add(tx, words)
             held = (await self._announce(tx, (person.id,), words[0].time))[person.id]
@@ -170,6 +178,46 @@ class Consent:
             word = holding(said.get(key, ())).get(pair)
             results.append(CheckedOut(customer=customer, **verdict(self.registry.reason(pair, word, now), word)))
         return CheckOut(purpose=pair.purpose, channel=pair.channel, checked_at=now, basis=basis, results=results)
+
+    async def publish(self, version: str, body: TextIn, *, by: str) -> tuple[TextOut, bool]:
+        """Publish a text, and whether it is new; to publish the same again changes nothing.
+
+        Raises:
+            TextPublished: the version stands for another text.
+        """
+        text = Text(version, body.locale, body.text, self.clock.now(), f"api:{by}")
+        async with self.db.write() as tx:
+            if await repository.publish(tx, text):
+                return TextOut.of(text), True
+            known = (await repository.texts(tx, (version,)))[version]
+        if not known.is_same(text):
+            raise TextPublished
+        return TextOut.of(known), False
+
+    async def text(self, version: str) -> TextOut:
+        """The text of a version.
+
+        Raises:
+            TextUnknown: there is none.
+        """
+        async with self.db.read() as tx:
+            found = await repository.texts(tx, (version,))
+        if version not in found:
+            raise TextUnknown
+        return TextOut.of(found[version])
+
+    async def texts(self, *, before: tuple[datetime, str] | None, limit: int) -> list[Text]:
+        """Published texts, the newest first; one more than `limit` if there are more."""
+        async with self.db.read() as tx:
+            return await repository.newest_texts(tx, before=before, limit=limit + 1)
+
+    async def _refuse_unpublished(self, tx: ReadTx, words: Sequence[Word]) -> None:
+        if not self.registry.texts_required:
+            return
+        published = await repository.texts(tx, {word.text_version for word in words if word.text_version})
+        for position, word in enumerate(words):
+            if word.granted and word.text_version not in published:
+                raise TextUnpublished(position=position)
 
     def _words(self, body: ConsentIn, key: UUID, by: str) -> list[Word]:
         """What a request says, as words under a raw person key."""

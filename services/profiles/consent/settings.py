@@ -54,6 +54,9 @@ class ConsentSettings(Settings):
         validate_default=True,
         description="Purposes whose grants must say how often the customer agreed to be contacted.",
     )
+    consent_texts_required: bool = Field(
+        False, description="Whether grants over HTTP must name a text that is published here."
+    )
     consent_categories: Annotated[tuple[tuple[str, str], ...], BeforeValidator(_assigned)] = Field(
         (),
         validate_default=True,
@@ -107,6 +110,7 @@ class ConsentSettings(Settings):
             exempt=dict(self.consent_exempt),
             channels=frozenset(self.consent_channels),
             frequency_required=frozenset(self.consent_frequency_required),
+            texts_required=self.consent_texts_required,
             categories=_by_category(self.consent_categories),
         )
 

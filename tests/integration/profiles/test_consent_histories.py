@@ -20,8 +20,8 @@ from sqlalchemy.exc import DBAPIError
 from services.profiles.consent import repository
 from services.profiles.consent.consumers import follow_identity
 from services.profiles.consent.domain import Pair
-from services.profiles.consent.errors import FrequencyMissing
-from services.profiles.consent.schemas import CheckIn, ConsentIn
+from services.profiles.consent.errors import FrequencyMissing, TextUnpublished
+from services.profiles.consent.schemas import CheckIn, ConsentIn, TextIn
 from services.profiles.consumers import record_touchpoints
 from services.profiles.schemas import CustomerIn, MergeIn, UnmergeIn
 from services.profiles.service import ProfilesService
@@ -171,13 +171,15 @@ async def test_words_that_come_side_by_side_are_all_told(world: World) -> None:
     assert await verdicts(world, "42", "43") == ["granted"] * 2
 
 
-async def test_words_are_never_changed(world: World) -> None:
+async def test_words_and_texts_are_never_changed(world: World) -> None:
     await create(world, "42")
     await say(world, "42", granted=False)
+    await world.service.consent.publish("v1", TextIn(locale="en", text="I agree."), by="k")
 
-    with pytest.raises(DBAPIError, match="never changed"):
-        async with world.db.write() as tx:
-            await tx.execute("UPDATE consent_words SET granted = true")
+    for change in ("consent_words SET granted = true", "consent_texts SET body = 'I agree to all.'"):
+        with pytest.raises(DBAPIError, match="never changed"):
+            async with world.db.write() as tx:
+                await tx.execute(f"UPDATE {change}")
 
 
 def a_choice(
@@ -208,6 +210,17 @@ async def test_a_firm_may_ask_for_the_frequency_with_every_grant(world: World) -
         await say(strict, "42", granted=True)
     await say(strict, "42", granted=False)
     assert await verdicts(strict, "42") == ["withdrawn"]
+
+
+async def test_a_firm_may_take_published_texts_alone(world: World) -> None:
+    await create(world, "42")
+    strict = replace(world, service=declaring(world, texts_required="true"))
+
+    with pytest.raises(TextUnpublished):
+        await say(strict, "42", granted=True)
+    await strict.service.consent.publish("v1", TextIn(locale="en", text="I agree."), by="k")
+    await say(strict, "42", granted=True)
+    assert await verdicts(strict, "42") == ["granted"]
 
 
 async def test_consent_managers_are_heard_in_any_order_and_once(world: World) -> None:

@@ -1,5 +1,6 @@
 """Consent over HTTP: as a preference page writes it, and as a sender asks before each message."""
 
+import hashlib
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
@@ -356,3 +357,41 @@ async def test_scopes_are_asked_for(running: Running) -> None:
         refused = await running.crm.request(method, path, headers={"Authorization": f"Bearer {other}"})
         assert (refused.status_code, refused.json()["code"]) == (403, "missing_scope")
     assert (await running.shop.post("/v1/consent/check", json=body)).status_code == 403
+
+
+async def test_a_text_stays_as_it_was_shown(running: Running, clock: HandClock) -> None:
+    url, body = (
+        "/v1/consent/texts/newsletter-1",
+        {"locale": "vi", "text": "Tôi đồng ý nhận thư, nhiều nhất hai lần một tuần."},
+    )
+
+    first = await running.crm.put(url, json=body)
+    clock.time += timedelta(minutes=1)
+    again = await running.crm.put(url, json=body)
+    other = await running.crm.put(url, json={**body, "text": "Tôi đồng ý."})
+
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert first.json() == again.json() == (await running.crm.get(url)).json()
+    assert first.json()["text"] == body["text"]
+    assert first.json()["sha256"] == hashlib.sha256(body["text"].encode()).hexdigest()
+    assert (other.status_code, other.json()["code"]) == (409, "profiles.text_published")
+    missing = await running.crm.get("/v1/consent/texts/newsletter-2")
+    assert (missing.status_code, missing.json()["code"]) == (404, "profiles.text_unknown")
+    for wrong in ({"locale": "vi"}, {"locale": "Tiếng Việt", "text": "x"}, {**body, "text": ""}):
+        assert (await running.crm.put(url, json=wrong)).status_code == 422
+    assert (await running.crm.put("/v1/consent/texts/a@b.vn", json=body)).status_code == 422
+
+
+async def test_texts_are_listed_the_newest_first(running: Running, clock: HandClock) -> None:
+    for version in ("t1", "t2", "t3"):
+        await running.crm.put(f"/v1/consent/texts/{version}", json={"locale": "en", "text": f"I agree ({version})."})
+        clock.time += timedelta(minutes=1)
+
+    first = (await running.crm.get("/v1/consent/texts", params={"limit": 2})).json()
+    rest = (await running.crm.get("/v1/consent/texts", params={"limit": 2, "cursor": first["next_cursor"]})).json()
+
+    assert [each["version"] for each in (*first["items"], *rest["items"])] == ["t3", "t2", "t1"]
+    assert rest["next_cursor"] is None
+    for cursor in ("!", "WzEsMl0", "WyIyMDI2LTAxLTAxIiwiYiJd"):
+        refused = await running.crm.get("/v1/consent/texts", params={"cursor": cursor})
+        assert (refused.status_code, refused.json()["code"]) == (400, "bad_cursor")

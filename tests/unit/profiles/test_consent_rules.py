@@ -36,6 +36,7 @@ REGISTRY = Registry(
     exempt={"transactional": "contract"},
     channels=frozenset({"email", "sms", "web"}),
     frequency_required=frozenset(),
+    texts_required=False,
     categories={"Advertising": (MAIL, SMS), "Analytics": (SITE,)},
 )
 

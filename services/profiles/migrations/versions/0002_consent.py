@@ -1,4 +1,4 @@
-"""What customers allow: every word they said on it, and what was announced last."""
+"""What customers allow: every word they said on it, the texts they were shown, and what was announced last."""
 
 from alembic import op
 
@@ -36,9 +36,19 @@ def upgrade() -> None:
         CREATE INDEX consent_words_history ON consent_words (customer_id, event_time DESC, id DESC);
         CREATE FUNCTION consent_words_stay() RETURNS trigger LANGUAGE plpgsql AS $$
         BEGIN
-            RAISE EXCEPTION 'words on consent are never changed: say a new one';
+            RAISE EXCEPTION 'what was said on consent, and the text shown, are never changed: add new ones';
         END $$;
         CREATE TRIGGER consent_words_stay BEFORE UPDATE ON consent_words
+            FOR EACH ROW EXECUTE FUNCTION consent_words_stay();
+        CREATE TABLE consent_texts (
+            version text PRIMARY KEY,
+            locale text NOT NULL,
+            body text NOT NULL,
+            published_at timestamptz NOT NULL,
+            published_by text NOT NULL
+        );
+        CREATE INDEX consent_texts_published ON consent_texts (published_at DESC, version DESC);
+        CREATE TRIGGER consent_texts_stay BEFORE UPDATE ON consent_texts
             FOR EACH ROW EXECUTE FUNCTION consent_words_stay();
         CREATE TABLE consent_announced (
             customer_id uuid NOT NULL,

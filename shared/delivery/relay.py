@@ -24,17 +24,20 @@ log = logger(__name__)
 LEASE = "relay"
 LEASE_SECONDS = 5.0
 BATCH = 4_000
+BATCH_BYTES = 8_000_000
 IDLE_SECONDS = 0.2
 # After a batch that was not full: events that come one by one shall not each cost three transactions.
 PACE_SECONDS = 0.03
 BACKOFF_SECONDS = 0.5
 
-# Whole rows, of which the last may go over the batch.
+# Whole rows, of which the last may go over the batch and over its bytes.
 _NEXT = """
     SELECT id, topics, keys, "values", headers FROM (
-        SELECT id, topics, keys, "values", headers, sum(records) OVER (ORDER BY id) - records AS before
-        FROM (SELECT * FROM outbox ORDER BY id LIMIT :batch) AS first
-    ) AS counted WHERE before < :batch ORDER BY id
+        SELECT id, topics, keys, "values", headers,
+            sum(records) OVER (ORDER BY id) - records AS before,
+            sum(size) OVER (ORDER BY id) - size AS bytes_before
+        FROM (SELECT *, pg_column_size("values") AS size FROM outbox ORDER BY id LIMIT :batch) AS first
+    ) AS counted WHERE before < :batch AND bytes_before < :bytes ORDER BY id
 """
 
 
@@ -62,10 +65,10 @@ class Relay:
                     log.warning("relay_waits", service=self._db.schema, error=type(error).__name__)
                     await asyncio.sleep(BACKOFF_SECONDS)
                     continue
-                if moved < BATCH:
-                    if moved:
-                        await asyncio.sleep(PACE_SECONDS)
+                if not moved:
                     await self._wait()
+                elif moved < BATCH:
+                    await asyncio.sleep(PACE_SECONDS)
         finally:
             with contextlib.suppress(SQLAlchemyError, OSError, TimeoutError):
                 async with asyncio.timeout(2), self._db.write() as tx:
@@ -83,7 +86,7 @@ class Relay:
         async with self._db.write() as tx:
             if not await take_lease(tx, LEASE, self._owner, seconds=LEASE_SECONDS):
                 return 0
-            rows = (await tx.execute(_NEXT, {"batch": BATCH})).fetchall()
+            rows = (await tx.execute(_NEXT, {"batch": BATCH, "bytes": BATCH_BYTES})).fetchall()
         if not rows:
             return 0
         records = [record for row in rows for record in records_of(row)]

@@ -187,6 +187,18 @@ async def test_more_than_a_batch_goes_in_batches(
     assert await orders_on_the_bus(bus) == orders
 
 
+async def test_a_batch_is_bounded_in_bytes(db: Database, bus: PostgresBus, make_relay, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(relay_module, "BATCH_BYTES", 1_000)
+    for order in ("1", "2", "3", "4", "5"):
+        await emit(db, order)
+    relay = make_relay()
+
+    moved = [await relay.relay_once() for _ in range(6)]
+    assert sum(moved) == 5
+    assert 1 <= max(moved) < 5
+    assert await orders_on_the_bus(bus) == ["1", "2", "3", "4", "5"]
+
+
 async def test_a_large_transaction_leaves_in_order(
     db: Database, bus: PostgresBus, make_relay, monkeypatch: pytest.MonkeyPatch
 ):

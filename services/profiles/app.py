@@ -2,13 +2,18 @@
 
 from pathlib import Path
 
+from services.profiles.activity.api import router as activity
+from services.profiles.activity.consumers import SUBSCRIPTIONS as ACTIVITY
 from services.profiles.api import router
 from services.profiles.consent.api import router as consent
 from services.profiles.consent.consumers import follow_identity
 from services.profiles.consumers import record_touchpoints
 from services.profiles.domain.facts import Reader
 from services.profiles.domain.identifiers import Blocklist
+from services.profiles.membership.jobs import JOBS
 from services.profiles.merging.api import router as merging
+from services.profiles.search.api import router as search
+from services.profiles.segments.api import router as segments
 from services.profiles.service import ProfilesService
 from services.profiles.settings import ProfilesSettings
 from shared.delivery.subscription import Subscription
@@ -25,23 +30,21 @@ def build(parts: Parts) -> ProfilesService:
         max_trait_bytes=settings.max_trait_bytes,
         phone_country=settings.phone_country,
     )
-    return ProfilesService(db=parts.db, clock=parts.clock, settings=settings, reader=reader)
+    return ProfilesService(db=parts.db, clock=parts.clock, settings=settings, reader=reader, zone=parts.zone)
 
 
 service = Service(
     name="profiles",
     build=build,
     migrations=Path(__file__).parent / "migrations",
-    routers=(
-        router,
-        consent,
-        merging,
-    ),
+    routers=(search, router, consent, merging, activity, segments),
     settings=ProfilesSettings,
     publishes=PUBLISHES,
     subscriptions=(
         Subscription("profiles.touchpoints", (TouchpointReceived,), record_touchpoints, is_idempotent=True),
         Subscription("profiles.consent", (CustomerMerged, CustomerUnmerged), follow_identity, is_idempotent=True),
+        *ACTIVITY,
     ),
+    jobs=JOBS,
     follows_identity=True,
 )

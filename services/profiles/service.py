@@ -47,6 +47,9 @@ from services.profiles.schemas import (
     TraitsOut,
     UnmergeIn,
 )
+from services.profiles.search import repository as search
+from services.profiles.search.domain import phrases_of
+from services.profiles.search.service import Search
 from services.profiles.segments.service import SegmentsService
 from services.profiles.settings import ProfilesSettings
 from shared.clock import Clock
@@ -92,6 +95,11 @@ class ProfilesService:
     def merging(self) -> Merging:
         """Looking before a merge, and splitting."""
         return Merging(self.db, self.clock, self.settings.phone_country, self.membership)
+
+    @property
+    def search(self) -> Search:
+        """Finding people by the beginning of what they go by."""
+        return Search(self.db, self.settings.phone_country)
 
     @property
     def membership(self) -> Membership:
@@ -271,12 +279,14 @@ class ProfilesService:
         now, limits = self.clock.now(), self.settings.identifier_limits
         touched = Touched()
         written = await repository.put_traits(tx, facts.traits)
-        for each in written:
+        for word in written:
             # Also a word that changes nothing under its key: under the keys of one person another one may hold now.
-            touched.traits[each.name].add(each.customer_id)
-        changes = [each for each in written if each.is_change]
+            touched.traits[word.name].add(word.customer_id)
+        changes = [word for word in written if word.is_change]
         if facts.traits:
             touched.people |= await self._forget_oldest_traits(tx, facts)
+            names = {(word.customer_id, word.name): facts.traits[word[:2]].value for word in changes}
+            await search.put_phrases(tx, phrases_of(names))
         changed = await repository.put_identifiers(tx, facts.identifiers, limits=limits)
         changed.update(each.customer_id for each in changes)
         met = await repository.put_customers(tx, facts.seen, changed=changed, now=now)

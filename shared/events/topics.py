@@ -35,6 +35,7 @@ SUBSCRIPTIONS = Topic("subscriptions", "Subscription facts: started, renewed, ch
 IDENTITY = Topic("identity", "Who is the same person as whom: merges and their inverses.")
 PROFILES = Topic("profiles", "Customers made and changed; names of traits, never their values.")
 CONSENT = Topic("consent", "What customers allow, for which purpose and over which channel; no personal data.")
+SEGMENTS = Topic("segments", "Who entered and who left which segment; no personal data.")
 DEAD_LETTERS = Topic(
     "dlq",
     "Records that a consumer could not handle, unchanged, with the reason in headers.",
@@ -51,5 +52,6 @@ TOPICS: tuple[Topic, ...] = (
     IDENTITY,
     PROFILES,
     CONSENT,
+    SEGMENTS,
     DEAD_LETTERS,
 )

@@ -7,6 +7,7 @@ from services.profiles.identity import repository as graph
 from services.profiles.identity import service as identity
 from services.profiles.identity.domain import Outlook
 from services.profiles.identity.service import Author
+from services.profiles.membership.service import Membership
 from services.profiles.merging.domain import conflicts, contests
 from services.profiles.merging.errors import NotAMember, NothingLeft
 from services.profiles.merging.schemas import PreviewOut, SplitIn, SplitOut
@@ -26,6 +27,7 @@ class Merging:
     db: Database
     clock: Clock
     country: str
+    membership: Membership
 
     async def preview(self, reference: str, body: MergeIn) -> PreviewOut:
         """What a merge would do, which is not done.
@@ -67,6 +69,7 @@ class Merging:
             person = await people.known(tx, reference, country=self.country)
             taken = await self._taken(tx, person, body)
             await identity.split(tx, person.id, taken, Author(self.clock.now(), by, body.reason))
+            await self.membership.refresh(tx)
             ends = await mapping.roots(tx, person.members)
             there = {ends[key] for key in taken}.pop()
             here = {ends[key] for key in person.members if key not in taken}.pop()

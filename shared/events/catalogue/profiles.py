@@ -5,7 +5,7 @@ from typing import Literal
 from uuid import UUID
 
 from shared.events.envelope import EventData
-from shared.events.topics import CONSENT, IDENTITY, PROFILES
+from shared.events.topics import CONSENT, IDENTITY, PROFILES, SEGMENTS
 
 
 class CustomerMerged(EventData, type="tam.profiles.customer_merged.v1", topic=IDENTITY):
@@ -66,10 +66,33 @@ class ConsentChanged(EventData, type="tam.profiles.consent_changed.v1", topic=CO
     expires_at: datetime | None = None
 
 
+class SegmentEntered(EventData, type="tam.profiles.segment_entered.v1", topic=SEGMENTS):
+    """The person `subject` is in the segment now.
+
+    Of one subject and segment, entering and leaving take turns, in the order of the log. After a merge the person of
+    the root goes on, and the key that is no person any more leaves all its segments. `cause`: a fact that came (also
+    a merge, or a change of a list), the passing of time alone, or another rule (also a new or deleted segment).
+    """
+
+    segment_id: UUID
+    segment_version: int
+    cause: Literal["fact", "time", "rule"]
+
+
+class SegmentLeft(EventData, type="tam.profiles.segment_left.v1", topic=SEGMENTS):
+    """The inverse: the person `subject` is no longer in the segment."""
+
+    segment_id: UUID
+    segment_version: int
+    cause: Literal["fact", "time", "rule"]
+
+
 PUBLISHES: tuple[type[EventData], ...] = (
     CustomerMerged,
     CustomerUnmerged,
     CustomerCreated,
     TraitsChanged,
     ConsentChanged,
+    SegmentEntered,
+    SegmentLeft,
 )

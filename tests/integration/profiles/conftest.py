@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from profiles_world import HandClock, World
@@ -37,6 +38,8 @@ async def world(database_url: str) -> AsyncIterator[World]:
     clock = HandClock()
     settings = ProfilesSettings()
     reader = Reader(blocklist=Blocklist(), max_trait_bytes=settings.max_trait_bytes, phone_country="VN")
-    yield World(db, mirror, ProfilesService(db=db, clock=clock, settings=settings, reader=reader), clock)
+    zone = ZoneInfo("Asia/Ho_Chi_Minh")
+    service = ProfilesService(db=db, clock=clock, settings=settings, reader=reader, zone=zone)
+    yield World(db, mirror, service, clock)
     await db.dispose()
     await mirror.dispose()

@@ -1,0 +1,62 @@
+"""Wire models of what customers did."""
+
+from datetime import datetime
+from typing import Self
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+
+from services.profiles.activity.domain import Activity
+
+
+class MoneyOut(BaseModel):
+    """Orders in one currency, in its minor units; cancelled ones are no orders."""
+
+    orders: int
+    gross_minor: int
+    refunds_minor: int
+    net_minor: int
+
+
+class EventOut(BaseModel):
+    """How often something was done, first and last when."""
+
+    count: int
+    first_at: datetime
+    last_at: datetime
+
+
+class ComputedOut(BaseModel):
+    """What follows from a customer's facts, under all keys that were merged into one person."""
+
+    customer: UUID
+    orders: int
+    money: dict[str, MoneyOut] = Field(description="By ISO 4217 code.")
+    first_order_at: datetime | None
+    last_order_at: datetime | None
+    days_since_last_order: int | None = Field(description="Whole days of 24 hours.")
+    events: dict[str, EventOut] = Field(description="By name; of names at most 500, those seen last.")
+
+    @classmethod
+    def of(cls, found: Activity) -> Self:
+        """The wire form of what a person did."""
+        return cls(
+            customer=found.root,
+            orders=sum(each.orders for each in found.money),
+            money={
+                each.currency: MoneyOut(
+                    orders=each.orders,
+                    gross_minor=each.gross_minor,
+                    refunds_minor=each.refunds_minor,
+                    net_minor=each.gross_minor - each.refunds_minor,
+                )
+                for each in found.money
+            },
+            first_order_at=found.first_order_at,
+            last_order_at=found.last_order_at,
+            days_since_last_order=found.days_since_last_order,
+            events={
+                each.name: EventOut(count=each.times, first_at=each.first_at, last_at=each.last_at)
+                for each in found.events
+            },
+        )

@@ -1,0 +1,88 @@
+"""Use cases of what customers did: take clean facts in, and tell what a person did in sum."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from services.profiles.activity import repository
+from services.profiles.activity.domain import (
+    UNKNOWN,
+    Activity,
+    EventCell,
+    Order,
+    OrderFact,
+    Tally,
+    local_day,
+    with_fact,
+)
+from services.profiles.membership.domain import Touched
+from services.profiles.membership.service import Membership
+from services.profiles.people import service as people
+from shared.clock import Clock
+from shared.db.engine import Database, WriteTx
+from shared.events.catalogue.touchpoints import TouchpointRecorded
+from shared.events.envelope import Event
+
+
+@dataclass(frozen=True, slots=True)
+class ActivityService:
+    """Counts events per local day of the firm (a later change of its time zone holds for what comes then)."""
+
+    db: Database
+    clock: Clock
+    zone: ZoneInfo
+    phone_country: str
+    membership: Membership
+
+    async def record_events(self, tx: WriteTx, events: Sequence[Event[TouchpointRecorded]]) -> None:
+        """Count events that were not counted before."""
+        cells: dict[EventCell, Tally] = {}
+        touched = Touched()
+        for event in events:
+            cell = EventCell(event.subject, event.data.name, local_day(event.time, self.zone))
+            tally = cells.get(cell)
+            if tally is None:
+                cells[cell] = Tally(1, event.time, event.time)
+            else:
+                tally.add(event.time)
+            touched.events[event.data.name].add(event.subject)
+        await repository.add_events(tx, cells)
+        await self.membership.refresh(tx, touched)
+
+    async def record_orders(self, tx: WriteTx, events: Sequence[Event[OrderFact]]) -> None:
+        """Fold facts about orders; whoever had or now has one that changed is looked at again."""
+        facts: defaultdict[str, list[Event[OrderFact]]] = defaultdict(list)
+        for event in events:
+            facts[event.data.order_id].append(event)
+        stored = await repository.lock_orders(tx, facts)
+        added: dict[str, Order] = {}
+        replaced: dict[str, Order] = {}
+        customers: set[UUID | None] = set()
+        for order_id, news in facts.items():
+            before = stored.get(order_id)
+            after = before or UNKNOWN
+            for event in news:
+                after = with_fact(after, event)
+            if after != before:
+                (added if before is None else replaced)[order_id] = after
+                customers.update((after.customer_id, before.customer_id if before else None))
+        await repository.add_orders(tx, added)
+        await repository.replace_orders(tx, replaced)
+        await self.membership.refresh(tx, Touched(orders={key for key in customers if key is not None}))
+
+    async def of(self, reference: str) -> Activity:
+        """What the person that goes by `reference` did.
+
+        Raises:
+            CustomerUnknown, AmbiguousIdentifier: it does not name one person.
+        """
+        async with self.db.read() as tx:
+            person = await people.known(tx, reference, country=self.phone_country)
+            return Activity(
+                person.id,
+                self.clock.now(),
+                await repository.money_of(tx, person.members),
+                await repository.events_of(tx, person.members),
+            )

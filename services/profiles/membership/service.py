@@ -1,0 +1,127 @@
+"""Use cases of memberships: look at persons again, and announce what changed, in the transaction that changed it.
+
+A membership is a function of the facts, the mapping, the rules and the time: looking again, for whatever reason and
+however often, never does harm. So a person is looked at with all segments at once, whatever it was that changed.
+"""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from services.profiles.membership import repository
+from services.profiles.membership.domain import Move, Touched, moves
+from services.profiles.segments.repository.compiler import compiled
+from shared.clock import Clock
+from shared.db.engine import Database, WriteTx
+from shared.events.catalogue.profiles import CustomerMerged, CustomerUnmerged, SegmentEntered, SegmentLeft
+from shared.events.envelope import Event, EventData
+from shared.identity import mapping
+from shared.ids import uuid7
+
+# Persons looked at in one transaction of timed work: some tens of milliseconds.
+PIECE = 500
+
+Cause = Literal["fact", "time", "rule"]
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """Keeps memberships true. `zone` is the firm's: events are counted in its days."""
+
+    clock: Clock
+    zone: ZoneInfo
+
+    async def refresh(self, tx: WriteTx, touched: Touched | None = None, *, cause: Cause = "fact") -> None:
+        """Look again at everybody whom this transaction touched; the last thing that a transaction does but emit.
+
+        Merges and unmerges are seen by what it has emitted. It takes locks: see `repository`.
+        """
+        keys = touched or Touched()
+        keys.people.update(_regrouped(tx.emitted))
+        if not (keys.people or keys.traits or keys.events or keys.orders):
+            return
+        await mapping.hold(tx)
+        await repository.hold_definitions(tx)
+        asked = await repository.live(tx)
+        plan = compiled(asked)
+        seen = keys.seen_by(plan.watch) if asked or cause != "fact" else set()
+        if seen:
+            # A key that was a person and is none any more leaves all its segments.
+            await self._look(tx, seen | set((await mapping.roots(tx, seen)).values()), cause)
+
+    async def _look(self, tx: WriteTx, people: Collection[UUID], cause: Cause) -> None:
+        in_order = sorted(people)
+        await repository.lock_standings(tx, in_order)
+        plan = compiled(await repository.live(tx))
+        now = self.clock.now()
+        standings = await repository.ask(
+            tx, plan, in_order, now=now, today=now.astimezone(self.zone).date(), zone=self.zone
+        )
+        entered, left = moves(standings)
+        await repository.write(tx, standings, entered, left, now=now)
+        if entered or left:
+            await _announce(tx, entered, left, cause, now)
+
+
+async def _announce(tx: WriteTx, entered: Iterable[Move], left: Iterable[Move], cause: Cause, now: datetime) -> None:
+    found = await repository.versions(tx, {move.segment_id for moved in (entered, left) for move in moved})
+    for kind, moved in ((SegmentLeft, left), (SegmentEntered, entered)):
+        for segment_id, customer_id in moved:
+            said = kind(segment_id=segment_id, segment_version=found[segment_id], cause=cause)
+            tx.emit(Event(uuid7(), customer_id, now, now, said))
+
+
+def _regrouped(emitted: Iterable[Event[EventData]]) -> set[UUID]:
+    """The keys that merges and unmerges name. With their roots of now, these are all roots that won or lost a key."""
+    return {
+        key
+        for event in emitted
+        if isinstance(event.data, CustomerMerged | CustomerUnmerged)
+        for key in (event.data.from_id, event.data.into_id)
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Upkeep:
+    """Timed work: whom the passing of time may have changed, and everybody once for a new rule, in bounded pieces."""
+
+    db: Database
+    clock: Clock
+    membership: Membership
+
+    async def run(self) -> None:
+        """Do all there is to do."""
+        while await self.look_at_due() or await self.build_piece() or await self.empty_piece():
+            pass
+
+    async def look_at_due(self) -> bool:
+        """Look at a piece of those who are due; whether there were any."""
+        async with self.db.write() as tx:
+            people = await repository.due(tx, self.clock.now(), limit=PIECE)
+            await self.membership.refresh(tx, Touched(people=set(people)), cause="time")
+        return bool(people)
+
+    async def build_piece(self) -> bool:
+        """Look at a piece of everybody for the segments that are furthest behind; whether there are any."""
+        async with self.db.write() as tx:
+            await mapping.hold(tx)
+            await repository.hold_definitions(tx)
+            behind = await repository.unbuilt(tx)
+            if behind is None:
+                return False
+            keys = await repository.customers_after(tx, behind, limit=PIECE)
+            await self.membership.refresh(tx, Touched(people=set(keys)), cause="rule")
+            await repository.advance_builds(tx, behind, keys[-1] if len(keys) == PIECE else None)
+        return True
+
+    async def empty_piece(self) -> bool:
+        """Take a piece of the members out of deleted segments; whether there were any."""
+        async with self.db.write() as tx:
+            people = await repository.left_behind(tx, limit=PIECE)
+            await self.membership.refresh(tx, Touched(people=set(people)), cause="rule")
+            if not people:
+                await repository.forget_deleted(tx)
+        return bool(people)

@@ -1,0 +1,1 @@
+"""Segments: rules and static lists, made, changed, looked at before saving; `membership/` keeps their members."""

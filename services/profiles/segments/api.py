@@ -1,0 +1,171 @@
+"""Segments over HTTP."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Path, Request, Response
+
+from services.profiles.errors import AmbiguousIdentifier, CustomerUnknown
+from services.profiles.schemas import MAX_REFERENCE
+from services.profiles.segments.errors import (
+    BadRule,
+    NameTaken,
+    NotAList,
+    RuleNeeded,
+    SegmentInUse,
+    SegmentMoved,
+    SegmentUnknown,
+    TooManySegments,
+)
+from services.profiles.segments.schemas import (
+    BelongingsOut,
+    ListChangedOut,
+    ListChangeIn,
+    PreviewIn,
+    PreviewOut,
+    SegmentChangeIn,
+    SegmentIn,
+    SegmentMemberOut,
+    SegmentOut,
+    SegmentSizeOut,
+    VersionOut,
+)
+from services.profiles.service import ProfilesService
+from shared.http.access import service_of
+from shared.http.auth import Caller, require
+from shared.http.etag import with_etag
+from shared.http.idempotency import BadIdempotencyKey, IdempotencyKey, answer
+from shared.http.paging import BadCursor, Cursor, Limit, Page, decode_cursor, encode_cursor
+from shared.http.problems import problems
+
+router = APIRouter(prefix="/v1", tags=["segments"])
+
+Profiles = Annotated[ProfilesService, Depends(service_of("profiles"))]
+Reader = Annotated[Caller, Depends(require("profiles:read"))]
+Writer = Annotated[Caller, Depends(require("profiles:write"))]
+Reference = Annotated[str, Path(max_length=MAX_REFERENCE, description="A customer id, or `<type>:<value>`.")]
+UNMODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "Not modified: the client has this state already."}}
+
+
+@router.post(
+    "/segments",
+    response_model=SegmentOut,
+    status_code=201,
+    responses=problems(BadIdempotencyKey, BadRule, RuleNeeded, NameTaken, TooManySegments),
+)
+async def create_segment(body: SegmentIn, caller: Writer, profiles: Profiles, idem: IdempotencyKey) -> Response:
+    """Create a segment; within seconds everybody who belongs there is in it, and from then on at once."""
+    return answer(await profiles.segments.create(body, by=caller.key_id, idem=idem))
+
+
+@router.get("/segments", responses=problems(BadCursor))
+async def segments(_: Reader, profiles: Profiles, limit: Limit = 50, cursor: Cursor = None) -> Page[SegmentOut]:
+    """List segments, those made last first."""
+    found = await profiles.segments.listed(after=_place(cursor), limit=limit)
+    more = len(found) > limit
+    return Page(
+        items=[SegmentOut.of(each) for each in found[:limit]],
+        next_cursor=encode_cursor((found[limit - 1].id,)) if more else None,
+    )
+
+
+@router.post("/segments/preview", responses=problems(BadRule))
+async def preview_segment(body: PreviewIn, _: Reader, profiles: Profiles) -> PreviewOut:
+    """Ask a rule before it is saved: how many people it takes in now, and some of them."""
+    return PreviewOut.of(*await profiles.segments.preview(body.rule))
+
+
+@router.get(
+    "/segments/{segment}",
+    response_model=SegmentSizeOut,
+    responses={**UNMODIFIED, **problems(SegmentUnknown)},
+)
+async def segment(segment: UUID, _: Reader, profiles: Profiles, request: Request) -> Response:
+    """Get a segment and its live size."""
+    found = SegmentSizeOut.sized(*await profiles.segments.get(segment))
+    return with_etag(request, found.model_dump_json().encode())
+
+
+@router.put(
+    "/segments/{segment}",
+    response_model=SegmentOut,
+    responses=problems(BadIdempotencyKey, SegmentUnknown, SegmentMoved, BadRule, RuleNeeded, NameTaken),
+)
+async def change_segment(
+    segment: UUID, body: SegmentChangeIn, caller: Writer, profiles: Profiles, idem: IdempotencyKey
+) -> Response:
+    """Change a segment that is still of the version you read; with another rule everybody is asked again."""
+    return answer(await profiles.segments.change(segment, body, by=caller.key_id, idem=idem))
+
+
+@router.delete("/segments/{segment}", status_code=204, responses=problems(SegmentUnknown, SegmentInUse))
+async def delete_segment(segment: UUID, _: Writer, profiles: Profiles) -> None:
+    """Delete a segment; everybody leaves it."""
+    await profiles.segments.delete(segment)
+
+
+@router.get("/segments/{segment}/versions", responses=problems(BadCursor, SegmentUnknown))
+async def segment_versions(
+    segment: UUID, _: Reader, profiles: Profiles, limit: Limit = 50, cursor: Cursor = None
+) -> Page[VersionOut]:
+    """List what a segment was, the latest version first."""
+    found = await profiles.segments.versions(segment, before=_version(cursor), limit=limit)
+    more = len(found) > limit
+    return Page(
+        items=[VersionOut.of(each) for each in found[:limit]],
+        next_cursor=encode_cursor((found[limit - 1].version,)) if more else None,
+    )
+
+
+@router.get("/segments/{segment}/members", responses=problems(BadCursor, SegmentUnknown))
+async def segment_members(
+    segment: UUID, _: Reader, profiles: Profiles, limit: Limit = 50, cursor: Cursor = None
+) -> Page[SegmentMemberOut]:
+    """List who is in a segment, by id."""
+    found = await profiles.segments.members(segment, after=_place(cursor), limit=limit)
+    more = len(found) > limit
+    return Page(
+        items=[SegmentMemberOut.of(each) for each in found[:limit]],
+        next_cursor=encode_cursor((found[limit - 1].customer_id,)) if more else None,
+    )
+
+
+@router.post(
+    "/segments/{segment}/members",
+    response_model=ListChangedOut,
+    responses=problems(BadIdempotencyKey, SegmentUnknown, NotAList),
+)
+async def change_list(
+    segment: UUID, body: ListChangeIn, caller: Writer, profiles: Profiles, idem: IdempotencyKey
+) -> Response:
+    """Put customers on a static list and take others off it; a reference that names nobody is passed over."""
+    return answer(await profiles.segments.change_list(segment, body, by=caller.key_id, idem=idem))
+
+
+@router.get(
+    "/customers/{customer}/segments",
+    response_model=BelongingsOut,
+    responses={**UNMODIFIED, **problems(CustomerUnknown, AmbiguousIdentifier)},
+)
+async def customer_segments(customer: Reference, _: Reader, profiles: Profiles, request: Request) -> Response:
+    """List the segments that a customer is in."""
+    found = BelongingsOut.of(*await profiles.segments.of(customer))
+    return with_etag(request, found.model_dump_json().encode())
+
+
+def _place(cursor: str | None) -> UUID | None:
+    if cursor is None:
+        return None
+    try:
+        return UUID(str(decode_cursor(cursor, length=1)[0]))
+    except ValueError:
+        raise BadCursor from None
+
+
+def _version(cursor: str | None) -> int | None:
+    if cursor is None:
+        return None
+    (version,) = decode_cursor(cursor, length=1)
+    if not isinstance(version, int) or isinstance(version, bool) or not 0 <= version < 2**31:
+        raise BadCursor
+    return version

@@ -1,0 +1,1 @@
+"""The rule language: what a rule is, and how its JSON is read."""

@@ -1,0 +1,1 @@
+"""All SQL of segments: rules compiled to expressions, definitions, lists, and looking at members."""

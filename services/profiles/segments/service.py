@@ -1,0 +1,249 @@
+"""Use cases of segments. A change of a definition waits for whoever looks at persons by the old one."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import orjson
+
+from services.profiles.errors import AmbiguousIdentifier, CustomerUnknown
+from services.profiles.membership import repository as memberships
+from services.profiles.membership.domain import Touched
+from services.profiles.membership.service import Membership
+from services.profiles.people import repository as rows
+from services.profiles.people import service as people
+from services.profiles.segments.domain.definition import Belonging, Member, Preview, Segment, Verdict, Version
+from services.profiles.segments.domain.parse import parse
+from services.profiles.segments.domain.rule import InList, Rule, leaves
+from services.profiles.segments.errors import (
+    BadRule,
+    NameTaken,
+    NotAList,
+    Problem,
+    RuleNeeded,
+    SegmentInUse,
+    SegmentMoved,
+    SegmentUnknown,
+    TooManySegments,
+)
+from services.profiles.segments.repository import definitions, previews
+from services.profiles.segments.repository.compiler import Asked, compiled
+from services.profiles.segments.schemas import ListChangedOut, ListChangeIn, SegmentChangeIn, SegmentIn, SegmentOut
+from shared.clock import Clock
+from shared.db.engine import Database, ReadTx, WriteTx
+from shared.delivery.idempotency import Answer, Idempotent, remember, replayed
+from shared.identity import mapping
+from shared.ids import uuid7
+
+MAX_SEGMENTS = 200
+_NOBODY = UUID(int=0)
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentsService:
+    """Segments as people define them. Use cases that change something name the key that asks (`by`)."""
+
+    db: Database
+    clock: Clock
+    zone: ZoneInfo
+    country: str
+    membership: Membership
+
+    async def create(self, body: SegmentIn, *, by: str, idem: Idempotent | None) -> Answer:
+        """Make a segment; everybody is asked from now on, those of whom facts come at once.
+
+        Raises:
+            BadRule, RuleNeeded: it has no rule that can be read.
+            NameTaken, TooManySegments: there is no room for it.
+        """
+        async with self.db.write() as tx:
+            if (stored := await replayed(tx, idem)) is not None:
+                return stored
+            await memberships.claim_definitions(tx)
+            await self._check(tx, body.rule, is_static=body.kind == "static")
+            if await definitions.count(tx) >= MAX_SEGMENTS:
+                raise TooManySegments(MAX_SEGMENTS)
+            if (other := await definitions.namesake(tx, body.name)) is not None:
+                raise NameTaken(other)
+            now = self.clock.now()
+            is_built = body.kind == "static"
+            segment = Segment(uuid7(), body.kind, body.name, body.description, body.rule, 1, is_built, now, now, by)
+            await definitions.put(tx, segment)
+            return await _answer(tx, idem, 201, segment)
+
+    async def change(self, segment_id: UUID, body: SegmentChangeIn, *, by: str, idem: Idempotent | None) -> Answer:
+        """Give a segment another name, description or rule; with another rule everybody is asked again.
+
+        Raises:
+            SegmentUnknown, SegmentMoved: there is no segment of that version.
+            BadRule, RuleNeeded, NameTaken: it cannot be so.
+        """
+        async with self.db.write() as tx:
+            if (stored := await replayed(tx, idem)) is not None:
+                return stored
+            await memberships.claim_definitions(tx)
+            old = await self._known(tx, segment_id)
+            if old.version != body.version:
+                raise SegmentMoved(old.version)
+            await self._check(tx, body.rule, is_static=old.kind == "static")
+            if (other := await definitions.namesake(tx, body.name)) not in (None, old.id):
+                raise NameTaken(other or old.id)
+            segment = old._replace(
+                name=body.name,
+                description=body.description,
+                rule=body.rule,
+                version=old.version + 1,
+                is_built=old.is_built and old.rule == body.rule,
+                updated_at=self.clock.now(),
+                updated_by=by,
+            )
+            await definitions.put(tx, segment)
+            return await _answer(tx, idem, 200, segment)
+
+    async def delete(self, segment_id: UUID) -> None:
+        """Take a segment away; everybody leaves it.
+
+        Raises:
+            SegmentUnknown: there is none.
+            SegmentInUse: rules ask for this list.
+        """
+        async with self.db.write() as tx:
+            await memberships.claim_definitions(tx)
+            await self._known(tx, segment_id)
+            if users := _users(await memberships.live(tx), segment_id):
+                raise SegmentInUse(users)
+            await definitions.delete(tx, segment_id)
+
+    async def get(self, segment_id: UUID) -> tuple[Segment, int]:
+        """A segment and how many are in it.
+
+        Raises:
+            SegmentUnknown: there is none.
+        """
+        async with self.db.read() as tx:
+            return await self._known(tx, segment_id), await definitions.size(tx, segment_id)
+
+    async def listed(self, *, after: UUID | None, limit: int) -> Sequence[Segment]:
+        """Segments, those made last first; one more than `limit` if there are more."""
+        async with self.db.read() as tx:
+            return await definitions.listed(tx, after=after, limit=limit + 1)
+
+    async def versions(self, segment_id: UUID, *, before: int | None, limit: int) -> Sequence[Version]:
+        """What a segment was, the latest first; one more than `limit` if there are more.
+
+        Raises:
+            SegmentUnknown: there is none.
+        """
+        async with self.db.read() as tx:
+            await self._known(tx, segment_id)
+            return await definitions.versions(tx, segment_id, before=before, limit=limit + 1)
+
+    async def members(self, segment_id: UUID, *, after: UUID | None, limit: int) -> Sequence[Member]:
+        """Who is in a segment, by id; one more than `limit` if there are more.
+
+        Raises:
+            SegmentUnknown: there is none.
+        """
+        async with self.db.read() as tx:
+            await self._known(tx, segment_id)
+            return await definitions.members(tx, segment_id, after=after, limit=limit + 1)
+
+    async def of(self, reference: str) -> tuple[UUID, list[Belonging]]:
+        """The root of the person that goes by `reference`, and the segments they are in.
+
+        Raises:
+            CustomerUnknown, AmbiguousIdentifier: it does not name one person.
+        """
+        async with self.db.read() as tx:
+            person = await people.known(tx, reference, country=self.country)
+            return person.id, await definitions.belongings(tx, person.id)
+
+    async def preview(self, rule: dict[str, Any]) -> tuple[Preview, datetime]:
+        """How many people a rule takes in, some of them, and as of when.
+
+        Raises:
+            BadRule: it cannot be read.
+        """
+        async with self.db.read() as tx:
+            await self._check(tx, rule, is_static=False)
+            plan = compiled((Asked(_NOBODY, orjson.dumps(rule).decode()),))
+            now = self.clock.now()
+            today = now.astimezone(self.zone).date()
+            return await previews.preview(tx, plan, now=now, today=today, zone=self.zone), now
+
+    async def change_list(self, segment_id: UUID, body: ListChangeIn, *, by: str, idem: Idempotent | None) -> Answer:
+        """Put people on a static list and take others off it; who is in both is taken off.
+
+        Raises:
+            SegmentUnknown, NotAList: there is no such list.
+        """
+        async with self.db.write() as tx:
+            if (stored := await replayed(tx, idem)) is not None:
+                return stored
+            await mapping.hold(tx)
+            await memberships.hold_definitions(tx)
+            if (await self._known(tx, segment_id)).kind != "static":
+                raise NotAList
+            verdicts: list[Verdict] = []
+            add = await self._roots(tx, "add", body.add, verdicts)
+            remove = await self._roots(tx, "remove", body.remove, verdicts)
+            members = await mapping.members(tx, add | remove)
+            there = await definitions.on_list(tx, segment_id, [key for keys in members.values() for key in keys])
+            on_it = {root for root, keys in members.items() if there.intersection(keys)}
+            new = add - on_it - remove
+            await definitions.add_to_list(tx, segment_id, new, by=by, now=self.clock.now())
+            gone = remove & on_it
+            await definitions.remove_from_list(tx, segment_id, [key for root in gone for key in members[root]])
+            await self.membership.refresh(tx, Touched(people=new | gone))
+            said = ListChangedOut.of(len(new), len(gone), verdicts)
+            answer = Answer(200, said.model_dump_json().encode())
+            await remember(tx, idem, answer)
+            return answer
+
+    async def _roots(self, tx: ReadTx, field: Any, references: Sequence[str], verdicts: list[Verdict]) -> set[UUID]:
+        """The persons that the references name; notes those that name nobody."""
+        named: dict[int, UUID] = {}
+        for position, reference in enumerate(references):
+            try:
+                named[position] = await people.root_of(tx, reference, country=self.country)
+            except (CustomerUnknown, AmbiguousIdentifier) as refusal:
+                verdicts.append(Verdict(field, position, refusal.code))
+        members = await mapping.members(tx, set(named.values()))
+        seen = {row.id for row in await rows.customers(tx, [key for keys in members.values() for key in keys])}
+        unknown = {position for position, root in named.items() if not seen.intersection(members[root])}
+        verdicts += [Verdict(field, position, CustomerUnknown.code) for position in sorted(unknown)]
+        return {root for position, root in named.items() if position not in unknown}
+
+    async def _known(self, tx: ReadTx, segment_id: UUID) -> Segment:
+        segment = await definitions.get(tx, segment_id)
+        if segment is None:
+            raise SegmentUnknown
+        return segment
+
+    async def _check(self, tx: ReadTx, rule: dict[str, Any] | None, *, is_static: bool) -> None:
+        if is_static is (rule is not None):
+            raise RuleNeeded(is_static=is_static)
+        if rule is None:
+            return
+        for list_id in _lists(parse(rule)):
+            found = await definitions.get(tx, list_id)
+            if found is None or found.kind != "static":
+                raise BadRule([Problem("", "unknown_list", f"There is no static segment {list_id}.")])
+
+
+def _lists(rule: Rule) -> list[UUID]:
+    return sorted({leaf.segment_id for leaf in leaves(rule) if isinstance(leaf, InList)})
+
+
+def _users(live: Sequence[Asked], segment_id: UUID) -> list[UUID]:
+    """The segments whose rules ask for a list."""
+    return [each.id for each in live if each.rule is not None and segment_id in _lists(parse(orjson.loads(each.rule)))]
+
+
+async def _answer(tx: WriteTx, idem: Idempotent | None, status: int, segment: Segment) -> Answer:
+    answer = Answer(status, SegmentOut.of(segment).model_dump_json().encode())
+    await remember(tx, idem, answer)
+    return answer

@@ -1,0 +1,182 @@
+"""A brute-force reading of rules: from their JSON and from all facts ever told, sharing no code with the service."""
+
+import operator
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from shared.events.catalogue.touchpoints import OrderCancelled, OrderChanged, OrderPlaced, OrderRefunded
+from shared.events.envelope import Event
+
+ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
+COMPARE = {
+    "eq": operator.eq,
+    "ne": operator.ne,
+    "gt": operator.gt,
+    "gte": operator.ge,
+    "lt": operator.lt,
+    "lte": operator.le,
+}
+
+
+@dataclass
+class Told:
+    """Everything that was told so far; facts are unique by their id, and lists hold raw person keys."""
+
+    traits: list[tuple[UUID, str, Any, datetime, UUID]] = field(default_factory=list)
+    seen: dict[UUID, bool] = field(default_factory=dict)
+    events: dict[UUID, tuple[UUID, str, datetime]] = field(default_factory=dict)
+    orders: dict[UUID, Event[Any]] = field(default_factory=dict)
+    lists: dict[UUID, set[UUID]] = field(default_factory=dict)
+
+    def person(self, root: UUID, keys: Iterable[UUID]) -> "Person":
+        """What is known under these keys."""
+        mine = set(keys)
+        words = sorted((at, event, name, value) for key, name, value, at, event in self.traits if key in mine)
+        traits = {name: value for _, _, name, value in words}
+        return Person(
+            is_known=bool(mine & self.seen.keys()),
+            is_identified=self.seen.get(root, False),
+            traits={name: value for name, value in traits.items() if value is not None},
+            events=[(name, at) for key, name, at in self.events.values() if key in mine],
+            orders=[order for order in folded(self.orders.values()) if order[0] in mine],
+            lists={segment for segment, listed in self.lists.items() if listed & mine},
+        )
+
+
+@dataclass
+class Person:
+    """What a rule is asked of; orders are (customer, placed at, currency, total, refunded)."""
+
+    is_known: bool
+    is_identified: bool
+    traits: Mapping[str, Any]
+    events: list[tuple[str, datetime]]
+    orders: list[tuple[UUID, datetime, str, int, int]]
+    lists: set[UUID]
+
+
+def folded(facts: Iterable[Event[Any]]) -> list[tuple[UUID, datetime, str, int, int]]:
+    """The orders that these facts make."""
+    by_order: dict[str, list[Event[Any]]] = {}
+    for fact in sorted(facts, key=lambda fact: (fact.time, fact.id)):
+        by_order.setdefault(fact.data.order_id, []).append(fact)
+    found = []
+    for each in by_order.values():
+        totals = [fact for fact in each if isinstance(fact.data, OrderPlaced | OrderChanged)]
+        if not totals or any(isinstance(fact.data, OrderCancelled) for fact in each):
+            continue
+        first = ([fact for fact in totals if isinstance(fact.data, OrderPlaced)] or totals)[0]
+        last = totals[-1].data
+        refunds = {fact.data.refund_id: fact for fact in each if isinstance(fact.data, OrderRefunded)}
+        left = last.total_minor
+        for fact in sorted(refunds.values(), key=lambda fact: (fact.time, fact.id)):
+            if fact.data.currency in (None, last.currency):
+                left -= left if fact.data.amount_minor is None else min(left, fact.data.amount_minor)
+        found.append((first.subject, first.time, last.currency, last.total_minor, last.total_minor - left))
+    return found
+
+
+def holds(rule: Mapping[str, Any], person: Person, now: datetime) -> bool:
+    """Whether the rule is true of the person now."""
+    match rule:
+        case {"and": parts}:
+            return all(holds(part, person, now) for part in parts)
+        case {"or": parts}:
+            return any(holds(part, person, now) for part in parts)
+        case {"not": part}:
+            return not holds(part, person, now)
+        case {"trait": name, **tests}:
+            return all(trait_holds(person.traits.get(name), op, value) for op, value in tests.items())
+        case {"identified": wanted}:
+            return person.is_identified is wanted
+        case {"list": segment}:
+            return UUID(segment) in person.lists
+        case {"event": name}:
+            return event_holds(name, rule, person, now)
+    return computed_holds(rule, person, now)
+
+
+def event_holds(name: str, rule: Mapping[str, Any], person: Person, now: datetime) -> bool:
+    if "days_since_last" in rule:
+        return since_holds([at for each, at in person.events if each == name], rule["days_since_last"], now)
+    days = rule.get("within_days")
+    today = now.astimezone(ZONE).date()
+    times = sum(
+        each == name and (days is None or at.astimezone(ZONE).date() > today - timedelta(days=days))
+        for each, at in person.events
+    )
+    return all(COMPARE[op](times, value) for op, value in rule.get("count", {"gte": 1}).items())
+
+
+def computed_holds(rule: Mapping[str, Any], person: Person, now: datetime) -> bool:
+    match rule:
+        case {"computed": "days_since_last_order", **tests}:
+            return since_holds([order[1] for order in person.orders], tests, now)
+        case {"computed": "orders", **tests}:
+            return all(COMPARE[op](len(person.orders), value) for op, value in tests.items())
+        case {"computed": ("first_order_at" | "last_order_at") as which, **tests}:
+            times = sorted(order[1] for order in person.orders)
+            if not times:
+                return False
+            at = times[0] if which == "first_order_at" else times[-1]
+            return all(COMPARE[op](at, moment(value)) for op, value in tests.items())
+        case {"computed": sum_, "currency": currency, **tests}:
+            mine = [(total, refunded) for _, _, each, total, refunded in person.orders if each == currency]
+            gross, refunds = sum(total for total, _ in mine), sum(refunded for _, refunded in mine)
+            value = {"gross_minor": gross, "refunds_minor": refunds, "net_minor": gross - refunds}[sum_]
+            return all(COMPARE[op](value, wanted) for op, wanted in tests.items())
+    raise AssertionError(rule)
+
+
+def since_holds(times: list[datetime], tests: Mapping[str, int], now: datetime) -> bool:
+    if not times:
+        return False
+    ago = now - max(times)
+    return all(COMPARE[op](ago, timedelta(days=days)) for op, days in tests.items())
+
+
+def same(one: Any, other: Any) -> bool:
+    """Equal as JSON: true is not 1."""
+    return (type(one) is type(other) and one == other) or (is_number(one) and is_number(other) and one == other)
+
+
+def is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def trait_holds(held: Any, op: str, value: Any) -> bool:
+    if op == "exists":
+        return (held is not None) is value
+    if held is None:
+        return False
+    if op in ("eq", "ne"):
+        return same(held, value) is (op == "eq")
+    if op == "in":
+        return any(same(held, each) for each in value)
+    if op == "contains":
+        if isinstance(held, list):
+            return any(same(each, value) for each in held)
+        return isinstance(held, str) and isinstance(value, str) and value in held
+    if op == "starts_with":
+        return isinstance(held, str) and held.startswith(value)
+    if is_number(value):
+        return is_number(held) and bool(COMPARE[op](held, value))
+    try:
+        return isinstance(held, str) and bool(COMPARE[op](moment(held), moment(value)))
+    except ValueError:
+        return False
+
+
+def moment(text: str) -> datetime:
+    """A time with offset, or the first moment of a local day."""
+    if len(text) == 10:
+        day = date.fromisoformat(text)
+        return datetime(day.year, day.month, day.day, tzinfo=ZONE)
+    at = datetime.fromisoformat(text)
+    if at.tzinfo is None:
+        raise ValueError(text)
+    return at

@@ -173,7 +173,7 @@ async def test_names_that_were_there_before_are_found_as_new_ones_are(running: R
     assert spec.loader is not None
     migration = module_from_spec(spec)
     spec.loader.exec_module(migration)
-    database = dict((service.name, db) for service, db in running.platform.databases())["profiles"]
+    database = {service.name: db for service, db in running.platform.databases()}["profiles"]
     phrases = "SELECT customer_id, trait, phrase FROM phrases ORDER BY customer_id, trait, phrase"
     async with database.write() as tx:
         new = [tuple(row) for row in await tx.execute(phrases)]

@@ -16,6 +16,7 @@ from services.profiles.search.api import router as search
 from services.profiles.segments.api import router as segments
 from services.profiles.service import ProfilesService
 from services.profiles.settings import ProfilesSettings
+from services.profiles.spaces.api import router as spaces
 from shared.delivery.subscription import Subscription
 from shared.events.catalogue.profiles import PUBLISHES, CustomerMerged, CustomerUnmerged
 from shared.events.catalogue.touchpoints import TouchpointReceived
@@ -37,7 +38,7 @@ service = Service(
     name="profiles",
     build=build,
     migrations=Path(__file__).parent / "migrations",
-    routers=(search, router, consent, merging, activity, segments),
+    routers=(search, router, spaces, consent, merging, activity, segments),
     settings=ProfilesSettings,
     publishes=PUBLISHES,
     subscriptions=(

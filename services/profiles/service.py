@@ -52,6 +52,7 @@ from services.profiles.search.domain import phrases_of
 from services.profiles.search.service import Search
 from services.profiles.segments.service import SegmentsService
 from services.profiles.settings import ProfilesSettings
+from services.profiles.spaces.service import Spaces
 from shared.clock import Clock
 from shared.db.engine import Database, ReadTx, WriteTx
 from shared.delivery.idempotency import Answer, Idempotent, remember, replayed
@@ -95,6 +96,11 @@ class ProfilesService:
     def merging(self) -> Merging:
         """Looking before a merge, and splitting."""
         return Merging(self.db, self.clock, self.settings.phone_country, self.membership)
+
+    @property
+    def spaces(self) -> Spaces:
+        """Customers as Segment's Profile API shows them."""
+        return Spaces(self.db, self.settings.phone_country)
 
     @property
     def search(self) -> Search:

@@ -2,22 +2,31 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path, Query
 
 from services.touchpoints.errors import BadCustomer
-from services.touchpoints.schemas import CodeCountOut, QuarantinedOut, QuarantinePage, TouchpointOut
+from services.touchpoints.schemas import (
+    CodeCountOut,
+    QuarantinedOut,
+    QuarantinePage,
+    SpaceEventOut,
+    SpaceEventsOut,
+    TouchpointOut,
+)
 from services.touchpoints.service import Position, TouchpointsService, Wanted
 from shared.http.access import service_of
 from shared.http.auth import require
-from shared.http.paging import BadCursor, Cursor, Limit, Page, decode_cursor, encode_cursor
+from shared.http.paging import MAX_CURSOR_LENGTH, BadCursor, Cursor, Limit, Page, decode_cursor, encode_cursor
 from shared.http.problems import problems
+from shared.http.profile_api import PREFIX, ProfileApiRoute, Space, SpaceCursor
 from shared.http.schemas import Instant
 from shared.ids import customer_key
 
 router = APIRouter(tags=["touchpoints"])
+profile_api = APIRouter(prefix=PREFIX, tags=["profile API"], route_class=ProfileApiRoute)
 
 Touchpoints = Annotated[TouchpointsService, Depends(service_of("touchpoints"))]
 Reference = Annotated[
@@ -47,10 +56,41 @@ async def journey(
         customer_id = customer_key(customer)
     except ValueError:
         raise BadCustomer from None
-    rows = await touchpoints.journey(customer_id, Wanted(name, since, until), before=_position(cursor), limit=limit)
+    rows = await touchpoints.journey(
+        customer_id, Wanted(None if name is None else [name], (), since, until), before=_position(cursor), limit=limit
+    )
     shown = rows[:limit]
     next_cursor = _cursor(rows, limit, lambda row: (row.time, row.id))
     return Page(items=[TouchpointOut.of(row) for row in shown], next_cursor=next_cursor)
+
+
+@profile_api.get(
+    "/events", dependencies=[Depends(require("touchpoints:read"))], responses=problems(BadCustomer, BadCursor)
+)
+async def space_events(
+    space: Space,
+    profile: Reference,
+    touchpoints: Touchpoints,
+    include: Annotated[str | None, Query(max_length=5_000, description="Only these, separated by commas.")] = None,
+    exclude: Annotated[str | None, Query(max_length=5_000, description="None of these.")] = None,
+    start: Annotated[Instant | None, Query(description="Not before this time.")] = None,
+    end: Annotated[Instant | None, Query(description="Before this time.")] = None,
+    sort: Annotated[Literal["desc"], Query(description="The newest first.")] = "desc",  # noqa: ARG001 - the only one
+    limit: Annotated[int, Query(ge=1, le=100, description="How many at most.")] = 10,
+    next_: Annotated[str, Query(alias="next", max_length=MAX_CURSOR_LENGTH)] = "",
+) -> SpaceEventsOut:
+    """Get a profile's events, newest first, in the grammar of Segment's Profile API."""
+    try:
+        customer_id = customer_key(profile)
+    except ValueError:
+        raise BadCustomer from None
+    wanted = Wanted(_list(include), _list(exclude) or (), start, end)
+    rows = await touchpoints.journey(customer_id, wanted, before=_position(next_ or None), limit=limit)
+    more = _cursor(rows, limit, lambda row: (row.time, row.id))
+    return SpaceEventsOut(
+        data=[SpaceEventOut.of(row) for row in rows[:limit]],
+        cursor=SpaceCursor.of(space, customer_id, "events", more=more, limit=limit),
+    )
 
 
 @router.get("/v1/touchpoints/quarantine", dependencies=[Depends(require("ops:read"))], responses=problems(BadCursor))
@@ -68,6 +108,10 @@ async def quarantine(
         next_cursor=_cursor(rows, limit, lambda row: (row.received_at, row.id)),
         counts=[CodeCountOut.of(each) for each in counts],
     )
+
+
+def _list(text: str | None) -> list[str] | None:
+    return None if text is None else [each.strip() for each in text.split(",")]
 
 
 Row = TypeVar("Row")

@@ -89,13 +89,15 @@ async def journey(
     tx: ReadTx,
     customer_ids: Sequence[UUID],
     *,
-    name: str | None,
+    names: Sequence[str] | None,
+    besides: Sequence[str],
     since: datetime | None,
     until: datetime | None,
     before: tuple[datetime, UUID] | None,
     limit: int,
 ) -> list[TouchpointRow]:
-    """The newest touchpoints of one person under all their keys, older than `before`, newest first.
+    """The newest touchpoints of one person under all their keys, of these names and none of those `besides`, older
+    than `before`, newest first.
 
     Each key is read from `touchpoints_journey` in its order, so a long history costs a page, not itself.
     """
@@ -106,7 +108,7 @@ async def journey(
             SELECT id, customer_id, source, message_id, call, name, time, received_at, properties, context
             FROM touchpoints
             WHERE customer_id = key.customer_id
-              AND (CAST(:name AS text) IS NULL OR name = :name)
+              AND (CAST(:names AS text[]) IS NULL OR name = ANY(:names)) AND NOT name = ANY(:besides)
               AND (CAST(:since AS timestamptz) IS NULL OR time >= :since)
               AND (CAST(:until AS timestamptz) IS NULL OR time < :until)
               AND (CAST(:time AS timestamptz) IS NULL OR (time, id) < (:time, :last))
@@ -116,7 +118,8 @@ async def journey(
         """,
         {
             "customer_ids": list(customer_ids),
-            "name": name,
+            "names": None if names is None else list(names),
+            "besides": list(besides),
             "since": since,
             "until": until,
             "time": time,

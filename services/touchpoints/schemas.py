@@ -1,13 +1,14 @@
 """What the touchpoints service shows."""
 
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, Literal, Self
 from uuid import UUID
 
 from pydantic import BaseModel, Field
 
 from services.touchpoints.repository import CodeCount, QuarantineRow, TouchpointRow
 from shared.http.paging import Page
+from shared.http.profile_api import SpaceCursor
 
 
 class TouchpointOut(BaseModel):
@@ -28,6 +29,49 @@ class TouchpointOut(BaseModel):
     def of(cls, row: TouchpointRow) -> Self:
         """The wire form of a row."""
         return cls(**row._asdict())
+
+
+class SpaceExternalIdOut(BaseModel):
+    """Under which person key an event came: identifiers themselves are with profiles."""
+
+    collection: Literal["users"] = "users"
+    type: Literal["customer_id"] = "customer_id"
+    id: UUID
+    encoding: Literal["none"] = "none"
+
+
+class SpaceEventOut(BaseModel):
+    """A touchpoint as Segment's Profile API shows it. `properties` and `context` hold no personal data."""
+
+    external_ids: list[SpaceExternalIdOut]
+    context: dict[str, Any]
+    type: str
+    message_id: str
+    source_id: str
+    timestamp: datetime
+    properties: dict[str, Any]
+    event: str
+
+    @classmethod
+    def of(cls, row: TouchpointRow) -> Self:
+        """The wire form of a row."""
+        return cls(
+            external_ids=[SpaceExternalIdOut(id=row.customer_id)],
+            context=row.context,
+            type=row.call,
+            message_id=row.message_id,
+            source_id=row.source,
+            timestamp=row.time,
+            properties=row.properties,
+            event=row.name,
+        )
+
+
+class SpaceEventsOut(BaseModel):
+    """A page of events, newest first."""
+
+    data: list[SpaceEventOut]
+    cursor: SpaceCursor
 
 
 class QuarantinedOut(BaseModel):

@@ -33,7 +33,8 @@ Position = tuple[datetime, UUID]
 class Wanted:
     """Which touchpoints of a journey are asked for; `since` is included, `until` is not."""
 
-    name: str | None = None
+    names: Sequence[str] | None = None
+    besides: Sequence[str] = ()
     since: datetime | None = None
     until: datetime | None = None
 
@@ -107,7 +108,8 @@ class TouchpointsService:
             return await repository.journey(
                 tx,
                 keys,
-                name=None if wanted.name is None else canonical(wanted.name),
+                names=None if wanted.names is None else [canonical(name) for name in wanted.names],
+                besides=[canonical(name) for name in wanted.besides],
                 since=wanted.since,
                 until=wanted.until,
                 before=before,

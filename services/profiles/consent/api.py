@@ -22,6 +22,7 @@ from services.profiles.consent.errors import (
     UnknownPurpose,
 )
 from services.profiles.consent.schemas import (
+    MAX_VERSION,
     VERSION_PATTERN,
     CheckIn,
     CheckOut,
@@ -48,7 +49,7 @@ router = APIRouter(prefix="/v1", tags=["consent"])
 Profiles = Annotated[ProfilesService, Depends(service_of("profiles"))]
 Reader = Annotated[Caller, Depends(require("consent:read"))]
 Writer = Annotated[Caller, Depends(require("consent:write"))]
-Version = Annotated[str, Path(pattern=VERSION_PATTERN, examples=["newsletter-2026-11"])]
+Version = Annotated[str, Path(pattern=VERSION_PATTERN, max_length=MAX_VERSION, examples=["newsletter-2026-11"])]
 Only = Annotated[str | None, Query(min_length=1, max_length=40, description="Only words on this.")]
 
 

@@ -17,11 +17,12 @@ MAX_CHECKED = 1_000
 
 _Name = Annotated[str, Field(min_length=1, max_length=40)]
 # It travels in events: a form that no address and no name has.
-VERSION_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$"
+VERSION_PATTERN, MAX_VERSION = r"^[A-Za-z0-9][A-Za-z0-9._:-]*$", 64
 _TextVersion = Annotated[
     str | None,
     Field(
         pattern=VERSION_PATTERN,
+        max_length=MAX_VERSION,
         description="Version of the text that the customer was shown.",
         examples=["newsletter-2026-11"],
     ),

@@ -38,6 +38,7 @@ from shared.http.idempotency import BadIdempotencyKey, IdempotencyKey, answer
 from shared.http.paging import BadCursor, Cursor, Limit, Page, decode_cursor, encode_cursor
 from shared.http.problems import problems
 
+# `{segment:uuid}`: other words in its place are other resources, with methods of their own.
 router = APIRouter(prefix="/v1", tags=["segments"])
 
 Profiles = Annotated[ProfilesService, Depends(service_of("profiles"))]
@@ -76,7 +77,7 @@ async def preview_segment(body: PreviewIn, _: Reader, profiles: Profiles) -> Pre
 
 
 @router.get(
-    "/segments/{segment}",
+    "/segments/{segment:uuid}",
     response_model=SegmentSizeOut,
     responses={**UNMODIFIED, **problems(SegmentUnknown)},
 )
@@ -87,7 +88,7 @@ async def segment(segment: UUID, _: Reader, profiles: Profiles, request: Request
 
 
 @router.put(
-    "/segments/{segment}",
+    "/segments/{segment:uuid}",
     response_model=SegmentOut,
     responses=problems(BadIdempotencyKey, SegmentUnknown, SegmentMoved, BadRule, RuleNeeded, NameTaken),
 )
@@ -98,13 +99,13 @@ async def change_segment(
     return answer(await profiles.segments.change(segment, body, by=caller.key_id, idem=idem))
 
 
-@router.delete("/segments/{segment}", status_code=204, responses=problems(SegmentUnknown, SegmentInUse))
+@router.delete("/segments/{segment:uuid}", status_code=204, responses=problems(SegmentUnknown, SegmentInUse))
 async def delete_segment(segment: UUID, _: Writer, profiles: Profiles) -> None:
     """Delete a segment; everybody leaves it."""
     await profiles.segments.delete(segment)
 
 
-@router.get("/segments/{segment}/versions", responses=problems(BadCursor, SegmentUnknown))
+@router.get("/segments/{segment:uuid}/versions", responses=problems(BadCursor, SegmentUnknown))
 async def segment_versions(
     segment: UUID, _: Reader, profiles: Profiles, limit: Limit = 50, cursor: Cursor = None
 ) -> Page[VersionOut]:
@@ -117,7 +118,7 @@ async def segment_versions(
     )
 
 
-@router.get("/segments/{segment}/members", responses=problems(BadCursor, SegmentUnknown))
+@router.get("/segments/{segment:uuid}/members", responses=problems(BadCursor, SegmentUnknown))
 async def segment_members(
     segment: UUID, _: Reader, profiles: Profiles, limit: Limit = 50, cursor: Cursor = None
 ) -> Page[SegmentMemberOut]:
@@ -131,7 +132,7 @@ async def segment_members(
 
 
 @router.post(
-    "/segments/{segment}/members",
+    "/segments/{segment:uuid}/members",
     response_model=ListChangedOut,
     responses=problems(BadIdempotencyKey, SegmentUnknown, NotAList),
 )

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from services.cli import dlq, keys, orders
+from services.cli import customers, dlq, export, keys, orders
 from services.cli.common import database_url, fail, pick, read_settings, run, say
 from services.cli.contracts import contracts
 from services.cli.demo import demo
@@ -73,7 +73,9 @@ async def _serve(settings: PlatformSettings, only: str | None, role: Role) -> No
 
 
 app.command()(demo)
+orders.app.command(name="customers", help=customers.HELP)(customers.customers)
 app.add_typer(orders.app, name="import")
+app.add_typer(export.app, name="export")
 app.add_typer(keys.app, name="keys")
 
 

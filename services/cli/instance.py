@@ -54,7 +54,7 @@ async def opened(
 async def borrowed_keys(ring: KeyRing, *, source: str) -> AsyncIterator[tuple[str, str]]:
     """A write key and a reading key that end with the command."""
     write, write_secret = await ring.create("write", f"tam {source}", source=source)
-    read, read_secret = await ring.create("secret", f"tam {source}", scopes=("metrics:read",))
+    read, read_secret = await ring.create("secret", f"tam {source}", scopes=("metrics:read", "profiles:read"))
     try:
         yield write_secret, read_secret
     finally:

@@ -64,11 +64,6 @@ def only_items(parsed: Iterable[Item | BadRow]) -> Iterator[Item]:
     return (each for each in parsed if isinstance(each, Item))
 
 
-@app.callback()
-def _several() -> None:
-    """Keep `orders` a word of its own: other histories follow."""
-
-
 @app.command(help=_HELP)
 def orders(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="The CSV file.")],
@@ -85,23 +80,38 @@ def orders(
         fail("--url needs --key, a write key of that server.", 2)
     if url is not None and source is not None:
         fail("--source does not go with --url: the source is that of the write key.", 2)
-    bad = run(_import(settings, file, dry_run=dry_run, source=source or "import", elsewhere=(url, key)))
+    rules = Rules(settings.zone, settings.currency, datetime.now(UTC))
+    bad = run(
+        bring_in(
+            settings,
+            file,
+            lambda: read_csv(file, rules),
+            dry_run=dry_run,
+            source=source or "import",
+            elsewhere=(url, key),
+        )
+    )
     raise typer.Exit(SOME_ROWS_WERE_BAD if bad else 0)
 
 
-async def _import(
-    settings: PlatformSettings, file: Path, *, dry_run: bool, source: str, elsewhere: tuple[str | None, str | None]
+async def bring_in(
+    settings: PlatformSettings,
+    file: Path,
+    read: Callable[[], Iterator[Item | BadRow]],
+    *,
+    dry_run: bool,
+    source: str,
+    elsewhere: tuple[str | None, str | None],
 ) -> int:
     """Read the file twice, so that a large one is never held: to check it, and to send it. How many rows were bad."""
-    rules = Rules(settings.zone, settings.currency, datetime.now(UTC))
     bad = BadRows(file)
-    count = bad.checked(read_csv(file, rules))
+    count = bad.checked(read())
     if dry_run:
         say(f"{count} events from {file} would be sent; {bad.count} rows are bad. Nothing was sent.")
     else:
 
         async def send(base_url: str, write_key: str) -> Sent:
-            return await send_through(base_url, write_key, only_items(read_csv(file, rules)), count, bad.refused)
+            return await send_through(base_url, write_key, only_items(read()), count, bad.refused)
 
         sent = await _send(settings, send, source=source, elsewhere=elsewhere)
         say(f"{sent.accepted} events from {file} are stored; {bad.count} rows were bad.")

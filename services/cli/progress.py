@@ -30,6 +30,12 @@ class Meter:
         self._bar.advance(self._task, count)
         self._rate()
 
+    def more(self, count: int) -> None:
+        """So many more were found and are done, of nobody knows how many."""
+        task = self._bar.tasks[self._task]
+        self._bar.update(self._task, total=(task.total or 0) + count, advance=count)
+        self._rate()
+
     def left(self, count: int) -> None:
         """So many are left; the total grows if there are more than were known."""
         task = self._bar.tasks[self._task]

@@ -56,7 +56,7 @@ class Rules:
     now: datetime
 
 
-class _Wrong(Exception):
+class Wrong(Exception):
     """A row is wrong; the message says how."""
 
 
@@ -85,19 +85,19 @@ def _read(file: TextIO, path: Path, rules: Rules) -> Iterator[Item | BadRow]:
         raise UserError(f"The header of {path} cannot be read as CSV: {error}.") from error
     _check_header(header, path)
     seen: set[int] = set()
-    for line, fields in _rows(csv.reader(file, delimiter=delimiter, strict=True)):
+    for line, fields in rows(csv.reader(file, delimiter=delimiter, strict=True)):
         try:
             if isinstance(fields, csv.Error):
-                raise _Wrong(f"it cannot be read as CSV: {fields}")
+                raise Wrong(f"it cannot be read as CSV: {fields}")
             events = _row_events(_row(header, fields), rules)
             _check_first(events[0]["properties"]["order_id"], seen)
-        except (_Wrong, MoneyError) as error:
+        except (Wrong, MoneyError) as error:
             yield BadRow(line, str(error).rstrip("."))
             continue
         yield from (Item(line, event) for event in events)
 
 
-def _rows(reader: Any) -> Iterator[tuple[int, list[str] | csv.Error]]:
+def rows(reader: Any) -> Iterator[tuple[int, list[str] | csv.Error]]:
     """Rows that hold anything, with the line each begins on (the header is line 1); a broken one as its error."""
     begins = 2
     while True:
@@ -124,19 +124,19 @@ def _check_header(names: list[str], path: Path) -> None:
 
 def _row(header: list[str], fields: list[str]) -> dict[str, str]:
     if len(fields) != len(header):
-        raise _Wrong(f"it has {len(fields)} fields, the header {len(header)}")
+        raise Wrong(f"it has {len(fields)} fields, the header {len(header)}")
     row = {name: value.strip() for name, value in zip(header, fields, strict=True) if name in COLUMNS}
     for name, value in row.items():
         if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
-            raise _Wrong(f"{name} is not UTF-8")
+            raise Wrong(f"{name} is not UTF-8")
         if "\x00" in value:
-            raise _Wrong(f"{name} holds a NUL character")
+            raise Wrong(f"{name} holds a NUL character")
     return row
 
 
 def _check_first(order_id: str, seen: set[int]) -> None:
     if (known := hash(order_id)) in seen:
-        raise _Wrong(f"order_id {order_id!r} stands on an earlier line already")
+        raise Wrong(f"order_id {order_id!r} stands on an earlier line already")
     seen.add(known)
 
 
@@ -144,20 +144,20 @@ def _row_events(row: dict[str, str], rules: Rules) -> list[dict[str, Any]]:
     order_id = _id(row, "order_id")
     who = {"userId": _id(row, "customer_id")} if row.get("customer_id") else {"anonymousId": _id(row, "anonymous_id")}
     currency = _currency(row, rules)
-    ordered_at = _moment(row, "ordered_at", rules)
+    ordered_at = moment(row, "ordered_at", rules)
     about = {"order_id": order_id, "currency": currency}
     total = {**about, "total": _amount(row, "total", currency)}
     coupon = {"coupon": row["coupon"][:MAX_ID]} if row.get("coupon") else {}
     events = [_event("Order Completed", who, ordered_at, {**total, **coupon})]
     if row.get("updated_at"):
-        events.append(_event("Order Updated", who, _moment(row, "updated_at", rules), total))
+        events.append(_event("Order Updated", who, moment(row, "updated_at", rules), total))
     if row.get("refunded_total"):
-        when = _moment(row, "refunded_at", rules) if row.get("refunded_at") else ordered_at
+        when = moment(row, "refunded_at", rules) if row.get("refunded_at") else ordered_at
         refund_id = "import-" + hashlib.sha256(order_id.encode()).hexdigest()[:40]
         back = {**about, "refund_amount": _amount(row, "refunded_total", currency), "refund_id": refund_id}
         events.append(_event("Order Refunded", who, when, back))
     if row.get("cancelled_at"):
-        events.append(_event("Order Cancelled", who, _moment(row, "cancelled_at", rules), about))
+        events.append(_event("Order Cancelled", who, moment(row, "cancelled_at", rules), about))
     return events
 
 
@@ -176,47 +176,48 @@ def _event(name: str, who: dict[str, str], when: datetime, properties: dict[str,
 def _id(row: dict[str, str], column: str) -> str:
     value = row.get(column, "")
     if not value:
-        raise _Wrong(f"{column} is empty")
+        raise Wrong(f"{column} is empty")
     if len(value) > MAX_ID:
-        raise _Wrong(f"{column} is longer than {MAX_ID} characters")
+        raise Wrong(f"{column} is longer than {MAX_ID} characters")
     return value
 
 
 def _currency(row: dict[str, str], rules: Rules) -> str:
     stated = row.get("currency") or rules.currency
     if not stated:
-        raise _Wrong("currency is empty, and TAM_CURRENCY is not set")
+        raise Wrong("currency is empty, and TAM_CURRENCY is not set")
     return currency_code(stated)
 
 
 def _amount(row: dict[str, str], column: str, currency: str) -> str:
     value = row[column]
     if not value:
-        raise _Wrong(f"{column} is empty")
+        raise Wrong(f"{column} is empty")
     if EXPONENTS[currency] != _DIGITS_PER_GROUP and _MAY_BE_THOUSANDS.fullmatch(value):
-        raise _Wrong(f"{column} {value!r} may mean thousands; write it without separators")
+        raise Wrong(f"{column} {value!r} may mean thousands; write it without separators")
     try:
         return to_decimal_string(parse(value, currency, exact=True), currency)
     except MoneyError as error:
-        raise _Wrong(f"{column} {value[:24]!r}: {error}") from None
+        raise Wrong(f"{column} {value[:24]!r}: {error}") from None
 
 
-def _moment(row: dict[str, str], column: str, rules: Rules) -> datetime:
+def moment(row: dict[str, str], column: str, rules: Rules) -> datetime:
+    """The time in a column, in the firm's time zone where it has no offset of its own."""
     value = row[column]
     if not value:
-        raise _Wrong(f"{column} is empty")
+        raise Wrong(f"{column} is empty")
     try:
         if len(value) == len("2026-11-21"):
-            moment = datetime.combine(date.fromisoformat(value), time(), rules.zone)
+            found = datetime.combine(date.fromisoformat(value), time(), rules.zone)
         else:
-            moment = datetime.fromisoformat(value)
+            found = datetime.fromisoformat(value)
     except ValueError:
-        raise _Wrong(f"{column} {value[:40]!r} is no date or time") from None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=rules.zone)
+        raise Wrong(f"{column} {value[:40]!r} is no date or time") from None
+    if found.tzinfo is None:
+        found = found.replace(tzinfo=rules.zone)
     try:
-        if moment.astimezone(UTC) > rules.now + TOMORROW:
-            raise _Wrong(f"{column} {value[:40]!r} is in the future")
+        if found.astimezone(UTC) > rules.now + TOMORROW:
+            raise Wrong(f"{column} {value[:40]!r} is in the future")
     except OverflowError:
-        raise _Wrong(f"{column} {value[:40]!r} is no date of a purchase") from None
-    return moment
+        raise Wrong(f"{column} {value[:40]!r} is no date of a purchase") from None
+    return found

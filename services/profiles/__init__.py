@@ -2,25 +2,30 @@
 
 Owns        customers, identifiers, traits, the evidence and decisions on who is whom, the merge log,
             what customers did (events counted per day, orders), segments and who is in which,
-            what they said on consent, with its proof (never changed).
+            what they said on consent, with its proof (never changed),
+            what they say they want (words, never changed) and look for (touchpoints counted per interest and day).
             Personal data lives here and nowhere else.
 Consumes    TouchpointReceived (as sent, short-lived), TouchpointRecorded, OrderPlaced, -Changed, -Refunded, -Cancelled
 Publishes   CustomerCreated, TraitsChanged (names only), CustomerMerged, CustomerUnmerged,
             SegmentEntered, SegmentLeft, ConsentChanged
-URLs        /v1/customers…, /v1/segments…, /v1/consent…
+URLs        /v1/customers…, /v1/spaces… (Segment's Profile API), /v1/segments…, /v1/consent…
 
 Invariants
 * Everything is stored under the raw person key it was said of; a person is the union over the keys of one root.
 * A trait is the latest word by (event time, event id), whenever it came, and knows who said it.
 * A visitor is the first user it was seen with, by event time; others are kept as refused evidence (shared device).
+* A key goes by the identifiers seen first, and events join the keys linked first, up to limits; more is kept as
+  refused evidence.
 * The forest is a function of the evidence and of people's decisions: order and repetition are nothing.
 * Who is in a segment is a function of facts, mapping, rule and time, true when a transaction that touches one commits.
 * Nothing is allowed until somebody said so: the latest word decides, and of two at one moment the withdrawal.
 * No value of an identifier or a trait is in an event, a log line, a refusal or a URL of ours.
 
 Rooms       domain/ what a touchpoint says · people/ reading persons · identity/ who is whom, and why ·
+            merging/ looking before a merge, splitting · search/ finding people · spaces/ Segment's Profile API ·
             activity/ what customers did · segments/ rules and lists · membership/ who is in which segment now ·
-            consent/ what customers allow
+            consent/ what customers allow · needs/ what they want and look for, and what to do next (not there yet:
+            rules on churn risk, tiers and complaints, of which nobody tells profiles)
 
 Not a projection: requests and decisions of people are not on the log, and raw touchpoints leave it after days, so
 these tables cannot be rebuilt by a replay. They are the record itself.

@@ -12,7 +12,7 @@ from e2e_world import Shop, clean_environ, fresh, serving, tam
 
 from shared.testing.ports import free_port
 
-COMMANDS = ["serve", "migrate", "topics", "keys", "import", "demo", "replay", "dlq", "contracts", "settings"]
+COMMANDS = ["serve", "migrate", "topics", "keys", "import", "export", "demo", "replay", "dlq", "contracts", "settings"]
 
 
 def one_line(ended: subprocess.CompletedProcess[str]) -> str:
@@ -63,6 +63,8 @@ def test_the_bare_command_shows_all_commands():
         (["keys", "create", "x", "--kind", "gold"], {}, "'gold' is not one of", 2),
         (["replay", "shipping"], {}, "There is no service 'shipping'", 2),
         (["import", "orders", "/does/not/exist.csv"], {}, "does not exist", 2),
+        (["import", "customers", "/does/not/exist.csv"], {}, "does not exist", 2),
+        (["export", "customers", "/dev/null"], {}, "is there already; take another name, or --force", 2),
         (["dlq", "show", "not-an-id"], {}, "Input should be a valid UUID", 2),
         (["dlq", "retry"], {}, "Name dead letters by id, or give --all", 2),
         (["demo", "--exit"], {"TAM_DATA_DIR": "/dev/null/x"}, "/dev/null/x", 1),

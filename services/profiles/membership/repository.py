@@ -57,7 +57,7 @@ async def ask(
     answers = ", ".join(f"CASE WHEN {rule} THEN CAST(:s{place} AS uuid) END" for place, (_, rule) in _placed(plan))
     rows = await tx.execute(
         f"""
-        {plan.tables("SELECT id FROM unnest(CAST(:people AS uuid[])) AS t (id)")}, standing AS (
+        {plan.tables("SELECT id FROM unnest(CAST(:people AS uuid[])) AS t (id)")}, standing AS MATERIALIZED (
             SELECT f.id,
                    CASE WHEN f.is_person THEN array_remove(CAST(ARRAY[{answers}] AS uuid[]), NULL)
                         ELSE CAST('{{}}' AS uuid[]) END AS wanted,

@@ -12,6 +12,8 @@ from services.profiles.domain.facts import Reader
 from services.profiles.domain.identifiers import Blocklist
 from services.profiles.membership.jobs import JOBS
 from services.profiles.merging.api import router as merging
+from services.profiles.needs.api import router as needs
+from services.profiles.needs.consumers import SUBSCRIPTIONS as NEEDS
 from services.profiles.search.api import router as search
 from services.profiles.segments.api import router as segments
 from services.profiles.service import ProfilesService
@@ -38,13 +40,14 @@ service = Service(
     name="profiles",
     build=build,
     migrations=Path(__file__).parent / "migrations",
-    routers=(search, router, spaces, consent, merging, activity, segments),
+    routers=(search, router, spaces, consent, merging, activity, segments, needs),
     settings=ProfilesSettings,
     publishes=PUBLISHES,
     subscriptions=(
         Subscription("profiles.touchpoints", (TouchpointReceived,), record_touchpoints, is_idempotent=True),
         Subscription("profiles.consent", (CustomerMerged, CustomerUnmerged), follow_identity, is_idempotent=True),
         *ACTIVITY,
+        *NEEDS,
     ),
     jobs=JOBS,
     follows_identity=True,

@@ -34,6 +34,7 @@ from services.profiles.identity.service import Author
 from services.profiles.membership.domain import Touched
 from services.profiles.membership.service import Membership, Upkeep
 from services.profiles.merging.service import Merging
+from services.profiles.needs.service import Needs
 from services.profiles.people import repository as rows
 from services.profiles.people import service as people
 from services.profiles.people.domain import CustomerRow, Person
@@ -121,6 +122,12 @@ class ProfilesService:
     def segments(self) -> SegmentsService:
         """Segments as they are defined."""
         return SegmentsService(self.db, self.clock, self.zone, self.settings.phone_country, self.membership)
+
+    @property
+    def needs(self) -> Needs:
+        """What customers want and look for, and what to do next."""
+        settings = self.settings
+        return Needs(self.db, self.clock, self.zone, settings.consent_registry(), settings, settings.phone_country)
 
     @property
     def activity(self) -> ActivityService:

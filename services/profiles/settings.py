@@ -5,11 +5,12 @@ from typing import Any, Literal
 from pydantic import Field, field_validator
 
 from services.profiles.consent.settings import ConsentSettings
+from services.profiles.needs.settings import NeedsSettings
 
 MAX_LIMIT = 10_000
 
 
-class ProfilesSettings(ConsentSettings):
+class ProfilesSettings(ConsentSettings, NeedsSettings):
     """What counts as an identifier, and how much is kept of a customer."""
 
     blocked_values: tuple[str, ...] = Field(

@@ -1,0 +1,132 @@
+"""Preferences, interests and the next best action over HTTP."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
+
+from services.profiles.api import UNMODIFIED, Profiles, Reference
+from services.profiles.errors import AmbiguousIdentifier, CustomerUnknown, FutureTime
+from services.profiles.needs.domain.languages import accepted
+from services.profiles.needs.errors import BadPreference, UnknownPreference
+from services.profiles.needs.schemas import (
+    ActionsOut,
+    DeclaredOut,
+    InterestsOut,
+    PreferenceIn,
+    PreferencesOut,
+    PreferenceWordOut,
+)
+from shared.http.auth import Caller, require
+from shared.http.etag import with_etag
+from shared.http.idempotency import BadIdempotencyKey, IdempotencyKey, answer
+from shared.http.paging import BadCursor, Cursor, Limit, Page, decode_cursor, encode_cursor
+from shared.http.problems import problems
+from shared.http.schemas import Instant
+
+router = APIRouter(prefix="/v1/customers", tags=["needs"])
+
+Reader = Annotated[Caller, Depends(require("profiles:read"))]
+Writer = Annotated[Caller, Depends(require("profiles:write"))]
+Name = Annotated[str, Path(pattern=r"^[a-z][a-z0-9_]{0,39}$", examples=["size"])]
+
+
+@router.get(
+    "/{customer}/preferences",
+    response_model=PreferencesOut,
+    responses={**UNMODIFIED, **problems(CustomerUnknown, AmbiguousIdentifier)},
+)
+async def preferences(customer: Reference, _: Reader, profiles: Profiles, request: Request) -> Response:
+    """Get what a customer said they want: the latest word on each preference."""
+    found = await profiles.needs.preferences(customer)
+    return with_etag(request, found.model_dump_json().encode())
+
+
+@router.get("/{customer}/preferences/history", responses=problems(BadCursor, CustomerUnknown, AmbiguousIdentifier))
+async def history(
+    customer: Reference, _: Reader, profiles: Profiles, limit: Limit = 50, cursor: Cursor = None
+) -> Page[PreferenceWordOut]:
+    """List everything a customer said on what they want, the latest first; what was taken back stays here."""
+    before = None if cursor is None else _place(cursor)
+    words = await profiles.needs.history(customer, before=before, limit=limit)
+    last = words[limit - 1] if len(words) > limit else None
+    return Page(
+        items=[PreferenceWordOut.of(word) for word in words[:limit]],
+        next_cursor=None if last is None else encode_cursor((last.time, last.id)),
+    )
+
+
+@router.put(
+    "/{customer}/preferences/{name}",
+    response_model=DeclaredOut,
+    responses=problems(
+        BadIdempotencyKey, CustomerUnknown, AmbiguousIdentifier, UnknownPreference, BadPreference, FutureTime
+    ),
+)
+async def declare(
+    customer: Reference, name: Name, body: PreferenceIn, caller: Writer, profiles: Profiles, idem: IdempotencyKey
+) -> Response:
+    """Say what a customer wants; a later word that is known already stays the one that holds."""
+    return answer(await profiles.needs.declare(customer, name, body, by=caller.key_id, idem=idem))
+
+
+@router.delete(
+    "/{customer}/preferences/{name}",
+    response_model=DeclaredOut,
+    responses=problems(BadIdempotencyKey, CustomerUnknown, AmbiguousIdentifier, UnknownPreference, FutureTime),
+)
+async def take_back(
+    customer: Reference,
+    name: Name,
+    caller: Writer,
+    profiles: Profiles,
+    idem: IdempotencyKey,
+    time: Annotated[Instant | None, Query(description="When it was taken back, in the past; none: now.")] = None,
+) -> Response:
+    """Take a preference back: it holds no longer, and stays in the history."""
+    return answer(await profiles.needs.take_back(customer, name, time=time, by=caller.key_id, idem=idem))
+
+
+@router.get("/{customer}/interests", responses=problems(CustomerUnknown, AmbiguousIdentifier, FutureTime))
+async def interests(
+    customer: Reference,
+    _: Reader,
+    profiles: Profiles,
+    as_of: Annotated[
+        Instant | None, Query(description="As strong as on the local day of then, by all that is known now; none: now.")
+    ] = None,
+    limit: Limit = 50,
+) -> InterestsOut:
+    """Get what a customer was seen to look for, the strongest first, each with the evidence it rests on."""
+    return await profiles.needs.interests(customer, as_of=as_of, limit=limit)
+
+
+@router.get("/{customer}/next-best-actions", responses=problems(CustomerUnknown, AmbiguousIdentifier))
+async def next_best_actions(
+    customer: Reference,
+    _: Reader,
+    profiles: Profiles,
+    response: Response,
+    accept_language: Annotated[
+        str | None, Header(description="`vi` or `en`, as browsers send it; English where it is neither.")
+    ] = None,
+) -> ActionsOut:
+    """Suggest what a person in sales or support may do next, each with its facts and what consent says of a message.
+
+    What may be done comes first, the highest score leading. Nothing is sent: ask the check of consent before sending.
+    """
+    language = accepted(accept_language)
+    response.headers.update({"Content-Language": language, "Vary": "Accept-Language", "Cache-Control": "no-store"})
+    return await profiles.needs.next_best_actions(customer, language=language)
+
+
+def _place(cursor: str) -> tuple[datetime, UUID]:
+    time, key = decode_cursor(cursor, length=2)
+    try:
+        moment, place = datetime.fromisoformat(str(time)), UUID(str(key))
+    except ValueError:
+        raise BadCursor from None
+    if moment.tzinfo is None:
+        raise BadCursor
+    return moment, place

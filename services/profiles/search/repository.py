@@ -97,12 +97,13 @@ async def saying(
     """The keys (of `keys`) of which a trait says one of these values (JSON texts), by key (index traits_value)."""
     rows = await tx.execute(
         f"""
-        SELECT DISTINCT customer_id FROM traits
-        WHERE name = :name AND value IS NOT NULL
-          AND md5(value::text) = ANY(
-              ARRAY(SELECT md5(CAST(v AS jsonb)::text) FROM unnest(CAST(:values AS text[])) AS v))
-          {"" if keys is None else "AND customer_id = ANY(:keys)"}
-          {"" if after is None else "AND customer_id > :after"}
+        SELECT DISTINCT m.customer_id FROM unnest(CAST(:values AS text[])) AS v CROSS JOIN LATERAL (
+            SELECT customer_id FROM traits
+            WHERE name = :name AND value IS NOT NULL AND md5(value::text) = md5(CAST(v AS jsonb)::text)
+              {"" if keys is None else "AND customer_id = ANY(:keys)"}
+              {"" if after is None else "AND customer_id > :after"}
+            ORDER BY customer_id LIMIT :limit
+        ) AS m
         ORDER BY customer_id LIMIT :limit
         """,
         {

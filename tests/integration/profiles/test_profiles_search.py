@@ -150,7 +150,11 @@ async def test_a_page_of_a_common_name_reads_a_page_of_it(world: World) -> None:
         before = await fetched(tx)
         rows = await repository.beginning(tx, ["Nguyen", "nguyen"], "nguyen", after=None, limit=50)
         again = await repository.beginning(tx, ["Nguyen", "nguyen"], "nguyen", after=rows[-1][:2], limit=50)
+        said = await repository.saying(tx, "name", ["1", '"1"'], limit=50)
+        assert len(await repository.saying(tx, "name", ["1", '"1"'], after=said[-1].key, limit=50)) == 50
         assert await fetched(tx) - before < 1_000
+        await tx.execute("SELECT count(*) FROM phrases WHERE phrase LIKE '%nguyen%'")
+        assert await fetched(tx) - before > 20_000, "the counter counts a scan"
 
     assert len({(row.text, row.key) for row in [*rows, *again]}) == 100
     assert {row.kind for row in rows} <= {"name", "user_id"}
@@ -160,7 +164,7 @@ async def fetched(tx: Any) -> int:
     """Rows that this transaction read from the two tables, by scan or by index."""
     row = await tx.execute(
         "SELECT sum(pg_stat_get_xact_tuples_returned(oid) + pg_stat_get_xact_tuples_fetched(oid)) AS n FROM pg_class "
-        "WHERE relname IN ('phrases', 'identifiers', 'phrases_prefix', 'identifiers_prefix')"
+        "WHERE relname ~ '^(phrases|identifiers|traits)' AND relkind IN ('r', 'i')"
     )
     return int(row.scalar_one())
 

@@ -74,8 +74,7 @@ class Preview(NamedTuple):
     @property
     def margin(self) -> int:
         """The true number is at most so far off in 19 of 20 cases; 0 if everybody was looked at."""
-        if self.weight == 1 or not self.looked_at:
+        if self.weight == 1:
             return 0
-        # Where nobody, or everybody, was hit, the rule of three: up to 3 in n may be otherwise.
-        spread = sqrt(self.hits * (1 - self.hits / self.looked_at)) * 1.96 if 0 < self.hits < self.looked_at else 3.0
-        return round(spread * self.weight)
+        # Each was looked at by a throw of the dice. Where nobody was hit, the rule of three.
+        return round(max(sqrt(self.hits * (1 - 1 / self.weight)) * 1.96, 3.0) * self.weight)

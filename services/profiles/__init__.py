@@ -3,12 +3,13 @@
 Owns        customers, identifiers, traits, the evidence and decisions on who is whom, the merge log,
             what customers did (events counted per day, orders), segments and who is in which,
             what they said on consent, with its proof (never changed),
-            what they say they want (words, never changed) and look for (touchpoints counted per interest and day).
+            what they say they want (words, never changed) and look for (touchpoints counted per interest and day),
+            personas: who the people of a segment are, in words (each version never changed; they name nobody).
             Personal data lives here and nowhere else.
 Consumes    TouchpointReceived (as sent, short-lived), TouchpointRecorded, OrderPlaced, -Changed, -Refunded, -Cancelled
 Publishes   CustomerCreated, TraitsChanged (names only), CustomerMerged, CustomerUnmerged,
             SegmentEntered, SegmentLeft, ConsentChanged
-URLs        /v1/customers…, /v1/spaces… (Segment's Profile API), /v1/segments…, /v1/consent…
+URLs        /v1/customers…, /v1/spaces… (Segment's Profile API), /v1/segments…, /v1/personas…, /v1/consent…
 
 Invariants
 * Everything is stored under the raw person key it was said of; a person is the union over the keys of one root.
@@ -25,7 +26,9 @@ Rooms       domain/ what a touchpoint says · people/ reading persons · identit
             merging/ looking before a merge, splitting · search/ finding people · spaces/ Segment's Profile API ·
             activity/ what customers did · segments/ rules and lists · membership/ who is in which segment now ·
             consent/ what customers allow · needs/ what they want and look for, and what to do next (not there yet:
-            rules on churn risk, tiers and complaints, of which nobody tells profiles)
+            rules on churn risk, tiers and complaints, of which nobody tells profiles) ·
+            personas/ who a group is, with its live size (not there yet: its NPS, churn and CLV, for metrics knows no
+            segments)
 
 Not a projection: requests and decisions of people are not on the log, and raw touchpoints leave it after days, so
 these tables cannot be rebuilt by a replay. They are the record itself.

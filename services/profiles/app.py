@@ -14,6 +14,7 @@ from services.profiles.membership.jobs import JOBS
 from services.profiles.merging.api import router as merging
 from services.profiles.needs.api import router as needs
 from services.profiles.needs.consumers import SUBSCRIPTIONS as NEEDS
+from services.profiles.personas.api import router as personas
 from services.profiles.search.api import router as search
 from services.profiles.segments.api import router as segments
 from services.profiles.service import ProfilesService
@@ -40,7 +41,7 @@ service = Service(
     name="profiles",
     build=build,
     migrations=Path(__file__).parent / "migrations",
-    routers=(search, router, spaces, consent, merging, activity, segments, needs),
+    routers=(search, router, spaces, consent, merging, activity, segments, personas, needs),
     settings=ProfilesSettings,
     publishes=PUBLISHES,
     subscriptions=(

@@ -38,6 +38,7 @@ from services.profiles.needs.service import Needs
 from services.profiles.people import repository as rows
 from services.profiles.people import service as people
 from services.profiles.people.domain import CustomerRow, Person
+from services.profiles.personas.service import Personas
 from services.profiles.schemas import (
     CustomerIn,
     CustomerOut,
@@ -128,6 +129,11 @@ class ProfilesService:
         """What customers want and look for, and what to do next."""
         settings = self.settings
         return Needs(self.db, self.clock, self.zone, settings.consent_registry(), settings, settings.phone_country)
+
+    @property
+    def personas(self) -> Personas:
+        """Who groups of customers are, in shared words."""
+        return Personas(self.db, self.clock, self.zone, self.settings.phone_country)
 
     @property
     def activity(self) -> ActivityService:

@@ -7,14 +7,21 @@ from starlette.responses import Response
 
 
 def with_etag(
-    request: Request, body: bytes, *, same: bytes | None = None, media_type: str = "application/json"
+    request: Request,
+    body: bytes,
+    *,
+    same: bytes | None = None,
+    version: int | None = None,
+    media_type: str = "application/json",
 ) -> Response:
     """The answer with its ETag, or 304 without a body if the client has it.
 
     The tag is a digest of the body, and weak, for a proxy may compress what we send. Where a part of the body changes
-    by itself, such as an age, `same` is what must be the same for the answer to be the same.
+    by itself, such as an age, `same` is what must be the same for the answer to be the same. A `version` stands at the
+    head of the tag (`W/"3.5f…"`), for an `If-Match` that must not mind what is live beside it.
     """
-    tag = f'W/"{hashlib.sha256(body if same is None else same).hexdigest()[:32]}"'
+    head = "" if version is None else f"{version}."
+    tag = f'W/"{head}{hashlib.sha256(body if same is None else same).hexdigest()[:32]}"'
     headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
     if _matches(request.headers.get("if-none-match"), tag):
         return Response(status_code=304, headers=headers)

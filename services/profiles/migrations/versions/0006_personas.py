@@ -1,0 +1,38 @@
+"""Personas: what holds, and everything that was said in each version."""
+
+from alembic import op
+
+revision = "0006"
+down_revision = "0005"
+
+
+def upgrade() -> None:
+    """`personas` points at the version that holds; a version is never changed."""
+    op.execute(
+        """
+        CREATE TABLE personas (
+            key text COLLATE "C" PRIMARY KEY,
+            version int NOT NULL CHECK (version > 0),
+            status text NOT NULL CHECK (status IN ('draft', 'active', 'retired')),
+            segment_id uuid NOT NULL,
+            created_at timestamptz NOT NULL
+        );
+        COMMENT ON COLUMN personas.segment_id IS 'may be of a segment that was deleted since: then nobody belongs';
+        CREATE INDEX personas_segment ON personas (segment_id) WHERE status = 'active';
+        CREATE TABLE persona_versions (
+            key text COLLATE "C" NOT NULL REFERENCES personas (key),
+            version int NOT NULL,
+            content jsonb NOT NULL,
+            note text NOT NULL,
+            changed_at timestamptz NOT NULL,
+            changed_by text NOT NULL,
+            PRIMARY KEY (key, version)
+        );
+        CREATE FUNCTION persona_versions_stay() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            RAISE EXCEPTION 'a version of a persona is never changed: add a new one';
+        END $$;
+        CREATE TRIGGER persona_versions_stay BEFORE UPDATE ON persona_versions
+            FOR EACH ROW EXECUTE FUNCTION persona_versions_stay();
+        """
+    )

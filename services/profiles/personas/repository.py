@@ -1,0 +1,150 @@
+"""All SQL of personas."""
+
+from collections.abc import Collection
+from uuid import UUID
+
+from services.profiles.personas.domain.persona import Content, Group, Persona, Status
+from shared.db.engine import ReadTx, WriteTx
+
+_PERSONA = """
+    SELECT p.key, v.version, p.version AS latest, v.content, v.note, v.changed_at, v.changed_by, p.created_at
+    FROM personas AS p JOIN persona_versions AS v ON v.key = p.key
+"""
+
+
+async def claim(tx: WriteTx) -> None:
+    """Be the only one who makes personas until this transaction ends."""
+    await tx.execute("SELECT pg_advisory_xact_lock(7263, hashtext(current_schema() || '.personas'))")
+
+
+async def count(tx: ReadTx) -> int:
+    """How many personas there are, retired ones included."""
+    return int((await tx.execute("SELECT count(*) FROM personas")).scalar_one())
+
+
+async def latest(tx: ReadTx, key: str) -> int | None:
+    """The version that holds, if there is such a persona."""
+    found: int | None = (
+        await tx.execute("SELECT version FROM personas WHERE key = :key", {"key": key})
+    ).scalar_one_or_none()
+    return found
+
+
+async def lock(tx: WriteTx, key: str) -> None:
+    """Be the only one who changes the persona until this transaction ends."""
+    await tx.execute("SELECT FROM personas WHERE key = :key FOR UPDATE", {"key": key})
+
+
+async def get(tx: ReadTx, key: str, version: int | None = None) -> Persona | None:
+    """A persona as it was in a version; none: as it is."""
+    rows = await tx.execute(
+        f"{_PERSONA} WHERE p.key = :key AND v.version = {'p.version' if version is None else ':version'}",
+        {"key": key, **({} if version is None else {"version": version})},
+    )
+    row = rows.one_or_none()
+    return None if row is None else _persona(row)
+
+
+async def listed(tx: ReadTx, *, status: Status | None, after: str | None, limit: int) -> list[Persona]:
+    """Personas as they are, by key."""
+    rows = await tx.execute(
+        f"{_PERSONA} WHERE v.version = p.version {'' if status is None else 'AND p.status = :status'} "
+        f"{'' if after is None else 'AND p.key > :after'} ORDER BY p.key LIMIT :limit",
+        {
+            "limit": limit,
+            **({} if status is None else {"status": status}),
+            **({} if after is None else {"after": after}),
+        },
+    )
+    return [_persona(row) for row in rows]
+
+
+async def versions(tx: ReadTx, key: str, *, before: int | None, limit: int) -> list[Persona]:
+    """A persona as it was, the latest version first."""
+    rows = await tx.execute(
+        f"{_PERSONA} WHERE p.key = :key {'' if before is None else 'AND v.version < :before'} "
+        "ORDER BY v.version DESC LIMIT :limit",
+        {"key": key, "limit": limit, **({} if before is None else {"before": before})},
+    )
+    return [_persona(row) for row in rows]
+
+
+async def of_segments(tx: ReadTx, segments: Collection[UUID]) -> list[Persona]:
+    """The active personas of these segments, by key (index personas_segment)."""
+    rows = await tx.execute(
+        f"{_PERSONA} WHERE v.version = p.version AND p.status = 'active' AND p.segment_id = ANY(:segments) "
+        "ORDER BY p.key",
+        {"segments": list(segments)},
+    )
+    return [_persona(row) for row in rows]
+
+
+async def put(tx: WriteTx, persona: Persona) -> None:
+    """Write a new persona, or the next version of one."""
+    await tx.execute(
+        """
+        INSERT INTO personas (key, version, status, segment_id, created_at)
+        VALUES (:key, :version, :status, :segment, :created_at)
+        ON CONFLICT (key) DO UPDATE SET
+            version = EXCLUDED.version, status = EXCLUDED.status, segment_id = EXCLUDED.segment_id
+        """,
+        {
+            "key": persona.key,
+            "version": persona.version,
+            "status": persona.content.status,
+            "segment": persona.content.segment_id,
+            "created_at": persona.created_at,
+        },
+    )
+    await tx.execute(
+        "INSERT INTO persona_versions (key, version, content, note, changed_at, changed_by) "
+        "VALUES (:key, :version, CAST(:content AS jsonb), :note, :changed_at, :changed_by)",
+        {
+            "key": persona.key,
+            "version": persona.version,
+            "content": persona.content.model_dump_json(),
+            "note": persona.note,
+            "changed_at": persona.changed_at,
+            "changed_by": persona.changed_by,
+        },
+    )
+
+
+async def groups(tx: ReadTx, segments: Collection[UUID]) -> dict[UUID, Group]:
+    """Those of the segments that are there, each with its live size (their parts of the primary key's index)."""
+    rows = await tx.execute(
+        "SELECT id, name, is_built, (SELECT count(*) FROM memberships WHERE segment_id = segments.id) AS members "
+        "FROM segments WHERE NOT is_deleted AND id = ANY(:segments)",
+        {"segments": list(segments)},
+    )
+    return {row.id: Group._make(row) for row in rows}
+
+
+async def people(tx: ReadTx) -> int:
+    """How many persons are known, visitors included: who was merged counts as one, as memberships count them.
+
+    The second part is persons of whom only merged keys were seen: the root was named by a merge alone.
+    """
+    rows = await tx.execute(
+        """
+        SELECT (SELECT count(*) FROM customers AS c
+                WHERE NOT EXISTS (SELECT FROM identity WHERE raw_id = c.id AND root_id <> c.id))
+             + (SELECT count(DISTINCT i.root_id) FROM identity AS i JOIN customers AS c ON c.id = i.raw_id
+                WHERE i.root_id <> i.raw_id AND NOT EXISTS (SELECT FROM customers WHERE id = i.root_id))
+        """
+    )
+    return int(rows.scalar_one())
+
+
+async def customers_among(tx: ReadTx, ids: Collection[UUID]) -> set[UUID]:
+    """Those of the ids that are keys of customers."""
+    rows = await tx.execute(
+        "SELECT id FROM customers WHERE id = ANY(:ids) UNION SELECT raw_id FROM identity WHERE raw_id = ANY(:ids)",
+        {"ids": list(ids)},
+    )
+    return {row.id for row in rows}
+
+
+def _persona(row: tuple[object, ...]) -> Persona:
+    found = Persona._make(row)
+    return found._replace(content=Content.model_validate(found.content))

@@ -1,0 +1,233 @@
+"""Use cases of personas: write them down together, look at them with live figures, and know which a customer is."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from services.profiles.errors import FutureTime
+from services.profiles.membership import repository as memberships
+from services.profiles.people import service as people
+from services.profiles.personas import repository
+from services.profiles.personas.domain.changes import Change, changes
+from services.profiles.personas.domain.persona import Content, Persona, Sight, Status
+from services.profiles.personas.domain.privacy import findings, ids
+from services.profiles.personas.errors import (
+    Finding,
+    PersonaExists,
+    PersonalData,
+    PersonaMoved,
+    PersonaUnknown,
+    PersonaVersionUnknown,
+    TooManyPersonas,
+    UnknownSegment,
+)
+from services.profiles.personas.schemas.persona import PersonaChangeIn, PersonaIn, PersonaOut, RetireIn
+from services.profiles.segments.repository import definitions
+from shared.clock import Clock
+from shared.db.engine import Database, ReadTx, WriteTx
+from shared.delivery.idempotency import Answer, Idempotent, remember, replayed
+
+MAX_PERSONAS = 100
+
+
+class Belonging(NamedTuple):
+    """A persona that somebody belongs to, since they entered its segment."""
+
+    persona: Persona
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Personas:
+    """Personas as people write them. Use cases that change something name the key that asks (`by`).
+
+    `zone` is the firm's: figures are as of its day. Where `versions` are given, one of them must still hold.
+    """
+
+    db: Database
+    clock: Clock
+    zone: ZoneInfo
+    country: str
+
+    async def create(self, body: PersonaIn, *, by: str, idem: Idempotent | None) -> Answer:
+        """Write a new persona down.
+
+        Raises:
+            PersonaExists, TooManyPersonas: there is no room for it.
+            PersonalData, UnknownSegment, FutureTime: it cannot be so.
+        """
+        async with self.db.write() as tx:
+            if (stored := await replayed(tx, idem)) is not None:
+                return stored
+            await repository.claim(tx)
+            if await repository.latest(tx, body.key) is not None:
+                raise PersonaExists
+            if await repository.count(tx) >= MAX_PERSONAS:
+                raise TooManyPersonas(MAX_PERSONAS)
+            content, now = body.content(), self.clock.now()
+            await self._check(tx, content, key=body.key, note=body.note)
+            persona = Persona(body.key, 1, 1, content, body.note, now, by, now)
+            await repository.put(tx, persona)
+            return await self._answer(tx, idem, 201, persona)
+
+    async def change(
+        self, key: str, body: PersonaChangeIn, *, by: str, versions: frozenset[int] | None, idem: Idempotent | None
+    ) -> Answer:
+        """Write the next version of a persona; what changes nothing makes none. One that is retired may come back.
+
+        Raises:
+            PersonaUnknown, PersonaMoved: there is no persona of these versions.
+            PersonalData, UnknownSegment, FutureTime: it cannot be so.
+        """
+        async with self.db.write() as tx:
+            if (stored := await replayed(tx, idem)) is not None:
+                return stored
+            old = await _held(tx, key, versions)
+            content = body.content()
+            if content != old.content:
+                await self._check(tx, content, note=body.note, known_segment=old.content.segment_id)
+            return await self._next(tx, idem, old, content, note=body.note, by=by)
+
+    async def retire(
+        self, key: str, body: RetireIn, *, by: str, versions: frozenset[int] | None, idem: Idempotent | None
+    ) -> Answer:
+        """Take a persona out of use: nobody belongs to it any more, and it can still be read.
+
+        Raises:
+            PersonaUnknown, PersonaMoved: there is no persona of these versions.
+            PersonalData: the note names somebody.
+        """
+        async with self.db.write() as tx:
+            if (stored := await replayed(tx, idem)) is not None:
+                return stored
+            old = await _held(tx, key, versions)
+            await _check_words(tx, {"note": body.note})
+            retired = old.content.model_copy(update={"status": "retired"})
+            return await self._next(tx, idem, old, retired, note=body.note, by=by)
+
+    async def get(self, key: str, *, version: int | None = None) -> tuple[Persona, Sight]:
+        """A persona as it is, or was in a version, and what is live beside it now.
+
+        Raises:
+            PersonaUnknown, PersonaVersionUnknown: there is none.
+        """
+        async with self.db.read() as tx:
+            persona = await _known(tx, key, version)
+            return persona, await self._sight(tx, [persona])
+
+    async def listed(self, *, status: Status | None, after: str | None, limit: int) -> tuple[Sequence[Persona], Sight]:
+        """Personas by key, and what is live beside them; one more than `limit` if there are more."""
+        async with self.db.read() as tx:
+            found = await repository.listed(tx, status=status, after=after, limit=limit + 1)
+            return found, await self._sight(tx, found)
+
+    async def versions(self, key: str, *, before: int | None, limit: int) -> Sequence[Persona]:
+        """What a persona was, the latest version first; one more than `limit` if there are more.
+
+        Raises:
+            PersonaUnknown: there is none.
+        """
+        async with self.db.read() as tx:
+            await _known(tx, key)
+            return await repository.versions(tx, key, before=before, limit=limit + 1)
+
+    async def differences(
+        self, key: str, *, from_version: int | None, to_version: int | None
+    ) -> tuple[Persona, Persona, list[Change]]:
+        """Two versions and what changed between them; by default the latest, and the one before the other.
+
+        Raises:
+            PersonaUnknown, PersonaVersionUnknown: there is no such version.
+        """
+        async with self.db.read() as tx:
+            after = await _known(tx, key, to_version)
+            before = await _known(tx, key, from_version or max(after.version - 1, 1))
+        return before, after, list(changes(before.content.document(), after.content.document()))
+
+    async def of(self, reference: str) -> tuple[UUID, list[Belonging]]:
+        """The root of the person that goes by `reference`, and the active personas they belong to now.
+
+        Raises:
+            CustomerUnknown, AmbiguousIdentifier: it does not name one person.
+        """
+        async with self.db.read() as tx:
+            person = await people.known(tx, reference, country=self.country)
+            since = {each.segment_id: each.since for each in await definitions.belongings(tx, person.id)}
+            found = await repository.of_segments(tx, since.keys())
+        return person.id, [Belonging(each, since[each.content.segment_id]) for each in found]
+
+    async def _check(
+        self, tx: WriteTx, content: Content, *, note: str, key: str = "", known_segment: UUID | None = None
+    ) -> None:
+        await _check_words(tx, {"key": key, "note": note, **content.document()})
+        today = self.clock.now().astimezone(self.zone).date()
+        if any(quote.said_on > today for quote in content.quotes):
+            raise FutureTime
+        # A segment that was deleted since stays named until somebody takes another one.
+        if content.segment_id != known_segment:
+            await memberships.hold_definitions(tx)
+            if await definitions.get(tx, content.segment_id) is None:
+                raise UnknownSegment
+
+    async def _next(
+        self, tx: WriteTx, idem: Idempotent | None, old: Persona, content: Content, *, note: str, by: str
+    ) -> Answer:
+        if content == old.content:
+            return await self._answer(tx, idem, 200, old)
+        version = old.version + 1
+        persona = old._replace(
+            version=version, latest=version, content=content, note=note, changed_at=self.clock.now(), changed_by=by
+        )
+        await repository.put(tx, persona)
+        return await self._answer(tx, idem, 200, persona)
+
+    async def _sight(self, tx: ReadTx, personas: Collection[Persona]) -> Sight:
+        return Sight(
+            groups=await repository.groups(tx, {each.content.segment_id for each in personas}),
+            people=await repository.people(tx),
+            as_of=self.clock.now().astimezone(self.zone).date(),
+            time_zone=str(self.zone),
+        )
+
+    async def _answer(self, tx: WriteTx, idem: Idempotent | None, status: int, persona: Persona) -> Answer:
+        seen = PersonaOut.of(persona, await self._sight(tx, [persona]))
+        answer = Answer(status, seen.model_dump_json().encode())
+        await remember(tx, idem, answer)
+        return answer
+
+
+async def _known(tx: ReadTx, key: str, version: int | None = None) -> Persona:
+    if (found := await repository.get(tx, key, version)) is not None:
+        return found
+    if (latest := await repository.latest(tx, key)) is None:
+        raise PersonaUnknown
+    raise PersonaVersionUnknown(latest)
+
+
+async def _held(tx: WriteTx, key: str, versions: frozenset[int] | None) -> Persona:
+    """The persona, nobody else changing it."""
+    await repository.lock(tx, key)
+    # A statement of its own: its snapshot is taken after the wait.
+    found = await _known(tx, key)
+    if versions is not None and found.version not in versions:
+        raise PersonaMoved(found.version)
+    return found
+
+
+async def _check_words(tx: ReadTx, document: dict[str, object]) -> None:
+    """Refuse words that name somebody.
+
+    Raises:
+        PersonalData: they do.
+    """
+    # Whom the segment is of, is not for texts to say.
+    words = {name: value for name, value in document.items() if name != "segment_id"}
+    found = findings(words)
+    named = list(ids(words))
+    customers = await repository.customers_among(tx, {id_ for _, id_ in named}) if named else set()
+    found += [Finding(pointer, "customer_id") for pointer, id_ in named if id_ in customers]
+    if found:
+        raise PersonalData(list(dict.fromkeys(found)))

@@ -65,12 +65,13 @@ async def add_interests(tx: WriteTx, cells: Mapping[Cell, Tally]) -> None:
             "interest": "text",
             "event": "text",
             "day": "date",
+            "order_id": "text",
             "count": "bigint",
             "first_at": "timestamptz",
             "last_at": "timestamptz",
         },
         [(*cell, tally.count, tally.first_at, tally.last_at) for cell, tally in sorted(cells.items(), key=_by_cell)],
-        "ON CONFLICT (customer_id, kind, interest, event, day) DO UPDATE SET "
+        "ON CONFLICT (customer_id, kind, interest, event, day, order_id) DO UPDATE SET "
         "count = interest_days.count + EXCLUDED.count, "
         "first_at = LEAST(interest_days.first_at, EXCLUDED.first_at), "
         "last_at = GREATEST(interest_days.last_at, EXCLUDED.last_at)",
@@ -78,13 +79,21 @@ async def add_interests(tx: WriteTx, cells: Mapping[Cell, Tally]) -> None:
 
 
 async def evidence(tx: ReadTx, keys: Collection[UUID], *, until: date) -> dict[Interest, list[Evidence]]:
-    """What was counted under these keys up to a local day; of interests at most `MAX_INTERESTS`, those seen last."""
+    """What was counted under these keys up to a local day; of interests at most `MAX_INTERESTS`, those seen last.
+
+    Touchpoints about an order that was cancelled, or refunded as a whole, tell of nothing.
+    """
     rows = await tx.execute(
         """
         WITH daily AS (
             SELECT kind, interest, event, day, CAST(sum(count) AS bigint) AS count,
                    min(first_at) AS first_at, max(last_at) AS last_at
-            FROM interest_days WHERE customer_id = ANY(:keys) AND day <= :until
+            FROM interest_days AS i WHERE customer_id = ANY(:keys) AND day <= :until AND NOT (
+                i.order_id <> '' AND EXISTS (
+                    SELECT FROM orders AS o WHERE o.order_id = i.order_id
+                    AND (o.is_cancelled OR (o.total_minor > 0 AND o.refunded_minor >= o.total_minor))
+                )
+            )
             GROUP BY kind, interest, event, day
         ), latest AS (
             SELECT kind, interest FROM daily

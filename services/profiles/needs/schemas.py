@@ -118,7 +118,8 @@ class DefinitionOut(BaseModel):
     text: str = (
         "The sum over the customer's touchpoints that name the interest of weight * 0.5 ** (age / half-life), the age "
         "in whole local days. A touchpoint counts once for each interest that it names. What takes an act back takes "
-        "its points back, where it names the products; below 0.1 points nothing is left."
+        "its points back, where it names the products; an order that was cancelled or refunded as a whole counts for "
+        "nothing. Below 0.1 points nothing is left."
     )
     half_life_days: float
     weights: dict[str, float] = Field(description="Points of one touchpoint on its day, by its name.")

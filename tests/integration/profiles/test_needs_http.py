@@ -9,7 +9,7 @@ from profiles_world import NOW, HandClock
 
 from services.profiles.app import service as profiles
 from shared.bus.base import OutRecord
-from shared.events.catalogue.touchpoints import OrderPlaced, TouchpointRecorded
+from shared.events.catalogue.touchpoints import OrderCancelled, OrderPlaced, OrderRefunded, TouchpointRecorded
 from shared.events.envelope import Event, EventData, encode
 from shared.ids import anonymous_key, derived_id, user_key
 from shared.testing.platform import Running, running_platform
@@ -223,6 +223,27 @@ async def test_interests_are_the_same_in_any_order_and_however_often_sent(runnin
     theirs = await read(running, "interests", url="/v1/customers/user_id:mirror")
     assert ours["interests"] == theirs["interests"] != []
     assert ours["interests"][0]["evidence"]["Product Added"]["count"] == 1
+
+
+async def test_an_order_that_went_back_as_a_whole_tells_of_nothing(running: Running) -> None:
+    hour = timedelta(hours=1)
+    for order_id, category in (("kept", "Áo"), ("part", "Giày"), ("whole", "Mũ"), ("never", "Túi")):
+        product = {"category": category}
+        done = touch(f"t-{order_id}", "Order Completed", order_id=order_id, products=[product])
+        await publish(running, done, order(order_id, ago=hour))
+    assert set((await strengths(running)).values()) == {8.0}
+
+    back = OrderRefunded(order_id="whole", refund_id="r", source="web")
+    await publish(
+        running,
+        touch("part", "Order Refunded", order_id="part", products=[{"category": "Giày"}]),
+        touch("whole", "Order Refunded", order_id="whole", products=[{"category": "Mũ"}]),
+        touch("seen", "Product Viewed", category="Mũ"),
+        fact("back", back, hour, None),
+        fact("never", OrderCancelled(order_id="never", source="web"), hour, None),
+    )
+
+    assert await strengths(running) == {"category:áo": 8.0, "category:mũ": 1.0}
 
 
 async def test_a_merge_adds_interests_and_an_unmerge_takes_them_apart(running: Running) -> None:

@@ -29,13 +29,15 @@ def upgrade() -> None:
             kind text COLLATE "C" NOT NULL CHECK (kind IN ('category', 'brand', 'product')),
             interest text COLLATE "C" NOT NULL,
             event text COLLATE "C" NOT NULL,
+            order_id text COLLATE "C" NOT NULL,
             day date NOT NULL,
             count bigint NOT NULL,
             first_at timestamptz NOT NULL,
             last_at timestamptz NOT NULL,
-            PRIMARY KEY (customer_id, kind, interest, event, day)
+            PRIMARY KEY (customer_id, kind, interest, event, day, order_id)
         ) WITH (fillfactor = 80);
         COMMENT ON COLUMN interest_days.day IS 'local day of the firm';
+        COMMENT ON COLUMN interest_days.order_id IS 'of touchpoints about an order; else empty';
         COMMENT ON COLUMN interest_days.count IS 'touchpoints of that name that told of the interest on that day';
         """
     )

@@ -2,7 +2,8 @@
 
 A touchpoint counts once for each interest that it names, on its local day. The strength of an interest on a day is the
 sum over its touchpoints of weight x 0.5 ** (age in whole local days / half-life). Counts commute and the sum is rounded
-once, so the order of touchpoints is nothing.
+once, so the order of touchpoints is nothing. What touchpoints tell of an order is counted under its id: an order that
+was cancelled, or went back as a whole, is left out when somebody reads, whatever its touchpoints named.
 """
 
 import math
@@ -20,7 +21,7 @@ from shared.events.envelope import Event
 Kind = Literal["category", "brand", "product"]
 
 DEFINITION = "profiles.interest.v1"
-ORDERED = "Order Completed"
+ORDERED, REFUNDED, CANCELLED = "Order Completed", "Order Refunded", "Order Cancelled"
 
 # Points of one touchpoint on its day; what takes an act back takes its points back.
 WEIGHTS: Mapping[str, float] = {
@@ -34,8 +35,8 @@ WEIGHTS: Mapping[str, float] = {
     "Wishlist Product Added to Cart": 3.0,
     "Product Removed": -3.0,
     ORDERED: 8.0,
-    "Order Refunded": -8.0,
-    "Order Cancelled": -8.0,
+    REFUNDED: -8.0,
+    CANCELLED: -8.0,
 }
 
 _FIELDS: Mapping[Kind, tuple[str, ...]] = {
@@ -44,6 +45,9 @@ _FIELDS: Mapping[Kind, tuple[str, ...]] = {
     "product": ("product_id", "item_id", "sku"),
 }
 _LISTS = ("products", "items")
+# As the touchpoints service knows an order.
+_ORDER = ("order_id", "transaction_id", "checkout_id")
+_MAX_ORDER_ID = 255
 # Its lines are what the shop showed, not what the customer looked for.
 _SHOWN = "Product List Viewed"
 MAX_NAME = 200
@@ -59,13 +63,14 @@ class Interest(NamedTuple):
 
 
 class Cell(NamedTuple):
-    """One raw person key, one interest, one name of a touchpoint, one local day of the firm."""
+    """One raw person key, one interest, one name of a touchpoint, one local day of the firm, one order or none."""
 
     customer_id: UUID
     kind: Kind
     interest: str
     event: str
     day: date
+    order_id: str = ""
 
 
 class Evidence(NamedTuple):
@@ -88,7 +93,7 @@ class Ranked:
 
     @property
     def is_bought(self) -> bool:
-        """Whether any of it was ever ordered, taken back or not."""
+        """Whether any of it was ever ordered and not given back as a whole."""
         return any(each.event == ORDERED for each in self.evidence)
 
     @property
@@ -116,7 +121,7 @@ def counted(events: Iterable[Event[TouchpointRecorded]], zone: tzinfo) -> dict[C
     for event in events:
         day = local_day(event.time, zone)
         for interest in told(event.data.name, event.data.properties):
-            cell = Cell(event.subject, *interest, event.data.name, day)
+            cell = Cell(event.subject, *interest, event.data.name, day, _order_id(event.data))
             if cell in cells:
                 cells[cell].add(event.time)
             else:
@@ -145,6 +150,15 @@ def ranked(found: Mapping[Interest, Sequence[Evidence]], day: date, *, half_life
 
 def _strongest(each: Ranked) -> tuple[float, Interest]:
     return -each.strength, each.interest
+
+
+def _order_id(data: TouchpointRecorded) -> str:
+    """The order that a touchpoint is about; empty if it is about none."""
+    if data.name not in (ORDERED, REFUNDED, CANCELLED):
+        return ""
+    stated = next((data.properties[field] for field in _ORDER if data.properties.get(field)), "")
+    text = str(stated).strip().replace("\x00", "") if isinstance(stated, str | int) else ""
+    return text if len(text) <= _MAX_ORDER_ID else ""
 
 
 def _lines(properties: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

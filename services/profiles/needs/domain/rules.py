@@ -68,11 +68,12 @@ def purchase_overdue(facts: Facts, limits: Limits) -> Action | None:
         return None
     ratio = since / usual
     usual_text = f"{usual:g}"
+    usual_days = "1 day" if usual == 1 else f"{usual_text} days"
     return Action(
         "purchase_overdue",
         Text(
             f"Khách chưa mua lại sau {since} ngày, trong khi thường cách {usual_text} ngày: hãy hỏi thăm nhu cầu.",
-            f"No purchase for {days(since).en}, where {usual_text} between purchases are usual: ask what they need.",
+            f"No purchase for {days(since).en}, where {usual_days} between purchases are usual: ask what they need.",
         ),
         needs_message=True,
         score=Score(

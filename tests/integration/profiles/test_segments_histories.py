@@ -28,7 +28,7 @@ from shared.events.envelope import Event
 from shared.identity import mapping
 from shared.ids import anonymous_key, derived_id, user_key
 
-HISTORIES = 120
+HISTORIES = 100
 USERS, VISITORS = ("u", "w", "x"), ("a", "b", "c")
 KEYS = [*map(user_key, USERS), *map(anonymous_key, VISITORS)]
 REFERENCES = [*(f"user_id:{each}" for each in USERS), *(f"anonymous_id:{each}" for each in VISITORS)]
@@ -249,7 +249,7 @@ async def test_membership_equals_brute_force_at_every_step(world: World, monkeyp
         await world.service.upkeep.run()
         await history.facts()
         await history.facts()
-        for _ in range(9):
+        for _ in range(8):
             step = history.random.choices(
                 (history.facts, history.decision, history.later, history.listing, history.redefine),
                 weights=(6, 2, 4, 1, 1),

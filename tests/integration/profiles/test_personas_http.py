@@ -313,6 +313,10 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"picture": "😀 x"}, "invalid"),
     ({"quotes": [{**QUOTE, "source": "somewhere"}]}, "invalid"),
     ({"quotes": [{**QUOTE, "said_on": "2.10.2026"}]}, "invalid"),
+    ({"quotes": [{**QUOTE, "said_on": "2026-W40-5"}]}, "invalid"),
+    ({"quotes": [{**QUOTE, "said_on": "2026-02-30"}]}, "invalid"),
+    ({"quotes": [{**QUOTE, "said_on": 1}]}, "invalid"),
+    ({"segment": "none"}, "invalid"),
     ({"owner": " "}, "invalid"),
     ({"status": "dead"}, "invalid"),
     ({"mood": "good"}, "invalid"),
@@ -329,6 +333,16 @@ async def test_bad_input_is_refused_with_a_code(running: Running, segment: str):
         assert code(answer, 422) == refusal, fields
 
     assert (await running.crm.get("/v1/personas")).json()["items"] == []
+
+
+async def test_an_edit_says_whether_the_persona_is_in_use(running: Running, segment: str):
+    """To leave it out would take it out of use by the way."""
+    await created(running, segment)
+    body = written(segment)
+    del body["status"]
+
+    assert code(await put(running, body), 422) == "invalid"
+    assert (await running.crm.get(LAN)).json()["status"] == "active"
 
 
 async def test_unknown_personas_are_not_found(running: Running):

@@ -2,6 +2,7 @@
 
 from copy import deepcopy
 from datetime import UTC, date, datetime
+from html.parser import HTMLParser
 from typing import Any
 from uuid import UUID
 
@@ -206,6 +207,40 @@ def test_the_card_speaks_the_readers_language_and_marks_what_does_not():
     assert '<html lang="vi">' in own
     assert "<strong>1.234</strong> khách hàng, 12,3% của tất cả" in own
     assert 'lang="en"' not in own
+
+
+def test_the_card_says_the_day_where_the_firm_is():
+    late = persona()._replace(changed_at=datetime(2026, 11, 21, 18, tzinfo=UTC))
+
+    assert '<dd><time datetime="2026-11-22">22/11/2026</time></dd>' in card(late, sight())
+
+
+class Outline(HTMLParser):
+    """What a screen reader goes by: headings, and whether every element that is opened is closed in its turn."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.headings: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag != "meta":
+            self.open.append(tag)
+        if tag in ("h1", "h2", "h3"):
+            self.headings.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def test_the_card_is_well_formed_and_has_one_title():
+    quote = Quote(text="Nhanh!", language="vi", source="survey:1", said_on=date(2026, 1, 2))
+    outline = Outline()
+
+    outline.feed(card(persona(quotes=(quote,)), sight(), "en"))
+
+    assert outline.open == []
+    assert outline.headings == ["h1", *["h2"] * 4]
 
 
 def test_the_card_says_what_is_not_so():

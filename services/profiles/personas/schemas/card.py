@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import date
 from html import escape
+from zoneinfo import ZoneInfo
 
 from services.profiles.personas.domain.persona import Group, Language, Persona, Shown, Sight, shown
 
@@ -112,7 +113,7 @@ def card(persona: Persona, sight: Sight, language: Language | None = None) -> st
         f"{columns}"
         f"{_quotes(persona, seen.language, words)}"
         f"{_size(sight.groups.get(persona.content.segment_id), sight, seen.language, words)}"
-        f"{_foot(persona, seen.language, words)}</main></body></html>"
+        f"{_foot(persona, sight, seen.language, words)}</main></body></html>"
     )
 
 
@@ -171,11 +172,12 @@ def _size(group: Group | None, sight: Sight, language: Language, words: Mapping[
     return f"<section><h2>{words['size']}</h2>{said}</section>"
 
 
-def _foot(persona: Persona, language: Language, words: Mapping[str, str]) -> str:
+def _foot(persona: Persona, sight: Sight, language: Language, words: Mapping[str, str]) -> str:
+    changed = persona.changed_at.astimezone(ZoneInfo(sight.time_zone)).date()
     entries = (
         ("owner", escape(persona.content.owner)),
         ("version", str(persona.version)),
-        ("changed", _day(persona.changed_at.date(), language)),
+        ("changed", _day(changed, language)),
     )
     return (
         "<footer><dl>"

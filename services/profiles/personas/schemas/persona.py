@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from contextlib import suppress
 from datetime import date, datetime
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
@@ -17,6 +18,7 @@ from shared.http.schemas import Strict
 KEY_PATTERN = r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$"
 MAX_KEY = 60
 MAX_VERSION = 2**31 - 1
+_ISO_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _REFERENCE = re.compile(r"[a-z0-9][a-z0-9_-]*([./][a-z0-9][a-z0-9_-]*)*", re.ASCII)
 # Joiner, emoji style, keycap, and the tags that flags of regions are spelt with.
 _JOINERS = {"\u200d", "\ufe0f", "\u20e3", *map(chr, range(0xE0020, 0xE0080))}
@@ -29,13 +31,10 @@ def _tidy(value: str) -> str:
 def _iso_day(value: Any) -> Any:
     if isinstance(value, date):
         return value
-    try:
-        return date.fromisoformat(value) if len(value) == 10 else _no_day()
-    except (TypeError, ValueError):
-        return _no_day()
-
-
-def _no_day() -> None:
+    # fromisoformat alone would take the days of ISO weeks as well.
+    if isinstance(value, str) and _ISO_DAY.fullmatch(value):
+        with suppress(ValueError):
+            return date.fromisoformat(value)
     raise PydanticCustomError("day", "Input should be a day such as 2026-01-31")
 
 
@@ -88,7 +87,7 @@ class PersonaQuoteIn(Strict):
 class PersonaChangeIn(Strict):
     """A persona as it shall be."""
 
-    status: Status = "draft"
+    status: Status
     segment: UUID = Field(description="The segment whose members it describes.")
     owner: _Owner = Field(description="Who in the firm answers for it: a role, or a name.", examples=["Head of CX"])
     picture: Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_picture)] | None = Field(
@@ -117,6 +116,7 @@ class PersonaChangeIn(Strict):
 class PersonaIn(PersonaChangeIn):
     """A new persona."""
 
+    status: Status = "draft"
     key: str = Field(pattern=KEY_PATTERN, max_length=MAX_KEY, examples=["busy-mother-lan"])
 
 

@@ -9,12 +9,14 @@ Owns        customers, identifiers, traits, the evidence and decisions on who is
 Consumes    TouchpointReceived (as sent, short-lived), TouchpointRecorded, OrderPlaced, -Changed, -Refunded, -Cancelled
 Publishes   CustomerCreated, TraitsChanged (names only), CustomerMerged, CustomerUnmerged,
             SegmentEntered, SegmentLeft, ConsentChanged
-URLs        /v1/customers…, /v1/trait-schema…, /v1/spaces… (Segment's Profile API), /v1/segments…, /v1/personas…, /v1/consent…
+URLs        /v1/customers…, /v1/trait-schema…, /v1/spaces… (Segment's Profile API), /v1/segments…, /v1/personas…,
+            /v1/consent…
 
 Invariants
 * Everything is stored under the raw person key it was said of; a person is the union over the keys of one root.
 * A trait is the latest word by (event time, event id), whenever it came, and knows who said it.
-* A word that does not fit the declared type is no value and never lost; of several keys the merge policy decides at read.
+* A word that does not fit the declared type is no value and never lost; between a person's keys the merge policy of
+  the trait decides, when it is read.
 * A visitor is the first user it was seen with, by event time; others are kept as refused evidence (shared device).
 * A key goes by the identifiers seen first, and events join the keys linked first, up to limits; more is kept as
   refused evidence.
@@ -24,6 +26,7 @@ Invariants
 * No value of an identifier or a trait is in an event, a log line, a refusal or a URL of ours.
 
 Rooms       domain/ what a touchpoint says · people/ reading persons · identity/ who is whom, and why ·
+            trait_schema/ what traits are declared as, what does not fit, which word of several holds ·
             merging/ looking before a merge, splitting · search/ finding people · spaces/ Segment's Profile API ·
             activity/ what customers did · segments/ rules and lists · membership/ who is in which segment now ·
             consent/ what customers allow · needs/ what they want and look for, and what to do next (not there yet:

@@ -33,6 +33,7 @@ from services.profiles.schemas import (
     UnmergeIn,
 )
 from services.profiles.service import ProfilesService
+from services.profiles.trait_schema.errors import TraitsMisfit
 from shared.http.access import service_of
 from shared.http.auth import Caller, require
 from shared.http.etag import with_etag
@@ -70,6 +71,7 @@ UNMODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "Not modifie
             AmbiguousIdentifier,
             BlockedIdentifier,
             BadTraits,
+            TraitsMisfit,
             TooManyTraits,
             TooManyIdentifiers,
             FutureTime,
@@ -141,6 +143,7 @@ async def traits(customer: Reference, _: Reader, profiles: Profiles, request: Re
         AmbiguousIdentifier,
         TraitsMoved,
         BadTraits,
+        TraitsMisfit,
         TooManyTraits,
         TooManyIdentifiers,
         FutureTime,

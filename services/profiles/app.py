@@ -20,6 +20,8 @@ from services.profiles.segments.api import router as segments
 from services.profiles.service import ProfilesService
 from services.profiles.settings import ProfilesSettings
 from services.profiles.spaces.api import router as spaces
+from services.profiles.trait_schema.api import router as trait_schema
+from services.profiles.trait_schema.jobs import JOBS as TRAIT_SCHEMA
 from shared.delivery.subscription import Subscription
 from shared.events.catalogue.profiles import PUBLISHES, CustomerMerged, CustomerUnmerged
 from shared.events.catalogue.touchpoints import TouchpointReceived
@@ -41,7 +43,7 @@ service = Service(
     name="profiles",
     build=build,
     migrations=Path(__file__).parent / "migrations",
-    routers=(search, router, spaces, consent, merging, activity, segments, personas, needs),
+    routers=(search, router, trait_schema, spaces, consent, merging, activity, segments, personas, needs),
     settings=ProfilesSettings,
     publishes=PUBLISHES,
     subscriptions=(
@@ -50,6 +52,6 @@ service = Service(
         *ACTIVITY,
         *NEEDS,
     ),
-    jobs=JOBS,
+    jobs=(*JOBS, *TRAIT_SCHEMA),
     follows_identity=True,
 )

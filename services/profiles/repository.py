@@ -179,6 +179,7 @@ async def put_traits(tx: WriteTx, traits: Mapping[tuple[UUID, str], TraitWrite])
             "customer_id": "uuid",
             "name": "text",
             "value": "jsonb",
+            "said": "jsonb",
             "source": "text",
             "event_id": "uuid",
             "event_time": "timestamptz",
@@ -186,12 +187,21 @@ async def put_traits(tx: WriteTx, traits: Mapping[tuple[UUID, str], TraitWrite])
             "is_change": "boolean",
         },
         [
-            (*key, write.value, write.source, write.event_id, write.time, write.recorded, write.value is not None)
+            (
+                *key,
+                write.value,
+                write.said,
+                write.source,
+                write.event_id,
+                write.time,
+                write.recorded,
+                write.value is not None,
+            )
             for key, write in sorted(traits.items(), key=_by_customer_and_name)
         ],
         """
         ON CONFLICT (customer_id, name) DO UPDATE SET
-            value = EXCLUDED.value, source = EXCLUDED.source, event_id = EXCLUDED.event_id,
+            value = EXCLUDED.value, said = EXCLUDED.said, source = EXCLUDED.source, event_id = EXCLUDED.event_id,
             event_time = EXCLUDED.event_time, recorded_at = EXCLUDED.recorded_at,
             is_change = traits.value IS DISTINCT FROM EXCLUDED.value
         WHERE (EXCLUDED.event_time, EXCLUDED.event_id) > (traits.event_time, traits.event_id)

@@ -11,6 +11,7 @@ from pydantic_core import PydanticCustomError
 from services.profiles.domain.identifiers import MAX_TYPE_LENGTH
 from services.profiles.identity.domain import Candidate, LogEntry
 from services.profiles.people.domain import CustomerRow, IdentifierRow, Person, TraitRow
+from services.profiles.trait_schema.domain.declaration import MergePolicy
 from shared.http.schemas import ExternalId, Instant, Strict
 
 MAX_REFERENCE = 300
@@ -104,6 +105,10 @@ class TraitOut(BaseModel):
     recorded_at: datetime = Field(description="When we learnt it.")
     event_id: UUID
     customer: UUID = Field(description="Of which of the person's keys it was said.")
+    said: Any = Field(None, description="The value as it was said, where its declared type has another form for it.")
+    policy: MergePolicy = Field(
+        "latest", description="What chose among the words of several keys, as the trait is declared."
+    )
 
     @classmethod
     def of(cls, row: TraitRow) -> Self:
@@ -115,6 +120,8 @@ class TraitOut(BaseModel):
             recorded_at=row.recorded_at,
             event_id=row.event_id,
             customer=row.customer_id,
+            said=row.said,
+            policy=row.policy,
         )
 
 

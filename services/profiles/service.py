@@ -6,7 +6,7 @@ one root. So a merge and an unmerge move no row, and give back exactly what was 
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -55,6 +55,8 @@ from services.profiles.search.service import Search
 from services.profiles.segments.service import SegmentsService
 from services.profiles.settings import ProfilesSettings
 from services.profiles.spaces.service import Spaces
+from services.profiles.trait_schema import repository as declarations
+from services.profiles.trait_schema.service import Remembered, TraitSchema, check
 from shared.clock import Clock
 from shared.db.engine import Database, ReadTx, WriteTx
 from shared.delivery.idempotency import Answer, Idempotent, remember, replayed
@@ -80,6 +82,7 @@ class ProfilesService:
     settings: ProfilesSettings
     reader: Reader
     zone: ZoneInfo
+    remembered: Remembered = field(default_factory=Remembered)
 
     @property
     def consent(self) -> Consent:
@@ -136,17 +139,26 @@ class ProfilesService:
         return Personas(self.db, self.clock, self.zone, self.settings.phone_country)
 
     @property
+    def trait_schema(self) -> TraitSchema:
+        """What is declared of traits."""
+        settings = self.settings
+        country, is_strict = settings.phone_country, settings.strict_traits
+        return TraitSchema(self.db, self.clock, country, is_strict, self.remembered, self.membership)
+
+    @property
     def activity(self) -> ActivityService:
         """What customers did."""
         return ActivityService(self.db, self.clock, self.zone, self.settings.phone_country, self.membership)
 
     async def record(self, tx: WriteTx, batch: Sequence[Event[TouchpointReceived]]) -> None:
         """Take in a batch of touchpoints."""
-        facts = Facts()
+        facts = Facts(await self.trait_schema.current(tx))
         for event in batch:
             self.reader.observe(facts, event)
         if refused := facts.refused:
             log.warning("traits_refused", bad_names=len(refused.bad_names), too_large=len(refused.too_large))
+        if facts.misfits:
+            log.warning("traits_misfit", words=len(facts.misfits))
         await self._store(tx, facts)
 
     async def create(self, body: CustomerIn, *, by: str, idem: Idempotent | None) -> Answer:
@@ -155,12 +167,12 @@ class ProfilesService:
         Raises:
             BlockedIdentifier: an id is a placeholder.
             AmbiguousIdentifier: the external ids name several customers.
-            BadTraits, TooManyTraits, TooManyIdentifiers, FutureTime: what is said cannot be kept.
+            BadTraits, TraitsMisfit, TooManyTraits, TooManyIdentifiers, FutureTime: what is said cannot be kept.
         """
         async with self.db.write() as tx:
             if (stored := await replayed(tx, idem)) is not None:
                 return stored
-            facts, origin = Facts(), self._origin(body.time, by)
+            facts, origin = Facts(await self.trait_schema.current(tx)), self._origin(body.time, by)
             key = await self._key_for(tx, body)
             self.reader.meet(facts, key, body.user_id, body.anonymous_id, origin)
             facts.seen[key].is_identified = body.user_id is not None or body.anonymous_id is None
@@ -183,7 +195,7 @@ class ProfilesService:
         Raises:
             CustomerUnknown, AmbiguousIdentifier: the reference does not name one person.
             TraitsMoved: the traits are others by now.
-            BadTraits, TooManyTraits, TooManyIdentifiers, FutureTime: what is said cannot be kept.
+            BadTraits, TraitsMisfit, TooManyTraits, TooManyIdentifiers, FutureTime: what is said cannot be kept.
         """
         async with self.db.write() as tx:
             if (stored := await replayed(tx, idem)) is not None:
@@ -191,7 +203,7 @@ class ProfilesService:
             person = await people.known(tx, reference, country=self.settings.phone_country)
             if if_match is not None:
                 await self._check_revision(tx, person, if_match)
-            facts, origin = Facts(), self._origin(body.time, by)
+            facts, origin = Facts(await self.trait_schema.current(tx)), self._origin(body.time, by)
             await self._describe(tx, facts, person.id, body.traits, origin)
             await self._store(tx, facts)
             await _check_limits(tx, facts)
@@ -298,6 +310,7 @@ class ProfilesService:
         now, limits = self.clock.now(), self.settings.identifier_limits
         touched = Touched()
         written = await repository.put_traits(tx, facts.traits)
+        await declarations.put_refused(tx, facts.misfits, keep=self.settings.max_traits)
         for word in written:
             # Also a word that changes nothing under its key: under the keys of one person another one may hold now.
             touched.traits[word.name].add(word.customer_id)
@@ -341,6 +354,7 @@ class ProfilesService:
                 too_large=facts.refused.too_large,
                 max_bytes=self.settings.max_trait_bytes,
             )
+        check(facts.misfits, facts.schema)
         names = [name for _, name in facts.traits]
         limit = self.settings.max_traits
         if names and len(names) + await rows.count_traits(tx, key, besides=names) > limit:
@@ -360,9 +374,9 @@ class ProfilesService:
 
     async def _key_for(self, tx: WriteTx, body: CustomerIn) -> UUID:
         """The raw person key a request is about: the user's, else the visitor's, else whoever has the external ids."""
-        for field, value in (("user_id", body.user_id), ("anonymous_id", body.anonymous_id)):
+        for name, value in (("user_id", body.user_id), ("anonymous_id", body.anonymous_id)):
             if value is not None and not self.reader.blocklist.usable(value):
-                raise BlockedIdentifier(field)
+                raise BlockedIdentifier(name)
         external = sorted({self._written(each) for each in body.external_ids})
         if body.user_id is not None:
             return user_key(body.user_id)

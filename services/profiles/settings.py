@@ -18,6 +18,11 @@ class ProfilesSettings(ConsentSettings, NeedsSettings):
     )
     max_traits: int = Field(200, ge=1, le=2_000, description="Traits kept of a customer: those written last.")
     max_trait_bytes: int = Field(8_192, ge=64, le=65_536, description="Longest value of a trait, as JSON in UTF-8.")
+    strict_traits: bool = Field(
+        False,
+        description="Refuse traits that are not declared (/v1/trait-schema): requests as a whole, and of events that "
+        "trait alone, which is kept as refused.",
+    )
     identifier_limits: dict[str, int] = Field(
         {"email": 20, "phone": 20, "*": 50},
         description="Identifiers of each type that one person key goes by: those seen first; * is any other type. More "

@@ -22,6 +22,7 @@ from services.profiles.domain.identifiers import (
     phone,
 )
 from services.profiles.domain.traits import Refusals, TraitWrite, readable
+from services.profiles.trait_schema.domain.judging import Refused, Schema
 from shared.events.catalogue.touchpoints import TouchpointReceived
 from shared.events.envelope import Event
 from shared.ids import anonymous_key, user_key
@@ -82,13 +83,15 @@ class Link(NamedTuple):
 
 @dataclass(slots=True)
 class Facts:
-    """A folded batch."""
+    """A folded batch. Words that do not fit the schema are folded by themselves: they never hide one that fits."""
 
+    schema: Schema = field(default_factory=Schema)
     seen: dict[UUID, Seen] = field(default_factory=dict)
     identifiers: dict[Identifier, First] = field(default_factory=dict)
     traits: dict[tuple[UUID, str], TraitWrite] = field(default_factory=dict)
     links: dict[tuple[UUID, UUID], Link] = field(default_factory=dict)
     refused: Refusals = field(default_factory=lambda: Refusals([], []))
+    misfits: dict[tuple[UUID, str], Refused] = field(default_factory=dict)
 
     def see(self, customer_id: UUID, own: OwnId | None, origin: Origin, *, is_identified: bool) -> None:
         """The customer was there."""
@@ -111,6 +114,14 @@ class Facts:
 
     def say(self, customer_id: UUID, name: str, write: TraitWrite) -> None:
         """A word on a trait."""
+        if self.schema:
+            verdict = self.schema.judge(name, write)
+            if isinstance(verdict, Refused):
+                misfit = self.misfits.get((customer_id, name))
+                if misfit is None or write.beats(misfit.write):
+                    self.misfits[customer_id, name] = verdict
+                return
+            write = verdict
         known = self.traits.get((customer_id, name))
         if known is None or write.beats(known):
             self.traits[customer_id, name] = write

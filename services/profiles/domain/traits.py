@@ -16,13 +16,17 @@ _LOOKS_LIKE_DATA = re.compile(r"@|\+?\d[\d .-]{5,}\d")
 
 
 class TraitWrite(NamedTuple):
-    """One word on one trait. The greater (time, event_id) holds; `value` is JSON text, None takes the trait away."""
+    """One word on one trait. The greater (time, event_id) holds; `value` is JSON text, None takes the trait away.
+
+    `said` is the value as it was said, where a declared type has another form for it.
+    """
 
     time: datetime
     event_id: UUID
     value: str | None
     source: str
     recorded: datetime
+    said: str | None = None
 
     def beats(self, other: "TraitWrite") -> bool:
         """Whether this is the later word."""
@@ -42,8 +46,8 @@ class Refusals(NamedTuple):
 def readable(traits: Mapping[str, Any], *, max_bytes: int, refused: Refusals) -> Iterator[tuple[str, str | None]]:
     """The traits that can be kept: composed (NFC) names, and values as JSON text; notes the others in `refused`."""
     for position, (name, value) in enumerate(traits.items()):
-        composed = _storable(name).strip()
-        if not composed or len(composed) > MAX_NAME_LENGTH:
+        composed = composed_name(name)
+        if composed is None:
             refused.bad_names.append(position)
             continue
         if value is None:
@@ -52,6 +56,12 @@ def readable(traits: Mapping[str, Any], *, max_bytes: int, refused: Refusals) ->
             refused.too_large.append(position)
         else:
             yield composed, text.decode()
+
+
+def composed_name(name: str) -> str | None:
+    """The name of a trait in its one form (NFC); None if it can be none."""
+    composed = _storable(name).strip()
+    return composed if 0 < len(composed) <= MAX_NAME_LENGTH else None
 
 
 def announced(names: set[str]) -> tuple[str, ...]:

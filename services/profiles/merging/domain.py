@@ -9,7 +9,7 @@ from services.profiles.domain.identifiers import ANONYMOUS_ID
 from services.profiles.identity.domain import Candidate, Decision
 from services.profiles.people.domain import IdentifierRow, Person, TraitRow
 
-Because = Literal["only_word", "later", "same_time", "removed_later"]
+Because = Literal["only_word", "later", "same_time", "removed_later", "policy"]
 ConflictKind = Literal["different_identifiers", "taken_apart", "evidence_overruled"]
 
 # Of these everybody may have many.
@@ -49,6 +49,8 @@ def _contest(name: str, words: Sequence[TraitRow], wins: TraitRow | None) -> Con
         return Contest(name, None, loses, "removed_later")
     if loses is None:
         return Contest(name, wins, None, "only_word")
+    if wins.policy != "latest":
+        return Contest(name, wins, loses, "policy")
     return Contest(name, wins, loses, "same_time" if wins.event_time == loses.event_time else "later")
 
 

@@ -18,9 +18,10 @@ class ContestOut(BaseModel):
     name: str
     wins: TraitOut | None = Field(description="Null: the trait would be gone.")
     loses: TraitOut | None
-    because: Literal["only_word", "later", "same_time", "removed_later"] = Field(
+    because: Literal["only_word", "later", "same_time", "removed_later", "policy"] = Field(
         description="`later`: the word that wins is of a later time. `same_time`: of two words of one time that of the "
-        "greater event id holds. `removed_later`: the other customer's was removed after this was said."
+        "greater event id holds. `removed_later`: the other customer's was removed after this was said. "
+        "`policy`: the merge policy of the trait chose, see `wins.policy`."
     )
 
     @classmethod

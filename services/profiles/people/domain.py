@@ -7,6 +7,7 @@ from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 from services.profiles.identity.domain import Candidate
+from services.profiles.trait_schema.domain.declaration import MergePolicy
 
 
 class CustomerRow(NamedTuple):
@@ -32,7 +33,11 @@ class IdentifierRow(NamedTuple):
 
 
 class TraitRow(NamedTuple):
-    """The word that holds for a trait; `value` is a JSON value."""
+    """The word that holds for a trait; `value` is a JSON value.
+
+    `said`: the value as it was said, where its declared type has another form; None: as in value. `policy`: what chose
+    among the words of several keys.
+    """
 
     name: str
     value: Any
@@ -41,6 +46,8 @@ class TraitRow(NamedTuple):
     event_time: datetime
     recorded_at: datetime
     customer_id: UUID
+    said: Any = None
+    policy: MergePolicy = "latest"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,13 @@
 
 from collections.abc import Collection
 from datetime import datetime
+from itertools import groupby
+from operator import attrgetter
 from uuid import UUID
 
 from services.profiles.people.domain import CustomerRow, IdentifierRow, TraitRow
+from services.profiles.trait_schema.domain.declaration import Declared
+from services.profiles.trait_schema.domain.policy import Word, held
 from shared.db.engine import ReadTx, WriteTx
 
 
@@ -39,18 +43,34 @@ async def identifiers(tx: ReadTx, keys: Collection[UUID], *, limit: int) -> list
 
 
 async def traits(tx: ReadTx, keys: Collection[UUID]) -> list[TraitRow]:
-    """The latest word on each trait among these keys, removed ones left out, by name."""
+    """The word on each trait among these keys that holds, removed ones left out, by name.
+
+    Of traits with another merge policy than the latest word, the words of all keys are read.
+    """
     rows = await tx.execute(
         """
-        SELECT * FROM (
-            SELECT DISTINCT ON (name) name, value, source, event_id, event_time, recorded_at, customer_id
+        SELECT t.name, t.value, t.source, t.event_id, t.event_time, t.recorded_at, t.customer_id, t.said,
+               s.definition, s.name IS NOT NULL AND EXISTS (
+                   SELECT FROM customers AS c WHERE c.id = t.customer_id AND c.identified
+               ) AS is_identified
+        FROM (
+            SELECT *, row_number() OVER (PARTITION BY name ORDER BY event_time DESC, event_id DESC) AS place
             FROM traits WHERE customer_id = ANY(:keys)
-            ORDER BY name, event_time DESC, event_id DESC
-        ) AS latest WHERE value IS NOT NULL ORDER BY name
+        ) AS t LEFT JOIN trait_schemas AS s
+            ON s.name = t.name AND NOT s.is_deleted AND s.definition ->> 'merge_policy' <> 'latest'
+        WHERE place = 1 OR s.name IS NOT NULL
+        ORDER BY t.name
         """,
         {"keys": list(keys)},
     )
-    return [TraitRow._make(row) for row in rows]
+    found: list[TraitRow] = []
+    for name, group in groupby(rows, key=attrgetter("name")):
+        words = list(group)
+        declared = None if words[0].definition is None else Declared.stored(name, words[0].definition)
+        word = held([Word(TraitRow._make((*row[:8], "latest")), row.is_identified) for row in words], declared)
+        if word is not None:
+            found.append(word)
+    return found
 
 
 async def latest_words(tx: ReadTx, keys: Collection[UUID], names: Collection[str]) -> dict[str, UUID]:

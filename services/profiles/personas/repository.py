@@ -123,14 +123,13 @@ async def groups(tx: ReadTx, segments: Collection[UUID]) -> dict[UUID, Group]:
 async def people(tx: ReadTx) -> int:
     """How many persons are known, visitors included: who was merged counts as one, as memberships count them.
 
-    The second part is persons of whom only merged keys were seen: the root was named by a merge alone.
+    All keys that were seen, less those that were merged away, and the roots that were never seen themselves.
     """
     rows = await tx.execute(
         """
-        SELECT (SELECT count(*) FROM customers AS c
-                WHERE NOT EXISTS (SELECT FROM identity WHERE raw_id = c.id AND root_id <> c.id))
-             + (SELECT count(DISTINCT i.root_id) FROM identity AS i JOIN customers AS c ON c.id = i.raw_id
-                WHERE i.root_id <> i.raw_id AND NOT EXISTS (SELECT FROM customers WHERE id = i.root_id))
+        SELECT (SELECT count(*) FROM customers) - count(*) + count(DISTINCT i.root_id) FILTER (WHERE r.id IS NULL)
+        FROM identity AS i JOIN customers AS c ON c.id = i.raw_id LEFT JOIN customers AS r ON r.id = i.root_id
+        WHERE i.root_id <> i.raw_id
         """
     )
     return int(rows.scalar_one())

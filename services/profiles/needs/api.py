@@ -43,7 +43,7 @@ async def preferences(customer: Reference, _: Reader, profiles: Profiles, reques
     return with_etag(request, found.model_dump_json().encode())
 
 
-@router.get("/{customer}/preferences/history", responses=problems(BadCursor, CustomerUnknown, AmbiguousIdentifier))
+@router.get("/{customer}/preference-history", responses=problems(BadCursor, CustomerUnknown, AmbiguousIdentifier))
 async def history(
     customer: Reference, _: Reader, profiles: Profiles, limit: Limit = 50, cursor: Cursor = None
 ) -> Page[PreferenceWordOut]:

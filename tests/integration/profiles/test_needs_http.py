@@ -8,6 +8,7 @@ import pytest
 from profiles_world import NOW, HandClock
 
 from services.profiles.app import service as profiles
+from services.touchpoints.app import service as touchpoints
 from shared.bus.base import OutRecord
 from shared.events.catalogue.touchpoints import OrderCancelled, OrderPlaced, OrderRefunded, TouchpointRecorded
 from shared.events.envelope import Event, EventData, encode
@@ -104,7 +105,7 @@ async def test_a_preference_is_said_changed_and_taken_back(running: Running, clo
 
     assert gone.status_code == 200
     assert await values(running) == {"preferred_channel": "zalo"}
-    words = (await read(running, "preferences/history"))["items"]
+    words = (await read(running, "preference-history"))["items"]
     assert [(each["name"], each["value"]) for each in words if each["name"] == "size"] == [
         ("size", None),
         ("size", "L"),
@@ -120,9 +121,9 @@ async def test_an_earlier_word_that_comes_late_is_history(running: Running) -> N
 
     assert late["outdated"] is True
     assert await values(running) == {"language": "vi"}
-    page = await read(running, "preferences/history", limit=1)
+    page = await read(running, "preference-history", limit=1)
     assert page["items"][0]["value"] == "vi"
-    rest = await read(running, "preferences/history", limit=1, cursor=page["next_cursor"])
+    rest = await read(running, "preference-history", limit=1, cursor=page["next_cursor"])
     assert (rest["items"][0]["value"], rest["next_cursor"]) == ("en-GB", None)
 
 
@@ -155,7 +156,7 @@ async def test_a_request_that_is_sent_again_says_it_once(running: Running) -> No
         )
         assert answer.status_code == 200
 
-    assert len((await read(running, "preferences/history"))["items"]) == 1
+    assert len((await read(running, "preference-history"))["items"]) == 1
 
 
 async def test_a_merge_unites_preferences_and_an_unmerge_gives_them_back(running: Running, clock: HandClock) -> None:
@@ -348,7 +349,7 @@ async def test_orders_welcome_the_new_and_miss_the_late(running: Running) -> Non
 
 
 async def test_nobody_is_nobody(running: Running) -> None:
-    for what in ("preferences", "preferences/history", "interests", "next-best-actions"):
+    for what in ("preferences", "preference-history", "interests", "next-best-actions"):
         answer = await running.crm.get(f"/v1/customers/user_id:nobody/{what}")
 
         assert (answer.status_code, answer.json()["code"]) == (404, "profiles.customer_unknown")
@@ -362,3 +363,19 @@ async def test_the_future_of_an_interest_is_refused(running: Running) -> None:
 
     assert (answer.status_code, answer.json()["code"]) == (422, "profiles.future_time")
     assert datetime.fromisoformat((await read(running, "interests"))["as_of"]) == NOW
+
+
+async def test_what_a_shop_sends_becomes_interests(database_url: str) -> None:
+    """In GA4's words, and by an SDK that sends the same twice: one view and one cart of a pair of shoes."""
+    item = {"item_id": "SKU-7", "item_category": "Giày", "item_brand": "Biti's", "price": 10, "quantity": 2}
+    calls = [
+        {"event": "view_item", "messageId": "m1", "properties": {"items": [item]}},
+        {"event": "add_to_cart", "messageId": "m2", "properties": {"items": [item]}},
+        {"event": "view_item", "messageId": "m1", "properties": {"items": [item]}},
+    ]
+    async with running_platform(database_url, (touchpoints, profiles)) as running:
+        for call in calls:
+            assert (await running.shop.post("/v1/track", json={"userId": "42", **call})).status_code == 200
+        await running.settled()
+
+        assert await strengths(running) == {"brand:biti's": 4.0, "category:giày": 4.0, "product:SKU-7": 4.0}

@@ -6,10 +6,11 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query
 
 from services.profiles.api import Reader
-from services.profiles.search.errors import NothingToSearch, SearchMoved
+from services.profiles.search.errors import NothingToSearch, SearchMoved, SensitiveTrait
 from services.profiles.search.schemas import FoundOut
 from services.profiles.search.service import Place
 from services.profiles.service import ProfilesService
+from services.profiles.trait_schema.errors import SENSITIVE_SCOPE
 from shared.http.access import service_of
 from shared.http.paging import BadCursor, Cursor, Limit, Page, decode_cursor, encode_cursor
 from shared.http.problems import problems
@@ -22,9 +23,9 @@ Profiles = Annotated[ProfilesService, Depends(service_of("profiles"))]
 Trait = Annotated[str, Query(min_length=3, max_length=300, pattern=r"^[^:]+:")]
 
 
-@router.get("/search", responses=problems(BadCursor, NothingToSearch, SearchMoved))
+@router.get("/search", responses=problems(BadCursor, NothingToSearch, SearchMoved, SensitiveTrait))
 async def search(
-    _: Reader,
+    caller: Reader,
     profiles: Profiles,
     q: Annotated[
         str | None,
@@ -48,7 +49,9 @@ async def search(
     A page may hold fewer than `limit`, also none, as long as there is a `next_cursor`.
     """
     name_and_value = [(name, value) for name, _, value in (each.partition(":") for each in trait)]
-    page = await profiles.search.find(q, name_and_value, after=_place(cursor), limit=limit)
+    page = await profiles.search.find(
+        q, name_and_value, after=_place(cursor), limit=limit, sees_sensitive=caller.may(SENSITIVE_SCOPE)
+    )
     return Page(items=list(page.items), next_cursor=encode_cursor(page.more) if page.more else None)
 
 

@@ -2,9 +2,11 @@
 
 BadRequest  NothingToSearch
 Conflict    SearchMoved
+Forbidden   SensitiveTrait
 """
 
-from shared.errors import BadRequest, Conflict
+from services.profiles.trait_schema.errors import SENSITIVE_SCOPE
+from shared.errors import BadRequest, Conflict, Forbidden
 
 
 class NothingToSearch(BadRequest):
@@ -25,3 +27,15 @@ class SearchMoved(Conflict):
 
     def __init__(self) -> None:
         super().__init__("The last customer of the page before has changed since; search again from the first page.")
+
+
+class SensitiveTrait(Forbidden):
+    """Nobody is found by a sensitive trait without the scope for it."""
+
+    code, title = "profiles.sensitive_trait", "Sensitive trait"
+
+    def __init__(self) -> None:
+        super().__init__(
+            f"A trait of the search is declared sensitive, and the key lacks the scope {SENSITIVE_SCOPE!r}.",
+            required=SENSITIVE_SCOPE,
+        )

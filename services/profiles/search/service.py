@@ -9,8 +9,9 @@ from uuid import UUID
 from services.profiles.people import repository as rows
 from services.profiles.search import repository
 from services.profiles.search.domain import Match, folded, is_meant, meanings, prefixes
-from services.profiles.search.errors import NothingToSearch, SearchMoved
+from services.profiles.search.errors import NothingToSearch, SearchMoved, SensitiveTrait
 from services.profiles.search.schemas import FoundOut
+from services.profiles.trait_schema import repository as declarations
 from shared.db.engine import Database, ReadTx
 from shared.identity import mapping
 
@@ -70,22 +71,34 @@ class Search:
     db: Database
     country: str
 
-    async def find(self, q: str | None, traits: Sequence[tuple[str, str]], *, after: Place | None, limit: int) -> Page:
+    async def find(
+        self,
+        q: str | None,
+        traits: Sequence[tuple[str, str]],
+        *,
+        after: Place | None,
+        limit: int,
+        sees_sensitive: bool = False,
+    ) -> Page:
         """People who go by something that begins with `q`, and of whom the traits hold; `after` a place in the order.
 
         Raises:
+            SensitiveTrait: a trait is declared sensitive, and the caller does not see those.
             NothingToSearch: there is nothing to search for.
             SearchMoved: what the place is of is gone.
         """
         query = self._query(q, traits)
         async with self.db.read() as tx:
+            hidden = frozenset() if sees_sensitive else await declarations.sensitive(tx)
+            if hidden & query.traits.keys():
+                raise SensitiveTrait
             place = None if after is None else await _resume(tx, query, after)
             found: list[FoundOut] = []
             looked_at = 0
             while True:
                 matches = await query.page(tx, place, limit + 1)
                 looked_at += len(matches)
-                for number, match, item in await _shown(tx, query, matches):
+                for number, match, item in await _shown(tx, query, matches, hidden):
                     if item is not None:
                         found.append(item)
                     if len(found) == limit and number + 1 < len(matches):
@@ -116,14 +129,20 @@ async def _resume(tx: ReadTx, query: Query, after: Place) -> Match:
     raise SearchMoved
 
 
-async def _shown(tx: ReadTx, query: Query, matches: Sequence[Match]) -> list[tuple[int, Match, FoundOut | None]]:
-    """Each match with its person, or None where the person is found elsewhere already or a trait says otherwise."""
+async def _shown(
+    tx: ReadTx, query: Query, matches: Sequence[Match], hidden: frozenset[str]
+) -> list[tuple[int, Match, FoundOut | None]]:
+    """Each match with its person, or None where the person is found elsewhere already or a trait says otherwise.
+
+    Nobody is found by what is hidden.
+    """
     roots = await mapping.roots(tx, {match.key for match in matches})
     members = await mapping.members(tx, set(roots.values()))
     root_of = {key: root for root, keys in members.items() for key in keys}
     first: dict[UUID, Match] = {}
     for match in await query.all_of(tx, list(root_of)):
-        first.setdefault(root_of[match.key], match)
+        if match.kind not in hidden:
+            first.setdefault(root_of[match.key], match)
     people = await rows.summaries(tx, set(members))
     latest = await repository.latest(tx, root_of, {*query.traits, "name"})
     shown: list[tuple[int, Match, FoundOut | None]] = []
@@ -131,6 +150,6 @@ async def _shown(tx: ReadTx, query: Query, matches: Sequence[Match]) -> list[tup
         root = roots[match.key]
         is_it = root in people and first.get(root) == match
         is_it = is_it and all(is_meant(latest.get((root, name)), values) for name, values in query.traits.items())
-        name = latest.get((root, "name"))
+        name = None if "name" in hidden else latest.get((root, "name"))
         shown.append((number, match, FoundOut.found(people[root], match.kind, name) if is_it else None))
     return shown

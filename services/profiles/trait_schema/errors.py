@@ -10,6 +10,9 @@ from typing import Any
 
 from shared.errors import Invalid, NotFound, PreconditionFailed
 
+# May see traits that are declared sensitive in lists and exports.
+SENSITIVE_SCOPE = "profiles:sensitive"
+
 
 class TraitUndeclared(NotFound):
     """There is no such declaration."""

@@ -88,6 +88,14 @@ async def everything(tx: ReadTx) -> dict[str, Declared]:
     return {row.name: Declared.stored(row.name, row.definition) for row in rows}
 
 
+async def sensitive(tx: ReadTx) -> frozenset[str]:
+    """The names of traits that lists, searches and exports leave out without the scope `profiles:sensitive`."""
+    rows = await tx.execute(
+        "SELECT name FROM trait_schemas WHERE NOT is_deleted AND definition @> '{\"sensitive\": true}'"
+    )
+    return frozenset(row.name for row in rows)
+
+
 async def listed(tx: ReadTx, *, after: str | None, limit: int) -> list[Declaration]:
     """Declarations by name."""
     rows = await tx.execute(

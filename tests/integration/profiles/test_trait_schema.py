@@ -283,6 +283,27 @@ async def test_three_keys_merged_in_any_order_show_the_same(world: World) -> Non
     assert found == [1] * 6
 
 
+async def test_nobody_is_listed_by_a_sensitive_trait_without_the_scope_for_it(running: Running) -> None:
+    crm = running.crm
+    await crm.put("/v1/trait-schema/income", json={"type": "integer", "sensitive": True})
+    await crm.put("/v1/trait-schema/name", json={"type": "string", "sensitive": True})
+    body = {"user_id": "shop-1", "traits": {"income": 30, "name": "Nguyễn Hương", "city": "Huế"}}
+    await crm.post("/v1/customers", json=body)
+    _, key = await running.platform.keyring.create("secret", "desk", scopes=("profiles:read",))
+    desk = {"Authorization": f"Bearer {key}"}
+    url = "/v1/customers/search"
+
+    refused = await crm.get(url, params={"trait": "income:30"}, headers=desk)
+    assert (refused.status_code, refused.json()["code"]) == (403, "profiles.sensitive_trait")
+    assert (await crm.get(url, params={"q": "huong"}, headers=desk)).json()["items"] == []
+    for query in ({"q": "shop"}, {"trait": "city:Huế"}):
+        (found,) = (await crm.get(url, params=query, headers=desk)).json()["items"]
+        assert found["name"] is None
+    (found,) = (await crm.get(url, params={"trait": "income:30"})).json()["items"]
+    assert found["name"] == "Nguyễn Hương"
+    assert len((await crm.get(url, params={"q": "huong"})).json()["items"]) == 1
+
+
 async def test_strict_refuses_what_nobody_declared(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TAM_PROFILES_STRICT_TRAITS", "true")
     async with running_platform(database_url, (profiles,), role="api", clock=HandClock()) as running:

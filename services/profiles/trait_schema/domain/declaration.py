@@ -10,9 +10,6 @@ NUMERIC: frozenset[Type] = frozenset({"number", "integer"})
 ORDERED: frozenset[Type] = NUMERIC | {"date", "datetime", "enum"}
 SIZED: frozenset[Type] = frozenset({"string", "array"})
 
-# May see traits that are declared sensitive in lists and exports.
-SENSITIVE_SCOPE = "profiles:sensitive"
-
 
 class Declared(NamedTuple):
     """A declared trait. `description` is by language; `coerce`: also take what says the same in another JSON type."""

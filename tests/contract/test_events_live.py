@@ -79,6 +79,21 @@ async def records(bus: Bus) -> list[Record]:
     return found
 
 
+async def a_marketing_day(running: Running) -> None:
+    """Somebody allows something, and is put on a list and taken off it."""
+    yes = {"purpose": "marketing", "channel": "email", "state": "granted"}
+    proof = {"signed_as": PERSONAL[1]}
+    said = await running.crm.post(
+        "/v1/customers/user_id:u-1/consent", json={"changes": [yes], "text_version": "1", "proof": proof}
+    )
+    assert said.status_code == 200, said.text
+    listed = await running.crm.post("/v1/segments", json={"name": PERSONAL[1], "kind": "static", "rule": None})
+    assert listed.status_code == 201, listed.text
+    for change in ("add", "remove"):
+        moved = await running.crm.post(f"/v1/segments/{listed.json()['id']}/members", json={change: ["user_id:u-1"]})
+        assert moved.status_code == 200, moved.text
+
+
 async def test_every_record_fits_its_schema_and_none_tells_who_a_customer_is(running: Running):
     answer = (await running.shop.post("/v1/batch", json={"batch": a_day()})).json()
     assert [each["code"] for each in answer["rejected"]] == ["impossible_amount"]
@@ -90,6 +105,7 @@ async def test_every_record_fits_its_schema_and_none_tells_who_a_customer_is(run
     assert merged.status_code == 200, merged.text
     unmerged = await running.crm.post("/v1/customers/user_id:u-2/unmerge", json={"reason": "two people"})
     assert unmerged.status_code == 200, unmerged.text
+    await a_marketing_day(running)
     await running.settled()
 
     published = {event.event_type: event.topic for service in SERVICES for event in service.publishes}

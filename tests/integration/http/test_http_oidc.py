@@ -200,7 +200,7 @@ BAD: dict[str, Callable[[], str]] = {
     "sub is empty": lambda: token(sub=""),
     "sub with a NUL": lambda: token(sub="a\x00"),
     "exp is a word": lambda: forged({"alg": "RS256", "kid": "rsa"}, {**CLAIMS, "exp": "soon"}),
-    "not yet valid": lambda: token(nbf=NOW + timedelta(minutes=5)),
+    "not yet valid": lambda: token(nbf=datetime.now(UTC) + timedelta(minutes=5)),
     "cut": lambda: token()[:-10],
     "two parts": lambda: token().rpartition(".")[0],
     "five parts": lambda: "a.b.c.d.e",

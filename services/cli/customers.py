@@ -1,15 +1,7 @@
 """`tam import customers`: a firm's own customers through the public ingest API."""
 
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Annotated
-
-import typer
-
-from services.cli.common import fail, read_settings, run
-from services.cli.orders import SOME_ROWS_WERE_BAD, bring_in
+from services.cli.orders import SOME_ROWS_WERE_BAD, CsvFile, DryRun, Key, Source, Url, import_file
 from services.cli.people import COLUMNS, PASSED_OVER, read_customers
-from services.cli.purchases import Rules
 
 HELP = (
     "Send the customers of a CSV file: UTF-8, one row per customer, a header with these columns in any order, "
@@ -23,30 +15,6 @@ HELP = (
 )
 
 
-def customers(
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="The CSV file.")],
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check every row; send nothing.")] = False,
-    source: Annotated[
-        str | None, typer.Option(help="The source these events are said to come from; 'import', if not given.")
-    ] = None,
-    url: Annotated[str | None, typer.Option(help="A server elsewhere; needs --key, whose source then counts.")] = None,
-    key: Annotated[str | None, typer.Option(envvar="TAM_KEY", help="A write key of the server at --url.")] = None,
-) -> None:
+def customers(file: CsvFile, dry_run: DryRun = False, source: Source = None, url: Url = None, key: Key = None) -> None:
     """Import customers."""
-    settings = read_settings()
-    if url is not None and not key:
-        fail("--url needs --key, a write key of that server.", 2)
-    if url is not None and source is not None:
-        fail("--source does not go with --url: the source is that of the write key.", 2)
-    rules = Rules(settings.zone, settings.currency, datetime.now(UTC))
-    bad = run(
-        bring_in(
-            settings,
-            file,
-            lambda: read_customers(file, rules),
-            dry_run=dry_run,
-            source=source or "import",
-            elsewhere=(url, key),
-        )
-    )
-    raise typer.Exit(SOME_ROWS_WERE_BAD if bad else 0)
+    import_file(file, read_customers, dry_run=dry_run, source=source, url=url, key=key)

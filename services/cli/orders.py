@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -64,17 +64,28 @@ def only_items(parsed: Iterable[Item | BadRow]) -> Iterator[Item]:
     return (each for each in parsed if isinstance(each, Item))
 
 
+CsvFile = Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="The CSV file.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Check every row; send nothing.")]
+Source = Annotated[
+    str | None, typer.Option(help="The source these events are said to come from; 'import', if not given.")
+]
+Url = Annotated[str | None, typer.Option(help="A server elsewhere; needs --key, whose source then counts.")]
+Key = Annotated[str | None, typer.Option(envvar="TAM_KEY", help="A write key of the server at --url.")]
+
+# The rows of a file, by the rules for times and money.
+Read = Callable[[Path, Rules], Iterator[Item | BadRow]]
+
+
 @app.command(help=_HELP)
-def orders(
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="The CSV file.")],
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check every row; send nothing.")] = False,
-    source: Annotated[
-        str | None, typer.Option(help="The source these events are said to come from; 'import', if not given.")
-    ] = None,
-    url: Annotated[str | None, typer.Option(help="A server elsewhere; needs --key, whose source then counts.")] = None,
-    key: Annotated[str | None, typer.Option(envvar="TAM_KEY", help="A write key of the server at --url.")] = None,
-) -> None:
+def orders(file: CsvFile, dry_run: DryRun = False, source: Source = None, url: Url = None, key: Key = None) -> None:
     """Import orders."""
+    import_file(file, read_csv, dry_run=dry_run, source=source, url=url, key=key)
+
+
+def import_file(
+    file: Path, read: Read, *, dry_run: bool, source: str | None, url: str | None, key: str | None
+) -> NoReturn:
+    """Bring a file in as the options say, and end the command with its exit code."""
     settings = read_settings()
     if url is not None and not key:
         fail("--url needs --key, a write key of that server.", 2)
@@ -85,7 +96,7 @@ def orders(
         bring_in(
             settings,
             file,
-            lambda: read_csv(file, rules),
+            lambda: read(file, rules),
             dry_run=dry_run,
             source=source or "import",
             elsewhere=(url, key),

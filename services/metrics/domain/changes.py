@@ -6,7 +6,8 @@ from datetime import tzinfo
 from uuid import UUID
 
 from services.metrics.domain.lifeline import Days
-from services.metrics.domain.orders import Order, accounts
+from services.metrics.domain.orders import accounts
+from shared.events.orders import Order
 
 Bucket = tuple[int, str]
 

@@ -8,9 +8,10 @@ from uuid import UUID
 
 from services.metrics.domain.calendar import PERIODS, Period
 from services.metrics.domain.figure import Figure, Frame
-from services.metrics.domain.orders import Order, accounts
+from services.metrics.domain.orders import accounts
 from services.metrics.domain.people import lapse_state, lifecycle_state
 from services.metrics.domain.totals import lifetime_value, main_currency, order_figures, other_currencies, totals_of
+from shared.events.orders import Order
 
 
 @dataclass(frozen=True, slots=True)

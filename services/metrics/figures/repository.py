@@ -5,11 +5,10 @@ from uuid import UUID
 
 from services.metrics.domain.calendar import Period, PeriodDays
 from services.metrics.domain.lifeline import NEVER
-from services.metrics.domain.order_rows import ORDER_COLUMNS, order_of_row
-from services.metrics.domain.orders import Order
 from services.metrics.domain.people import Lifecycle, People
 from services.metrics.domain.totals import Totals
 from shared.db.engine import ReadTx
+from shared.events.orders import ORDER_COLUMNS, Order, order_of_row
 
 
 async def totals(tx: ReadTx, day: int) -> list[Totals]:

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from services.metrics.domain.orders import OrderFact
 from services.metrics.service import MetricsService
 from shared.db.engine import WriteTx
 from shared.events.catalogue.profiles import CustomerMerged, CustomerUnmerged
 from shared.events.envelope import Event
+from shared.events.orders import OrderFact
 
 
 async def record_orders(metrics: MetricsService, tx: WriteTx, events: Sequence[Event[OrderFact]]) -> None:

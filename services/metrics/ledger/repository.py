@@ -5,11 +5,10 @@ from typing import Any
 from uuid import UUID
 
 from services.metrics.domain.lifeline import Cell, Days
-from services.metrics.domain.order_rows import ORDER_COLUMNS, order_of_row, order_row
-from services.metrics.domain.orders import Order
 from shared.db.bulk import insert_rows
 from shared.db.engine import ReadTx, WriteTx
 from shared.errors import Retry
+from shared.events.orders import ORDER_COLUMNS, Order, order_of_row, order_row
 
 _ORDER = "SELECT " + ", ".join(ORDER_COLUMNS) + " FROM orders "
 _REPLACE_ORDER = ", ".join(f"{name} = EXCLUDED.{name}" for name in ORDER_COLUMNS if name != "order_id")

@@ -12,12 +12,12 @@ from zoneinfo import ZoneInfo
 
 from services.metrics.domain.changes import Changes, after_change
 from services.metrics.domain.lifeline import NOTHING, Cell, Days, difference, together
-from services.metrics.domain.orders import UNKNOWN, Order, OrderFact, with_fact
 from services.metrics.ledger import repository
 from shared.db.engine import Database, WriteTx
 from shared.errors import Retry
 from shared.events.catalogue.profiles import CustomerMerged, CustomerUnmerged
 from shared.events.envelope import Event
+from shared.events.orders import UNKNOWN, Order, OrderFact, with_fact
 from shared.identity import mapping
 from shared.observability.logging import logger
 from shared.runtime.progress import empty_projection

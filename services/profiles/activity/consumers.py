@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from services.profiles.activity.domain import OrderFact
 from services.profiles.service import ProfilesService
 from shared.db.engine import WriteTx
 from shared.delivery.subscription import Subscription
@@ -14,6 +13,7 @@ from shared.events.catalogue.touchpoints import (
     TouchpointRecorded,
 )
 from shared.events.envelope import Event
+from shared.events.orders import OrderFact
 
 
 async def record_events(profiles: ProfilesService, tx: WriteTx, events: Sequence[Event[TouchpointRecorded]]) -> None:

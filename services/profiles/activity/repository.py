@@ -1,40 +1,18 @@
 """All SQL of what customers did. Rows are written in ascending order of their keys."""
 
 from collections.abc import Collection, Mapping
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-import orjson
-
-from services.profiles.activity.domain import (
-    EventCell,
-    EventTotals,
-    MoneyTotals,
-    Order,
-    Placing,
-    Refund,
-    Tally,
-    Total,
-    refunded_minor,
-)
+from services.profiles.activity.domain import EventCell, EventTotals, MoneyTotals, Tally, refunded_minor
 from shared.db.bulk import insert_rows
 from shared.db.engine import ReadTx, WriteTx
 from shared.errors import Retry
+from shared.events.orders import ORDER_COLUMNS, Order, order_of_row, order_row
 
 _ORDER_COLUMNS = {
-    "order_id": "text",
-    "customer_id": "uuid",
-    "placed_at": "timestamptz",
-    "placed_id": "uuid",
-    "placed_by_change": "boolean",
-    "total_at": "timestamptz",
-    "total_id": "uuid",
-    "total_minor": "bigint",
-    "currency": "text",
-    "refunds": "jsonb",
+    **{"customer_id" if name == "customer" else name: kind for name, kind in ORDER_COLUMNS.items()},
     "refunded_minor": "bigint",
-    "is_cancelled": "boolean",
 }
 _REPLACE_ORDER = ", ".join(f"{name} = EXCLUDED.{name}" for name in _ORDER_COLUMNS if name != "order_id")
 MAX_EVENT_NAMES = 500
@@ -71,7 +49,7 @@ async def lock_orders(tx: WriteTx, order_ids: Collection[str]) -> dict[str, Orde
         "ORDER BY order_id FOR UPDATE",
         {"ids": list(order_ids)},
     )
-    return {row.order_id: _order_of(row) for row in rows}
+    return {row.order_id: order_of_row(row) for row in rows}
 
 
 async def add_orders(tx: WriteTx, orders: Mapping[str, Order]) -> None:
@@ -123,26 +101,4 @@ async def events_of(tx: ReadTx, keys: Collection[UUID]) -> list[EventTotals]:
 
 
 def _row_of(order_id: str, order: Order) -> tuple[Any, ...]:
-    if order.placing is None or order.total is None:
-        facts: tuple[Any, ...] = (None,) * 8
-    else:
-        placing = order.placing
-        facts = (placing.customer_id, placing.at, placing.event_id, placing.is_change, *order.total)
-    document = {
-        # In UTC: one moment has one text.
-        refund_id: (each.at.astimezone(UTC), each.event_id, each.minor, each.currency)
-        for refund_id, each in order.refunds.items()
-    }
-    refunds = orjson.dumps(document, default=str).decode() if document else None
-    return (order_id, *facts, refunds, refunded_minor(order), order.is_cancelled)
-
-
-def _order_of(row: Any) -> Order:
-    refunds = {
-        refund_id: Refund(datetime.fromisoformat(at), UUID(event_id), minor, currency)
-        for refund_id, (at, event_id, minor, currency) in (row.refunds or {}).items()
-    }
-    if row.customer_id is None:
-        return Order(None, None, refunds, row.is_cancelled)
-    placing = Placing(row.placed_by_change, row.placed_at, row.placed_id, row.customer_id)
-    return Order(placing, Total(row.total_at, row.total_id, row.total_minor, row.currency), refunds, row.is_cancelled)
+    return (*order_row(order_id, order), refunded_minor(order))

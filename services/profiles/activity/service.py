@@ -7,16 +7,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from services.profiles.activity import repository
-from services.profiles.activity.domain import (
-    UNKNOWN,
-    Activity,
-    EventCell,
-    Order,
-    OrderFact,
-    Tally,
-    local_day,
-    with_fact,
-)
+from services.profiles.activity.domain import Activity, EventCell, Tally, local_day
 from services.profiles.membership.domain import Touched
 from services.profiles.membership.service import Membership
 from services.profiles.people import service as people
@@ -24,6 +15,7 @@ from shared.clock import Clock
 from shared.db.engine import Database, WriteTx
 from shared.events.catalogue.touchpoints import TouchpointRecorded
 from shared.events.envelope import Event
+from shared.events.orders import UNKNOWN, Order, OrderFact, with_fact
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +51,7 @@ class ActivityService:
         stored = await repository.lock_orders(tx, facts)
         added: dict[str, Order] = {}
         replaced: dict[str, Order] = {}
-        customers: set[UUID | None] = set()
+        customers: set[UUID] = set()
         for order_id, news in facts.items():
             before = stored.get(order_id)
             after = before or UNKNOWN
@@ -67,10 +59,10 @@ class ActivityService:
                 after = with_fact(after, event)
             if after != before:
                 (added if before is None else replaced)[order_id] = after
-                customers.update((after.customer_id, before.customer_id if before else None))
+                customers.update(order.placing.customer for order in (before, after) if order and order.placing)
         await repository.add_orders(tx, added)
         await repository.replace_orders(tx, replaced)
-        await self.membership.refresh(tx, Touched(orders={key for key in customers if key is not None}))
+        await self.membership.refresh(tx, Touched(orders=customers))
 
     async def of(self, reference: str) -> Activity:
         """What the person that goes by `reference` did.

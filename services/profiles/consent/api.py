@@ -7,7 +7,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
-from services.profiles.api import UNMODIFIED, Reference
+from services.profiles.api import UNMODIFIED, Profiles, Reference
 from services.profiles.consent.errors import (
     BadExpiry,
     BadReferences,
@@ -35,8 +35,6 @@ from services.profiles.consent.schemas import (
     TextOut,
 )
 from services.profiles.errors import AmbiguousIdentifier, CustomerUnknown, FutureTime
-from services.profiles.service import ProfilesService
-from shared.http.access import service_of
 from shared.http.auth import Caller, require
 from shared.http.etag import with_etag
 from shared.http.idempotency import BadIdempotencyKey, IdempotencyKey, answer
@@ -46,7 +44,6 @@ from shared.http.schemas import Instant
 
 router = APIRouter(prefix="/v1", tags=["consent"])
 
-Profiles = Annotated[ProfilesService, Depends(service_of("profiles"))]
 Reader = Annotated[Caller, Depends(require("consent:read"))]
 Writer = Annotated[Caller, Depends(require("consent:write"))]
 Version = Annotated[str, Path(pattern=VERSION_PATTERN, max_length=MAX_VERSION, examples=["newsletter-2026-11"])]

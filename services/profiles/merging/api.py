@@ -1,22 +1,16 @@
 """Decisions on who is whom, over HTTP."""
 
-from typing import Annotated
+from fastapi import APIRouter, Response
 
-from fastapi import APIRouter, Depends, Response
-
-from services.profiles.api import Reader, Reference, Writer
+from services.profiles.api import Profiles, Reader, Reference, Writer
 from services.profiles.errors import AmbiguousIdentifier, CustomerUnknown, MergeIntoVisitor, SamePerson
 from services.profiles.merging.errors import NotAMember, NothingLeft, SplitTooLarge
 from services.profiles.merging.schemas import PreviewOut, SplitIn, SplitOut
 from services.profiles.schemas import MergeIn
-from services.profiles.service import ProfilesService
-from shared.http.access import service_of
 from shared.http.idempotency import BadIdempotencyKey, IdempotencyKey, answer
 from shared.http.problems import problems
 
 router = APIRouter(prefix="/v1/customers", tags=["customers"])
-
-Profiles = Annotated[ProfilesService, Depends(service_of("profiles"))]
 
 
 @router.post(

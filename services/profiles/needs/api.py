@@ -4,9 +4,9 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
+from fastapi import APIRouter, Header, Path, Query, Request, Response
 
-from services.profiles.api import UNMODIFIED, Profiles, Reference
+from services.profiles.api import UNMODIFIED, Profiles, Reader, Reference, Writer
 from services.profiles.errors import AmbiguousIdentifier, CustomerUnknown, FutureTime
 from services.profiles.needs.domain.languages import accepted
 from services.profiles.needs.errors import BadPreference, UnknownPreference
@@ -18,7 +18,6 @@ from services.profiles.needs.schemas import (
     PreferencesOut,
     PreferenceWordOut,
 )
-from shared.http.auth import Caller, require
 from shared.http.etag import with_etag
 from shared.http.idempotency import BadIdempotencyKey, IdempotencyKey, answer
 from shared.http.paging import BadCursor, Cursor, Limit, Page, decode_cursor, encode_cursor
@@ -27,8 +26,6 @@ from shared.http.schemas import Instant
 
 router = APIRouter(prefix="/v1/customers", tags=["needs"])
 
-Reader = Annotated[Caller, Depends(require("profiles:read"))]
-Writer = Annotated[Caller, Depends(require("profiles:write"))]
 Name = Annotated[str, Path(pattern=r"^[a-z][a-z0-9_]{0,39}$", examples=["size"])]
 
 

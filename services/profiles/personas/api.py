@@ -3,10 +3,10 @@
 import re
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
+from fastapi import APIRouter, Header, Path, Query, Request, Response
 from fastapi.responses import HTMLResponse
 
-from services.profiles.api import UNMODIFIED, Reference
+from services.profiles.api import UNMODIFIED, Profiles, Reader, Reference, Writer
 from services.profiles.errors import AmbiguousIdentifier, CustomerUnknown, FutureTime
 from services.profiles.personas.domain.languages import preferred
 from services.profiles.personas.domain.persona import Language, Status, shown
@@ -34,9 +34,6 @@ from services.profiles.personas.schemas.persona import (
     PersonaVersionOut,
     RetireIn,
 )
-from services.profiles.service import ProfilesService
-from shared.http.access import service_of
-from shared.http.auth import Caller, require
 from shared.http.etag import with_etag
 from shared.http.idempotency import BadIdempotencyKey, IdempotencyKey, answer
 from shared.http.paging import BadCursor, Cursor, Limit, Page, decode_cursor, encode_cursor
@@ -44,9 +41,6 @@ from shared.http.problems import problems
 
 router = APIRouter(prefix="/v1", tags=["personas"])
 
-Profiles = Annotated[ProfilesService, Depends(service_of("profiles"))]
-Reader = Annotated[Caller, Depends(require("profiles:read"))]
-Writer = Annotated[Caller, Depends(require("profiles:write"))]
 Key = Annotated[str, Path(pattern=KEY_PATTERN, max_length=MAX_KEY, examples=["busy-mother-lan"])]
 Version = Annotated[int | None, Query(ge=1, le=MAX_VERSION, description="As it was then; none: as it is.")]
 Wanted = Annotated[Language | None, Query(description="The language to read in; none: the persona's own.")]

@@ -3,15 +3,13 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query
 
-from services.profiles.api import Reader
+from services.profiles.api import Profiles, Reader
 from services.profiles.search.errors import NothingToSearch, SearchMoved, SensitiveTrait
 from services.profiles.search.schemas import FoundOut
 from services.profiles.search.service import Place
-from services.profiles.service import ProfilesService
 from services.profiles.trait_schema.errors import SENSITIVE_SCOPE
-from shared.http.access import service_of
 from shared.http.paging import BadCursor, Cursor, Limit, Page, decode_cursor, encode_cursor
 from shared.http.problems import problems
 
@@ -19,7 +17,6 @@ router = APIRouter(prefix="/v1/customers", tags=["customers"])
 
 MAX_TRAITS = 5
 
-Profiles = Annotated[ProfilesService, Depends(service_of("profiles"))]
 Trait = Annotated[str, Query(min_length=3, max_length=300, pattern=r"^[^:]+:")]
 
 

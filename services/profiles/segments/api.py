@@ -3,8 +3,9 @@
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Path, Request, Response
+from fastapi import APIRouter, Path, Request, Response
 
+from services.profiles.api import Profiles, Reader, Writer
 from services.profiles.errors import AmbiguousIdentifier, CustomerUnknown
 from services.profiles.schemas import MAX_REFERENCE
 from services.profiles.segments.errors import (
@@ -30,9 +31,6 @@ from services.profiles.segments.schemas import (
     SegmentSizeOut,
     VersionOut,
 )
-from services.profiles.service import ProfilesService
-from shared.http.access import service_of
-from shared.http.auth import Caller, require
 from shared.http.etag import with_etag
 from shared.http.idempotency import BadIdempotencyKey, IdempotencyKey, answer
 from shared.http.paging import BadCursor, Cursor, Limit, Page, decode_cursor, encode_cursor
@@ -41,9 +39,6 @@ from shared.http.problems import problems
 # `{segment:uuid}`: other words in its place are other resources, with methods of their own.
 router = APIRouter(prefix="/v1", tags=["segments"])
 
-Profiles = Annotated[ProfilesService, Depends(service_of("profiles"))]
-Reader = Annotated[Caller, Depends(require("profiles:read"))]
-Writer = Annotated[Caller, Depends(require("profiles:write"))]
 Reference = Annotated[str, Path(max_length=MAX_REFERENCE, description="A customer id, or `<type>:<value>`.")]
 UNMODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "Not modified: the client has this state already."}}
 

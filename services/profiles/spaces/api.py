@@ -3,11 +3,10 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query
 
-from services.profiles.api import Reader, Reference
+from services.profiles.api import Profiles, Reader, Reference
 from services.profiles.errors import AmbiguousIdentifier
-from services.profiles.service import ProfilesService
 from services.profiles.spaces.errors import ProfileNotFound
 from services.profiles.spaces.schemas import (
     SpaceExternalIdOut,
@@ -17,14 +16,12 @@ from services.profiles.spaces.schemas import (
     SpaceTraitOut,
     SpaceTraitsOut,
 )
-from shared.http.access import service_of
 from shared.http.paging import MAX_CURSOR_LENGTH, BadCursor, decode_cursor, encode_cursor
 from shared.http.problems import problems
 from shared.http.profile_api import PREFIX, ProfileApiRoute, Space, SpaceCursor
 
 router = APIRouter(prefix=PREFIX, tags=["profile API"], route_class=ProfileApiRoute)
 
-Profiles = Annotated[ProfilesService, Depends(service_of("profiles"))]
 Limit = Annotated[int, Query(ge=1, le=200, description="How many at most.")]
 Next = Annotated[str, Query(max_length=MAX_CURSOR_LENGTH, description="`next` of the page before; empty: the first.")]
 Include = Annotated[

@@ -2,11 +2,10 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Path, Request, Response
+from fastapi import APIRouter, Header, Path, Request, Response
 
-from services.profiles.api import UNMODIFIED, Reader, Reference, Writer
+from services.profiles.api import UNMODIFIED, Profiles, Reader, Reference, Writer
 from services.profiles.errors import AmbiguousIdentifier, CustomerUnknown
-from services.profiles.service import ProfilesService
 from services.profiles.trait_schema.errors import BadTraitName, DeclarationMoved, TooManyDeclared, TraitUndeclared
 from services.profiles.trait_schema.schemas import (
     DeclarationCountOut,
@@ -15,7 +14,6 @@ from services.profiles.trait_schema.schemas import (
     DeclarationVersionOut,
     RefusedTraitsOut,
 )
-from shared.http.access import service_of
 from shared.http.etag import with_etag
 from shared.http.idempotency import BadIdempotencyKey, IdempotencyKey, answer
 from shared.http.paging import BadCursor, Cursor, Limit, Page, decode_cursor, encode_cursor
@@ -23,7 +21,6 @@ from shared.http.problems import problems
 
 router = APIRouter(prefix="/v1", tags=["traits"])
 
-Profiles = Annotated[ProfilesService, Depends(service_of("profiles"))]
 Name = Annotated[str, Path(min_length=1, max_length=200, description="The trait's name.", examples=["birthday"])]
 IfMatch = Annotated[str | None, Header(description="ETags or versions; another by now is refused with 412.")]
 

@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.metrics.domain.changes import Changes, after_change
-from services.metrics.domain.orders import UNKNOWN, Entry, Order, Sums, accounts, with_fact
+from services.metrics.domain.orders import Entry, Sums, accounts
 from shared.errors import Poison
 from shared.events.catalogue.touchpoints import OrderCancelled, OrderChanged, OrderPlaced, OrderRefunded
 from shared.events.envelope import Event
+from shared.events.orders import UNKNOWN, Order, with_fact
 
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 # Noon of 2026-03-01 in the zone.

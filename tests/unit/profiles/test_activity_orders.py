@@ -7,10 +7,11 @@ from uuid import UUID
 
 import pytest
 
-from services.profiles.activity.domain import UNKNOWN, Activity, MoneyTotals, refunded_minor, with_fact
+from services.profiles.activity.domain import Activity, MoneyTotals, refunded_minor
 from shared.errors import Poison
 from shared.events.catalogue.touchpoints import OrderCancelled, OrderChanged, OrderPlaced, OrderRefunded
 from shared.events.envelope import Event
+from shared.events.orders import UNKNOWN, with_fact
 
 NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 ONE, OTHER = UUID(int=1), UUID(int=2)

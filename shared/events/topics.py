@@ -36,6 +36,7 @@ IDENTITY = Topic("identity", "Who is the same person as whom: merges and their i
 PROFILES = Topic("profiles", "Customers made and changed; names of traits, never their values.")
 CONSENT = Topic("consent", "What customers allow, for which purpose and over which channel; no personal data.")
 SEGMENTS = Topic("segments", "Who entered and who left which segment; no personal data.")
+LOYALTY = Topic("loyalty", "Points, tiers, vouchers, claims and referrals; no personal data, no code.")
 DEAD_LETTERS = Topic(
     "dlq",
     "Records that a consumer could not handle, unchanged, with the reason in headers.",
@@ -53,5 +54,6 @@ TOPICS: tuple[Topic, ...] = (
     PROFILES,
     CONSENT,
     SEGMENTS,
+    LOYALTY,
     DEAD_LETTERS,
 )

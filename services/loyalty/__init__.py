@@ -1,0 +1,19 @@
+"""Points, tiers, rewards, vouchers, flash sales and referrals.
+
+Owns        the ledger of points (double entry, never changed), lots and holds; tiers; rewards; voucher campaigns and
+            codes (as keyed hashes), reservations and redemptions; flash sales and their claims; referrals.
+            No personal data: person keys and facts.
+Consumes    CustomerMerged, CustomerUnmerged
+Publishes   nothing yet
+URLs        /v1/loyalty…
+
+Invariants
+* The postings of a transaction sum to zero, and are never changed.
+* A wallet's balance is the sum of its lots and of its postings, and never below zero: what is owed is debt, apart.
+* Everything belongs to the raw person key it came from; a person has what their keys have together. So a merge and an
+  unmerge move nothing, and give back exactly what was there before.
+
+Rooms       members/ whose keys are locked together · programs/ the terms, in versions · points/ the ledger ·
+            earning/ rules · tiers/ · rewards/ · vouchers/ campaigns and codes · checkout/ reservations ·
+            flash/ flash sales · referrals/
+"""

@@ -1,0 +1,1 @@
+"""Checkout: validate, reserve, commit, void, roll back."""

@@ -1,0 +1,1 @@
+"""Earning: rules that turn facts into points."""

@@ -1,0 +1,1 @@
+"""Flash sales: exact claims on limited units."""

@@ -1,0 +1,1 @@
+"""The programme: its wallets, its time zone and its terms, in versions."""

@@ -1,0 +1,1 @@
+"""Tiers: what members have reached, and what is next."""

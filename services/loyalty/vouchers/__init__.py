@@ -1,0 +1,1 @@
+"""Vouchers: campaigns, codes, what a code is worth for a basket."""

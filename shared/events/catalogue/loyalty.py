@@ -1,0 +1,126 @@
+"""What the loyalty service announces: person keys and facts, never a code, a name or an address."""
+
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from shared.events.envelope import EventData
+from shared.events.topics import LOYALTY
+
+
+class _Points(EventData, type="tam.loyalty.points.v1", topic=LOYALTY):
+    """A change of the wallet of the person key `subject`.
+
+    Of one subject and wallet `version` counts up by one: the highest holds, a gap is a fault. `available`, `pending`,
+    `held` and `debt` are what this wallet has after it; a person has what their keys have together. `points` are
+    those of this transaction, never negative.
+    """
+
+    transaction_id: UUID
+    wallet: str
+    version: int
+    points: int
+    available: int
+    pending: int
+    held: int
+    debt: int
+    reason: str
+    reference: str | None = None
+
+
+class PointsEarned(_Points, type="tam.loyalty.points_earned.v1", topic=LOYALTY):
+    """Points came in: earned, granted, transferred in, or given back. Those that are pending count from `active_at`."""
+
+    active_at: datetime | None = None
+    expires_at: datetime | None = None
+
+
+class PointsSpent(_Points, type="tam.loyalty.points_spent.v1", topic=LOYALTY):
+    """Points were spent: on a reward, at a checkout, or transferred out."""
+
+
+class PointsExpired(_Points, type="tam.loyalty.points_expired.v1", topic=LOYALTY):
+    """Points reached the end of their last day."""
+
+
+class PointsReversed(_Points, type="tam.loyalty.points_reversed.v1", topic=LOYALTY):
+    """Points were taken back: what they were earned for was refunded, cancelled or corrected."""
+
+
+class PointsMoved(_Points, type="tam.loyalty.points_moved.v1", topic=LOYALTY):
+    """Points of the wallet became active, were held or let go; none came or went."""
+
+
+class TierChanged(EventData, type="tam.loyalty.tier_changed.v1", topic=LOYALTY):
+    """The person `subject` (the root of their keys) is in another tier of a track; None: in none.
+
+    Of one subject and track the highest `version` holds. `rank` counts from 1, the lowest tier.
+    """
+
+    track: str
+    tier: str | None
+    rank: int
+    previous: str | None
+    version: int
+    reason: Literal["qualified", "downgraded", "set", "merged", "unmerged", "rules"]
+    valid_until: datetime | None = None
+
+
+class _Voucher(EventData, type="tam.loyalty.voucher.v1", topic=LOYALTY):
+    voucher_id: UUID
+    campaign: str
+
+
+class VoucherIssued(_Voucher, type="tam.loyalty.voucher_issued.v1", topic=LOYALTY):
+    """A code was assigned to the person `subject`."""
+
+    expires_at: datetime | None = None
+
+
+class VoucherReserved(_Voucher, type="tam.loyalty.voucher_reserved.v1", topic=LOYALTY):
+    """A use of a voucher is held for a checkout until `expires_at`, unless it is committed or voided before."""
+
+    reservation_id: UUID
+    expires_at: datetime
+
+
+class VoucherRedeemed(_Voucher, type="tam.loyalty.voucher_redeemed.v1", topic=LOYALTY):
+    """A voucher was used: `discount_minor` of `currency` off an order."""
+
+    redemption_id: UUID
+    order_id: str | None = None
+    discount_minor: int
+    currency: str
+
+
+class VoucherRolledBack(_Voucher, type="tam.loyalty.voucher_rolled_back.v1", topic=LOYALTY):
+    """A redemption was undone, wholly or in part: `discount_minor` of its discount no longer stands."""
+
+    redemption_id: UUID
+    rollback_id: UUID
+    order_id: str | None = None
+    discount_minor: int
+    currency: str
+    is_whole: bool
+
+
+class FlashClaimed(EventData, type="tam.loyalty.flash_claimed.v1", topic=LOYALTY):
+    """The person `subject` got `units` of an item of a flash sale."""
+
+    claim_id: UUID
+    sale: str
+    item: str
+    units: int
+
+
+class ReferralCompleted(EventData, type="tam.loyalty.referral_completed.v1", topic=LOYALTY):
+    """The person `subject` was brought by `advocate_id`, and did what qualifies; both rewards are on their way."""
+
+    referral_id: UUID
+    advocate_id: UUID
+    campaign: str
+    milestone: str
+
+
+# Each is added by the room that sends it.
+PUBLISHES: tuple[type[EventData], ...] = ()

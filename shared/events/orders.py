@@ -7,6 +7,8 @@ The folding rules, each a minimum, a maximum or a union, so that they commute an
 * Its total is the one of the latest fact that states one.
 * Of several refunds with one id the latest holds. Refunds count in the order of their times, each up to what is left.
 * A cancelled order stays cancelled, and never was.
+* What it holds (`Content`, for those who ask) is what the latest fact that states lines says; the latest of all
+  where none does.
 
 Every consumer of these facts reads them by this one rule, so that no two services disagree about money.
 """
@@ -19,7 +21,7 @@ from uuid import UUID
 import orjson
 
 from shared.errors import Poison
-from shared.events.catalogue.touchpoints import OrderCancelled, OrderChanged, OrderPlaced, OrderRefunded
+from shared.events.catalogue.touchpoints import OrderCancelled, OrderChanged, OrderLine, OrderPlaced, OrderRefunded
 from shared.events.envelope import Event
 from shared.money import EXPONENTS, MAX_MINOR
 
@@ -82,6 +84,19 @@ class Order(NamedTuple):
         return None if self.placing is None else self.placing.customer
 
 
+class Content(NamedTuple):
+    """The fact that says what an order holds; the greatest one holds. `lines` None: nobody said."""
+
+    has_lines: bool
+    at: datetime
+    event_id: UUID
+    source: str
+    coupon: str | None
+    lines: tuple[OrderLine, ...] | None
+    shipping_minor: int | None
+    tax_minor: int | None
+
+
 UNKNOWN = Order(None, None, {}, is_cancelled=False)
 
 
@@ -110,6 +125,25 @@ def with_fact(order: Order, event: Event[OrderFact]) -> Order:
             return order
         return Order(order.placing, order.total, {**order.refunds, fact.refund_id: refund}, order.is_cancelled)
     return Order(order.placing, order.total, order.refunds, is_cancelled=True)
+
+
+def with_content(content: Content | None, event: Event[OrderFact]) -> Content | None:
+    """What the order holds, as known after one more fact. Who asks for totals only need not keep it."""
+    fact = event.data
+    if not isinstance(fact, OrderPlaced | OrderChanged):
+        return content
+    said = Content(
+        fact.lines is not None,
+        event.time,
+        event.id,
+        fact.source,
+        fact.coupon if isinstance(fact, OrderPlaced) else None,
+        fact.lines,
+        fact.shipping_minor,
+        fact.tax_minor,
+    )
+    # Up to the id of the event: two of one id say the same.
+    return said if content is None or content[:3] < said[:3] else content
 
 
 def _check(minor: int | None, currency: str | None) -> None:

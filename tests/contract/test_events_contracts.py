@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import NoneType, UnionType
@@ -79,6 +80,8 @@ def values_of(annotation: Any) -> st.SearchStrategy[Any]:
         return st.dictionaries(st.text(), JSON, max_size=3)
     if origin is tuple:
         return st.lists(values_of(arguments[0]), max_size=3).map(tuple)
+    if is_dataclass(annotation):
+        return st.builds(annotation, **{each.name: values_of(each.type) for each in fields(annotation)})
     simple: dict[Any, st.SearchStrategy[Any]] = {
         str: st.text(),
         int: st.integers(-(2**53), 2**53),

@@ -7,13 +7,16 @@ emits the fact. Amounts are major units on the wire, whatever their field:
   figures (it is a touchpoint, and the answer carries a warning);
 * the amount of a refund is `refund_amount`, else `total`, `amount`, `value`, `revenue`; none means all that is left;
 * an order without `order_id` is known by its `checkout_id`, else by its event's id, so that it counts once; a change,
-  refund or cancellation without one refers to nothing and is refused.
+  refund or cancellation without one refers to nothing and is refused;
+* the lines of an order are its `products`, else `items`, each as far as it can be read: what is wrong with a line
+  never refuses the order. They are read by the recorder alone.
 """
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from services.touchpoints.domain import names
+from services.touchpoints.domain.privacy import plain_text
 from services.touchpoints.domain.refusal import Refusal
 from services.touchpoints.domain.times import event_time
 from shared.events.catalogue import touchpoints as facts
@@ -23,6 +26,8 @@ from shared.money import MoneyError, currency_code, parse
 MAX_ID = 255
 MAX_ITEMS = 100_000
 MAX_LINES = 5_000
+# Of these many lines an order tells what they hold; a call of 32 KB has room for a third of them.
+MAX_TOLD_LINES = 1_000
 
 Properties = Mapping[str, Any]
 
@@ -50,7 +55,11 @@ def fact_of(said: Statement) -> EventData | None:
         Refusal: `impossible_amount`, `unknown_currency`, `no_currency`, `order_id_too_long`, `no_order_id`, …
     """
     draft = draft_of(said)
-    return None if draft is None else draft.kind(**draft.fields)
+    if draft is None:
+        return None
+    if draft.kind in _WITH_LINES:
+        return draft.kind(**draft.fields, **_contents(_flat(said.properties), draft.fields["currency"]))
+    return draft.kind(**draft.fields)
 
 
 def draft_of(said: Statement) -> Draft | None:
@@ -174,6 +183,62 @@ def _items(products: object) -> int | None:
         quantity = line.get("quantity") if isinstance(line, dict) else None
         pieces += int(quantity) if isinstance(quantity, int | float) and 1 <= quantity <= MAX_ITEMS else 1
     return min(pieces, MAX_ITEMS)
+
+
+_WITH_LINES = (facts.OrderPlaced, facts.OrderChanged)
+
+
+def _contents(properties: Properties, currency: str) -> dict[str, Any]:
+    """What an order holds, as far as it can be read."""
+    products = properties.get("products") or properties.get("items")
+    contents: dict[str, Any] = {}
+    if type(products) is list and products:
+        lines = [_line(each, currency) for each in products[:MAX_TOLD_LINES] if type(each) is dict]
+        if lines:
+            contents["lines"] = tuple(lines)
+    for field, name in (("shipping_minor", "shipping"), ("tax_minor", "tax")):
+        if (amount := properties.get(name)) is not None and (minor := _amount(amount, currency)) is not None:
+            contents[field] = minor
+    return contents
+
+
+def _line(said: Properties, currency: str) -> facts.OrderLine:
+    variant = said.get("variant")
+    if type(variant) is dict:
+        said = _shopify_line(said, variant)
+    quantity, price = said.get("quantity"), said.get("price")
+    is_number = isinstance(quantity, int | float) and 1 <= quantity <= MAX_ITEMS
+    return facts.OrderLine(
+        _word(said.get("product_id") or said.get("item_id") or said.get("productId")),
+        _word(said.get("sku")),
+        _word(said.get("category") or said.get("item_category")),
+        int(quantity) if is_number and quantity is not None else 1,
+        None if price is None else _amount(price, currency),
+    )
+
+
+def _shopify_line(said: Properties, variant: Properties) -> Properties:
+    """The line of a Shopify web pixel event; in others `variant` is a text."""
+    price, product = variant.get("price"), variant.get("product")
+    product = product if isinstance(product, dict) else {}
+    return {
+        "product_id": product.get("id"),
+        "sku": variant.get("sku"),
+        "category": product.get("type"),
+        "quantity": said.get("quantity"),
+        "price": price.get("amount") if isinstance(price, dict) else None,
+    }
+
+
+def _word(value: object) -> str | None:
+    return str(value) if type(value) is int else plain_text(value)
+
+
+def _amount(value: object, currency: str) -> int | None:
+    try:
+        return parse(value, currency)
+    except MoneyError:
+        return None
 
 
 def _placed(said: Statement) -> Draft | None:

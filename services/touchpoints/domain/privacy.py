@@ -120,6 +120,11 @@ def _holds_address(text: str) -> bool:
     return "@" in text and _ADDRESS.search(text) is not None
 
 
+def plain_text(value: object) -> str | None:
+    """A short text that is no e-mail address, or nothing."""
+    return value if type(value) is str and 0 < len(value) <= MAX_TEXT and not _holds_address(value) else None
+
+
 _ADDRESS = re.compile(r"[^\s@/]@[^\s@]")
 
 

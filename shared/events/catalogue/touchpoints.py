@@ -6,6 +6,7 @@ Money is in minor units of `currency` (ISO 4217). An order is known by its `orde
 Facts may come late, twice and in any order: a consumer folds them by `order_id`, event time and event id.
 """
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
@@ -59,8 +60,25 @@ class TouchpointRecorded(EventData, type="tam.touchpoints.touchpoint_recorded.v1
     properties: dict[str, Any] = Field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class OrderLine:
+    """A line of an order, as far as the shop said it; `unit_minor` is the price of one, before discounts on the order.
+
+    Ids and words only: no title, no description, nothing that somebody may have typed.
+    """
+
+    product_id: str | None = None
+    sku: str | None = None
+    category: str | None = None
+    quantity: int = 1
+    unit_minor: int | None = None
+
+
 class OrderPlaced(EventData, type="tam.touchpoints.order_placed.v1", topic=ORDERS):
-    """An order was completed. `total_minor` is what the customer pays: after discounts, with tax and shipping."""
+    """An order was completed. `total_minor` is what the customer pays: after discounts, with tax and shipping.
+
+    `lines` are what was bought; None: nobody said. Of an order with more than a thousand lines the first thousand.
+    """
 
     order_id: str
     total_minor: int
@@ -68,15 +86,24 @@ class OrderPlaced(EventData, type="tam.touchpoints.order_placed.v1", topic=ORDER
     source: str
     coupon: str | None = None
     items: int | None = None
+    lines: tuple[OrderLine, ...] | None = None
+    shipping_minor: int | None = None
+    tax_minor: int | None = None
 
 
 class OrderChanged(EventData, type="tam.touchpoints.order_changed.v1", topic=ORDERS):
-    """An order's total was corrected; the latest of all totals by event time holds."""
+    """An order's total was corrected; the latest of all totals by event time holds.
+
+    What it holds is that of the latest fact that states `lines`.
+    """
 
     order_id: str
     total_minor: int
     currency: str
     source: str
+    lines: tuple[OrderLine, ...] | None = None
+    shipping_minor: int | None = None
+    tax_minor: int | None = None
 
 
 class OrderRefunded(EventData, type="tam.touchpoints.order_refunded.v1", topic=ORDERS):

@@ -29,8 +29,9 @@ def test_an_order_is_placed() -> None:
         products=[{"quantity": 2}, {"sku": "b"}, "x"],
     )
 
+    lines = (facts.OrderLine(quantity=2), facts.OrderLine(sku="b"))
     assert fact == facts.OrderPlaced(
-        order_id="o1", total_minor=2750, currency="USD", source="web", coupon="TET", items=4
+        order_id="o1", total_minor=2750, currency="USD", source="web", coupon="TET", items=4, lines=lines
     )
 
 
@@ -87,7 +88,10 @@ def test_a_purchase_of_ga4_is_an_order() -> None:
 
     fact = stated("Order Completed", **read.data.properties)
 
-    assert fact == facts.OrderPlaced(order_id="T1", total_minor=3003, currency="USD", source="web", items=3)
+    lines = (facts.OrderLine(quantity=3),)
+    assert fact == facts.OrderPlaced(
+        order_id="T1", total_minor=3003, currency="USD", source="web", items=3, lines=lines
+    )
 
 
 def test_a_checkout_of_shopify_is_an_order() -> None:
@@ -100,7 +104,12 @@ def test_a_checkout_of_shopify_is_an_order() -> None:
 
     for properties in ({"checkout": checkout}, {"data": {"checkout": checkout}}):
         assert stated("Order Completed", **properties) == facts.OrderPlaced(
-            order_id="450789469", total_minor=10550, currency="CAD", source="web", items=2
+            order_id="450789469",
+            total_minor=10550,
+            currency="CAD",
+            source="web",
+            items=2,
+            lines=(facts.OrderLine(quantity=2),),
         )
 
 

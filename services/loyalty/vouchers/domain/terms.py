@@ -1,0 +1,76 @@
+"""The terms of a campaign: what it grants, on what conditions, and beside what other vouchers."""
+
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple
+
+from services.loyalty.vouchers.domain import benefit as benefits
+from services.loyalty.vouchers.domain.benefit import Benefit, Selector
+from services.loyalty.vouchers.domain.conditions import parse
+from services.loyalty.vouchers.domain.rule import Rule
+
+PercentBase = Literal["left", "initial"]
+DEFAULT_MAX_PER_ORDER = 1
+
+
+class Terms(NamedTuple):
+    """What one version of a campaign says.
+
+    Of several vouchers the higher `priority` goes first. At most one of a `group` applies to an order; one that
+    `is_exclusive` applies alone. A percentage is of what earlier vouchers `left`, or of the `initial` prices.
+    `skips_discounted` passes over lines that another voucher has made cheaper. `grants_partly` gives what is left of
+    a budget that is not enough. Uses per customer and per code are without limit if None; `is_personal` codes are for
+    whoever they were assigned to.
+    """
+
+    benefit: Benefit
+    rule: Rule | None = None
+    priority: int = 0
+    group: str | None = None
+    is_exclusive: bool = False
+    percent_base: PercentBase = "left"
+    skips_discounted: bool = False
+    grants_partly: bool = False
+    needs_customer: bool = False
+    max_per_order: int = DEFAULT_MAX_PER_ORDER
+    max_uses_per_customer: int | None = None
+    max_uses_per_code: int | None = 1
+
+
+def read(document: Mapping[str, Any], *, currency: str) -> Terms:
+    """The terms of a document that was checked when it was written (`schemas.TermsIn`).
+
+    Raises:
+        BadRule: its rule is none.
+    """
+    rule = document.get("rule")
+    plain = {name: value for name, value in document.items() if name not in ("benefit", "rule")}
+    return Terms(
+        benefit=read_benefit(document["benefit"]),
+        rule=None if rule is None else parse(rule, currency=currency),
+        **plain,
+    )
+
+
+_KINDS: Mapping[str, type[Any]] = {
+    "fixed": benefits.Fixed,
+    "percentage": benefits.Percentage,
+    "item": benefits.Item,
+    "shipping": benefits.Shipping,
+    "stored_value": benefits.StoredValue,
+    "buy_get": benefits.BuyGet,
+}
+_SELECTORS = ("applies_to", "buy", "get")
+
+
+def read_benefit(document: Mapping[str, Any]) -> Benefit:
+    """The benefit of a checked document: its `type` says which."""
+    fields = {
+        name: selector(value) if name in _SELECTORS else value for name, value in document.items() if name != "type"
+    }
+    made: Benefit = _KINDS[document["type"]](**fields)
+    return made
+
+
+def selector(document: Mapping[str, Any] | None) -> Selector:
+    """The selector of a checked document; none is everything."""
+    return Selector(**{name: frozenset(values) for name, values in (document or {}).items()})

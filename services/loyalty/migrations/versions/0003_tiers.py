@@ -1,11 +1,58 @@
-"""Tiers, and who is in which."""
+"""Tier tracks in versions, who holds which level, what was set by hand."""
 
 from alembic import op
 
 revision = "0003"
 down_revision = "0002"
 
+TIERS = """
+CREATE TABLE tier_tracks (
+    key text PRIMARY KEY,
+    created_at timestamptz NOT NULL
+);
+
+CREATE TABLE tier_track_versions (
+    track text NOT NULL REFERENCES tier_tracks ON DELETE CASCADE,
+    version integer NOT NULL CHECK (version > 0),
+    definition jsonb NOT NULL,
+    effective_from timestamptz NOT NULL,
+    recorded_at timestamptz NOT NULL,
+    recorded_by text NOT NULL,
+    PRIMARY KEY (track, version)
+);
+
+-- What a person (the root of their keys) holds; a root that is no person any more keeps its version, without a level.
+CREATE TABLE tier_states (
+    person uuid NOT NULL,
+    track text NOT NULL REFERENCES tier_tracks ON DELETE CASCADE,
+    level text,
+    rank integer NOT NULL CHECK ((rank = 0) = (level IS NULL)),
+    since timestamptz,
+    valid_until timestamptz,
+    review_at timestamptz,
+    version integer NOT NULL CHECK (version > 0),
+    PRIMARY KEY (person, track)
+);
+CREATE INDEX tier_states_due ON tier_states (review_at) WHERE review_at IS NOT NULL;
+CREATE INDEX tier_states_of_level ON tier_states (track, level, person);
+
+-- Levels set by hand, with reason; the latest until an instant holds, none lifts it.
+CREATE TABLE tier_grants (
+    id uuid PRIMARY KEY,
+    customer uuid NOT NULL,
+    track text NOT NULL REFERENCES tier_tracks ON DELETE CASCADE,
+    level text,
+    at timestamptz NOT NULL,
+    until timestamptz,
+    reason text NOT NULL,
+    recorded_by text NOT NULL
+);
+CREATE INDEX tier_grants_of ON tier_grants (customer, track, at);
+"""
+
 
 def upgrade() -> None:
-    """Nothing yet."""
-    op.execute("SELECT 1")
+    """Make the tables."""
+    for statement in TIERS.split(";\n"):
+        if statement.strip():
+            op.execute(statement)

@@ -1,0 +1,184 @@
+"""All SQL of the audience. Every statement takes a whole batch, and locks rows in ascending order of their keys."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from services.loyalty.audience.domain import (
+    KnownOrder,
+    KnownTouchpoint,
+    Move,
+    dump_content,
+    known,
+    load_content,
+    net_minor,
+)
+from shared.db.bulk import insert_rows
+from shared.db.engine import ReadTx, WriteTx
+from shared.errors import Retry
+from shared.events.orders import ORDER_COLUMNS, Content, Order, order_of_row, order_row
+
+_COLUMNS = {**ORDER_COLUMNS, "content_at": "timestamptz", "content": "jsonb", "net_minor": "bigint"}
+_ORDER = "SELECT " + ", ".join(_COLUMNS) + " FROM orders "
+_REPLACE = ", ".join(f"{name} = EXCLUDED.{name}" for name in _COLUMNS if name != "order_id")
+
+
+class Folded(NamedTuple):
+    """An order as stored: its money, and what it holds."""
+
+    order: Order
+    content: Content | None
+
+
+async def lock_orders(tx: WriteTx, order_ids: Collection[str]) -> dict[str, Folded]:
+    """Those of the orders that are stored, locked until the transaction ends."""
+    rows = await tx.execute(
+        _ORDER + "WHERE order_id = ANY(CAST(:ids AS text[])) ORDER BY order_id FOR UPDATE", {"ids": list(order_ids)}
+    )
+    return {row.order_id: _folded(row) for row in rows}
+
+
+async def add_orders(tx: WriteTx, orders: Mapping[str, Folded]) -> None:
+    """Store orders that were not there when those that are were locked.
+
+    Raises:
+        Retry: another transaction has stored one of them since.
+    """
+    tail = "ON CONFLICT (order_id) DO NOTHING RETURNING true AS added"
+    if len(await insert_rows(tx, "orders", _COLUMNS, _rows(orders), tail)) < len(orders):
+        raise Retry("another worker stored one of these orders at the same time")
+
+
+async def replace_orders(tx: WriteTx, orders: Mapping[str, Folded]) -> None:
+    """Store what is now known of orders that are locked."""
+    await insert_rows(tx, "orders", _COLUMNS, _rows(orders), f"ON CONFLICT (order_id) DO UPDATE SET {_REPLACE}")
+
+
+def _rows(orders: Mapping[str, Folded]) -> list[tuple[Any, ...]]:
+    return [
+        (
+            *order_row(order_id, folded.order),
+            folded.content.at if folded.content else None,
+            dump_content(folded.content),
+            net_minor(folded.order),
+        )
+        for order_id, folded in sorted(orders.items())
+    ]
+
+
+def _folded(row: Any) -> Folded:
+    *_, content_at, content, _ = row
+    return Folded(order_of_row(row), None if content is None else load_content(content, content_at))
+
+
+async def orders_of(tx: ReadTx, customers: Collection[UUID]) -> list[KnownOrder]:
+    """All orders that these person keys placed, cancelled ones among them."""
+    rows = await tx.execute(_ORDER + "WHERE customer = ANY(:customers)", {"customers": list(customers)})
+    return [order for row in rows if (order := known(row.order_id, *_folded(row))) is not None]
+
+
+async def moves_of(tx: ReadTx, customers: Collection[UUID], segments: Collection[UUID]) -> dict[UUID, list[Move]]:
+    """The moves of person keys in and out of segments, in the order of their times."""
+    rows = await tx.execute(
+        "SELECT customer, segment_id, at, is_entered FROM segment_moves "
+        "WHERE customer = ANY(:customers) AND segment_id = ANY(:segments) ORDER BY at, event_id",
+        {"customers": list(customers), "segments": list(segments)},
+    )
+    found: defaultdict[UUID, list[Move]] = defaultdict(list)
+    for row in rows:
+        found[row.customer].append(Move(row.segment_id, row.at, row.is_entered))
+    return found
+
+
+async def touchpoints_of(tx: ReadTx, customers: Collection[UUID]) -> list[KnownTouchpoint]:
+    """The touchpoints and other facts of person keys that rules asked for when they came."""
+    rows = await tx.execute(
+        "SELECT kind, id, customer, name, at, source, order_id FROM happenings WHERE customer = ANY(:customers)",
+        {"customers": list(customers)},
+    )
+    return [KnownTouchpoint._make(row) for row in rows]
+
+
+async def add_moves(tx: WriteTx, moves: Iterable[tuple[UUID, UUID, datetime, UUID, bool]]) -> list[tuple[UUID, UUID]]:
+    """Store moves (key, segment, time, event id, entered); the key and segment of those that are new."""
+    columns = {
+        "customer": "uuid",
+        "segment_id": "uuid",
+        "at": "timestamptz",
+        "event_id": "uuid",
+        "is_entered": "boolean",
+    }
+    tail = "ON CONFLICT DO NOTHING RETURNING customer, segment_id"
+    return [
+        (row.customer, row.segment_id) for row in await insert_rows(tx, "segment_moves", columns, sorted(moves), tail)
+    ]
+
+
+async def add_seen(tx: WriteTx, seen: Mapping[UUID, datetime]) -> None:
+    """Note when person keys were seen for the first time; the earliest holds."""
+    await insert_rows(
+        tx,
+        "first_seen",
+        {"customer": "uuid", "at": "timestamptz"},
+        sorted(seen.items()),
+        "ON CONFLICT (customer) DO UPDATE SET at = EXCLUDED.at WHERE EXCLUDED.at < first_seen.at",
+    )
+
+
+async def seen_at(tx: ReadTx, customers: Collection[UUID]) -> dict[UUID, datetime]:
+    """When these person keys were seen for the first time, as far as is known."""
+    rows = await tx.execute("SELECT customer, at FROM first_seen WHERE customer = ANY(:ids)", {"ids": list(customers)})
+    return {row.customer: row.at for row in rows}
+
+
+async def add_touchpoints(tx: WriteTx, facts: Sequence[KnownTouchpoint]) -> list[KnownTouchpoint]:
+    """Store facts that rules ask for, once per kind and id; those that are new."""
+    columns = {
+        "kind": "text",
+        "id": "text",
+        "customer": "uuid",
+        "name": "text",
+        "at": "timestamptz",
+        "source": "text",
+        "order_id": "text",
+    }
+    tail = "ON CONFLICT (kind, id) DO NOTHING RETURNING kind, id, customer, name, at, source, order_id"
+    rows = {(each.kind, each.id): each for each in facts}
+    return [
+        KnownTouchpoint._make(row)
+        for row in await insert_rows(tx, "happenings", columns, [rows[key] for key in sorted(rows)], tail)
+    ]
+
+
+_SEGMENTS = """
+    SELECT DISTINCT segment_id FROM (
+        SELECT DISTINCT ON (customer, segment_id) segment_id, is_entered FROM segment_moves
+        WHERE customer = ANY(:keys) AND at <= :at ORDER BY customer, segment_id, at DESC, event_id DESC
+    ) latest WHERE is_entered
+"""
+_SPENT = """
+    SELECT currency, count(*) AS orders, min(placed_at) AS first, max(placed_at) AS last, sum(net_minor)::bigint AS net
+    FROM orders WHERE customer = ANY(:keys) AND placed_at <= :at AND NOT is_cancelled GROUP BY currency
+"""
+
+
+async def segments_of(tx: ReadTx, keys: Sequence[UUID], at: datetime) -> frozenset[UUID]:
+    """The segments one of these keys is in at an instant."""
+    return frozenset((await tx.execute(_SEGMENTS, {"keys": list(keys), "at": at})).scalars())
+
+
+class Spent(NamedTuple):
+    """Orders in one currency: how many, the first and the last, and what was paid and did not go back."""
+
+    currency: str
+    orders: int
+    first: datetime
+    last: datetime
+    net_minor: int
+
+
+async def spent_by(tx: ReadTx, keys: Sequence[UUID], at: datetime) -> list[Spent]:
+    """What these keys have ordered until an instant, per currency."""
+    return [Spent._make(row) for row in await tx.execute(_SPENT, {"keys": list(keys), "at": at})]

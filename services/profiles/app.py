@@ -3,17 +3,14 @@
 from pathlib import Path
 
 from services.profiles.activity.api import router as activity
-from services.profiles.activity.consumers import SUBSCRIPTIONS as ACTIVITY
 from services.profiles.api import router
 from services.profiles.consent.api import router as consent
-from services.profiles.consent.consumers import follow_identity
-from services.profiles.consumers import record_touchpoints
+from services.profiles.consumers import SUBSCRIPTIONS
 from services.profiles.domain.facts import Reader
 from services.profiles.domain.identifiers import Blocklist
 from services.profiles.membership.jobs import JOBS
 from services.profiles.merging.api import router as merging
 from services.profiles.needs.api import router as needs
-from services.profiles.needs.consumers import SUBSCRIPTIONS as NEEDS
 from services.profiles.personas.api import router as personas
 from services.profiles.search.api import router as search
 from services.profiles.segments.api import router as segments
@@ -22,9 +19,7 @@ from services.profiles.settings import ProfilesSettings
 from services.profiles.spaces.api import router as spaces
 from services.profiles.trait_schema.api import router as trait_schema
 from services.profiles.trait_schema.jobs import JOBS as TRAIT_SCHEMA
-from shared.delivery.subscription import Subscription
-from shared.events.catalogue.profiles import PUBLISHES, CustomerMerged, CustomerUnmerged
-from shared.events.catalogue.touchpoints import TouchpointReceived
+from shared.events.catalogue.profiles import PUBLISHES
 from shared.runtime.service import Parts, Service
 
 
@@ -46,12 +41,7 @@ service = Service(
     routers=(search, router, trait_schema, spaces, consent, merging, activity, segments, personas, needs),
     settings=ProfilesSettings,
     publishes=PUBLISHES,
-    subscriptions=(
-        Subscription("profiles.touchpoints", (TouchpointReceived,), record_touchpoints, is_idempotent=True),
-        Subscription("profiles.consent", (CustomerMerged, CustomerUnmerged), follow_identity, is_idempotent=True),
-        *ACTIVITY,
-        *NEEDS,
-    ),
+    subscriptions=SUBSCRIPTIONS,
     jobs=(*JOBS, *TRAIT_SCHEMA),
     follows_identity=True,
 )

@@ -14,7 +14,7 @@ OPEN = "SELECT consumer, topic, status, attempts FROM dead_letters WHERE status 
 # What each of the consumers of a topic buries.
 HEARERS = {
     INGEST.name: ("profiles.touchpoints", "touchpoints.recorder"),
-    ORDERS.name: ("metrics.orders", "profiles.orders", "tally.orders"),
+    ORDERS.name: ("metrics.orders", "profiles.activity", "tally.orders"),
 }
 SERVICES = ("touchpoints", "profiles", "metrics", "tally")
 

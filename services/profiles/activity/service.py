@@ -1,7 +1,7 @@
 """Use cases of what customers did: take clean facts in, and tell what a person did in sum."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -28,41 +28,27 @@ class ActivityService:
     phone_country: str
     membership: Membership
 
-    async def record_events(self, tx: WriteTx, events: Sequence[Event[TouchpointRecorded]]) -> None:
-        """Count events that were not counted before."""
-        cells: dict[EventCell, Tally] = {}
+    async def record(self, tx: WriteTx, batch: Sequence[Event[TouchpointRecorded] | Event[OrderFact]]) -> None:
+        """Count events that were not counted before, and fold facts about orders."""
         touched = Touched()
-        for event in events:
-            cell = EventCell(event.subject, event.data.name, local_day(event.time, self.zone))
+        cells: dict[EventCell, Tally] = {}
+        facts: defaultdict[str, list[Event[OrderFact]]] = defaultdict(list)
+        for event in batch:
+            data = event.data
+            if not isinstance(data, TouchpointRecorded):
+                facts[data.order_id].append(event)
+                continue
+            cell = EventCell(event.subject, data.name, local_day(event.time, self.zone))
             tally = cells.get(cell)
             if tally is None:
                 cells[cell] = Tally(1, event.time, event.time)
             else:
                 tally.add(event.time)
-            touched.events[event.data.name].add(event.subject)
+            touched.events[data.name].add(event.subject)
         await repository.add_events(tx, cells)
+        if facts:
+            touched.orders = await _fold(tx, facts)
         await self.membership.refresh(tx, touched)
-
-    async def record_orders(self, tx: WriteTx, events: Sequence[Event[OrderFact]]) -> None:
-        """Fold facts about orders; whoever had or now has one that changed is looked at again."""
-        facts: defaultdict[str, list[Event[OrderFact]]] = defaultdict(list)
-        for event in events:
-            facts[event.data.order_id].append(event)
-        stored = await repository.lock_orders(tx, facts)
-        added: dict[str, Order] = {}
-        replaced: dict[str, Order] = {}
-        customers: set[UUID] = set()
-        for order_id, news in facts.items():
-            before = stored.get(order_id)
-            after = before or UNKNOWN
-            for event in news:
-                after = with_fact(after, event)
-            if after != before:
-                (added if before is None else replaced)[order_id] = after
-                customers.update(order.placing.customer for order in (before, after) if order and order.placing)
-        await repository.add_orders(tx, added)
-        await repository.replace_orders(tx, replaced)
-        await self.membership.refresh(tx, Touched(orders=customers))
 
     async def of(self, reference: str) -> Activity:
         """What the person that goes by `reference` did.
@@ -78,3 +64,22 @@ class ActivityService:
                 await repository.money_of(tx, person.members),
                 await repository.events_of(tx, person.members),
             )
+
+
+async def _fold(tx: WriteTx, facts: Mapping[str, Sequence[Event[OrderFact]]]) -> set[UUID]:
+    """Fold facts into their orders; who had or now has an order that changed."""
+    stored = await repository.lock_orders(tx, facts)
+    added: dict[str, Order] = {}
+    replaced: dict[str, Order] = {}
+    customers: set[UUID] = set()
+    for order_id, news in facts.items():
+        before = stored.get(order_id)
+        after = before or UNKNOWN
+        for event in news:
+            after = with_fact(after, event)
+        if after != before:
+            (added if before is None else replaced)[order_id] = after
+            customers.update(order.placing.customer for order in (before, after) if order and order.placing)
+    await repository.add_orders(tx, added)
+    await repository.replace_orders(tx, replaced)
+    return customers

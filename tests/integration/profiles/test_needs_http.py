@@ -47,7 +47,7 @@ def order(order_id: str, *, ago: timedelta, key: Any = None) -> Event[Any]:
 
 
 def fact(message: str, data: EventData, ago: timedelta, key: Any) -> Event[Any]:
-    return Event(derived_id("web", message), key or user_key("42"), NOW - ago, NOW, data)
+    return Event(derived_id("web", message, data.event_type), key or user_key("42"), NOW - ago, NOW, data)
 
 
 async def publish(running: Running, *events: Event[Any]) -> None:

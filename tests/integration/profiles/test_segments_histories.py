@@ -172,9 +172,7 @@ class History:
         async with self.world.db.write() as tx:
             new = await take_new(tx, "profiles.activity", [event.id for event in events])
             once = {event.id: event for event in events if event.id in new}
-            await self.world.service.activity.record_events(tx, list(once.values()))
-        async with self.world.db.write() as tx:
-            await self.world.service.activity.record_orders(tx, orders)
+            await self.world.service.activity.record(tx, [*once.values(), *orders])
         await self.world.play(*calls)
         self.told.events |= {event.id: (event.subject, event.data.name, event.time) for event in events}
         self.told.orders |= {event.id: event for event in orders}

@@ -46,7 +46,7 @@ async def test_two_facts_at_once_about_one_customer_count_together(world: World)
 
     async def view() -> None:
         async with world.db.write() as tx:
-            await world.service.activity.record_events(tx, [viewed("u")])
+            await world.service.activity.record(tx, [viewed("u")])
 
     async with asyncio.TaskGroup() as group, world.db.write() as tx:
         await world.consume(tx, [touchpoint("2", user="u", call="identify", minute=1, traits={"city": "Huế"})])
@@ -93,7 +93,7 @@ async def test_an_order_that_turns_out_another_customers_moves_both(world: World
     for user, minute, wanted in (("u", 5, "u"), ("w", 3, "w"), ("u", 4, "w")):
         at = touchpoint("t", user="u", minute=minute).time
         async with world.db.write() as tx:
-            await world.service.activity.record_orders(tx, [Event(uuid7(), user_key(user), at, at, placed)])
+            await world.service.activity.record(tx, [Event(uuid7(), user_key(user), at, at, placed)])
         assert await inside(world) == {(made, user_key(wanted))}
 
 
@@ -114,7 +114,7 @@ async def test_many_writers_end_in_the_truth_and_tell_it_in_order(world: World, 
             match random.randint(0, 4):
                 case 0:
                     async with world.db.write() as tx:
-                        await world.service.activity.record_events(tx, [viewed(one)])
+                        await world.service.activity.record(tx, [viewed(one)])
                 case 1 | 2:
                     city = random.choice(("Huế", "Đà Nẵng"))
                     await world.play(

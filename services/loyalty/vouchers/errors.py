@@ -10,7 +10,7 @@ Unavailable       PepperMissing
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from shared.errors import Invalid
+from shared.errors import Invalid, Unavailable
 
 
 class Problem(NamedTuple):
@@ -49,3 +49,17 @@ class BadTerms(_Problems):
 
     code, title = "loyalty.bad_terms", "Bad terms"
     sentence = "The terms make no sense"
+
+
+class PepperMissing(Unavailable):
+    """Codes are hashed under a secret that this process was not given."""
+
+    code, title = "loyalty.pepper_missing", "Pepper missing"
+
+    def __init__(self, kids: Sequence[str]) -> None:
+        super().__init__(
+            f"Codes in the database are under the pepper {', '.join(kids)}, which is not here: "
+            "give it in TAM_LOYALTY_CODE_PEPPERS, the current one first.",
+            retry_after_seconds=60,
+            kids=list(kids),
+        )

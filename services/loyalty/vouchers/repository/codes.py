@@ -1,0 +1,128 @@
+"""SQL of codes: found by keyed hash, with their campaign as it stands."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import Row
+
+from services.loyalty.vouchers.domain.codes import Shape
+from services.loyalty.vouchers.domain.voucher import Campaign, Voucher
+from services.loyalty.vouchers.repository.campaigns import CAMPAIGN, campaign_of
+from shared.db.bulk import insert_rows
+from shared.db.engine import ReadTx, WriteTx
+
+_CODE = (
+    "codes.id AS code_id, codes.state AS code_state, codes.last4, codes.holder, codes.expires_at, "
+    "codes.max_uses AS code_max_uses, codes.redeemed AS code_redeemed, codes.reserved AS code_reserved, "
+    "codes.value_minor, codes.spent_minor AS code_spent_minor, codes.held_minor"
+)
+_VOUCHERS = f"SELECT {_CODE}, {CAMPAIGN} FROM codes JOIN campaigns ON campaigns.id = codes.campaign_id"
+
+CampaignOf = Callable[[Row[Any]], Campaign]
+
+
+class NewCode(NamedTuple):
+    """A code to keep. `sealed` is the code itself, for a holder; `public_code` that of a shared one."""
+
+    id: UUID
+    campaign_id: UUID
+    fingerprint: bytes
+    kid: str
+    last4: str
+    max_uses: int | None
+    value_minor: int | None
+    holder: UUID | None
+    expires_at: datetime | None
+    created_at: datetime
+    public_code: str | None = None
+    sealed: bytes | None = None
+
+
+async def by_fingerprints(tx: ReadTx, fingerprints: Collection[bytes]) -> Sequence[Row[Any]]:
+    """The codes with these keyed hashes, each with its campaign; `fingerprint` is one of the columns."""
+    rows = await tx.execute(
+        f"SELECT codes.fingerprint, {_VOUCHERS.removeprefix('SELECT ')} WHERE codes.fingerprint = ANY(:fingerprints)",
+        {"fingerprints": list(fingerprints)},
+    )
+    return rows.fetchall()
+
+
+async def by_ids(tx: ReadTx, ids: Collection[UUID]) -> Sequence[Row[Any]]:
+    """These codes, each with its campaign."""
+    rows = await tx.execute(f"{_VOUCHERS} WHERE codes.id = ANY(:ids)", {"ids": list(ids)})
+    return rows.fetchall()
+
+
+async def shapes(tx: ReadTx) -> list[Shape]:
+    """What codes look like that there are."""
+    rows = await tx.execute("SELECT prefix, length, is_checked FROM code_shapes ORDER BY 1, 2, 3")
+    return [Shape(row.prefix, row.length, row.is_checked) for row in rows]
+
+
+async def put_shapes(tx: WriteTx, found: Collection[Shape]) -> None:
+    """Note what codes look like."""
+    await insert_rows(
+        tx,
+        "code_shapes",
+        {"prefix": "text", "length": "integer", "is_checked": "boolean"},
+        sorted(found),
+        "ON CONFLICT DO NOTHING",
+    )
+
+
+async def put(tx: WriteTx, codes: Sequence[NewCode]) -> set[UUID]:
+    """Keep codes; the ids of those that were not there yet."""
+    in_order: list[NewCode] = sorted(codes, key=lambda code: code.fingerprint)
+    rows = await insert_rows(
+        tx,
+        "codes",
+        {
+            "id": "uuid",
+            "campaign_id": "uuid",
+            "fingerprint": "bytea",
+            "kid": "text",
+            "last4": "text",
+            "max_uses": "integer",
+            "value_minor": "bigint",
+            "holder": "uuid",
+            "expires_at": "timestamptz",
+            "created_at": "timestamptz",
+            "public_code": "text",
+            "sealed": "bytea",
+        },
+        in_order,
+        "ON CONFLICT (fingerprint) DO NOTHING RETURNING id",
+    )
+    return {row.id for row in rows}
+
+
+async def kids(tx: ReadTx) -> set[str]:
+    """The ids of the peppers that codes were hashed under."""
+    return {row.kid for row in await tx.execute("SELECT kid FROM peppers")}
+
+
+async def put_kid(tx: WriteTx, kid: str, now: datetime) -> None:
+    """Note that codes are hashed under this pepper."""
+    await tx.execute(
+        "INSERT INTO peppers (kid, first_used_at) VALUES (:kid, :now) ON CONFLICT DO NOTHING", {"kid": kid, "now": now}
+    )
+
+
+def voucher_of(row: Row[Any], versions: Mapping[tuple[UUID, int], Any]) -> Voucher:
+    """The voucher of a row; `versions` holds what the versions of campaigns say."""
+    return Voucher(
+        id=row.code_id,
+        campaign=campaign_of(row, versions[row.campaign_id, row.version]),
+        state=row.code_state,
+        last4=row.last4,
+        holder=row.holder,
+        expires_at=row.expires_at,
+        max_uses=row.code_max_uses,
+        redeemed=row.code_redeemed,
+        reserved=row.code_reserved,
+        value_minor=row.value_minor,
+        spent_minor=row.code_spent_minor,
+        held_minor=row.held_minor,
+    )

@@ -1,0 +1,114 @@
+"""What a process keeps of codes: its peppers, what codes look like, and what versions of campaigns say.
+
+Peppers come from `TAM_LOYALTY_CODE_PEPPERS`, or from a file that the first use makes: never from the database, so that
+whoever has a copy of that has no code. A database whose codes are under a pepper that is not here is refused aloud:
+its codes would all seem unknown.
+"""
+
+import base64
+import os
+import tempfile
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from uuid import UUID
+
+from services.loyalty.vouchers.domain.codes import Shape, matching
+from services.loyalty.vouchers.domain.keys import PEPPER_BYTES, Peppers
+from services.loyalty.vouchers.errors import PepperMissing
+from services.loyalty.vouchers.repository import campaigns as campaign_rows
+from services.loyalty.vouchers.repository import codes as rows
+from services.loyalty.vouchers.repository.campaigns import Version
+from shared.db.engine import ReadTx, WriteTx
+from shared.errors import ConfigError
+
+PEPPER_FILE = "loyalty-code-pepper"
+_MAX_VERSIONS = 10_000
+
+
+class Vault:
+    """One per process. `configured` are the peppers of the settings; without them that of `file` counts."""
+
+    def __init__(self, configured: Sequence[bytes] = (), file: Path = Path("tam-data") / PEPPER_FILE) -> None:
+        self._configured = configured
+        self._file = file
+        self._peppers: Peppers | None = None
+        self._shapes: Sequence[Shape] = ()
+        self._versions: dict[tuple[UUID, int], Version] = {}
+
+    async def peppers(self, tx: ReadTx) -> Peppers:
+        """The peppers, once it is sure that they are those of this database.
+
+        Raises:
+            PepperMissing: codes in the database are under another one.
+        """
+        if self._peppers is None:
+            found = Peppers(self._configured or [_from_file(self._file)])
+            if missing := await rows.kids(tx) - set(found.kids):
+                raise PepperMissing(sorted(missing))
+            self._peppers = found
+        return self._peppers
+
+    async def using(self, tx: WriteTx, now: datetime) -> Peppers:
+        """The peppers, for whoever keeps codes under the current one.
+
+        Raises:
+            PepperMissing: codes in the database are under another one.
+        """
+        found = await self.peppers(tx)
+        await rows.put_kid(tx, found.current, now)
+        return found
+
+    async def may_exist(self, tx: ReadTx, texts: Collection[str]) -> set[str]:
+        """Those of these canonical codes that look like codes there are; the table of codes is not asked."""
+        likely = {text for text in texts if matching(text, self._shapes)}
+        if len(likely) < len(set(texts)):
+            # Another process may have made codes of a new kind since.
+            self._shapes = await rows.shapes(tx)
+            likely = {text for text in texts if matching(text, self._shapes)}
+        return likely
+
+    async def versions(self, tx: ReadTx, keys: Collection[tuple[UUID, int]]) -> Mapping[tuple[UUID, int], Version]:
+        """What these versions of campaigns say; a version never changes, so each is read once."""
+        if missing := set(keys) - self._versions.keys():
+            if len(self._versions) > _MAX_VERSIONS:
+                self._versions.clear()
+                missing = set(keys)
+            for version in await campaign_rows.versions(tx, missing):
+                self._versions[version.campaign_id, version.version] = version
+        return {key: self._versions[key] for key in keys}
+
+
+def _from_file(file: Path) -> bytes:
+    """The pepper in a file, which is made if need be.
+
+    Raises:
+        ConfigError: it cannot be read or made.
+    """
+    try:
+        if not file.exists():
+            _make(file)
+        secret = base64.b64decode(file.read_text().strip(), validate=True)
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"The pepper of codes cannot be read from {file} ({type(error).__name__}); set TAM_LOYALTY_CODE_PEPPERS."
+        ) from None
+    if len(secret) < PEPPER_BYTES:
+        raise ConfigError(f"{file} holds no pepper of {PEPPER_BYTES} bytes; set TAM_LOYALTY_CODE_PEPPERS.")
+    return secret
+
+
+def _make(file: Path) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, draft = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
+    try:
+        with os.fdopen(descriptor, "w") as stream:
+            stream.write(base64.b64encode(os.urandom(PEPPER_BYTES)).decode() + "\n")
+            stream.flush()
+            os.fsync(stream.fileno())
+        # A link, not a rename: of two processes that make one, the first one's holds for both.
+        os.link(draft, file)
+    except FileExistsError:
+        return
+    finally:
+        Path(draft).unlink()

@@ -51,6 +51,13 @@ class PlatformSettings(Settings):
         None, description="ISO 4217 code figures are shown in; unset: the currency with the most orders."
     )
     margin: float = Field(1.0, gt=0, le=1, description="Share of net revenue that is lifetime value.")
+    installation_key: str | None = Field(
+        None,
+        min_length=32,
+        repr=False,
+        description="Secret of this installation, at least 32 characters: marks of erased people and signatures of "
+        "receipts are made with it. Unset: one is made, and kept in the database.",
+    )
     auto_migrate: bool = Field(True, description="Bring the schemas up to date at start; off: `tam migrate` does it.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["auto", "json", "console"] = "auto"

@@ -44,7 +44,7 @@ async def opened(
     """The platform of this process, with a word to the person at the terminal while it comes up."""
     where = f"on {settings.data_dir}" if settings.is_embedded else "on your PostgreSQL"
     with console.status(f"Starting {where} …") as status:
-        async with open_platform(settings, manifests, role=role) as platform:
+        async with open_platform(settings, manifests, role=role, installation=SERVICES) as platform:
             status.stop()
             garbage.tune()
             yield platform

@@ -19,6 +19,9 @@ from shared.events.topics import Topic
 
 Headers = tuple[tuple[str, bytes], ...]
 
+# An envelope of a type that nobody knows: readers pass it over.
+OVERWRITTEN = b'{"type":"tam.bus.overwritten.v1"}'
+
 # Key, value and headers of one record together.
 MAX_RECORD_BYTES = 1_000_000
 
@@ -49,6 +52,16 @@ class Record(NamedTuple):
     value: bytes
     headers: Headers
     timestamp: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Doomed:
+    """Records to be overwritten: those with one of the keys, and those that hold a needle and of which `is_meant` says
+    that it really is the thing."""
+
+    keys: Collection[bytes]
+    needles: Collection[bytes]
+    is_meant: Callable[[bytes], bool]
 
 
 class BusUnavailable(Exception):
@@ -132,6 +145,15 @@ class Bus(Protocol):
 
     async def end_offsets(self, topic: str) -> Mapping[Partition, int]:
         """The next offset to be written, per partition."""
+        ...
+
+    async def start_offsets(self, topic: str) -> Mapping[Partition, int]:
+        """The offset of the oldest record that is still there, per partition; the end where there is none."""
+        ...
+
+    async def overwrite(self, topic: str, doomed: Doomed) -> int | None:
+        """Put `OVERWRITTEN` in place of these records, their offsets and times stay; how many. None: this log cannot,
+        and they go when the topic's retention lets go of them."""
         ...
 
     async def ready(self) -> str | None:

@@ -37,6 +37,12 @@ PROFILES = Topic("profiles", "Customers made and changed; names of traits, never
 CONSENT = Topic("consent", "What customers allow, for which purpose and over which channel; no personal data.")
 SEGMENTS = Topic("segments", "Who entered and who left which segment; no personal data.")
 LOYALTY = Topic("loyalty", "Points, tiers, vouchers, claims and referrals; no personal data, no code.")
+RIGHTS = Topic(
+    "rights",
+    "What people ask of their data, and what each service answers.",
+    retention=timedelta(days=7),
+    personal=True,
+)
 DEAD_LETTERS = Topic(
     "dlq",
     "Records that a consumer could not handle, unchanged, with the reason in headers.",
@@ -55,5 +61,6 @@ TOPICS: tuple[Topic, ...] = (
     CONSENT,
     SEGMENTS,
     LOYALTY,
+    RIGHTS,
     DEAD_LETTERS,
 )

@@ -29,6 +29,12 @@ CONSUMED = Counter(
     ["consumer", "outcome"],
     registry=REGISTRY,
 )
+SUPPRESSED = Counter(
+    "tam_suppressed_events",
+    "Events about people who were erased, which were dropped.",
+    ["consumer"],
+    registry=REGISTRY,
+)
 HANDLER_SECONDS = Histogram(
     "tam_consumer_batch_seconds",
     "Time of a batch, from transaction to commit.",

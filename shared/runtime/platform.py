@@ -8,6 +8,7 @@ closes. A `kill -9` at any point loses nothing: all of this is only politeness.
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import partial
 from importlib.metadata import version
 from typing import Any, Literal
@@ -26,6 +27,7 @@ from shared.config import PlatformSettings, load
 from shared.db.embedded import EmbeddedServer
 from shared.db.engine import Database, make_engine
 from shared.db.migrate import Tree, behind, upgrade
+from shared.delivery.batches import BoundHandler
 from shared.delivery.outbox import OutboxWriter
 from shared.delivery.relay import Relay
 from shared.delivery.runner import Runner
@@ -39,13 +41,17 @@ from shared.http.settings import AUTH_PREFIX, HTTP_PREFIX, AuthSettings, HttpSet
 from shared.ids import uuid7
 from shared.observability import metrics
 from shared.observability.health import Health
-from shared.runtime.service import Parts, Service
+from shared.rights.cleaning import Cleaner
+from shared.rights.marks import Seal, open_seal
+from shared.rights.suppression import admit
+from shared.runtime.service import Job, Parts, Service
 from shared.runtime.trees import PLATFORM_SCHEMA, trees_of
 from shared.runtime.workers import Workers
 
 Role = Literal["all", "api", "worker"]
 VERSION = version("tam")
 OLDEST_POSTGRESQL = 15
+CLEAN_EVERY = timedelta(seconds=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +95,11 @@ async def open_platform(
     *,
     role: Role = "all",
     clock: Clock | None = None,
+    installation: Sequence[Service] = (),
 ) -> AsyncIterator[Platform]:
     """Open a process of the platform; leaving the block drains and closes it.
+
+    `installation` are all services there are, where this process runs some of them.
 
     Raises:
         UserError: something the operator must mend, in one sentence.
@@ -108,14 +117,16 @@ async def open_platform(
         stack.push_async_callback(platform_db.dispose)
         # With Kafka the door takes events without a database; with the PostgreSQL log the bus tells.
         health.add("database", platform_db.ready, is_vital=False)
+        seal = await open_seal(platform_db, settings.installation_key)
+        common = _Common(settings, url, bus, clock, seal, _holders(manifests, installation))
         keyring = KeyRing(platform_db, clock=clock)
         workers.add_work("noting key use", keyring.run)
         units: dict[str, Unit] = {}
         for manifest in manifests:
-            unit = units[manifest.name] = _build(manifest, settings, service_settings, url, bus, clock)
+            unit = units[manifest.name] = _build(manifest, service_settings, common)
             stack.push_async_callback(unit.db.dispose)
         if role != "api":
-            _put_to_work(workers, units.values(), bus=bus, clock=clock)
+            _put_to_work(workers, units.values(), common)
             health.add("workers", workers.ready)
         app = make_app(
             title="Tâm",
@@ -220,39 +231,64 @@ async def _tokens(stack: AsyncExitStack) -> TokenVerifier | None:
     return TokenVerifier(settings, client)
 
 
-def _build(
-    manifest: Service,
-    settings: PlatformSettings,
-    service_settings: Mapping[str, Any],
-    url: str,
-    bus: Bus,
-    clock: Clock,
-) -> Unit:
+def _holders(manifests: Sequence[Service], installation: Sequence[Service]) -> tuple[str, ...]:
+    """The services that keep something of people."""
+    return tuple(manifest.name for manifest in installation or manifests if manifest.rights is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Common:
+    """What all services of the process share."""
+
+    settings: PlatformSettings
+    url: str
+    bus: Bus
+    clock: Clock
+    seal: Seal
+    rights_holders: tuple[str, ...]
+
+
+def _build(manifest: Service, service_settings: Mapping[str, Any], common: _Common) -> Unit:
     outbox = OutboxWriter()
-    engine = make_engine(url, schema=manifest.name, pool_size=settings.database_pool_size)
+    engine = make_engine(common.url, schema=manifest.name, pool_size=common.settings.database_pool_size)
     db = Database(engine, schema=manifest.name, outbox=outbox)
-    parts = Parts(db=db, bus=bus, clock=clock, platform=settings, settings=service_settings.get(manifest.name))
+    parts = Parts(
+        db=db,
+        bus=common.bus,
+        clock=common.clock,
+        platform=common.settings,
+        settings=service_settings.get(manifest.name),
+        seal=common.seal,
+        rights_holders=common.rights_holders,
+    )
     return Unit(manifest, db, outbox, manifest.build(parts))
 
 
-def _put_to_work(workers: Workers, units: Iterable[Unit], *, bus: Bus, clock: Clock) -> None:
+def _put_to_work(workers: Workers, units: Iterable[Unit], common: _Common) -> None:
     """Give each service its relay, its consumers and its jobs."""
     owner = uuid7()
     for unit in units:
-        workers.add_relay(Relay(db=unit.db, bus=bus, outbox=unit.outbox, owner=owner))
+        workers.add_relay(Relay(db=unit.db, bus=common.bus, outbox=unit.outbox, owner=owner))
         for subscription in unit.manifest.subscriptions:
-            workers.add_runner(subscription.group, partial(_runner, unit, subscription, bus, clock))
+            workers.add_runner(subscription.group, partial(_runner, unit, subscription, common))
         workers.add_jobs(unit.manifest, unit.value, unit.db, owner)
+        if unit.manifest.rights is not None:
+            cleaner = Cleaner(unit.manifest.name, unit.db, common.bus, common.clock, unit.manifest.rights)
+            workers.add_job(Job("rights", CLEAN_EVERY, Cleaner.run), unit.manifest.name, cleaner, unit.db, owner)
 
 
-def _runner(unit: Unit, subscription: Subscription, bus: Bus, clock: Clock) -> Runner:
+def _runner(unit: Unit, subscription: Subscription, common: _Common) -> Runner:
+    handler: BoundHandler = partial(subscription.handler, unit.value)
+    rights = unit.manifest.rights
+    if rights is not None and not rights.keeps_facts:
+        handler = partial(admit, common.seal, subscription.group, handler)
     return Runner(
         group=subscription.group,
         events=subscription.events,
-        handler=partial(subscription.handler, unit.value),
+        handler=handler,
         db=unit.db,
-        bus=bus,
-        clock=clock,
+        bus=common.bus,
+        clock=common.clock,
         max_batch=subscription.max_batch,
         is_idempotent=subscription.is_idempotent,
     )

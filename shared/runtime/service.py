@@ -15,18 +15,28 @@ from shared.clock import Clock
 from shared.config import PlatformSettings, Settings
 from shared.db.engine import Database
 from shared.delivery.subscription import Subscription
+from shared.events.catalogue.rights import RightsAnswered
 from shared.events.envelope import EventData
+from shared.rights.answering import subscription as hears_requests
+from shared.rights.contract import Rights
+from shared.rights.marks import Seal
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What the runtime hands to a service's `build`."""
+    """What the runtime hands to a service's `build`.
+
+    `rights_holders` are the services of the installation that keep something of people, whether they run in this
+    process or in another.
+    """
 
     db: Database
     bus: Bus
     clock: Clock
     platform: PlatformSettings
     settings: Settings | None
+    seal: Seal
+    rights_holders: tuple[str, ...] = ()
 
     @property
     def zone(self) -> ZoneInfo:
@@ -56,7 +66,8 @@ class Service:
     """One service: its data (`name` is its schema), its URLs, its events, its work.
 
     `routers` answer under their own paths. `raw_routes` are Starlette routes for hot paths, documented by hand in
-    `raw_openapi` (path → operations). `on_scrape` refreshes gauges before each Prometheus scrape.
+    `raw_openapi` (path → operations). `on_scrape` refreshes gauges before each Prometheus scrape. A service with
+    `rights` hears what people ask of their data, and answers it (`shared/rights/`).
     """
 
     name: str
@@ -71,6 +82,13 @@ class Service:
     jobs: tuple[Job, ...] = ()
     projections: tuple[Projection, ...] = ()
     follows_identity: bool = False
+    rights: Rights | None = None
     on_scrape: Callable[[Any], Awaitable[None]] | None = None
     on_start: Callable[[Any], Awaitable[None]] | None = None
     on_stop: Callable[[Any], Awaitable[None]] | None = None
+
+    def __post_init__(self) -> None:
+        """A service that keeps something of people hears their requests, and answers them."""
+        if self.rights is not None:
+            object.__setattr__(self, "subscriptions", (*self.subscriptions, hears_requests(self.name, self.rights)))
+            object.__setattr__(self, "publishes", (*self.publishes, RightsAnswered))

@@ -73,6 +73,10 @@ class Workers:
         for job in (*manifest.jobs, housekeeping):
             self._chores.append(_Chore(job, manifest.name, value, db, owner))
 
+    def add_job(self, job: Job, service: str, value: Any, db: Database, owner: UUID) -> None:
+        """Timed work that the runtime does for a service."""
+        self._chores.append(_Chore(job, service, value, db, owner))
+
     async def run(self) -> None:
         """Work until cancelled."""
         async with asyncio.TaskGroup() as group:

@@ -5,7 +5,16 @@ from collections.abc import Mapping, Sequence
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from shared.bus.base import BusUnavailable, OnAssigned, OnRevoked, OutRecord, Partition, UnknownTopic, check_size
+from shared.bus.base import (
+    BusUnavailable,
+    Doomed,
+    OnAssigned,
+    OnRevoked,
+    OutRecord,
+    Partition,
+    UnknownTopic,
+    check_size,
+)
 from shared.bus.base import partition_of as chosen_by_key
 from shared.bus.group_commit import Waiting, write_all
 from shared.bus.kafka.consumer import KafkaConsumer
@@ -119,6 +128,23 @@ class KafkaBus:
         name = self._link.name(topic)
         ends = await self._observe([TopicPartition(name, index) for index in range(count)])
         return {Partition(topic, place.partition): end for place, end in ends.items()}
+
+    async def start_offsets(self, topic: str) -> Mapping[Partition, int]:
+        """The offset of the oldest record that is still there, per partition."""
+        count = self._partitions.get(topic) or await self._count(topic)
+        name = self._link.name(topic)
+        places = [TopicPartition(name, index) for index in range(count)]
+        observer = await self._observer_started(QUERY_SECONDS)
+        try:
+            async with deadline(QUERY_SECONDS, "start offsets"):
+                starts: Mapping[TopicPartition, int] = await observer.beginning_offsets(places)
+        except BusUnavailable:
+            await self._drop_observer()
+            raise
+        return {Partition(topic, place.partition): start for place, start in starts.items()}
+
+    async def overwrite(self, topic: str, doomed: Doomed) -> None:
+        """Kafka overwrites nothing: records go when the topic's retention lets go of them."""
 
     async def ready(self) -> str | None:
         """None if the bus can take records now, else a sentence that says what is wrong."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from shared.bus.base import (
     BusUnavailable,
+    Doomed,
     OnAssigned,
     OnRevoked,
     OutRecord,
@@ -19,6 +20,7 @@ from shared.bus.postgres.connections import Connections
 from shared.bus.postgres.consumer import PostgresConsumer
 from shared.bus.postgres.group_store import GroupStore
 from shared.bus.postgres.heads import Heads
+from shared.bus.postgres.overwriting import overwrite, start_offsets
 from shared.bus.postgres.reader import fetch
 from shared.bus.postgres.retention import Trimmer
 from shared.bus.postgres.tables import make_table, table_of
@@ -182,6 +184,20 @@ class PostgresBus:
     async def end_offsets(self, topic: str) -> Mapping[Partition, int]:
         """The next offset to be written, per partition."""
         return await self._heads.ask((topic,))
+
+    async def start_offsets(self, topic: str) -> Mapping[Partition, int]:
+        """The offset of the oldest record that is still there, per partition; the end where there is none."""
+        return await start_offsets(self._reads, topic)
+
+    async def overwrite(self, topic: str, doomed: Doomed) -> int:
+        """Put `OVERWRITTEN` in place of these records, their offsets and times stay; how many.
+
+        What this process remembers of the topic is forgotten; another forgets it soon, and may hand it on until then.
+        """
+        if topic not in self._partitions:
+            await self._look()
+        self._tail.forget(topic)
+        return await overwrite(self._reads, topic, doomed)
 
     async def ready(self) -> str | None:
         """None if the bus can take records now, else a sentence that says what is wrong."""

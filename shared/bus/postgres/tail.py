@@ -45,6 +45,10 @@ class Tail:
             if self._readers[topic] == 0:
                 self._tails = {partition: tail for partition, tail in self._tails.items() if partition.topic != topic}
 
+    def forget(self, topic: str) -> None:
+        """What was written on this topic was overwritten in the database."""
+        self._tails = {partition: tail for partition, tail in self._tails.items() if partition.topic != topic}
+
     def remember(self, partition: Partition, base: int, written: Sequence[OutRecord], at: datetime) -> None:
         """These records are durable, the first one at `base`."""
         if not self._readers.get(partition.topic):

@@ -12,6 +12,7 @@ from shared.config import PlatformSettings
 from shared.db.engine import Database, make_engine
 from shared.db.migrate import upgrade
 from shared.events.topics import IDENTITY, ORDERS
+from shared.rights.marks import Seal
 from shared.runtime.service import Parts
 from shared.runtime.trees import trees_of
 
@@ -25,7 +26,9 @@ async def world(database_url: str) -> AsyncIterator[World]:
     await bus.start()
     await bus.ensure_topics((ORDERS, IDENTITY), partitions=2)
     clock = HandClock()
-    metrics = build(Parts(db=db, bus=bus, clock=clock, platform=PlatformSettings(), settings=None))
+    metrics = build(
+        Parts(db=db, bus=bus, clock=clock, platform=PlatformSettings(), settings=None, seal=Seal(bytes(32)))
+    )
     yield World(db, metrics, clock)
     await bus.stop()
     await db.dispose()

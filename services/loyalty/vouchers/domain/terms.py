@@ -9,6 +9,8 @@ from services.loyalty.vouchers.domain.conditions import parse
 from services.loyalty.vouchers.domain.rule import Rule
 
 PercentBase = Literal["left", "initial"]
+OnCancel = Literal["roll_back", "keep"]
+OnRefund = Literal["pro_rata", "when_whole", "keep"]
 DEFAULT_MAX_PER_ORDER = 1
 
 
@@ -20,6 +22,10 @@ class Terms(NamedTuple):
     `skips_discounted` passes over lines that another voucher has made cheaper. `grants_partly` gives what is left of
     a budget that is not enough. Uses per customer and per code are without limit if None; `is_personal` codes are for
     whoever they were assigned to.
+
+    `on_cancel` and `on_refund` say what becomes of a redemption when its order is cancelled or its money goes back:
+    rolled back, in part as the money goes, only once all of it went, or kept. Whatever rolls it back, `returns_use`
+    gives the use back to customer and campaign, `returns_budget` the money to the campaign's budget.
     """
 
     benefit: Benefit
@@ -34,6 +40,10 @@ class Terms(NamedTuple):
     max_per_order: int = DEFAULT_MAX_PER_ORDER
     max_uses_per_customer: int | None = None
     max_uses_per_code: int | None = 1
+    on_cancel: OnCancel = "roll_back"
+    on_refund: OnRefund = "when_whole"
+    returns_use: bool = True
+    returns_budget: bool = True
 
 
 def read(document: Mapping[str, Any], *, currency: str) -> Terms:

@@ -9,7 +9,7 @@ Owns        customers, identifiers, traits, the evidence and decisions on who is
 Consumes    TouchpointReceived (as sent, short-lived), TouchpointRecorded, OrderPlaced, -Changed, -Refunded, -Cancelled
 Publishes   CustomerCreated, TraitsChanged (names only), CustomerMerged, CustomerUnmerged,
             SegmentEntered, SegmentLeft, ConsentChanged
-URLs        /v1/customers…, /v1/trait-schema…, /v1/spaces… (Segment's Profile API), /v1/segments…, /v1/personas…,
+URLs        /v1/customers…, /v1/identifier-types…, /v1/trait-schema…, /v1/spaces… (Segment's Profile API), /v1/segments…, /v1/personas…,
             /v1/consent…
 
 Invariants
@@ -17,7 +17,7 @@ Invariants
 * A trait is the latest word by (event time, event id), whenever it came, and knows who said it.
 * A word that does not fit the declared type is no value and never lost; between a person's keys the merge policy of
   the trait decides, when it is read.
-* A visitor is the first user it was seen with, by event time; others are kept as refused evidence (shared device).
+* A visitor is the first user it was seen with, by priority of the evidence and event time; others are kept as refused evidence (shared device).
 * A key goes by the identifiers seen first, and events join the keys linked first, up to limits; more is kept as
   refused evidence.
 * The forest is a function of the evidence and of people's decisions: order and repetition are nothing.
@@ -26,6 +26,7 @@ Invariants
 * No value of an identifier or a trait is in an event, a log line, a refusal or a URL of ours.
 
 Rooms       domain/ what a touchpoint says · people/ reading persons · identity/ who is whom, and why ·
+            identifier_types/ what identifiers are declared as, which of them name one alone or join people ·
             trait_schema/ what traits are declared as, what does not fit, which word of several holds ·
             merging/ looking before a merge, splitting · search/ finding people · spaces/ Segment's Profile API ·
             activity/ what customers did · segments/ rules and lists · membership/ who is in which segment now ·

@@ -8,6 +8,7 @@ from services.profiles.consent.api import router as consent
 from services.profiles.consumers import SUBSCRIPTIONS
 from services.profiles.domain.facts import Reader
 from services.profiles.domain.identifiers import Blocklist
+from services.profiles.identifier_types.api import router as identifier_types
 from services.profiles.membership.jobs import JOBS
 from services.profiles.merging.api import router as merging
 from services.profiles.needs.api import router as needs
@@ -26,11 +27,7 @@ from shared.runtime.service import Parts, Service
 def build(parts: Parts) -> ProfilesService:
     """Wire the service."""
     settings = parts.settings if isinstance(parts.settings, ProfilesSettings) else ProfilesSettings()
-    reader = Reader(
-        blocklist=Blocklist(settings.blocked_values),
-        max_trait_bytes=settings.max_trait_bytes,
-        phone_country=settings.phone_country,
-    )
+    reader = Reader(Blocklist(settings.blocked_values), settings.max_trait_bytes, settings.phone_country)
     return ProfilesService(db=parts.db, clock=parts.clock, settings=settings, reader=reader, zone=parts.zone)
 
 
@@ -38,7 +35,19 @@ service = Service(
     name="profiles",
     build=build,
     migrations=Path(__file__).parent / "migrations",
-    routers=(search, router, trait_schema, spaces, consent, merging, activity, segments, personas, needs),
+    routers=(
+        search,
+        router,
+        identifier_types,
+        trait_schema,
+        spaces,
+        consent,
+        merging,
+        activity,
+        segments,
+        personas,
+        needs,
+    ),
     settings=ProfilesSettings,
     publishes=PUBLISHES,
     subscriptions=SUBSCRIPTIONS,

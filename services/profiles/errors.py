@@ -1,7 +1,7 @@
 """What profiles refuses. No sentence holds an identifier or a trait: they are personal data.
 
 NotFound            CustomerUnknown
-Conflict            AmbiguousIdentifier, SamePerson, MergeIntoVisitor, NotMerged
+Conflict            AmbiguousIdentifier, IdentifierTaken, SamePerson, MergeIntoVisitor, NotMerged
 PreconditionFailed  TraitsMoved
 Invalid             BlockedIdentifier, BadTraits, TooManyTraits, TooManyIdentifiers, FutureTime
 """
@@ -30,6 +30,20 @@ class AmbiguousIdentifier(Conflict):
 
     def __init__(self, customers: Sequence[UUID]) -> None:
         super().__init__("Several customers go by this identifier; take one of their ids.", customers=list(customers))
+
+
+class IdentifierTaken(Conflict):
+    """Another customer was seen with it first, and the type is declared so that it names that one alone."""
+
+    code, title = "profiles.identifier_taken", "Identifier taken"
+
+    def __init__(self, type_: str, customer: UUID) -> None:
+        super().__init__(
+            "Another customer goes by this identifier, and its type names the one seen with it first; merge the two if "
+            "they are one person, or leave it out.",
+            identifier=type_,
+            customer=customer,
+        )
 
 
 class SamePerson(Conflict):
@@ -75,7 +89,9 @@ class BlockedIdentifier(Invalid):
 
     def __init__(self, field: str) -> None:
         super().__init__(
-            f"The value of {field} is a placeholder or no valid {field}; it identifies nobody.", field=field
+            f"The value of {field} is a placeholder, or not of the form that its type is declared with "
+            "(GET /v1/identifier-types); it identifies nobody.",
+            field=field,
         )
 
 

@@ -87,12 +87,28 @@ async def touch(tx: WriteTx, customers: Collection[UUID], *, now: datetime) -> N
         )
 
 
-async def put_identifiers(
-    tx: WriteTx, identifiers: Mapping[Identifier, First], *, limits: Mapping[str, int]
-) -> set[UUID]:
-    """Add what is new, and put back first_seen where it is earlier; the customers who got one more.
+class Named(NamedTuple):
+    """An identifier that was written: one more of the key's, or one that was seen earlier than was known."""
 
-    Of each type a key goes by those first seen, as many as its limit (`*`: that of other types); the rest is refused.
+    identifier: Identifier
+    is_new: bool
+
+
+class Bounds(NamedTuple):
+    """How many identifiers a key goes by: of each type (`*`: of others), and of all together, where those of the
+    smallest priority come first.
+    """
+
+    of_type: Mapping[str, int]
+    of_all: int
+    priorities: Mapping[str, int]
+    default_priority: int
+
+
+async def put_identifiers(tx: WriteTx, identifiers: Mapping[Identifier, First], *, bounds: Bounds) -> list[Named]:
+    """Add what is new, and put back first_seen where it is earlier; what was written.
+
+    Of each type a key goes by those first seen, as many as its limit; the rest is refused.
     """
     rows = await insert_rows(
         tx,
@@ -108,13 +124,15 @@ async def put_identifiers(
         ON CONFLICT (type, value, customer_id) DO UPDATE SET
             first_seen = EXCLUDED.first_seen, source = EXCLUDED.source, refused_because = NULL
         WHERE (EXCLUDED.first_seen, EXCLUDED.source) < (identifiers.first_seen, identifiers.source)
-        RETURNING type, customer_id, xmax = 0 AS is_new
+        RETURNING type, value, customer_id, xmax = 0 AS is_new
         """,
     )
     # The id that a key is made of is one alone.
     pairs = sorted({(row.customer_id, row.type) for row in rows if row.type not in (USER_ID, ANONYMOUS_ID)})
+    limits = bounds.of_type
     await _refuse_over_limit(tx, [(key, type_, limits.get(type_, limits["*"])) for key, type_ in pairs])
-    return {row.customer_id for row in rows if row.is_new}
+    await _refuse_beyond(tx, sorted({key for key, _ in pairs}), bounds)
+    return [Named(Identifier(row.type, row.value, row.customer_id), row.is_new) for row in rows]
 
 
 async def _refuse_over_limit(tx: WriteTx, seats: Sequence[tuple[UUID, str, int]]) -> None:
@@ -144,6 +162,42 @@ async def _refuse_over_limit(tx: WriteTx, seats: Sequence[tuple[UUID, str, int]]
     )
 
 
+async def _refuse_beyond(tx: WriteTx, keys: Sequence[UUID], bounds: Bounds) -> None:
+    """Refuse what a key has beyond the limit of all types: of the greatest priority first, then what was seen last.
+
+    What holds is always the same, whatever the order: another of the same type only ever makes way for an earlier one.
+    """
+    if not keys:
+        return
+    await tx.execute(
+        """
+        UPDATE identifiers SET refused_because = 'over_limit'
+        FROM (
+            SELECT i.type, i.value, i.customer_id, row_number() OVER (
+                PARTITION BY i.customer_id ORDER BY coalesce(p.priority, :usual), i.first_seen, i.type, i.value
+            ) AS place
+            FROM identifiers AS i
+            LEFT JOIN unnest(CAST(:types AS text[]), CAST(:priorities AS int[])) AS p (type, priority) USING (type)
+            WHERE i.customer_id IN (
+                SELECT customer_id FROM identifiers
+                WHERE customer_id = ANY(CAST(:keys AS uuid[])) AND refused_because IS NULL
+                GROUP BY customer_id HAVING count(*) > :most
+            ) AND i.refused_because IS NULL AND i.type <> ALL(CAST(:own AS text[]))
+        ) AS ranked
+        WHERE ranked.place > :most AND identifiers.type = ranked.type AND identifiers.value = ranked.value
+          AND identifiers.customer_id = ranked.customer_id
+        """,
+        {
+            "keys": list(keys),
+            "most": bounds.of_all,
+            "types": list(bounds.priorities),
+            "priorities": list(bounds.priorities.values()),
+            "usual": bounds.default_priority,
+            "own": [USER_ID, ANONYMOUS_ID],
+        },
+    )
+
+
 async def over_limit(
     tx: ReadTx, identifiers: Collection[Identifier], links: Collection[tuple[UUID, UUID]]
 ) -> str | None:
@@ -152,7 +206,7 @@ async def over_limit(
         """
         SELECT i.type FROM unnest(CAST(:types AS text[]), CAST(:values AS text[]), CAST(:keys AS uuid[]))
             AS t (type, value, customer_id) JOIN identifiers AS i USING (type, value, customer_id)
-        WHERE i.refused_because IS NOT NULL
+        WHERE i.refused_because = 'over_limit'
         UNION ALL
         SELECT 'link' FROM unnest(CAST(:froms AS uuid[]), CAST(:intos AS uuid[])) AS t (from_id, into_id)
             JOIN links USING (from_id, into_id) WHERE links.status = 'over_limit'

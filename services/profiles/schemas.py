@@ -79,8 +79,9 @@ class IdentifierOut(BaseModel):
     customer: UUID
     first_seen: datetime
     source: str
-    refused_because: Literal["over_limit"] | None = Field(
-        description="`over_limit`: the key went by as many of this type before; it is kept, and names nobody."
+    refused_because: Literal["over_limit", "taken"] | None = Field(
+        description="`over_limit`: the key went by as many before. `taken`: another key was seen with it first, and "
+        "its type names that one alone. It is kept, and names nobody."
     )
 
     @classmethod
@@ -139,7 +140,9 @@ class LinkOut(BaseModel):
 
     from_id: UUID
     into_id: UUID
-    kind: Literal["identify", "alias"]
+    kind: Literal["identify", "alias", "identifier"] = Field(
+        description="What says so: an identify call, an alias, or a value of a type that joins people."
+    )
     time: datetime
     event_id: UUID
     source: str
@@ -148,9 +151,9 @@ class LinkOut(BaseModel):
         Literal["shared_device", "already_linked", "same_person", "cycle", "separated", "overruled", "over_limit"]
         | None
     ) = Field(
-        description="`shared_device`: earlier evidence says another customer. `already_linked`: an earlier alias does. "
-        "`same_person`: it adds nothing, the two are one. `cycle`: it would close a ring. `separated`: somebody took "
-        "the two apart. `overruled`: somebody merged the key elsewhere. `over_limit`: events joined as many keys "
+        description="`shared_device`: stronger evidence says another customer. `already_linked`: an earlier alias "
+        "does. `same_person`: it adds nothing, the two are one. `cycle`: it would close a ring. `separated`: somebody "
+        "took the two apart. `overruled`: somebody merged the key elsewhere. `over_limit`: events joined as many keys "
         "before."
     )
 
@@ -211,7 +214,7 @@ class CustomerOut(BaseModel):
     source: str | None = Field(description="Where the customer was seen first.")
     first_seen: datetime | None
     last_seen: datetime | None
-    identifiers: list[IdentifierOut] = Field(description="At most 500, the first seen first.")
+    identifiers: list[IdentifierOut] = Field(description="At most 500, by priority of the type, then the first seen.")
     traits: dict[str, TraitOut]
     traits_revision: str = Field(description="The ETag of the traits, for `If-Match` of a change of them.")
     members: list[MemberOut] = Field(description="At most 500, those who were seen first.")
@@ -260,7 +263,7 @@ class MergeOut(BaseModel):
     from_id: UUID
     into_id: UUID
     version: int
-    reason: Literal["identify", "alias", "manual", "earlier_link"]
+    reason: Literal["identify", "alias", "identifier", "manual", "earlier_link"]
     event_id: UUID | None = Field(description="The event that is the evidence.")
     event_time: datetime | None
     decided_at: datetime

@@ -16,17 +16,21 @@ from services.profiles import repository
 from services.profiles.activity.service import ActivityService
 from services.profiles.consent.service import Consent
 from services.profiles.domain.facts import Facts, Origin, Reader
-from services.profiles.domain.identifiers import normalised
 from services.profiles.domain.traits import announced
 from services.profiles.errors import (
     AmbiguousIdentifier,
     BadTraits,
     BlockedIdentifier,
     FutureTime,
+    IdentifierTaken,
     TooManyIdentifiers,
     TooManyTraits,
     TraitsMoved,
 )
+from services.profiles.identifier_types import repository as shared_values
+from services.profiles.identifier_types import service as types
+from services.profiles.identifier_types.domain import DEFAULT_PRIORITY, Types
+from services.profiles.identifier_types.service import IdentifierTypes, RememberedTypes
 from services.profiles.identity import repository as graph
 from services.profiles.identity import service as identity
 from services.profiles.identity.domain import LogEntry
@@ -83,6 +87,7 @@ class ProfilesService:
     reader: Reader
     zone: ZoneInfo
     remembered: Remembered = field(default_factory=Remembered)
+    remembered_types: RememberedTypes = field(default_factory=RememberedTypes)
 
     @property
     def consent(self) -> Consent:
@@ -146,13 +151,18 @@ class ProfilesService:
         return TraitSchema(self.db, self.clock, country, is_strict, self.remembered, self.membership)
 
     @property
+    def identifier_types(self) -> IdentifierTypes:
+        """What is declared of identifiers."""
+        return IdentifierTypes(self.db, self.clock, self.remembered_types)
+
+    @property
     def activity(self) -> ActivityService:
         """What customers did."""
         return ActivityService(self.db, self.clock, self.zone, self.settings.phone_country, self.membership)
 
     async def record(self, tx: WriteTx, batch: Sequence[Event[TouchpointReceived]]) -> None:
         """Take in a batch of touchpoints."""
-        facts = Facts(await self.trait_schema.current(tx))
+        facts = await self._facts(tx)
         for event in batch:
             self.reader.observe(facts, event)
         if refused := facts.refused:
@@ -172,8 +182,8 @@ class ProfilesService:
         async with self.db.write() as tx:
             if (stored := await replayed(tx, idem)) is not None:
                 return stored
-            facts, origin = Facts(await self.trait_schema.current(tx)), self._origin(body.time, by)
-            key = await self._key_for(tx, body)
+            facts, origin = await self._facts(tx), self._origin(body.time, by)
+            key = await self._key_for(tx, body, facts.types)
             self.reader.meet(facts, key, body.user_id, body.anonymous_id, origin)
             facts.seen[key].is_identified = body.user_id is not None or body.anonymous_id is None
             for each in body.external_ids:
@@ -203,7 +213,7 @@ class ProfilesService:
             person = await people.known(tx, reference, country=self.settings.phone_country)
             if if_match is not None:
                 await self._check_revision(tx, person, if_match)
-            facts, origin = Facts(await self.trait_schema.current(tx)), self._origin(body.time, by)
+            facts, origin = await self._facts(tx), self._origin(body.time, by)
             await self._describe(tx, facts, person.id, body.traits, origin)
             await self._store(tx, facts)
             await _check_limits(tx, facts)
@@ -302,13 +312,18 @@ class ProfilesService:
             person = await people.known(tx, reference, country=self.settings.phone_country)
             return await graph.log_of(tx, person.members, before=before, limit=limit + 1)
 
+    async def _facts(self, tx: ReadTx) -> Facts:
+        """Nothing said yet, to be judged by what is declared now."""
+        return Facts(await self.trait_schema.current(tx), await self.identifier_types.current(tx))
+
     async def _store(self, tx: WriteTx, facts: Facts) -> None:
         """Write facts and announce what they change.
 
         Each transaction writes the tables in this order, and the identity graph at the end: see `identity/`.
         """
-        now, limits = self.clock.now(), self.settings.identifier_limits
+        now, bounds = self.clock.now(), self._bounds(facts.types)
         touched = Touched()
+        await types.lock(tx, facts.types, facts.identifiers)
         written = await repository.put_traits(tx, facts.traits)
         await declarations.put_refused(tx, facts.misfits, keep=self.settings.max_traits)
         for word in written:
@@ -319,13 +334,16 @@ class ProfilesService:
             touched.people |= await self._forget_oldest_traits(tx, facts)
             names = {(word.customer_id, word.name): facts.traits[word[:2]].value for word in changes}
             await search.put_phrases(tx, phrases_of(names))
-        changed = await repository.put_identifiers(tx, facts.identifiers, limits=limits)
+        named = await repository.put_identifiers(tx, facts.identifiers, bounds=bounds)
+        changed = {each.identifier.customer_id for each in named if each.is_new}
         changed.update(each.customer_id for each in changes)
         met = await repository.put_customers(tx, facts.seen, changed=changed, now=now)
         await repository.touch(tx, changed - facts.seen.keys(), now=now)
+        shared = await types.share(tx, facts.types, [each.identifier for each in named])
+        known = await graph.news(tx, shared)
         news = await graph.news(tx, facts.links)
         own = facts.own_ids((each.id for each in met if each.is_earlier), news)
-        await repository.put_identifiers(tx, own, limits=limits)
+        await repository.put_identifiers(tx, own, bounds=bounds)
         for each in met:
             if each.is_new:
                 seen = facts.seen[each.id]
@@ -334,6 +352,8 @@ class ProfilesService:
                 touched.people.add(each.id)
         _announce_traits(tx, facts, changes, now)
         links = {pair: facts.links[pair] for pair in news}
+        for pair in known:
+            links[pair] = min(shared[pair], links.get(pair, shared[pair]), key=lambda link: link.rank)
         await identity.take_in(tx, links, Author(now), limit=self.settings.max_links)
         await self.membership.refresh(tx, touched)
 
@@ -372,12 +392,18 @@ class ProfilesService:
             raise FutureTime
         return Origin(min(time or now, now), uuid7(), f"api:{by}", now)
 
-    async def _key_for(self, tx: WriteTx, body: CustomerIn) -> UUID:
+    def _bounds(self, declared: Types) -> repository.Bounds:
+        """How many identifiers a key goes by."""
+        priorities = {each.name: each.priority for each in declared.declared.values()}
+        limits = declared.limits(self.settings.identifier_limits)
+        return repository.Bounds(limits, self.settings.max_identifiers, priorities, DEFAULT_PRIORITY)
+
+    async def _key_for(self, tx: WriteTx, body: CustomerIn, declared: Types) -> UUID:
         """The raw person key a request is about: the user's, else the visitor's, else whoever has the external ids."""
         for name, value in (("user_id", body.user_id), ("anonymous_id", body.anonymous_id)):
-            if value is not None and not self.reader.blocklist.usable(value):
+            if value is not None and not self.reader.usable(declared, name, value):
                 raise BlockedIdentifier(name)
-        external = sorted({self._written(each) for each in body.external_ids})
+        external = sorted({self._written(each, declared) for each in body.external_ids})
         if body.user_id is not None:
             return user_key(body.user_id)
         if body.anonymous_id is not None:
@@ -392,9 +418,9 @@ class ProfilesService:
         # Not derived from the external id: that may be an address, and the key travels in events.
         return roots[0] if roots else uuid7()
 
-    def _written(self, external: ExternalIdIn) -> tuple[str, str]:
-        written = normalised(external.type, external.id, country=self.settings.phone_country)
-        if written is None or not self.reader.names(external.type, external.id):
+    def _written(self, external: ExternalIdIn, declared: Types) -> tuple[str, str]:
+        written = self.reader.written(declared, external.type, external.id)
+        if written is None:
             raise BlockedIdentifier("external_ids")
         return external.type, written
 
@@ -410,6 +436,8 @@ async def _check_limits(tx: ReadTx, facts: Facts) -> None:
     """Refuse a request, unlike an event, for what would be kept as refused evidence only."""
     if (type_ := await repository.over_limit(tx, facts.identifiers.keys(), facts.links.keys())) is not None:
         raise TooManyIdentifiers(type_)
+    if (taken := await shared_values.taken_by(tx, facts.identifiers.keys())) is not None:
+        raise IdentifierTaken(*taken)
 
 
 def _announce_traits(tx: WriteTx, facts: Facts, changes: Sequence[repository.Change], now: datetime) -> None:

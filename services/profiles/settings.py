@@ -28,6 +28,13 @@ class ProfilesSettings(ConsentSettings, NeedsSettings):
         description="Identifiers of each type that one person key goes by: those seen first; * is any other type. More "
         "are kept as refused evidence. Written as email=20,phone=20,*=50.",
     )
+    max_identifiers: int = Field(
+        1_000,
+        ge=10,
+        le=100_000,
+        description="Identifiers of all types together that one person key goes by: those of the smallest priority "
+        "(/v1/identifier-types), of equal ones those seen first.",
+    )
     max_links: int = Field(
         1_000, ge=1, le=100_000, description="Keys that events may join to one person key: those linked first."
     )

@@ -18,10 +18,10 @@ from services.profiles.domain.identifiers import (
     Identifier,
     email,
     is_type,
-    normalised,
     phone,
 )
 from services.profiles.domain.traits import Refusals, TraitWrite, readable
+from services.profiles.identifier_types.domain import DEFAULT_PRIORITY, Types
 from services.profiles.trait_schema.domain.judging import Refused, Schema
 from shared.events.catalogue.touchpoints import TouchpointReceived
 from shared.events.envelope import Event
@@ -69,16 +69,23 @@ class First(NamedTuple):
 
 
 class Link(NamedTuple):
-    """Evidence that one key is the person of another; the smallest (time, event_id) of a pair stands for it.
+    """Evidence that one key is the person of another; the smallest rank of a pair stands for it.
 
-    `visitor` is the anonymous id that the first key is made of, where the event held it.
+    `visitor` is the anonymous id that the first key is made of, where the event held it; `priority` that of the type
+    of identifier it rests on.
     """
 
     time: datetime
     event_id: UUID
-    kind: Literal["identify", "alias"]
+    kind: Literal["identify", "alias", "identifier"]
     source: str
     visitor: str | None
+    priority: int = DEFAULT_PRIORITY
+
+    @property
+    def rank(self) -> tuple[int, datetime, UUID]:
+        """The smaller decides."""
+        return self.priority, self.time, self.event_id
 
 
 @dataclass(slots=True)
@@ -86,6 +93,7 @@ class Facts:
     """A folded batch. Words that do not fit the schema are folded by themselves: they never hide one that fits."""
 
     schema: Schema = field(default_factory=Schema)
+    types: Types = field(default_factory=Types)
     seen: dict[UUID, Seen] = field(default_factory=dict)
     identifiers: dict[Identifier, First] = field(default_factory=dict)
     traits: dict[tuple[UUID, str], TraitWrite] = field(default_factory=dict)
@@ -138,8 +146,10 @@ class Facts:
         """Evidence that `from_id` is the person `into_id`."""
         pair = from_id, into_id
         known = self.links.get(pair)
-        if from_id != into_id and (known is None or (origin.time, origin.event_id) < known[:2]):
-            self.links[pair] = Link(origin.time, origin.event_id, kind, origin.source, visitor)
+        priority = self.types.of(USER_ID).priority
+        link = Link(origin.time, origin.event_id, kind, origin.source, visitor, priority)
+        if from_id != into_id and (known is None or link.rank < known.rank):
+            self.links[pair] = link
 
     def own_ids(self, customers: Iterable[UUID], pairs: Iterable[tuple[UUID, UUID]]) -> dict[Identifier, First]:
         """The ids that the keys of these customers, and of the visitors in these links, are made of.
@@ -175,8 +185,8 @@ class Reader:
         data = event.data
         # No event is about a time after we learnt it: a clock set wrong must not win for ever.
         origin = Origin(min(event.time, event.recorded), event.id, data.source, event.recorded)
-        user = data.user_id if self.blocklist.usable(data.user_id) else None
-        anonymous = data.anonymous_id if self.blocklist.usable(data.anonymous_id) else None
+        user = data.user_id if self.usable(facts.types, USER_ID, data.user_id) else None
+        anonymous = data.anonymous_id if self.usable(facts.types, ANONYMOUS_ID, data.anonymous_id) else None
         if user is not None:
             customer_id = event.subject
         elif anonymous is not None:
@@ -209,21 +219,27 @@ class Reader:
         for name, value in readable(traits, max_bytes=self.max_trait_bytes, refused=facts.refused):
             write = TraitWrite(origin.time, origin.event_id, value, origin.source, origin.recorded)
             facts.say(customer_id, name, write)
-        if (address := email(traits.get(EMAIL))) is not None:
+        if (address := email(traits.get(EMAIL))) is not None and facts.types.takes(EMAIL, address):
             facts.name(EMAIL, address, customer_id, origin)
-        if (number := phone(traits.get(PHONE), country=self.phone_country)) is not None:
+        number = phone(traits.get(PHONE), country=self.phone_country)
+        if number is not None and facts.types.takes(PHONE, number):
             facts.name(PHONE, number, customer_id, origin)
 
-    def names(self, type_: str, value: str) -> bool:
-        """Whether an external id of this type and value may name somebody."""
-        return is_type(type_) and type_ not in _OWN_TYPES and self.blocklist.usable(value)
+    def usable(self, types: Types, type_: str, value: str | None) -> bool:
+        """Whether a key may be made of an id."""
+        return self.blocklist.usable(value) and types.takes(type_, value or "")
+
+    def written(self, types: Types, type_: str, value: str) -> str | None:
+        """The stored form of an external id of this type and value; None: it names nobody."""
+        if not is_type(type_) or type_ in _OWN_TYPES or not self.blocklist.usable(value):
+            return None
+        text = types.of(type_).written(value, country=self.phone_country)
+        return text if self.blocklist.usable(text) else None
 
     def external(self, facts: Facts, customer_id: UUID, type_: str, value: str, origin: Origin) -> None:
         """An id that another system has for the customer; one that cannot name anybody is passed over."""
-        if self.names(type_, value):
-            written = normalised(type_, value, country=self.phone_country)
-            if written is not None:
-                facts.name(type_, written, customer_id, origin)
+        if (written := self.written(facts.types, type_, value)) is not None:
+            facts.name(type_, written, customer_id, origin)
 
     def _alias(self, facts: Facts, customer_id: UUID, user: str | None, previous: str | None, origin: Origin) -> None:
         """`previous_id` does not say whether it is a user's or a visitor's, and both readings are linked.
@@ -234,8 +250,10 @@ class Reader:
         if user is None or previous is None or not self.blocklist.usable(previous):
             return
         facts.name(_PREVIOUS_ID, previous, customer_id, origin)
-        facts.link(anonymous_key(previous), customer_id, "alias", origin)
-        facts.link(user_key(previous), customer_id, "alias", origin)
+        if facts.types.takes(ANONYMOUS_ID, previous):
+            facts.link(anonymous_key(previous), customer_id, "alias", origin)
+        if facts.types.takes(USER_ID, previous):
+            facts.link(user_key(previous), customer_id, "alias", origin)
 
     def _context(self, facts: Facts, customer_id: UUID, data: TouchpointReceived, origin: Origin) -> None:
         for key in _EXTERNAL_IDS:

@@ -45,17 +45,18 @@ class Blocklist:
     """Values that never identify anybody: the well-known placeholders, `0…0-0`, and the firm's own."""
 
     def __init__(self, more: Iterable[str] = ()) -> None:
-        self._values = _PLACEHOLDERS | {_folded(value) for value in more}
+        self._values = _PLACEHOLDERS | {folded_value(value) for value in more}
 
     def usable(self, value: str | None) -> bool:
         """Whether the value may name a customer."""
         if not value or len(value) > MAX_ID_LENGTH or "\x00" in value:
             return False
-        folded = _folded(value)
+        folded = folded_value(value)
         return folded.strip("0-") != "" and folded not in self._values
 
 
-def _folded(value: str) -> str:
+def folded_value(value: str) -> str:
+    """The value as two are compared that differ in case alone."""
     return value.strip().lower() if value.isascii() else unicodedata.normalize("NFC", value).strip().casefold()
 
 
@@ -66,7 +67,7 @@ def email(value: object) -> str | None:
     """
     if not isinstance(value, str):
         return None
-    text = _folded(value)
+    text = folded_value(value)
     return text if len(text) <= MAX_EMAIL_LENGTH and _EMAIL.fullmatch(text) and "\x00" not in text else None
 
 

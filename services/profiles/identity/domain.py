@@ -1,8 +1,11 @@
 """From evidence to a forest: each person key gets at most one parent, and no ring is ever made.
 
-The links are taken in one order, whatever order they came in: what people decided first, then by (event time, event
-id). A link is refused if its key has a parent already, if it would close a ring, or if it would join what somebody
-took apart. So the forest is a function of the set of links and decisions.
+The links are taken in one order, whatever order they came in: what people decided first, then by (priority of the
+type of identifier, event time, event id). A link is refused if its key has a parent already, if it would close a ring,
+or if it would join what somebody took apart. So the forest is a function of the set of links and decisions.
+
+A value that joins people joins whoever has it: where a user has a parent already, the root of that person takes the
+other as its parent, and no value joins a key that somebody took off a person. A visitor stays with one, for others may use the same device.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -11,8 +14,10 @@ from datetime import datetime
 from typing import Literal, NamedTuple
 from uuid import UUID
 
-Kind = Literal["identify", "alias"]
-Reason = Literal["identify", "alias", "manual"]
+from services.profiles.identifier_types.domain import DEFAULT_PRIORITY
+
+Kind = Literal["identify", "alias", "identifier"]
+Reason = Literal["identify", "alias", "identifier", "manual"]
 Status = Literal["accepted", "shared_device", "already_linked", "cycle", "separated", "overruled", "over_limit"]
 
 
@@ -26,6 +31,12 @@ class Candidate(NamedTuple):
     event_id: UUID
     source: str
     status: Status
+    priority: int = DEFAULT_PRIORITY
+
+    @property
+    def rank(self) -> tuple[int, datetime, UUID, UUID, UUID]:
+        """The smaller decides."""
+        return self.priority, self.event_time, self.event_id, self.from_id, self.into_id
 
 
 class Decision(NamedTuple):
@@ -103,8 +114,13 @@ def misplaced(parents: Mapping[UUID, UUID | None], out: Collection[UUID], *, hea
     )
 
 
-def grow(candidates: Iterable[Candidate], decisions: Sequence[Decision]) -> Forest:
-    """The forest of these candidates and decisions. Of keys that can be in one ring, all or none must be among them."""
+def grow(
+    candidates: Iterable[Candidate], decisions: Sequence[Decision], users: Collection[UUID] = frozenset()
+) -> Forest:
+    """The forest of these candidates and decisions. Of keys that can be in one ring, all or none must be among them.
+
+    `users` are the keys of known customers among the candidates', if shared values join any.
+    """
     forest = Forest()
     merges = sorted((each for each in decisions if each.kind == "merge"), key=lambda each: (each.decided_at, each.id))
     for decision in merges:
@@ -113,25 +129,33 @@ def grow(candidates: Iterable[Candidate], decisions: Sequence[Decision]) -> Fore
             forest.parents[decision.from_id] = parent
     merged = {each.from_id for each in merges}
     apart = {each.from_id: each.into_id for each in decisions if each.kind == "apart" and each.from_id not in merged}
-    for candidate in sorted(candidates, key=lambda each: (each.event_time, each.event_id, each.from_id)):
-        status = _judge(forest, candidate, merged, apart)
+    for candidate in sorted(candidates, key=lambda each: each.rank):
+        child = _child(forest, candidate, users)
+        status = _judge(forest, candidate, child, merged, apart)
         forest.statuses[candidate.from_id, candidate.into_id] = status
         if status == "accepted":
             parent = Parent(candidate.into_id, candidate.kind, candidate.event_id, candidate.event_time)
-            forest.parents[candidate.from_id] = parent
+            forest.parents[child] = parent
     return forest
 
 
-def _judge(forest: Forest, candidate: Candidate, merged: set[UUID], apart: Mapping[UUID, UUID]) -> Status:
+def _child(forest: Forest, candidate: Candidate, users: Collection[UUID]) -> UUID:
+    """The key that would get a parent: that of the evidence, or where a value joins whole persons, their root."""
     key = candidate.from_id
+    parent = forest.parents.get(key)
+    is_joined = candidate.kind == "identifier" or (parent is not None and parent.reason == "identifier")
+    return forest.root(key) if is_joined and candidate.kind != "identify" and key in users else key
+
+
+def _judge(forest: Forest, candidate: Candidate, key: UUID, merged: set[UUID], apart: Mapping[UUID, UUID]) -> Status:
     if candidate.status == "over_limit":
         return "over_limit"
-    if key in merged:
+    if key in merged or candidate.from_id in merged:
         return "overruled"
-    if key in apart:
+    if key in apart or candidate.from_id in apart or (candidate.kind == "identifier" and candidate.into_id in apart):
         return "separated"
     if key in forest.parents:
-        return "shared_device" if candidate.kind == "identify" else "already_linked"
+        return "already_linked" if candidate.kind == "alias" else "shared_device"
     root = forest.root(candidate.into_id)
     if root == key:
         return "cycle"

@@ -18,8 +18,9 @@ _LINK_COLUMNS = {
     "event_id": "uuid",
     "source": "text",
     "status": "text",
+    "priority": "int",
 }
-_CANDIDATE = "from_id, into_id, kind, event_time, event_id, source, status"
+_CANDIDATE = ", ".join(_LINK_COLUMNS)
 
 
 class Place(NamedTuple):
@@ -30,19 +31,19 @@ class Place(NamedTuple):
 
 
 async def news(tx: ReadTx, links: Mapping[tuple[UUID, UUID], Link]) -> list[tuple[UUID, UUID]]:
-    """The pairs that are not known yet, or only from later evidence, or from a source of a greater name then."""
+    """The pairs that are not known yet, or only from weaker evidence, later or from a source of a greater name."""
     if not links:
         return []
     rows = await tx.execute(
         """
         SELECT t.from_id, t.into_id
         FROM unnest(CAST(:froms AS uuid[]), CAST(:intos AS uuid[]), CAST(:times AS timestamptz[]),
-                    CAST(:events AS uuid[]), CAST(:sources AS text[]))
-            AS t (from_id, into_id, event_time, event_id, source)
+                    CAST(:events AS uuid[]), CAST(:sources AS text[]), CAST(:priorities AS int[]))
+            AS t (from_id, into_id, event_time, event_id, source, priority)
         WHERE NOT EXISTS (
             SELECT FROM links
             WHERE links.from_id = t.from_id AND links.into_id = t.into_id
-              AND (links.event_time, links.event_id) <= (t.event_time, t.event_id)
+              AND (links.priority, links.event_time, links.event_id) <= (t.priority, t.event_time, t.event_id)
               AND (links.event_time, links.source) <= (t.event_time, t.source)
         )
         """,
@@ -52,21 +53,26 @@ async def news(tx: ReadTx, links: Mapping[tuple[UUID, UUID], Link]) -> list[tupl
             "times": [link.time for link in links.values()],
             "events": [link.event_id for link in links.values()],
             "sources": [link.source for link in links.values()],
+            "priorities": [link.priority for link in links.values()],
         },
     )
     return [(row.from_id, row.into_id) for row in rows]
 
 
 async def put_links(tx: WriteTx, links: Mapping[tuple[UUID, UUID], Link]) -> None:
-    """Keep the earliest evidence of each pair; what is written counts as accepted until it is judged."""
+    """Keep the strongest evidence of each pair; what is written counts as accepted until it is judged."""
     await insert_rows(
         tx,
         "links",
         _LINK_COLUMNS,
-        [(*pair, link.kind, link.time, link.event_id, link.source, "accepted") for pair, link in sorted(links.items())],
+        [
+            (*pair, link.kind, link.time, link.event_id, link.source, "accepted", link.priority)
+            for pair, link in sorted(links.items())
+        ],
         "ON CONFLICT (from_id, into_id) DO UPDATE SET kind = EXCLUDED.kind, event_time = EXCLUDED.event_time, "
-        "event_id = EXCLUDED.event_id, source = EXCLUDED.source, status = EXCLUDED.status "
-        "WHERE (EXCLUDED.event_time, EXCLUDED.event_id) < (links.event_time, links.event_id)",
+        "event_id = EXCLUDED.event_id, source = EXCLUDED.source, status = EXCLUDED.status, "
+        "priority = EXCLUDED.priority WHERE (EXCLUDED.priority, EXCLUDED.event_time, EXCLUDED.event_id) "
+        "< (links.priority, links.event_time, links.event_id)",
     )
 
 
@@ -100,12 +106,13 @@ async def identified(tx: ReadTx, keys: Collection[UUID]) -> set[UUID]:
 
 
 async def inner(tx: ReadTx, keys: Collection[UUID]) -> list[UUID]:
-    """The keys that others lead into: only they can be in a ring."""
+    """The keys that others lead into, and those that a shared value joins: only they can be in a ring."""
     rows = await tx.execute(
         """
         SELECT t.key FROM unnest(CAST(:keys AS uuid[])) AS t (key)
         WHERE EXISTS (SELECT FROM links WHERE links.into_id = t.key)
            OR EXISTS (SELECT FROM decisions WHERE decisions.into_id = t.key)
+           OR EXISTS (SELECT FROM links WHERE links.from_id = t.key AND links.kind = 'identifier')
         """,
         {"keys": list(keys)},
     )
@@ -130,7 +137,8 @@ async def component(tx: ReadTx, keys: Collection[UUID]) -> set[UUID]:
                 SELECT from_id FROM edges
                 WHERE into_id = component.id
                   AND (EXISTS (SELECT FROM links WHERE links.into_id = edges.from_id)
-                    OR EXISTS (SELECT FROM decisions WHERE decisions.into_id = edges.from_id))
+                    OR EXISTS (SELECT FROM decisions WHERE decisions.into_id = edges.from_id)
+                    OR EXISTS (SELECT FROM links WHERE links.from_id = edges.from_id AND kind = 'identifier'))
             ) AS next
         )
         SELECT id FROM component

@@ -88,7 +88,8 @@ async def foresee(tx: ReadTx, from_id: UUID, into_id: UUID, now: datetime) -> Ou
     scope = await repository.component(tx, {root, into_id})
     stands = [each for each in await repository.decisions(tx, scope) if (each.from_id, each.kind) != (root, "merge")]
     wish = Decision(root, "merge", into_id, uuid7(), now)
-    forest = grow(await repository.candidates(tx, scope), [*stands, wish])
+    found = await repository.candidates(tx, scope)
+    forest = grow(found, [*stands, wish], await _joined_users(tx, found))
     places = await repository.places(tx, scope)
     grown = {key: forest.parents[key].id if key in forest.parents else None for key in scope}
     moved = {key for key in scope if grown[key] != places.get(key, Place(None, 0)).parent_id}
@@ -187,7 +188,7 @@ async def _settle(tx: WriteTx, told: Collection[UUID], decided: Collection[UUID]
     leaves = set(told) - whole
     known = [*await repository.candidates(tx, whole), *await repository.accepted(tx, leaves)]
     scope = whole | leaves
-    forest = grow(known, await repository.decisions(tx, scope))
+    forest = grow(known, await repository.decisions(tx, scope), await _joined_users(tx, known))
     await _note_statuses(tx, known, forest)
     places = await repository.places(tx, scope)
     events: list[Announcement] = []
@@ -200,6 +201,13 @@ async def _settle(tx: WriteTx, told: Collection[UUID], decided: Collection[UUID]
     await mapping.follow(tx, events)
     for event in events:
         tx.emit(event)
+
+
+async def _joined_users(tx: ReadTx, candidates: Sequence[Candidate]) -> set[UUID]:
+    """The keys of known customers, if shared values join any."""
+    if all(each.kind != "identifier" for each in candidates):
+        return set()
+    return await repository.identified(tx, {each.from_id for each in candidates})
 
 
 async def _note_statuses(tx: WriteTx, known: Sequence[Candidate], forest: Forest) -> None:

@@ -29,7 +29,7 @@ class IdentifierRow(NamedTuple):
     customer_id: UUID
     first_seen: datetime
     source: str
-    refused_because: Literal["over_limit"] | None = None
+    refused_because: Literal["over_limit", "taken"] | None = None
 
 
 class TraitRow(NamedTuple):

@@ -6,6 +6,7 @@ from itertools import groupby
 from operator import attrgetter
 from uuid import UUID
 
+from services.profiles.identifier_types.domain import DEFAULT_PRIORITY
 from services.profiles.people.domain import CustomerRow, IdentifierRow, TraitRow
 from services.profiles.trait_schema.domain.declaration import Declared
 from services.profiles.trait_schema.domain.policy import Word, held
@@ -33,11 +34,16 @@ async def customers(tx: ReadTx, keys: Collection[UUID]) -> list[CustomerRow]:
 
 
 async def identifiers(tx: ReadTx, keys: Collection[UUID], *, limit: int) -> list[IdentifierRow]:
-    """What these keys go by, the first seen first."""
+    """What these keys go by, by priority of the type, then the first seen first."""
     rows = await tx.execute(
-        "SELECT type, value, customer_id, first_seen, source, refused_because FROM identifiers "
-        "WHERE customer_id = ANY(:keys) ORDER BY first_seen, type, value, customer_id LIMIT :limit",
-        {"keys": list(keys), "limit": limit},
+        """
+        SELECT i.type, i.value, i.customer_id, i.first_seen, i.source, i.refused_because
+        FROM identifiers AS i LEFT JOIN identifier_types AS t ON t.name = i.type AND t.definition IS NOT NULL
+        WHERE i.customer_id = ANY(:keys)
+        ORDER BY coalesce(CAST(t.definition -> 'priority' AS int), :usual), i.first_seen, i.type, i.value, i.customer_id
+        LIMIT :limit
+        """,
+        {"keys": list(keys), "limit": limit, "usual": DEFAULT_PRIORITY},
     )
     return [IdentifierRow._make(row) for row in rows]
 

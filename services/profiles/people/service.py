@@ -5,6 +5,8 @@ from uuid import UUID
 
 from services.profiles.domain.identifiers import EMAIL, PHONE, is_type, normalised
 from services.profiles.errors import AmbiguousIdentifier, CustomerUnknown
+from services.profiles.identifier_types import repository as declarations
+from services.profiles.identifier_types.domain import BUILT_IN
 from services.profiles.identity import repository as graph
 from services.profiles.people import repository
 from services.profiles.people.domain import Person
@@ -29,11 +31,18 @@ async def keys_of(tx: ReadTx, reference: str, *, country: str) -> list[UUID]:
     except ValueError:
         pass
     type_, _, value = reference.partition(":")
-    written = normalised(type_, value, country=country) if is_type(type_) else None
+    written = await _written(tx, type_, value, country) if is_type(type_) else None
     found = [] if written is None else await repository.owners(tx, type_, written)
     if not found:
         raise CustomerUnknown
     return found
+
+
+async def _written(tx: ReadTx, type_: str, value: str, country: str) -> str | None:
+    """The stored form of a value, as its type is declared."""
+    if type_ in BUILT_IN or (declared := await declarations.declared(tx, type_)) is None:
+        return normalised(type_, value, country=country)
+    return declared._replace(pattern=None, blocked=()).written(value, country=country)
 
 
 async def root_of(tx: ReadTx, reference: str, *, country: str) -> UUID:

@@ -18,7 +18,7 @@ class CustomerMerged(EventData, type="tam.profiles.customer_merged.v1", topic=ID
     from_id: UUID
     into_id: UUID
     version: int
-    reason: Literal["identify", "alias", "manual"]
+    reason: Literal["identify", "alias", "identifier", "manual"]
 
 
 class CustomerUnmerged(EventData, type="tam.profiles.customer_unmerged.v1", topic=IDENTITY):

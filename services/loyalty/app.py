@@ -2,8 +2,12 @@
 
 from pathlib import Path
 
+from services.loyalty.flash.api import router as flash
+from services.loyalty.flash.jobs import JOBS as FLASH
+from services.loyalty.members.consumers import SUBSCRIPTIONS as MEMBERS
 from services.loyalty.service import LoyaltyService
 from services.loyalty.settings import LoyaltySettings
+from services.loyalty.vouchers.service.vault import PEPPER_FILE, Vault
 from shared.events.catalogue.loyalty import PUBLISHES
 from shared.runtime.service import Parts, Service
 
@@ -11,17 +15,18 @@ from shared.runtime.service import Parts, Service
 def build(parts: Parts) -> LoyaltyService:
     """The service on its parts."""
     settings = parts.settings if isinstance(parts.settings, LoyaltySettings) else LoyaltySettings()
-    return LoyaltyService(db=parts.db, clock=parts.clock, zone=parts.zone, settings=settings)
+    vault = Vault(settings.peppers, parts.platform.data_dir / PEPPER_FILE)
+    return LoyaltyService(db=parts.db, clock=parts.clock, zone=parts.zone, settings=settings, vault=vault)
 
 
 service = Service(
     name="loyalty",
     build=build,
     migrations=Path(__file__).parent / "migrations",
-    routers=(),
+    routers=(flash,),
     settings=LoyaltySettings,
     publishes=PUBLISHES,
-    subscriptions=(),
-    jobs=(),
+    subscriptions=(*MEMBERS,),
+    jobs=(*FLASH,),
     follows_identity=True,
 )

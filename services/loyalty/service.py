@@ -1,11 +1,23 @@
 """The built service: one collaborator per subject."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from services.loyalty.flash.service.claims import Claims
+from services.loyalty.flash.service.lanes import Lanes
+from services.loyalty.flash.service.sales import Sales, Views
+from services.loyalty.flash.service.upkeep import Upkeep
+from services.loyalty.members import service as members
+from services.loyalty.points.service import Points
+from services.loyalty.programs.service import Programs
 from services.loyalty.settings import LoyaltySettings
+from services.loyalty.vouchers.service import Vault, Vouchers
 from shared.clock import Clock
-from shared.db.engine import Database
+from shared.db.engine import Database, WriteTx
+from shared.events.catalogue.profiles import CustomerMerged, CustomerUnmerged
+from shared.events.envelope import Event
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,3 +28,45 @@ class LoyaltyService:
     clock: Clock
     zone: ZoneInfo
     settings: LoyaltySettings
+    vault: Vault = field(default_factory=Vault)
+    flash_lanes: Lanes = field(default_factory=Lanes)
+    flash_views: Views = field(default_factory=Views)
+
+    @property
+    def programs(self) -> Programs:
+        """The terms of the programme, in versions."""
+        return Programs(db=self.db, clock=self.clock, zone=self.zone)
+
+    @property
+    def points(self) -> Points:
+        """The ledger."""
+        return Points(clock=self.clock, programs=self.programs)
+
+    async def regroup(
+        self, tx: WriteTx, events: Sequence[Event[CustomerMerged] | Event[CustomerUnmerged]]
+    ) -> Mapping[UUID, tuple[UUID, UUID]]:
+        """Follow merges and unmerges; the keys whose person changed, each with its old and its new root.
+
+        Points, codes and uses stay where they are. A room that says something of whole persons looks at them here.
+        """
+        return await members.follow(tx, events)
+
+    @property
+    def flash_sales(self) -> Sales:
+        """Flash sales as staff makes and steers them."""
+        return Sales(self.db, self.clock, self.zone, self.flash_lanes, self.flash_views)
+
+    @property
+    def flash_claims(self) -> Claims:
+        """Claims on what flash sales sell."""
+        return Claims(self.db, self.clock, self.flash_lanes)
+
+    @property
+    def flash_upkeep(self) -> Upkeep:
+        """Timed work on flash sales."""
+        return Upkeep(self.db, self.clock, self.flash_lanes)
+
+    @property
+    def vouchers(self) -> Vouchers:
+        """Vouchers by code and by id."""
+        return Vouchers(self.vault)

@@ -105,7 +105,10 @@ class VoucherRolledBack(_Voucher, type="tam.loyalty.voucher_rolled_back.v1", top
 
 
 class FlashClaimed(EventData, type="tam.loyalty.flash_claimed.v1", topic=LOYALTY):
-    """The person `subject` got `units` of an item of a flash sale."""
+    """The person `subject` got `units` of an item of a flash sale, for good: a claim that must be paid first, when it is.
+
+    `sale` is the id of the sale, `item` what the shop calls the product.
+    """
 
     claim_id: UUID
     sale: str
@@ -123,4 +126,11 @@ class ReferralCompleted(EventData, type="tam.loyalty.referral_completed.v1", top
 
 
 # Each is added by the room that sends it.
-PUBLISHES: tuple[type[EventData], ...] = ()
+PUBLISHES: tuple[type[EventData], ...] = (
+    PointsEarned,
+    PointsSpent,
+    PointsExpired,
+    PointsReversed,
+    PointsMoved,
+    FlashClaimed,
+)

@@ -1,0 +1,11 @@
+"""A person as loyalty sees them."""
+
+from typing import NamedTuple
+from uuid import UUID
+
+
+class Member(NamedTuple):
+    """A person: the root of their keys, and all of them in ascending order, the root among them."""
+
+    root: UUID
+    keys: tuple[UUID, ...]

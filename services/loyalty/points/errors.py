@@ -1,0 +1,81 @@
+"""What the ledger refuses."""
+
+from shared.errors import Conflict, Invalid, NotFound
+
+
+class NotEnoughPoints(Conflict):
+    """More points are asked for than the person can spend."""
+
+    code, title = "loyalty.not_enough_points", "Not enough points"
+
+    def __init__(self, *, wallet: str, required: int, available: int) -> None:
+        super().__init__(
+            "There are not enough points.",
+            wallet=wallet,
+            required=required,
+            available=available,
+            missing=required - available,
+        )
+
+
+class WalletClosed(Conflict):
+    """The wallet takes no points any more."""
+
+    code, title = "loyalty.wallet_closed", "Wallet closed"
+
+    def __init__(self, wallet: str) -> None:
+        super().__init__("The wallet is closed: what is in it can be spent, nothing comes in.", wallet=wallet)
+
+
+class TooManyPoints(Invalid):
+    """More points than anybody may have."""
+
+    code, title = "loyalty.too_many_points", "Too many points"
+
+    def __init__(self, most: int) -> None:
+        super().__init__("More points than a wallet can hold.", most=most)
+
+
+class OperationReused(Conflict):
+    """The key of an operation stands for another one already."""
+
+    code, title = "loyalty.operation_reused", "Operation reused"
+
+    def __init__(self, operation: str) -> None:
+        super().__init__("This operation was done before, with other points.", operation=operation)
+
+
+class HoldUnknown(NotFound):
+    """There is no such hold."""
+
+    code, title = "loyalty.hold_unknown", "Hold unknown"
+
+    def __init__(self) -> None:
+        super().__init__("There is no hold of this id.")
+
+
+class HoldEnded(Conflict):
+    """The hold was captured or released, or its time is over."""
+
+    code, title = "loyalty.hold_ended", "Hold ended"
+
+    def __init__(self, state: str) -> None:
+        super().__init__("The hold stands no more; hold the points anew.", hold_state=state)
+
+
+class MoreThanHeld(Conflict):
+    """More is to be spent than was held."""
+
+    code, title = "loyalty.more_than_held", "More than held"
+
+    def __init__(self, *, held: int, required: int) -> None:
+        super().__init__("More is to be spent than was held.", held=held, required=required)
+
+
+class SpendUnknown(NotFound):
+    """Nothing was spent under this key."""
+
+    code, title = "loyalty.spend_unknown", "Spend unknown"
+
+    def __init__(self) -> None:
+        super().__init__("Nothing was spent under this key.")

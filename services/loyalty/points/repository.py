@@ -1,0 +1,385 @@
+"""All SQL of the ledger: read what a rule needs, and write what it posted in one statement."""
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+from typing import Any, Literal, NamedTuple
+from uuid import UUID
+
+from services.loyalty.points.domain.ledger import Book, Draw, Lot, Wallet
+from services.loyalty.programs.domain.validity import End
+from shared.db.engine import ReadTx, WriteTx
+
+# Which lots of a wallet a rule needs: those with points left, or only those that time has overtaken.
+Reach = Literal["open", "due"]
+
+_WALLETS = """
+    SELECT id, person_id, name, opened_at, available, pending, held, debt, version, hash FROM wallets
+    WHERE person_id = ANY(:keys) AND name = ANY(:names)
+"""
+
+_LOT = """
+    SELECT id, wallet_id, kind, source, reference, points, remaining, earned_at, active_at, is_active, expires_on,
+        zone, expires_at, slides, origin_id
+    FROM lots
+"""
+
+_LOTS: dict[Reach, str] = {
+    "open": f"{_LOT} WHERE wallet_id = ANY(:wallets) AND remaining > 0",
+    "due": f"""{_LOT} WHERE wallet_id = ANY(:wallets) AND remaining > 0
+        AND (expires_at <= :now OR (NOT is_active AND active_at <= :now))""",
+}
+
+
+async def load(tx: ReadTx, book: Book, keys: Collection[UUID], names: Collection[str], reach: Reach) -> None:
+    """Read the wallets of these raw keys, with their lots, into the book."""
+    rows = await tx.execute(_WALLETS, {"keys": list(keys), "names": list(names)})
+    found = [Wallet(*row) for row in rows]
+    for wallet in found:
+        book.wallets[wallet.person_id, wallet.name] = wallet
+    await load_lots(tx, book, found, reach)
+
+
+async def load_all(tx: ReadTx, book: Book, keys: Collection[UUID], reach: Reach) -> None:
+    """Read all wallets of these raw keys, with their lots, into the book."""
+    rows = await tx.execute("SELECT id FROM wallets WHERE person_id = ANY(:keys)", {"keys": list(keys)})
+    await load_wallets(tx, book, [row.id for row in rows], reach)
+
+
+async def load_lots(tx: ReadTx, book: Book, wallets: Collection[Wallet], reach: Reach) -> None:
+    """Read lots into wallets; those that are there already stay as they are."""
+    if wallets:
+        values: dict[str, Any] = {"wallets": [wallet.id for wallet in wallets]}
+        if reach == "due":
+            values["now"] = book.now
+        _keep(wallets, await tx.execute(_LOTS[reach], values))
+
+
+async def load_lots_of(tx: ReadTx, wallets: Collection[Wallet], ids: Collection[UUID]) -> None:
+    """Read these lots into their wallets, also where no points are left."""
+    if ids:
+        _keep(wallets, await tx.execute(f"{_LOT} WHERE id = ANY(:ids)", {"ids": list(ids)}))
+
+
+def _keep(wallets: Collection[Wallet], rows: Iterable[Any]) -> None:
+    owners = {wallet.id: wallet for wallet in wallets}
+    for row in rows:
+        lots = owners[row.wallet_id].lots
+        if row.id not in lots:
+            lots[row.id] = Lot(*row)
+
+
+async def load_wallets(tx: ReadTx, book: Book, ids: Collection[UUID], reach: Reach) -> dict[UUID, Wallet]:
+    """Read wallets by their ids into the book, with their lots."""
+    rows = await tx.execute(
+        "SELECT id, person_id, name, opened_at, available, pending, held, debt, version, hash FROM wallets "
+        "WHERE id = ANY(:ids)",
+        {"ids": list(ids)},
+    )
+    found = {row.id: Wallet(*row) for row in rows}
+    for wallet in found.values():
+        book.wallets[wallet.person_id, wallet.name] = wallet
+    await load_lots(tx, book, found.values(), reach)
+    return found
+
+
+class Source(NamedTuple):
+    """What a source has earned in a wallet as things stand, and what of it could not be taken back."""
+
+    points: int
+    uncollected: int
+
+
+async def sources(tx: ReadTx, pairs: Collection[tuple[UUID, str]]) -> dict[tuple[UUID, str], Source]:
+    """What these sources earned in these wallets."""
+    rows = await tx.execute(
+        "SELECT wallet_id, source, points, uncollected FROM sources JOIN "
+        "unnest(CAST(:wallets AS uuid[]), CAST(:sources AS text[])) AS asked(wallet_id, source) "
+        "USING (wallet_id, source)",
+        {"wallets": [wallet for wallet, _ in pairs], "sources": [source for _, source in pairs]},
+    )
+    return {(row.wallet_id, row.source): Source(row.points, row.uncollected) for row in rows}
+
+
+class Operation(NamedTuple):
+    """A transaction of an operation."""
+
+    id: UUID
+    wallet_id: UUID
+    kind: str
+    points: int
+
+
+async def operation(tx: ReadTx, key: str) -> list[Operation]:
+    """The transactions that were posted under a natural key."""
+    rows = await tx.execute(
+        "SELECT id, wallet_id, kind, points FROM transactions WHERE operation = :key ORDER BY id", {"key": key}
+    )
+    return [Operation(*row) for row in rows]
+
+
+async def operation_persons(tx: ReadTx, key: str) -> list[UUID]:
+    """Whose wallets an operation posted to."""
+    rows = await tx.execute(
+        "SELECT DISTINCT wallets.person_id FROM transactions JOIN wallets ON wallets.id = wallet_id "
+        "WHERE operation = :key",
+        {"key": key},
+    )
+    return [row.person_id for row in rows]
+
+
+class Drawn(NamedTuple):
+    """What a transaction still has of a lot: drawn, less returned."""
+
+    lot_id: UUID
+    of_id: UUID
+    points: int
+
+
+async def drawn(tx: ReadTx, transactions: Collection[UUID]) -> list[Drawn]:
+    """What these transactions drew and have not returned."""
+    rows = await tx.execute(
+        "SELECT lot_id, of_id, CAST(sum(points) AS bigint) AS points FROM allocations WHERE of_id = ANY(:ids) "
+        "GROUP BY lot_id, of_id HAVING sum(points) > 0 ORDER BY lot_id, of_id",
+        {"ids": list(transactions)},
+    )
+    return [Drawn(*row) for row in rows]
+
+
+def draws_of(wallet: Wallet, found: Iterable[Drawn]) -> list[Draw]:
+    """The draws from the lots of one wallet."""
+    return [Draw(wallet.lots[each.lot_id], each.points, each.of_id) for each in found if each.lot_id in wallet.lots]
+
+
+_UNIT = """
+    WITH made AS (
+        INSERT INTO wallets (id, person_id, name, opened_at, available, pending, held, debt, version, hash)
+        SELECT * FROM unnest(
+            CAST(:m_id AS uuid[]), CAST(:m_person AS uuid[]), CAST(:m_name AS text[]), CAST(:m_opened AS timestamptz[]),
+            CAST(:m_available AS bigint[]), CAST(:m_pending AS bigint[]), CAST(:m_held AS bigint[]),
+            CAST(:m_debt AS bigint[]), CAST(:m_version AS bigint[]), CAST(:m_hash AS bytea[])
+        )
+        RETURNING 1
+    ), changed AS (
+        UPDATE wallets SET available = w.available, pending = w.pending, held = w.held, debt = w.debt,
+            version = w.version, hash = w.hash
+        FROM unnest(
+            CAST(:w_id AS uuid[]), CAST(:w_read AS bigint[]), CAST(:w_available AS bigint[]),
+            CAST(:w_pending AS bigint[]), CAST(:w_held AS bigint[]), CAST(:w_debt AS bigint[]),
+            CAST(:w_version AS bigint[]), CAST(:w_hash AS bytea[])
+        ) AS w(id, read, available, pending, held, debt, version, hash)
+        WHERE wallets.id = w.id AND wallets.version = w.read
+        RETURNING 1
+    ), posted AS (
+        INSERT INTO transactions (id, wallet_id, version, kind, account, points, available, pending, held, debt,
+            occurred_at, recorded_at, operation, source, reason, reference, actor, hash)
+        SELECT * FROM unnest(
+            CAST(:t_id AS uuid[]), CAST(:t_wallet AS uuid[]), CAST(:t_version AS bigint[]), CAST(:t_kind AS text[]),
+            CAST(:t_account AS text[]), CAST(:t_points AS bigint[]), CAST(:t_available AS bigint[]),
+            CAST(:t_pending AS bigint[]), CAST(:t_held AS bigint[]), CAST(:t_debt AS bigint[]),
+            CAST(:t_occurred AS timestamptz[]), CAST(:t_recorded AS timestamptz[]), CAST(:t_operation AS text[]),
+            CAST(:t_source AS text[]), CAST(:t_reason AS text[]), CAST(:t_reference AS text[]),
+            CAST(:t_actor AS text[]), CAST(:t_hash AS bytea[])
+        )
+    ), lotted AS (
+        INSERT INTO lots (id, wallet_id, kind, source, reference, points, remaining, earned_at, active_at, is_active,
+            expires_on, zone, expires_at, slides, origin_id)
+        SELECT * FROM unnest(
+            CAST(:l_id AS uuid[]), CAST(:l_wallet AS uuid[]), CAST(:l_kind AS text[]), CAST(:l_source AS text[]),
+            CAST(:l_reference AS text[]), CAST(:l_points AS bigint[]), CAST(:l_remaining AS bigint[]),
+            CAST(:l_earned AS timestamptz[]), CAST(:l_active_at AS timestamptz[]), CAST(:l_active AS boolean[]),
+            CAST(:l_on AS date[]), CAST(:l_zone AS text[]), CAST(:l_expires AS timestamptz[]),
+            CAST(:l_slides AS boolean[]), CAST(:l_origin AS uuid[])
+        )
+        ON CONFLICT (id) DO UPDATE SET remaining = EXCLUDED.remaining, active_at = EXCLUDED.active_at,
+            is_active = EXCLUDED.is_active, expires_on = EXCLUDED.expires_on, zone = EXCLUDED.zone,
+            expires_at = EXCLUDED.expires_at
+    ), allotted AS (
+        INSERT INTO allocations (transaction_id, lot_id, of_id, points)
+        SELECT * FROM unnest(
+            CAST(:a_transaction AS uuid[]), CAST(:a_lot AS uuid[]), CAST(:a_of AS uuid[]), CAST(:a_points AS bigint[])
+        )
+    ), settled AS (
+        INSERT INTO sources (wallet_id, source, points, uncollected)
+        SELECT * FROM unnest(
+            CAST(:s_wallet AS uuid[]), CAST(:s_source AS text[]), CAST(:s_points AS bigint[]),
+            CAST(:s_uncollected AS bigint[])
+        )
+        ON CONFLICT (wallet_id, source) DO UPDATE SET points = EXCLUDED.points, uncollected = EXCLUDED.uncollected
+    )
+    SELECT (SELECT count(*) FROM made) + (SELECT count(*) FROM changed)
+"""
+
+
+async def save(tx: WriteTx, book: Book, settled: dict[tuple[UUID, str], Source] | None = None) -> None:
+    """Write all that was posted, in one statement.
+
+    Raises:
+        RuntimeError: a wallet is no longer what it was when it was read: somebody did not lock the person.
+    """
+    changed = book.changed_wallets()
+    if not changed and not settled:
+        return
+    made = [wallet for wallet in changed if book.versions[wallet.id] == 0]
+    known = [wallet for wallet in changed if book.versions[wallet.id] > 0]
+    values = _made(made) | _changed(known, book) | _posted(book) | _lotted(book) | _allotted(book) | _settled(settled)
+    written = await tx.execute(_UNIT, values)
+    if written.scalar_one() != len(changed):
+        raise RuntimeError("a wallet was changed by somebody who did not lock its person")
+
+
+def _columns(prefix: str, names: str, rows: Sequence[Sequence[Any]]) -> dict[str, list[Any]]:
+    """Rows as one array per column, named `<prefix>_<name>`."""
+    columns: Iterable[Sequence[Any]] = zip(*rows, strict=True) if rows else [()] * len(names.split())
+    return {f"{prefix}_{name}": list(column) for name, column in zip(names.split(), columns, strict=True)}
+
+
+def _made(wallets: Sequence[Wallet]) -> dict[str, list[Any]]:
+    return _columns(
+        "m",
+        "id person name opened available pending held debt version hash",
+        [
+            (w.id, w.person_id, w.name, w.opened_at, w.available, w.pending, w.held, w.debt, w.version, w.hash)
+            for w in wallets
+        ],
+    )
+
+
+def _changed(wallets: Sequence[Wallet], book: Book) -> dict[str, list[Any]]:
+    return _columns(
+        "w",
+        "id read available pending held debt version hash",
+        [
+            (w.id, book.versions[w.id], w.available, w.pending, w.held, w.debt, w.version, w.hash)
+            for w in sorted(wallets, key=lambda wallet: wallet.id)
+        ],
+    )
+
+
+def _posted(book: Book) -> dict[str, list[Any]]:
+    return _columns(
+        "t",
+        "id wallet version kind account points available pending held debt occurred recorded operation source reason "
+        "reference actor hash",
+        [
+            (t.id, t.wallet_id, t.version, t.kind, t.account, t.points, *t.deltas, t.cause.occurred_at, t.recorded_at,
+             t.cause.operation, t.cause.source, t.cause.reason, t.cause.reference, t.cause.actor, t.hash)
+            for t in (posting.transaction for posting in book.postings)
+        ],
+    )  # fmt: skip
+
+
+def _lotted(book: Book) -> dict[str, list[Any]]:
+    return _columns(
+        "l",
+        "id wallet kind source reference points remaining earned active_at active on zone expires slides origin",
+        [
+            (lot.id, lot.wallet_id, lot.kind, lot.source, lot.reference, lot.points, lot.remaining, lot.earned_at,
+             lot.active_at, lot.is_active, lot.expires_on, lot.zone, lot.expires_at, lot.slides, lot.origin_id)
+            for lot in sorted(book.lots.values(), key=lambda lot: lot.id)
+        ],
+    )  # fmt: skip
+
+
+def _allotted(book: Book) -> dict[str, list[Any]]:
+    return _columns("a", "transaction lot of points", book.allocations)
+
+
+def _settled(settled: dict[tuple[UUID, str], Source] | None) -> dict[str, list[Any]]:
+    rows = [(wallet, source, *found) for (wallet, source), found in sorted((settled or {}).items())]
+    return _columns("s", "wallet source points uncollected", rows)
+
+
+class Hold(NamedTuple):
+    """Points set apart until `expires_at`; `is_over` by the database's clock."""
+
+    id: UUID
+    person_id: UUID
+    wallet: str
+    points: int
+    captured: int
+    state: str
+    created_at: datetime
+    expires_at: datetime
+    ended_at: datetime | None
+    is_over: bool
+
+
+_HOLD = """
+    SELECT id, person_id, wallet, points, captured, state, created_at, expires_at, ended_at,
+        expires_at <= clock_timestamp() AS is_over
+    FROM holds
+"""
+
+
+async def get_hold(tx: ReadTx, hold_id: UUID) -> Hold | None:
+    """A hold."""
+    row = (await tx.execute(f"{_HOLD} WHERE id = :id", {"id": hold_id})).one_or_none()
+    return row and Hold(*row)
+
+
+async def put_hold(
+    tx: WriteTx, hold_id: UUID, person_id: UUID, wallet: str, points: int, *, expires_at: datetime, now: datetime
+) -> None:
+    """Store a new hold."""
+    await tx.execute(
+        "INSERT INTO holds (id, person_id, wallet, points, state, created_at, expires_at) "
+        "VALUES (:id, :person, :wallet, :points, 'open', :now, :expires_at)",
+        {
+            "id": hold_id,
+            "person": person_id,
+            "wallet": wallet,
+            "points": points,
+            "now": now,
+            "expires_at": expires_at,
+        },
+    )
+
+
+async def extend_hold(tx: WriteTx, hold_id: UUID, expires_at: datetime) -> None:
+    """Let a hold last until another moment."""
+    await tx.execute("UPDATE holds SET expires_at = :at WHERE id = :id", {"id": hold_id, "at": expires_at})
+
+
+async def end_hold(tx: WriteTx, hold_id: UUID, state: str, captured: int, now: datetime) -> None:
+    """Note how a hold ended."""
+    await tx.execute(
+        "UPDATE holds SET state = :state, captured = :captured, ended_at = :now WHERE id = :id AND state = 'open'",
+        {"id": hold_id, "state": state, "captured": captured, "now": now},
+    )
+
+
+async def expired_holds(tx: ReadTx, *, limit: int) -> list[UUID]:
+    """Open holds whose time is over by the database's clock, the longest over first."""
+    rows = await tx.execute(
+        "SELECT id FROM holds WHERE state = 'open' AND expires_at <= clock_timestamp() "
+        "ORDER BY expires_at LIMIT :limit",
+        {"limit": limit},
+    )
+    return [row.id for row in rows]
+
+
+async def due_persons(tx: ReadTx, now: datetime, *, limit: int) -> list[UUID]:
+    """Raw keys whose wallets time has overtaken, at most so many."""
+    rows = await tx.execute(
+        """
+        WITH due AS (
+            (SELECT wallet_id FROM lots WHERE NOT is_active AND remaining > 0 AND active_at <= :now
+                ORDER BY active_at LIMIT :limit)
+            UNION
+            (SELECT wallet_id FROM lots WHERE remaining > 0 AND expires_at <= :now ORDER BY expires_at LIMIT :limit)
+        )
+        SELECT DISTINCT person_id FROM due JOIN wallets ON wallets.id = due.wallet_id LIMIT :limit
+        """,
+        {"now": now, "limit": limit},
+    )
+    return [row.person_id for row in rows]
+
+
+async def slide(tx: WriteTx, keys: Collection[UUID], wallet: str, end: End, *, now: datetime) -> None:
+    """Let the points of a person that end by inactivity end no earlier than this."""
+    await tx.execute(
+        "UPDATE lots SET expires_on = :on, zone = :zone, expires_at = :at FROM wallets "
+        "WHERE wallets.person_id = ANY(:keys) AND wallets.name = :wallet AND lots.wallet_id = wallets.id "
+        "AND lots.slides AND lots.remaining > 0 AND lots.expires_at < :at AND lots.expires_at > :now",
+        {"keys": list(keys), "wallet": wallet, "on": end.on, "zone": end.zone, "at": end.at, "now": now},
+    )

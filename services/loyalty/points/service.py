@@ -1,0 +1,434 @@
+"""Use cases of the ledger, inside the caller's transaction: points come, are held, are spent, come back, and end.
+
+Everything is kept under the raw person key it came from; a person has what their keys have together. Who spends, or
+holds, has locked the person (`members.lock`) and shows the `Member`; the others lock whom they need themselves. Who
+has several persons to change locks them all at once before anything else.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from services.loyalty.members import service as members
+from services.loyalty.members.domain import Member
+from services.loyalty.points import repository
+from services.loyalty.points.domain import moves
+from services.loyalty.points.domain.announcements import announcement
+from services.loyalty.points.domain.ledger import Book, Cause, Wallet
+from services.loyalty.points.domain.moves import Incoming
+from services.loyalty.points.domain.requests import (
+    NEVER,
+    WAITING,
+    Balance,
+    Credit,
+    Ending,
+    HoldRequest,
+    Posted,
+    Spend,
+    Target,
+)
+from services.loyalty.points.errors import (
+    HoldEnded,
+    HoldUnknown,
+    MoreThanHeld,
+    NotEnoughPoints,
+    OperationReused,
+    SpendUnknown,
+)
+from services.loyalty.points.repository import Hold, Source
+from services.loyalty.programs.domain.terms import Terms, Timeline
+from services.loyalty.programs.domain.validity import End
+from services.loyalty.programs.service import Programs
+from shared.clock import Clock
+from shared.db.engine import ReadTx, WriteTx
+
+__all__ = ["NEVER", "WAITING", "Balance", "Credit", "HoldRequest", "Points", "Posted", "Spend", "Target"]
+
+
+@dataclass(frozen=True, slots=True)
+class Points:
+    """The ledger."""
+
+    clock: Clock
+    programs: Programs
+
+    async def credit(self, tx: WriteTx, credit: Credit) -> Posted | None:
+        """Let points come in; None where this source has brought them before.
+
+        Raises:
+            UnknownWallet: the programme has no such wallet.
+        """
+        target = Target(
+            credit.person, credit.wallet, credit.source, credit.points, credit.occurred_at, credit.active_at,
+            credit.expires_at, credit.reason, credit.reference, credit.kind,
+        )  # fmt: skip
+        return (await self._settle(tx, [target], once=True, actor=credit.actor))[0][1]
+
+    async def settle(self, tx: WriteTx, target: Target) -> int:
+        """Bring what a source has earned to `target.points`; the difference that was posted, or is owed.
+
+        More is a further lot. Less is taken back: from the source's own pending lots, its own active ones, others
+        earliest-expiring first, and is then owed, as far as the terms go. What could not be taken is remembered, and
+        not given anew when the source earns more again.
+
+        Raises:
+            UnknownWallet: the programme has no such wallet.
+        """
+        return (await self.settle_many(tx, [target]))[0]
+
+    async def settle_many(self, tx: WriteTx, targets: Sequence[Target]) -> list[int]:
+        """Settle many sources in a handful of statements, in their order; the difference of each.
+
+        Raises:
+            UnknownWallet: the programme has no such wallet.
+        """
+        return [difference for difference, _ in await self._settle(tx, targets)]
+
+    async def _settle(
+        self, tx: WriteTx, targets: Sequence[Target], *, once: bool = False, actor: str | None = None
+    ) -> list[tuple[int, Posted | None]]:
+        """With `once`, a source that has been settled before stays as it is."""
+        timeline = await self.programs.timeline(tx)
+        for target in targets:
+            timeline.at(target.occurred_at).wallet(target.wallet)
+        families = await members.lock_many(tx, {target.person for target in targets})
+        book = Book(self.clock.now())
+        await repository.load(tx, book, {each.person for each in targets}, {each.wallet for each in targets}, "due")
+        owners = [book.wallet(each.person, each.wallet, each.occurred_at) for each in targets]
+        known = await repository.sources(
+            tx, {(wallet.id, each.source) for wallet, each in zip(owners, targets, strict=True)}
+        )
+        shrinking = _shrinking(targets, owners, known)
+        await repository.load_lots(tx, book, shrinking, "open")
+        done: list[tuple[int, Posted | None]] = []
+        settled: dict[tuple[UUID, str], Source] = {}
+        for wallet, target in zip(owners, targets, strict=True):
+            key = wallet.id, target.source
+            before = settled.get(key) or known.get(key)
+            if (once and before is not None) or (before is None and target.points == 0):
+                done.append((0, None))
+                continue
+            moves.catch_up(book, wallet)
+            difference, settled[key], posted = _settle_one(
+                book, wallet, target, before or Source(0, 0), timeline.at(target.occurred_at), actor
+            )
+            done.append((difference, posted))
+        await self._save(tx, book, settled)
+        for target, (difference, _) in zip(targets, done, strict=True):
+            if difference > 0:
+                await self._slide(tx, families[target.person], target.wallet, target.occurred_at, timeline)
+        return done
+
+    async def activate(self, tx: WriteTx, person: UUID, wallet: str, source: str, occurred_at: datetime) -> int:
+        """Let the pending points of a source count from now on; how many there were."""
+        await members.lock(tx, person)
+        book = Book(self.clock.now())
+        await repository.load(tx, book, (person,), (wallet,), "open")
+        points = 0
+        for owner in book.wallets.values():
+            moves.catch_up(book, owner)
+            lots = [lot for lot in owner.lots.values() if lot.source == source and not lot.is_active and lot.remaining]
+            points = sum(lot.remaining for lot in lots)
+            for lot in lots:
+                lot.active_at = occurred_at
+            moves.activate(book, owner, lots, Cause("activated", occurred_at, source=source))
+        await self._save(tx, book)
+        return points
+
+    async def spend(self, tx: WriteTx, spend: Spend) -> Posted:
+        """Spend points of a person, once for each key: from all their keys, the earliest-expiring lots first.
+
+        Raises:
+            NotEnoughPoints: they cannot spend as many.
+            OperationReused: the key stands for another spend.
+            UnknownWallet: the programme has no such wallet.
+        """
+        if (known := await repository.operation(tx, spend.key)) and (before := _spent(known, spend)) is not None:
+            return before
+        book, terms = await self._open(tx, spend.member, spend.wallet)
+        wallets = self._afford(book, spend.member, spend.wallet, spend.points)
+        cause = Cause(spend.reason, book.now, spend.key, reference=spend.reference, actor=spend.actor)
+        draws = terms.wallet(spend.wallet).draws
+        posted = moves.take(book, wallets, spend.points, draws, cause, kind="spent", account="spent")
+        await self._save(tx, book)
+        await self._slide(tx, spend.member, spend.wallet, book.now, Timeline(terms))
+        return Posted(posted[0], tuple(posted), spend.wallet, spend.points)
+
+    async def give_back(
+        self, tx: WriteTx, spend_key: str, points: int, key: str, *, reason: str = "given_back"
+    ) -> Posted | None:
+        """Return spent points to the lots they came from, once for each key; None where the key has been used.
+
+        At most what is still spent is returned: `Posted.points` says how much. Those that would end latest come
+        back first. What has ended by now ends again at once, unless the terms grant it some days.
+
+        Raises:
+            SpendUnknown: nothing was spent under `spend_key`.
+        """
+        persons = await repository.operation_persons(tx, spend_key)
+        if not persons:
+            raise SpendUnknown
+        await members.lock_many(tx, persons)
+        if await repository.operation(tx, key):
+            return None
+        spent = [each for each in await repository.operation(tx, spend_key) if each.kind == "spent"]
+        book = Book(self.clock.now())
+        found = await repository.drawn(tx, [each.id for each in spent])
+        wallets = await repository.load_wallets(tx, book, {each.wallet_id for each in spent}, "open")
+        await repository.load_lots_of(tx, wallets.values(), {each.lot_id for each in found})
+        timeline, posted, left = await self.programs.timeline(tx), [], points
+        for wallet in wallets.values():
+            moves.catch_up(book, wallet)
+        back = moves.latest(
+            [draw for wallet in wallets.values() for draw in repository.draws_of(wallet, found)], points
+        )
+        for wallet_id, draws in back:
+            wallet = wallets[wallet_id]
+            moves.grant_grace(book, [each.lot for each in draws], _grace(timeline.at(book.now), wallet.name, book.now))
+            left -= sum(each.points for each in draws)
+            posted.append(moves.give_back(book, wallet, draws, Cause(reason, book.now, key)))
+        await self._save(tx, book)
+        name = next(iter(wallets.values())).name
+        return Posted(posted[0], tuple(posted), name, points - left) if posted else None
+
+    async def hold(self, tx: WriteTx, request: HoldRequest) -> Posted:
+        """Set points of a person apart until `expires_at`, by the database's clock.
+
+        Raises:
+            NotEnoughPoints: they cannot spend as many.
+            OperationReused: there is a hold of this id.
+            UnknownWallet: the programme has no such wallet.
+        """
+        if await repository.get_hold(tx, request.id) is not None:
+            raise OperationReused(str(request.id))
+        book, terms = await self._open(tx, request.member, request.wallet)
+        wallets = self._afford(book, request.member, request.wallet, request.points)
+        cause = Cause("held", book.now, _hold_key(request.id))
+        moves.hold(book, wallets, request.points, terms.wallet(request.wallet).draws, cause)
+        await self._save(tx, book)
+        await repository.put_hold(
+            tx,
+            request.id,
+            request.member.root,
+            request.wallet,
+            request.points,
+            expires_at=request.expires_at,
+            now=book.now,
+        )
+        held = [posting.transaction.id for posting in book.postings if posting.transaction.kind == "held"]
+        return Posted(held[0], tuple(held), request.wallet, request.points)
+
+    async def extend_hold(self, tx: WriteTx, hold_id: UUID, expires_at: datetime) -> None:
+        """Let a hold that still stands last until another moment.
+
+        Raises:
+            HoldUnknown, HoldEnded: there is none that stands.
+        """
+        await self._locked_hold(tx, hold_id)
+        await repository.extend_hold(tx, hold_id, expires_at)
+
+    async def capture(
+        self, tx: WriteTx, hold_id: UUID, points: int, key: str, reason: str, reference: str | None = None
+    ) -> Posted:
+        """Spend so many of the held points, as one spend under `key`; the rest is released.
+
+        Raises:
+            HoldUnknown, HoldEnded: there is none that stands.
+            MoreThanHeld: more is to be spent than was held.
+            OperationReused: the key stands for another spend.
+        """
+        hold = await self._locked_hold(tx, hold_id)
+        if points > hold.points:
+            raise MoreThanHeld(held=hold.points, required=points)
+        if await repository.operation(tx, key):
+            raise OperationReused(key)
+        book = Book(self.clock.now())
+        held = await self._held(tx, book, hold)
+        posted: list[UUID] = []
+        left = points
+        for wallet, draws in held:
+            share = min(left, sum(each.points for each in draws))
+            left -= share
+            cause = Cause(reason, book.now, key, reference=reference)
+            if (made := moves.capture(book, wallet, draws, share, cause)) is not None:
+                posted.append(made)
+        await self._save(tx, book)
+        await repository.end_hold(tx, hold_id, "captured", points, book.now)
+        first = min(posted, default=book.postings[0].transaction.id)
+        return Posted(first, tuple(sorted(posted)), hold.wallet, points)
+
+    async def release(self, tx: WriteTx, hold_id: UUID) -> bool:
+        """Let go of a hold; False where it has ended already.
+
+        Raises:
+            HoldUnknown: there is none.
+        """
+        hold = await self._find_hold(tx, hold_id)
+        if hold.state != "open":
+            return False
+        await self._release(tx, hold)
+        return True
+
+    async def balance(self, tx: ReadTx, member: Member, wallet: str) -> Balance:
+        """What a person has in a wallet now; what is due counts, whether or not a job came by."""
+        book = Book(self.clock.now())
+        await repository.load(tx, book, member.keys, (wallet,), "open")
+        return _balance(book, book.of(member.keys, wallet))
+
+    async def catch_up(self, tx: WriteTx, persons: Collection[UUID]) -> None:
+        """Bring the wallets of these raw keys up to the moment."""
+        await members.lock_many(tx, persons)
+        book = Book(self.clock.now())
+        await repository.load_all(tx, book, persons, "due")
+        for wallet in book.wallets.values():
+            moves.catch_up(book, wallet)
+        await self._save(tx, book)
+
+    async def _open(self, tx: WriteTx, member: Member, wallet: str) -> tuple[Book, Terms]:
+        """The wallets of a person with all that is in them, up to the moment, and the terms."""
+        book = Book(self.clock.now())
+        terms = await self.programs.current(tx, book.now)
+        terms.wallet(wallet)
+        await repository.load(tx, book, member.keys, (wallet,), "open")
+        for each in book.wallets.values():
+            moves.catch_up(book, each)
+        return book, terms
+
+    def _afford(self, book: Book, member: Member, wallet: str, points: int) -> list[Wallet]:
+        wallets = book.of(member.keys, wallet)
+        if (available := moves.spendable(wallets)) < points:
+            raise NotEnoughPoints(wallet=wallet, required=points, available=max(0, available))
+        return wallets
+
+    async def _find_hold(self, tx: WriteTx, hold_id: UUID) -> Hold:
+        """The hold, with its persons locked."""
+        await members.lock_many(tx, await repository.operation_persons(tx, _hold_key(hold_id)))
+        hold = await repository.get_hold(tx, hold_id)
+        if hold is None:
+            raise HoldUnknown
+        return hold
+
+    async def _locked_hold(self, tx: WriteTx, hold_id: UUID) -> Hold:
+        hold = await self._find_hold(tx, hold_id)
+        if hold.state != "open" or hold.is_over:
+            raise HoldEnded("expired" if hold.state == "open" else hold.state)
+        return hold
+
+    async def _held(self, tx: WriteTx, book: Book, hold: Hold) -> list[tuple[Wallet, list[moves.Draw]]]:
+        """The wallets a hold drew from, up to the moment, with what it drew."""
+        held = await repository.operation(tx, _hold_key(hold.id))
+        found = await repository.drawn(tx, [each.id for each in held])
+        wallets = await repository.load_wallets(tx, book, {each.wallet_id for each in held}, "due")
+        await repository.load_lots_of(tx, wallets.values(), {each.lot_id for each in found})
+        for wallet in wallets.values():
+            moves.catch_up(book, wallet)
+        return [(wallet, repository.draws_of(wallet, found)) for wallet in wallets.values()]
+
+    async def _release(self, tx: WriteTx, hold: Hold) -> None:
+        book = Book(self.clock.now())
+        for wallet, draws in await self._held(tx, book, hold):
+            moves.release(book, wallet, draws, Cause("released", book.now))
+        await self._save(tx, book)
+        await repository.end_hold(tx, hold.id, "expired" if hold.is_over else "released", 0, book.now)
+
+    async def _save(self, tx: WriteTx, book: Book, settled: dict[tuple[UUID, str], Source] | None = None) -> None:
+        await repository.save(tx, book, settled)
+        for posting in book.postings:
+            tx.emit(announcement(posting))
+
+    async def _slide(self, tx: WriteTx, member: Member, wallet: str, at: datetime, timeline: Timeline) -> None:
+        """Where points end by inactivity, the person was active."""
+        terms = timeline.at(at)
+        if terms.wallet(wallet).expiry.mode == "inactivity" and (end := terms.end(wallet, at, at)) is not None:
+            await repository.slide(tx, member.keys, wallet, end, now=self.clock.now())
+
+
+def _hold_key(hold_id: UUID) -> str:
+    return f"hold:{hold_id}"
+
+
+def _shrinking(
+    targets: Sequence[Target], owners: Sequence[Wallet], known: dict[tuple[UUID, str], Source]
+) -> list[Wallet]:
+    """The wallets from which something may have to be taken."""
+    most = {key: source.points for key, source in known.items()}
+    found: dict[UUID, Wallet] = {}
+    for wallet, target in zip(owners, targets, strict=True):
+        key = wallet.id, target.source
+        if target.points < most.get(key, 0):
+            found[wallet.id] = wallet
+        most[key] = max(target.points, most.get(key, 0))
+    return [wallet for wallet in found.values() if wallet.version]
+
+
+def _settle_one(
+    book: Book, wallet: Wallet, target: Target, before: Source, terms: Terms, actor: str | None
+) -> tuple[int, Source, Posted | None]:
+    """Post what is missing, or take what is too much: the difference, what stands now, and what was posted."""
+    difference = target.points - before.points
+    cause = Cause(target.reason, target.occurred_at, None, target.source, target.reference, actor)
+    rules = terms.wallet(target.wallet)
+    if difference < 0:
+        cause = cause._replace(occurred_at=book.now)
+        left = moves.claw_back(book, wallet, -difference, rules.clawback, rules.max_debt, cause)
+        return difference, Source(target.points, before.uncollected + left), None
+    # What could not be taken back was never lost.
+    forgiven = min(difference, before.uncollected)
+    after = Source(target.points, before.uncollected - forgiven)
+    if difference == forgiven:
+        return difference, after, None
+    points = difference - forgiven
+    posted = moves.credit(book, wallet, _incoming(target, points, wallet, terms), cause)
+    return difference, after, Posted(posted, (posted,), target.wallet, points)
+
+
+def _incoming(target: Target, points: int, wallet: Wallet, terms: Terms) -> Incoming:
+    active_at = target.active_at or terms.start(target.wallet, target.occurred_at)
+    end: End | None = None
+    expires_at = None if target.expires_at == NEVER else target.expires_at
+    if target.expires_at is None:
+        end = terms.end(target.wallet, target.occurred_at, wallet.opened_at)
+    return Incoming(
+        points=points,
+        kind=target.kind,
+        source=target.source,
+        earned_at=target.occurred_at,
+        active_at=None if active_at == WAITING else active_at,
+        end=end,
+        expires_at=expires_at,
+        slides=end is not None and terms.wallet(target.wallet).expiry.mode == "inactivity",
+        reference=target.reference,
+    )
+
+
+def _grace(terms: Terms, wallet: str, now: datetime) -> End | None:
+    days = terms.wallet(wallet).grace_days if wallet in terms.wallets else 0
+    return terms.grace(days, now) if days else None
+
+
+def _spent(known: Sequence[repository.Operation], spend: Spend) -> Posted | None:
+    """The spend that was done under this key before."""
+    ids = tuple(each.id for each in known if each.kind == "spent")
+    if sum(each.points for each in known if each.kind == "spent") != spend.points:
+        raise OperationReused(spend.key)
+    return Posted(ids[0], ids, spend.wallet, spend.points)
+
+
+def _balance(book: Book, wallets: Sequence[Wallet]) -> Balance:
+    for wallet in wallets:
+        moves.catch_up(book, wallet)
+    spendable = moves.spendable(wallets)
+    ends: dict[datetime, int] = defaultdict(int)
+    for wallet in wallets:
+        for lot in wallet.lots.values():
+            if lot.is_active and lot.remaining and lot.expires_at is not None:
+                ends[lot.expires_at] += lot.remaining
+    return Balance(
+        available=max(0, spendable),
+        pending=sum(wallet.pending for wallet in wallets),
+        held=sum(wallet.held for wallet in wallets),
+        debt=max(0, -spendable),
+        expiring=[Ending(at, points) for at, points in sorted(ends.items())],
+    )

@@ -1,0 +1,162 @@
+"""The terms of the programme in one version: its zone, and what holds for each wallet."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import Field, StringConstraints, field_validator, model_validator
+
+from services.loyalty.programs.domain.calendar import add_days, local_day
+from services.loyalty.programs.domain.validity import End, Expiry, Pending, Rule
+from services.loyalty.programs.errors import UnknownWallet
+from shared.money import EXPONENTS, MAX_MINOR
+
+DEFAULT_WALLET = "points"
+MAX_POINTS = 10**12
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+Label = Annotated[str, StringConstraints(min_length=1, max_length=80)]
+Points = Annotated[int, Field(strict=True, ge=0, le=MAX_POINTS)]
+
+
+class Transfers(Rule):
+    """What members may give each other. The fee is taken from what is sent, rounded up; `daily` is per sender and
+    local day; `keeps_expiry`: points end where they would have ended, else as if earned anew."""
+
+    is_allowed: bool = False
+    fee_permille: Annotated[int, Field(ge=0, le=1_000)] = 0
+    least: Annotated[int, Field(strict=True, ge=1, le=MAX_POINTS)] = 1
+    most: Points = MAX_POINTS
+    daily: Points = MAX_POINTS
+    keeps_expiry: bool = True
+
+    def fee(self, points: int) -> int:
+        """What is kept of a transfer."""
+        return -(-points * self.fee_permille // 1_000)
+
+
+class Payment(Rule):
+    """Where points pay: `points` are worth `minor` units of `currency`.
+
+    They pay at most a share of an order (basis points of what it costs after discounts), no fewer than
+    `minimum_points` at once; `gives_back`: they come back as the money does when the order is refunded or cancelled.
+    """
+
+    currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
+    points: Annotated[int, Field(strict=True, ge=1, le=MAX_POINTS)]
+    minor: Annotated[int, Field(strict=True, ge=1, le=MAX_MINOR)]
+    share_basis_points: Annotated[int, Field(strict=True, ge=1, le=10_000)] = 10_000
+    minimum_points: Points = 0
+    gives_back: bool = True
+
+    @field_validator("currency")
+    @classmethod
+    def _is_a_currency(cls, value: str) -> str:
+        if value not in EXPONENTS:
+            raise ValueError("it is not an ISO 4217 currency")
+        return value
+
+
+class WalletTerms(Rule):
+    """What holds for one kind of points.
+
+    Points are whole numbers of the smallest unit; `scale` says how many decimals people see. `clawback` says what is
+    taken back when what was earned for no longer stands: nothing, only what is pending, what the wallet has, or all
+    of it, into debt of `max_debt` at most. `grace_days` is the least time that points have which come back after
+    their end. `notice_days`: so many days before points end it is announced.
+    """
+
+    labels: Annotated[dict[Annotated[str, StringConstraints(pattern=r"^[a-z]{2}$")], Label], Field(max_length=20)] = (
+        Field(default_factory=dict)
+    )
+    scale: Annotated[int, Field(ge=0, le=2)] = 0
+    rounding: Literal["floor", "half_even", "ceil"] = "floor"
+    is_closed: bool = False
+    pending: Pending = Pending()
+    expiry: Expiry = Expiry()
+    draws: Literal["earliest_expiring", "oldest"] = "earliest_expiring"
+    clawback: Literal["keep", "pending", "within_balance", "debt"] = "debt"
+    max_debt: Points = MAX_POINTS
+    grace_days: Annotated[int, Field(ge=0, le=366)] = 0
+    notice_days: Annotated[tuple[Annotated[int, Field(ge=1, le=366)], ...], Field(max_length=5)] = ()
+    transfers: Transfers = Transfers()
+    four_eyes_above: Points | None = None
+    pays: Annotated[tuple[Payment, ...], Field(max_length=50)] = ()
+
+    @field_validator("pays")
+    @classmethod
+    def _pays_one_way(cls, value: tuple[Payment, ...]) -> tuple[Payment, ...]:
+        if len({each.currency for each in value}) < len(value):
+            raise ValueError("each currency is named once")
+        return value
+
+
+class Terms(Rule):
+    """One version of the programme."""
+
+    version: int = 0
+    zone: str
+    wallets: Annotated[dict[Name, WalletTerms], Field(min_length=1, max_length=50)]
+
+    @field_validator("zone")
+    @classmethod
+    def _is_a_zone(cls, value: str) -> str:
+        if value not in available_timezones():
+            raise ValueError("it is not an IANA time zone such as Asia/Ho_Chi_Minh")
+        return value
+
+    @model_validator(mode="after")
+    def _has_an_open_wallet(self) -> "Terms":
+        if all(wallet.is_closed for wallet in self.wallets.values()):
+            raise ValueError("at least one wallet must be open")
+        return self
+
+    @cached_property
+    def time_zone(self) -> ZoneInfo:
+        """The zone whose days count."""
+        return ZoneInfo(self.zone)
+
+    def wallet(self, name: str) -> WalletTerms:
+        """The terms of a wallet.
+
+        Raises:
+            UnknownWallet: the programme has none of that name.
+        """
+        if name not in self.wallets:
+            raise UnknownWallet(name, tuple(sorted(self.wallets)))
+        return self.wallets[name]
+
+    def start(self, wallet: str, earned_at: datetime) -> datetime | None:
+        """The moment from which points count; None: they wait for a word."""
+        return self.wallet(wallet).pending.start(earned_at, self.time_zone)
+
+    def end(self, wallet: str, earned_at: datetime, opened_at: datetime) -> End | None:
+        """Where points end; None: never."""
+        return self.wallet(wallet).expiry.end(earned_at, opened_at, self.time_zone)
+
+    def grace(self, days: int, now: datetime) -> End:
+        """The end of the local day so many days from now."""
+        return End.of(add_days(local_day(now, self.time_zone), days), self.time_zone)
+
+
+def default_terms(zone: ZoneInfo) -> Terms:
+    """What holds where nothing was configured: one wallet whose points never end."""
+    return Terms(zone=zone.key, wallets={DEFAULT_WALLET: WalletTerms(labels={"vi": "điểm", "en": "points"})})
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """The versions of the terms that came into force, by when; before the first, the default."""
+
+    default: Terms
+    versions: Sequence[tuple[datetime, Terms]] = ()
+
+    def at(self, moment: datetime) -> Terms:
+        """The terms in force at a moment."""
+        for effective_at, terms in reversed(self.versions):
+            if effective_at <= moment:
+                return terms
+        return self.default

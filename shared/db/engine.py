@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any, Protocol
 
 import orjson
-from sqlalchemy import CursorResult, Executable, TextClause, text
+from sqlalchemy import CursorResult, Executable, Row, TextClause, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
@@ -108,6 +108,15 @@ class Database:
             await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
             async with connection.begin():
                 yield ReadTx(connection)
+
+    async def call(self, statement: str, parameters: Mapping[str, Any] | None = None) -> Sequence[Row[Any]]:
+        """Run one statement that is a transaction of its own, and return its rows.
+
+        Its locks end with it, on the server: none of them ever waits for this process, busy, frozen or dead.
+        """
+        async with self.engine.connect() as connection:
+            await connection.execution_options(isolation_level="AUTOCOMMIT")
+            return (await connection.execute(_text(statement), parameters)).fetchall()
 
     async def ready(self) -> str | None:
         """None if PostgreSQL answers, else a sentence that says what is wrong."""

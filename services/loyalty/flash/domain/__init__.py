@@ -1,0 +1,1 @@
+"""What flash sales and claims are, and when local times are."""

@@ -1,0 +1,131 @@
+"""Flash sales, their items and the claims on them."""
+
+from datetime import datetime
+from enum import IntEnum
+from typing import Literal, NamedTuple
+from uuid import UUID
+
+from shared.ids import derived_id
+
+State = Literal["scheduled", "open", "paused", "ended"]
+ClaimState = Literal["held", "confirmed", "released", "expired"]
+
+
+class Item(NamedTuple):
+    """Units of a product at a sale; `taken` are those of claims that are held or confirmed."""
+
+    id: UUID
+    item: str
+    units: int
+    taken: int
+    max_per_person: int | None
+
+    @property
+    def remaining(self) -> int:
+        """Units that may still be claimed."""
+        return self.units - self.taken
+
+
+class Sale(NamedTuple):
+    """A flash sale: from `starts_at` until before `ends_at`, as entered in local time of `zone`.
+
+    `claim_seconds`: a claim that is not confirmed by then falls; None: claims stand at once.
+    `max_per_person`: units of all items together.
+    """
+
+    id: UUID
+    name: str
+    zone: str
+    starts_local: datetime
+    ends_local: datetime
+    starts_at: datetime
+    ends_at: datetime
+    is_paused: bool
+    ended_early_at: datetime | None
+    claim_seconds: int | None
+    max_per_person: int | None
+    created_at: datetime
+    created_by: str
+    updated_at: datetime
+    updated_by: str
+    items: tuple[Item, ...] = ()
+
+    def state(self, at: datetime) -> State:
+        """What the sale is at a moment; as the statement that decides claims sees it."""
+        if self.ended_early_at is not None or at >= self.ends_at:
+            return "ended"
+        if at < self.starts_at:
+            return "scheduled"
+        return "paused" if self.is_paused else "open"
+
+
+class Claim(NamedTuple):
+    """Units of an item for a person; `number` counts the claims of the item in the order they were granted."""
+
+    id: UUID
+    sale_id: UUID
+    item: str
+    key: str
+    person_id: UUID
+    units: int
+    number: int
+    state: ClaimState
+    claimed_at: datetime
+    expires_at: datetime | None
+    settled_at: datetime | None = None
+    order_id: str | None = None
+
+
+class Want(NamedTuple):
+    """What somebody asks for; `id` is that of the claim it will be."""
+
+    id: UUID
+    key: str
+    person_id: UUID
+    units: int
+
+
+class Verdict(IntEnum):
+    """What the statement says of one want."""
+
+    GRANTED = 0
+    KNOWN = 1
+    CLOSED = 2
+    LIMIT_OF_ITEM = 3
+    LIMIT_OF_SALE = 4
+    TOO_FEW = 5
+
+
+class Decision(NamedTuple):
+    """What the statement says of a batch of wants, in their order; `status` is the sale's, or `unknown`."""
+
+    status: Literal["unknown", "scheduled", "open", "paused", "ended"]
+    verdicts: tuple[int, ...]
+    numbers: tuple[int, ...]
+    remaining: int
+    last_number: int
+    claimed_at: datetime | None
+    expires_at: datetime | None
+    starts_at: datetime | None
+
+
+class Answered(NamedTuple):
+    """A decision and one place in it."""
+
+    decision: Decision
+    place: int
+
+    @property
+    def verdict(self) -> int:
+        """What was decided of this want."""
+        return self.decision.verdicts[self.place]
+
+
+def item_id(sale: UUID, item: str) -> UUID:
+    """The id of an item of a sale."""
+    return derived_id("flash item", str(sale), item)
+
+
+def claim_id(of_item: UUID, key: str) -> UUID:
+    """The id of the claim on an item under a client's key: the same however often it is sent."""
+    return derived_id("flash claim", str(of_item), key)

@@ -1,0 +1,22 @@
+"""Timed work on flash sales."""
+
+from datetime import timedelta
+
+from services.loyalty.service import LoyaltyService
+from shared.runtime.service import Job
+
+
+async def announce(loyalty: LoyaltyService) -> None:
+    """Tell of the claims of the last moment."""
+    await loyalty.flash_upkeep.announce()
+
+
+async def expire(loyalty: LoyaltyService) -> None:
+    """Let claims fall that were not confirmed in time."""
+    await loyalty.flash_upkeep.expire()
+
+
+JOBS = (
+    Job("loyalty.flash_announcements", timedelta(seconds=1), announce),
+    Job("loyalty.flash_expiry", timedelta(seconds=1), expire),
+)

@@ -1,0 +1,240 @@
+"""Making flash sales and steering them, and what is left, live."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from time import monotonic
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from services.loyalty.flash import repository as rows
+from services.loyalty.flash.domain.local_time import NoSuchTime, instant
+from services.loyalty.flash.domain.sale import Item, Sale, item_id
+from services.loyalty.flash.errors import BadSaleTime, ItemThere, ItemUnknown, SaleOver, SaleUnknown
+from services.loyalty.flash.schemas import ExtendIn, ItemIn, SaleIn, SaleOut, UnitsIn
+from services.loyalty.flash.service.lanes import Lanes
+from shared.clock import Clock
+from shared.db.engine import Database, WriteTx
+from shared.delivery.idempotency import Answer, Idempotent, remember, replayed
+from shared.ids import uuid7
+
+VIEW_SECONDS = 0.1
+MAX_VIEWS = 1_000
+
+Change = Callable[[WriteTx, Sale, datetime], Awaitable[Sale]]
+
+
+@dataclass(slots=True)
+class Views:
+    """Sales as this process read them last, each for a tenth of a second; one read serves all who ask."""
+
+    _views: dict[UUID, tuple[float, SaleOut]] = field(default_factory=dict)
+    _reading: dict[UUID, asyncio.Task[SaleOut]] = field(default_factory=dict)
+
+    async def get(self, sale: UUID, read: Callable[[], Awaitable[SaleOut]]) -> SaleOut:
+        """The view of a sale, at most `VIEW_SECONDS` old."""
+        known = self._views.get(sale)
+        if known is not None and monotonic() < known[0]:
+            return known[1]
+        task = self._reading.get(sale)
+        if task is None:
+            task = self._reading[sale] = asyncio.create_task(self._read(sale, read), name="flash sale view")
+        return await asyncio.shield(task)
+
+    async def _read(self, sale: UUID, read: Callable[[], Awaitable[SaleOut]]) -> SaleOut:
+        until = monotonic() + VIEW_SECONDS
+        try:
+            view = await read()
+        finally:
+            del self._reading[sale]
+        if len(self._views) >= MAX_VIEWS:
+            self._views.clear()
+        self._views[sale] = (until, view)
+        return view
+
+
+@dataclass(frozen=True, slots=True)
+class Sales:
+    """Flash sales as staff makes them. Use cases name the key that asks (`by`)."""
+
+    db: Database
+    clock: Clock
+    zone: ZoneInfo
+    lanes: Lanes
+    views: Views
+
+    async def create(self, body: SaleIn, *, by: str, idem: Idempotent | None) -> Answer:
+        """Make a sale.
+
+        Raises:
+            BadSaleTime: it ends before it starts, is over already, or a time does not exist.
+        """
+        zone = ZoneInfo(body.zone) if body.zone else self.zone
+        starts_at, ends_at = _instant(body.starts_local, zone), _instant(body.ends_local, zone)
+        now = self.clock.now()
+        if ends_at <= max(starts_at, now):
+            raise BadSaleTime("A flash sale ends after it starts, and in the future.")
+        key = uuid7()
+        sale = Sale(
+            id=key,
+            name=body.name,
+            zone=zone.key,
+            starts_local=body.starts_local,
+            ends_local=body.ends_local,
+            starts_at=starts_at,
+            ends_at=ends_at,
+            is_paused=False,
+            ended_early_at=None,
+            claim_seconds=body.claim_seconds,
+            max_per_person=body.max_per_person,
+            created_at=now,
+            created_by=by,
+            updated_at=now,
+            updated_by=by,
+            items=tuple(_item(key, each) for each in body.items),
+        )
+        async with self.db.write() as tx:
+            if (stored := await replayed(tx, idem)) is not None:
+                return stored
+            await rows.create(tx, sale)
+            return await _answer(tx, idem, 201, key)
+
+    async def view(self, sale: UUID) -> SaleOut:
+        """A sale and what is left of it, at most a tenth of a second old.
+
+        Raises:
+            SaleUnknown: there is none.
+        """
+
+        async def read() -> SaleOut:
+            async with self.db.read() as tx:
+                found = await rows.sale(tx, sale)
+            if found is None:
+                raise SaleUnknown
+            return SaleOut.of(*found)
+
+        return await self.views.get(sale, read)
+
+    async def listed(self, *, after: tuple[datetime, UUID] | None, limit: int) -> list[tuple[Sale, datetime]]:
+        """Sales, those that start last first; one more than `limit` if there are more."""
+        async with self.db.read() as tx:
+            return await rows.listed(tx, after=after, limit=limit + 1)
+
+    async def pause(self, sale: UUID, *, by: str, idem: Idempotent | None) -> Answer:
+        """Grant nothing until the sale is resumed; once this returns no claim is granted any more.
+
+        Raises:
+            SaleUnknown, SaleOver: there is no sale to pause.
+        """
+
+        async def change(_: WriteTx, old: Sale, __: datetime) -> Sale:
+            return old._replace(is_paused=True)
+
+        return await self._change(sale, change, by=by, idem=idem)
+
+    async def resume(self, sale: UUID, *, by: str, idem: Idempotent | None) -> Answer:
+        """Grant claims again.
+
+        Raises:
+            SaleUnknown, SaleOver: there is no sale to resume.
+        """
+
+        async def change(_: WriteTx, old: Sale, __: datetime) -> Sale:
+            return old._replace(is_paused=False)
+
+        return await self._change(sale, change, by=by, idem=idem)
+
+    async def end(self, sale: UUID, *, by: str, idem: Idempotent | None) -> Answer:
+        """End a sale now; one that has not begun never does. Claims that are held may still be confirmed.
+
+        Raises:
+            SaleUnknown, SaleOver: there is no sale to end.
+        """
+
+        async def change(_: WriteTx, old: Sale, at: datetime) -> Sale:
+            return old._replace(ended_early_at=at)
+
+        return await self._change(sale, change, by=by, idem=idem)
+
+    async def extend(self, sale: UUID, body: ExtendIn, *, by: str, idem: Idempotent | None) -> Answer:
+        """Let a sale that is not over go on for longer.
+
+        Raises:
+            SaleUnknown, SaleOver: there is no sale to extend.
+            BadSaleTime: that is not later, or does not exist.
+        """
+
+        async def change(_: WriteTx, old: Sale, __: datetime) -> Sale:
+            ends_at = _instant(body.ends_local, ZoneInfo(old.zone))
+            if ends_at <= old.ends_at:
+                raise BadSaleTime("A sale is extended to a later time; to end it early, end it.")
+            return old._replace(ends_local=body.ends_local, ends_at=ends_at)
+
+        return await self._change(sale, change, by=by, idem=idem)
+
+    async def add_item(self, sale: UUID, body: ItemIn, *, by: str, idem: Idempotent | None) -> Answer:
+        """Sell another item at a sale that is not over.
+
+        Raises:
+            SaleUnknown, SaleOver, ItemThere: it cannot be added.
+        """
+
+        async def change(tx: WriteTx, old: Sale, _: datetime) -> Sale:
+            if not await rows.add_items(tx, sale, (_item(sale, body),)):
+                raise ItemThere
+            return old
+
+        return await self._change(sale, change, by=by, idem=idem)
+
+    async def add_units(self, sale: UUID, body: UnitsIn, *, by: str, idem: Idempotent | None) -> Answer:
+        """Add units to an item; other processes see them within a fifth of a second.
+
+        Raises:
+            SaleUnknown, SaleOver, ItemUnknown: there is nothing to add to.
+        """
+        item = item_id(sale, body.item)
+
+        async def change(tx: WriteTx, old: Sale, _: datetime) -> Sale:
+            if not await rows.add_units(tx, item, body.units):
+                raise ItemUnknown
+            tx.after_commit(lambda: self.lanes.forget(item))
+            return old
+
+        return await self._change(sale, change, by=by, idem=idem)
+
+    async def _change(self, key: UUID, change: Change, *, by: str, idem: Idempotent | None) -> Answer:
+        async with self.db.write() as tx:
+            if (stored := await replayed(tx, idem)) is not None:
+                return stored
+            found = await rows.claim_sale(tx, key)
+            if found is None:
+                raise SaleUnknown
+            old, at = found
+            if old.state(at) == "ended":
+                raise SaleOver
+            changed = await change(tx, old, at)
+            await rows.update(tx, changed._replace(updated_at=self.clock.now(), updated_by=by))
+            return await _answer(tx, idem, 200, key)
+
+
+def _item(sale: UUID, body: ItemIn) -> Item:
+    return Item(item_id(sale, body.item), body.item, body.units, 0, body.max_per_person)
+
+
+def _instant(local: datetime, zone: ZoneInfo) -> datetime:
+    try:
+        return instant(local, zone)
+    except NoSuchTime:
+        raise BadSaleTime(f"{local} does not exist in {zone.key}: the clocks skip it.") from None
+    except OverflowError:
+        raise BadSaleTime("The time is out of range.") from None
+
+
+async def _answer(tx: WriteTx, idem: Idempotent | None, status: int, key: UUID) -> Answer:
+    found = await rows.sale(tx, key)
+    if found is None:
+        raise SaleUnknown
+    answer = Answer(status, SaleOut.of(*found).model_dump_json().encode())
+    await remember(tx, idem, answer)
+    return answer

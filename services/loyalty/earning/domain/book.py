@@ -1,0 +1,261 @@
+"""The rules in all their versions, ready to be asked: which hold at a moment for a kind of fact."""
+
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import Literal, NamedTuple
+from uuid import UUID
+
+from services.loyalty.earning.domain.facts import ORDER, Fact, Trigger, Wanted
+from services.loyalty.earning.domain.rule import (
+    WEEKDAYS,
+    Amount,
+    Conditions,
+    OnBirthday,
+    OnOrder,
+    OnReferral,
+    OnSurvey,
+    OnTouchpoint,
+    OrderNumber,
+    PerAmount,
+    Rule,
+    TierMultiplier,
+)
+from services.loyalty.programs.domain.terms import Terms
+
+State = Literal["draft", "active", "paused", "ended"]
+ANY_SURVEY: Trigger = ("survey", "*")
+
+# Why a rule does not match a fact, in one word; None: this does not keep it from matching.
+Test = Callable[[Fact, Terms], str | None]
+
+
+class RuleVersion(NamedTuple):
+    """A rule as it holds from a moment on."""
+
+    rule_id: UUID
+    version: int
+    name: str
+    state: State
+    rule: Rule
+    effective_from: datetime
+    recorded_at: datetime
+    recorded_by: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Live:
+    """A version of a rule, ready to be asked."""
+
+    rule_id: UUID
+    version: int
+    name: str
+    rule: Rule
+    wanted: Wanted | None
+    tests: tuple[tuple[str, Test], ...]
+
+    def refusal(self, fact: Fact, terms: Terms) -> str | None:
+        """Which condition keeps it from matching."""
+        for name, test in self.tests:
+            if (reason := test(fact, terms)) is not None:
+                return f"{name}:{reason}" if reason != name else name
+        return None
+
+
+def trigger_of(rule: Rule) -> Trigger:
+    """By what the rule is found."""
+    match rule.trigger:
+        case OnOrder():
+            return ORDER
+        case OnTouchpoint(name=name):
+            return "touchpoint", name
+        case OnReferral(role=role):
+            return "referral", role
+        case OnBirthday():
+            return "birthday", ""
+        case OnSurvey(survey=survey):
+            return "survey", survey or "*"
+
+
+@lru_cache(maxsize=4_096)
+def live(rule_id: UUID, version: int, name: str, rule: Rule) -> Live:
+    """A version made ready."""
+    lines = rule.conditions.lines
+    wanted = None if lines is None else Wanted.of(lines)
+    return Live(rule_id, version, name, rule, wanted, tuple(_tests(rule, wanted)))
+
+
+class Rulebook:
+    """All versions of all rules. Of a rule the latest that is in force at a moment holds."""
+
+    def __init__(self, versions: Iterable[RuleVersion]) -> None:
+        self.versions = [each for each in versions if each.state != "draft"]
+        self._starts = sorted({each.effective_from for each in self.versions})
+        self._pages: list[Mapping[Trigger, tuple[Live, ...]]] = [self._page(start) for start in self._starts]
+        rules = [each.rule for each in self.versions if each.state == "active"]
+        self.triggers = frozenset(trigger_of(rule) for rule in rules)
+        self.segments = frozenset(
+            each for rule in rules if (said := rule.conditions.segments) for each in (*said.any_of, *said.none_of)
+        )
+        self.waits = frozenset(rule.pending.until for rule in rules if rule.pending and rule.pending.until)
+        self.tracks = frozenset(track for rule in rules for track in tracks_of(rule))
+        self.needs_history = any(_needs_history(rule) for rule in rules)
+
+    def _page(self, at: datetime) -> Mapping[Trigger, tuple[Live, ...]]:
+        latest: dict[UUID, RuleVersion] = {}
+        for each in self.versions:
+            known = latest.get(each.rule_id)
+            if each.effective_from <= at and (known is None or known.version < each.version):
+                latest[each.rule_id] = each
+        page: defaultdict[Trigger, list[Live]] = defaultdict(list)
+        for each in latest.values():
+            if each.state == "active":
+                page[trigger_of(each.rule)].append(live(each.rule_id, each.version, each.name, each.rule))
+        return {trigger: tuple(sorted(found, key=_rank)) for trigger, found in page.items()}
+
+    def at(self, moment: datetime, trigger: Trigger) -> Sequence[Live]:
+        """The rules that hold at a moment for a kind of fact, the first in rank first."""
+        place = bisect_right(self._starts, moment)
+        if place == 0:
+            return ()
+        page = self._pages[place - 1]
+        found = page.get(trigger, ())
+        if trigger[0] == "survey" and (others := page.get(ANY_SURVEY)):
+            return sorted((*found, *others), key=_rank)
+        return found
+
+    @property
+    def begins(self) -> datetime | None:
+        """Before this moment nothing earns anything."""
+        return self._starts[0] if self._starts else None
+
+    def asks(self, kind: str, name: str) -> bool:
+        """Whether a fact of this kind and name is of any interest."""
+        return (
+            (kind, name) in self.triggers
+            or (kind == "survey" and ANY_SURVEY in self.triggers)
+            or (kind == "birthday" and ("birthday", "") in self.triggers)
+            or (kind == "touchpoint" and name in self.waits)
+        )
+
+
+def tracks_of(rule: Rule) -> list[str]:
+    """The tier tracks a rule asks for."""
+    said = [rule.conditions.tiers.track] if rule.conditions.tiers else []
+    return [*said, rule.effect.track] if isinstance(rule.effect, TierMultiplier) else said
+
+
+def _rank(each: Live) -> tuple[int, UUID]:
+    return -each.rule.priority, each.rule_id
+
+
+def _needs_history(rule: Rule) -> bool:
+    """Whether what it gives for a fact hangs on other facts of the person."""
+    said = rule.conditions
+    return (
+        any(cap.per != "transaction" for cap in rule.caps)
+        or said.first_order is not None
+        or said.order_number is not None
+        or isinstance(rule.trigger, OnBirthday)
+        or bool(tracks_of(rule))
+    )
+
+
+def _tests(rule: Rule, wanted: Wanted | None) -> Iterable[tuple[str, Test]]:
+    """The conditions as tests, the cheap ones first."""
+    said, effect = rule.conditions, rule.effect
+    if isinstance(effect, PerAmount):
+        yield "currency", lambda fact, _: None if fact.order and fact.order.currency == effect.currency else "currency"
+    if rule.from_ is not None or rule.until is not None:
+        yield "campaign", lambda fact, _: _campaign(rule, fact)
+    yield from _when(said)
+    if (sources := said.sources) is not None:
+        yield "sources", lambda fact, _: None if fact.channel in sources else "sources"
+    if (coupons := said.coupons) is not None:
+        yield "coupons", lambda fact, _: None if fact.order and fact.order.coupon in coupons else "coupons"
+    if said.first_order is not None:
+        is_first = said.first_order
+        yield "first_order", lambda fact, _: None if (fact.number == 1) is is_first else "first_order"
+    if (number := said.order_number) is not None:
+        yield "order_number", lambda fact, _: _number(number, fact.number)
+    yield from _who(said)
+    if wanted is not None and not rule.is_multiplier:
+        yield "lines", lambda fact, _: _lines(fact, wanted)
+    if (amount := said.amount) is not None:
+        yield "amount", lambda fact, _: _amount(amount, fact, wanted)
+
+
+def _campaign(rule: Rule, fact: Fact) -> str | None:
+    if rule.from_ is not None and fact.day < rule.from_:
+        return "not_begun"
+    return "over" if rule.until is not None and fact.day > rule.until else None
+
+
+def _when(said: Conditions) -> Iterable[tuple[str, Test]]:
+    if said.dates is not None:
+        dates = tuple((each.from_, each.until) for each in said.dates)
+        yield "dates", lambda fact, _: None if any(a <= fact.day <= b for a, b in dates) else "dates"
+    if said.weekdays is not None:
+        days = frozenset(WEEKDAYS.index(each) for each in said.weekdays)
+        yield "weekdays", lambda fact, _: None if fact.day.weekday() in days else "weekdays"
+    if said.hours is not None:
+        hours = tuple((each.from_, each.until) for each in said.hours)
+
+        def in_hours(fact: Fact, terms: Terms) -> str | None:
+            now = fact.at.astimezone(terms.time_zone).time()
+            for first, last in hours:
+                if first <= now < last if first < last else (now >= first or now < last):
+                    return None
+            return "hours"
+
+        yield "hours", in_hours
+
+
+def _who(said: Conditions) -> Iterable[tuple[str, Test]]:
+    if (segments := said.segments) is not None:
+        some, none = frozenset(segments.any_of), frozenset(segments.none_of)
+
+        def in_segments(fact: Fact, _: Terms) -> str | None:
+            if some and not some & fact.segments:
+                return "not_in_any"
+            return "in_excluded" if none & fact.segments else None
+
+        yield "segments", in_segments
+    if (tiers := said.tiers) is not None:
+        track, wanted, unwanted = tiers.track, frozenset(tiers.any_of), frozenset(tiers.none_of)
+
+        def in_tiers(fact: Fact, _: Terms) -> str | None:
+            held = fact.tiers.get(track)
+            if wanted and held not in wanted:
+                return "not_held"
+            return "excluded_held" if held in unwanted else None
+
+        yield "tiers", in_tiers
+
+
+def _number(said: OrderNumber, number: int) -> str | None:
+    if number < (said.at_least or 1):
+        return "too_early"
+    if said.at_most is not None and number > said.at_most:
+        return "too_late"
+    return "not_this_one" if said.every is not None and number % said.every else None
+
+
+def _lines(fact: Fact, wanted: Wanted) -> str | None:
+    if fact.order is None or fact.order.lines is None:
+        return "unknown"
+    return "none_counts" if not fact.counting(wanted).places else None
+
+
+def _amount(said: Amount, fact: Fact, wanted: Wanted | None) -> str | None:
+    if fact.order is None or fact.order.currency != said.currency:
+        return "currency"
+    over, under = fact.counting(wanted).minor
+    if said.at_least_minor is not None and over < said.at_least_minor * under:
+        return "too_small"
+    if said.at_most_minor is not None and over > said.at_most_minor * under:
+        return "too_large"
+    return None

@@ -1,0 +1,207 @@
+"""What one fact earns: matching rules, groups, exact amounts, multipliers, caps. Nothing here knows of other facts
+but the caps, which remember what was given before."""
+
+from collections import defaultdict
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from math import lcm
+from typing import NamedTuple
+from uuid import UUID
+
+from services.loyalty.earning.domain.amounts import NONE, Ratio, rounded, shares
+from services.loyalty.earning.domain.book import Live
+from services.loyalty.earning.domain.facts import Fact, price_of, total
+from services.loyalty.earning.domain.rule import (
+    Cap,
+    Fixed,
+    Multiplier,
+    PerAmount,
+    PerUnit,
+    Rounding,
+    TierMultiplier,
+)
+from services.loyalty.programs.domain.terms import Terms
+
+
+class Given(NamedTuple):
+    """What a rule gives for a fact: `points` of `uncapped`; `exact` is what was rounded."""
+
+    live: Live
+    points: int
+    uncapped: int
+    exact: Ratio
+
+
+class Refused(NamedTuple):
+    """A rule that gives nothing for a fact, and why in one word."""
+
+    live: Live
+    reason: str
+
+
+@dataclass(slots=True)
+class Caps:
+    """What each capped rule has given a person in the periods that are running; facts come in the order of time."""
+
+    used: dict[tuple[UUID, str], tuple[Hashable, int, int]] = field(default_factory=dict)
+
+    def left(self, live: Live, day: date, points: int) -> int:
+        """How many of the points the rule may give, and note them."""
+        allowed = points
+        for cap in live.rule.caps:
+            allowed = self._allowed(live, cap, day, points, allowed)
+        if allowed:
+            for per in {cap.per for cap in live.rule.caps} - {"transaction"}:
+                period = _period(per, day)
+                before = self.used.get((live.rule_id, per))
+                points_before, times = before[1:] if before is not None and before[0] == period else (0, 0)
+                self.used[live.rule_id, per] = period, points_before + allowed, times + 1
+        return allowed
+
+    def _allowed(self, live: Live, cap: Cap, day: date, points: int, allowed: int) -> int:
+        given, times = 0, 0
+        before = self.used.get((live.rule_id, cap.per))
+        if before is not None and before[0] == _period(cap.per, day):
+            given, times = before[1:]
+        if cap.times is not None:
+            return allowed if times < cap.times else 0
+        room = max(0, (cap.points or 0) - given)
+        if cap.over == "reject":
+            return allowed if points <= room else 0
+        return min(allowed, room)
+
+
+def _period(per: str, day: date) -> Hashable:
+    match per:
+        case "day":
+            return day
+        case "week":
+            return day.isocalendar()[:2]
+        case "month":
+            return day.year, day.month
+        case "year":
+            return day.year
+        case _:
+            return None
+
+
+def give(
+    fact: Fact, rules: Sequence[Live], terms: Terms, caps: Caps, refused: list[Refused] | None = None
+) -> list[Given]:
+    """What the rules give for a fact, in their order. Points of 0 are no gift, but are told in `refused`."""
+    matching = _matching(fact, rules, terms, refused)
+    base = [_base(fact, live, terms, caps) for live in matching if not live.rule.is_multiplier]
+    extra: list[Given] = []
+    multipliers = [live for live in matching if live.rule.is_multiplier]
+    if multipliers:
+        extra = _extra(fact, base, multipliers, terms, caps)
+    given = []
+    for each in (*base, *extra):
+        if each.points:
+            given.append(each)
+        elif refused is not None:
+            refused.append(Refused(each.live, "capped" if each.uncapped else "rounds_to_nothing"))
+    return given
+
+
+def _matching(fact: Fact, rules: Sequence[Live], terms: Terms, refused: list[Refused] | None) -> list[Live]:
+    matching: list[Live] = []
+    groups: set[str] = set()
+    for live in rules:
+        reason = live.refusal(fact, terms)
+        if reason is None and (group := live.rule.group) is not None:
+            reason = f"group:{group}" if group in groups else None
+            groups.add(group)
+        if reason is None:
+            matching.append(live)
+        elif refused is not None:
+            refused.append(Refused(live, reason))
+    return matching
+
+
+def _base(fact: Fact, live: Live, terms: Terms, caps: Caps) -> Given:
+    exact = exactly(fact, live)
+    uncapped = rounded(exact, _rounding(live, terms))
+    points = caps.left(live, fact.day, uncapped) if live.rule.caps and uncapped else uncapped
+    return Given(live, points, uncapped, exact)
+
+
+def exactly(fact: Fact, live: Live) -> Ratio:
+    """What a rule that gives by itself is worth for a fact, before rounding."""
+    effect, order = live.rule.effect, fact.order
+    if isinstance(effect, Fixed):
+        return Ratio(effect.points)
+    if order is None:
+        return NONE
+    if isinstance(effect, PerUnit):
+        return fact.counting(live.wanted).units.times(effect.points, 1)
+    if isinstance(effect, PerAmount):
+        points, parts = effect.points.as_integer_ratio()
+        amount = total(order) if effect.of == "total" else fact.counting(live.wanted).minor
+        return amount.times(points, parts * effect.per_minor)
+    raise TypeError("a multiplier gives nothing by itself")
+
+
+def _rounding(live: Live, terms: Terms) -> Rounding:
+    effect = live.rule.effect
+    if isinstance(effect, PerAmount | PerUnit) and effect.rounding is not None:
+        return effect.rounding
+    wallet = terms.wallets.get(live.rule.wallet)
+    return wallet.rounding if wallet else "floor"
+
+
+def _extra(fact: Fact, base: Sequence[Given], multipliers: Sequence[Live], terms: Terms, caps: Caps) -> list[Given]:
+    """What multipliers add: base and extra are rounded together, and the extra is shared among them exactly."""
+    sums: defaultdict[UUID, int] = defaultdict(int)
+    for given in base:
+        ours = [each for each in multipliers if each.rule.wallet == given.live.rule.wallet]
+        # What a cap cut is not multiplied.
+        exact = given.exact if given.points == given.uncapped else Ratio(given.points)
+        parts = [exact.times(*_more(fact, each)).times(*_share(fact, given.live, each)) for each in ours]
+        under = lcm(exact.under, *(each.under for each in parts))
+        weights = [each.over * (under // each.under) for each in parts]
+        whole = rounded(Ratio(exact.over * (under // exact.under) + sum(weights), under), _rounding(given.live, terms))
+        for each, points in zip(ours, shares(max(0, whole - given.points), weights), strict=True):
+            sums[each.rule_id] += points
+    found = []
+    for live in multipliers:
+        uncapped = sums[live.rule_id]
+        points = caps.left(live, fact.day, uncapped) if live.rule.caps and uncapped else uncapped
+        found.append(Given(live, points, uncapped, Ratio(uncapped)))
+    return found
+
+
+def _more(fact: Fact, live: Live) -> Ratio:
+    """What a multiplier adds to each point."""
+    effect = live.rule.effect
+    if isinstance(effect, Multiplier):
+        over, under = effect.factor.as_integer_ratio()
+        return Ratio(over - under, under)
+    if isinstance(effect, TierMultiplier):
+        return fact.multipliers.get(effect.track, NONE)
+    raise TypeError("no multiplier")
+
+
+def _share(fact: Fact, base: Live, multiplier: Live) -> Ratio:
+    """The share of what `base` gives that stands on the lines the multiplier names."""
+    if multiplier.wanted is None:
+        return Ratio(1)
+    order, effect = fact.order, base.rule.effect
+    if order is None or order.lines is None or isinstance(effect, Fixed):
+        return NONE
+    lines = [line for line in order.lines if base.wanted is None or base.wanted.takes(line)]
+    weigh = (lambda line: line.quantity) if isinstance(effect, PerUnit) else price_of
+    whole = sum(map(weigh, lines))
+    return Ratio(sum(weigh(line) for line in lines if multiplier.wanted.takes(line)), whole) if whole else NONE
+
+
+def by_line(fact: Fact, given: Given) -> list[int] | None:
+    """The points a rule gave, line by line, adding up to them; None where they stand on no lines."""
+    order, effect = fact.order, given.live.rule.effect
+    if order is None or not order.lines or not isinstance(effect, PerAmount | PerUnit):
+        return None
+    wanted = given.live.wanted
+    weigh = (lambda line: line.quantity) if isinstance(effect, PerUnit) else price_of
+    weights = [weigh(line) if wanted is None or wanted.takes(line) else 0 for line in order.lines]
+    return shares(given.points, weights) if sum(weights) else None

@@ -1,0 +1,233 @@
+"""All that one person did, walked through in the order of time: what each fact earns, and which tiers it leads to.
+
+The outcome is a function of facts, rules, terms, tracks and `until`: whatever order they were learnt in, it is the
+same. A person is the union over their keys; each award belongs to the key its fact came from.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from heapq import merge
+from operator import attrgetter
+from typing import NamedTuple
+from uuid import UUID
+
+from services.loyalty.audience.domain import KnownOrder, KnownTouchpoint, Move
+from services.loyalty.earning.domain.amounts import Ratio
+from services.loyalty.earning.domain.book import Rulebook
+from services.loyalty.earning.domain.facts import ORDER, Fact, of_order, of_touchpoint
+from services.loyalty.earning.domain.giving import Caps, Given, Refused, give
+from services.loyalty.earning.domain.rule import Life, Wait
+from services.loyalty.points.domain.requests import NEVER, WAITING
+from services.loyalty.programs.domain.calendar import add_days, add_months, day_end, day_start, local_day
+from services.loyalty.programs.domain.terms import Terms, Timeline
+from services.loyalty.tiers.domain.grants import Grant, Standing
+from services.loyalty.tiers.domain.walk import Earned, Version, Walk
+
+# (person key, source, rule): one award, however often its fact comes.
+AwardKey = tuple[UUID, str, UUID]
+
+
+class Award(NamedTuple):
+    """What a fact earns under a rule. `active_at` and `expires_at` None: as the terms of the wallet say."""
+
+    rule_version: int
+    rule_name: str
+    wallet: str
+    occurred_at: datetime
+    points: int
+    uncapped: int
+    active_at: datetime | None
+    expires_at: datetime | None
+    kind: str
+    reference: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What is known of one person, under all their keys. `moves` are in the order of time for each key."""
+
+    orders: Sequence[KnownOrder] = ()
+    touchpoints: Sequence[KnownTouchpoint] = ()
+    moves: Mapping[UUID, Sequence[Move]] = field(default_factory=dict)
+    seen_at: datetime | None = None
+    grants: Sequence[Grant] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """By what a history is judged."""
+
+    book: Rulebook
+    timeline: Timeline
+    tracks: Mapping[str, Sequence[Version]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Considered:
+    """One fact with what each rule said of it, for those who ask why."""
+
+    fact: Fact
+    terms: Terms
+    given: Sequence[Given]
+    refused: Sequence[Refused]
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a history comes to: awards of more than nothing, and how far each track was walked."""
+
+    awards: dict[AwardKey, Award]
+    standings: dict[str, Standing]
+    considered: list[Considered]
+
+
+def outcome(history: History, rules: Rules, *, until: datetime, explain: bool = False) -> Outcome:
+    """Walk through a history until a moment; `explain` keeps what each rule said of each fact."""
+    found = Outcome({}, _standings(history, rules, until), [])
+    caps, segments = Caps(), _Segments(history.moves)
+    said = _said(history.touchpoints, rules.book.waits)
+    birthdays: set[int] = set()
+    number = 0
+    for each in _in_time(history, until):
+        terms = rules.timeline.at(each.at if isinstance(each, KnownTouchpoint) else each.placed_at)
+        if isinstance(each, KnownOrder):
+            number += 1
+            fact = of_order(each, local_day(each.placed_at, terms.time_zone), number)
+            fact.said = said.get(each.order_id, {})
+            if each.net_minor <= 0 < each.total_minor:
+                # All of it went back.
+                continue
+        else:
+            fact = of_touchpoint(each, local_day(each.at, terms.time_zone))
+            if fact.trigger[0] == "birthday":
+                if fact.day.year in birthdays:
+                    continue
+                birthdays.add(fact.day.year)
+        _place(fact, segments, found.standings)
+        refused: list[Refused] | None = [] if explain else None
+        given = give(fact, rules.book.at(fact.at, fact.trigger), terms, caps, refused)
+        _note(found, fact, terms, given)
+        if explain:
+            found.considered.append(Considered(fact, terms, given, refused or ()))
+    for standing in found.standings.values():
+        standing.walk.advance(until)
+    return found
+
+
+def _standings(history: History, rules: Rules, until: datetime) -> dict[str, Standing]:
+    if not rules.tracks:
+        return {}
+    first = [each.placed_at for each in history.orders] + [each.at for each in history.touchpoints]
+    joined = min([*first, *([history.seen_at] if history.seen_at else [])], default=until)
+    zone = rules.timeline.at(until).time_zone
+    return {
+        key: Standing(Walk(key, versions, zone, joined), [each for each in history.grants if each.track == key])
+        for key, versions in rules.tracks.items()
+    }
+
+
+def _in_time(history: History, until: datetime) -> Iterator[KnownOrder | KnownTouchpoint]:
+    """Facts that were, in the order of time; the id breaks ties, orders first."""
+    orders = sorted(
+        (each for each in history.orders if not each.is_cancelled and each.placed_at <= until),
+        key=attrgetter("placed_at", "order_id"),
+    )
+    if not history.touchpoints:
+        return iter(orders)
+    others = sorted((each for each in history.touchpoints if each.at <= until), key=attrgetter("at", "kind", "id"))
+    return merge(orders, others, key=_moment)
+
+
+def _moment(each: KnownOrder | KnownTouchpoint) -> tuple[datetime, bool]:
+    return (each.placed_at, False) if isinstance(each, KnownOrder) else (each.at, True)
+
+
+def _said(touchpoints: Iterable[KnownTouchpoint], waits: frozenset[str]) -> dict[str, dict[str, datetime]]:
+    """For each order the touchpoints that name it and are waited for, with the first time of each."""
+    said: defaultdict[str, dict[str, datetime]] = defaultdict(dict)
+    for each in touchpoints:
+        if each.order_id is not None and each.kind == "touchpoint" and each.name in waits:
+            names = said[each.order_id]
+            names[each.name] = min(each.at, names.get(each.name, each.at))
+    return said
+
+
+class _Segments:
+    """The segments a person is in as time passes: in one while one of their keys is."""
+
+    def __init__(self, moves: Mapping[UUID, Sequence[Move]]) -> None:
+        self._moves = sorted(
+            ((move.at, place, key, move) for key, own in moves.items() for place, move in enumerate(own)),
+            key=lambda each: each[:3],
+        )
+        self._next = 0
+        self._inside: set[tuple[UUID, UUID]] = set()
+        self._now: frozenset[UUID] = frozenset()
+
+    def at(self, moment: datetime) -> frozenset[UUID]:
+        """Those at a moment, no earlier than the last that was asked for."""
+        before = self._next
+        while self._next < len(self._moves) and self._moves[self._next][0] <= moment:
+            _, _, key, move = self._moves[self._next]
+            (self._inside.add if move.is_entered else self._inside.discard)((key, move.segment_id))
+            self._next += 1
+        if self._next > before:
+            self._now = frozenset(segment for _, segment in self._inside)
+        return self._now
+
+
+def _place(fact: Fact, segments: _Segments, standings: Mapping[str, Standing]) -> None:
+    """Say where the person stood when the fact came, before it counts."""
+    fact.segments = segments.at(fact.at)
+    for key, standing in standings.items():
+        standing.walk.advance(fact.at)
+        level = standing.level(fact.at)
+        if level is not None:
+            fact.tiers[key] = level.key
+            if (factor := level.benefits.multiplier) is not None:
+                over, under = factor.as_integer_ratio()
+                fact.multipliers[key] = Ratio(over - under, under)
+
+
+def _note(found: Outcome, fact: Fact, terms: Terms, given: Sequence[Given]) -> None:
+    points: defaultdict[str, int] = defaultdict(int)
+    reference = fact.order.order_id if fact.order else None
+    kind = fact.trigger[0]
+    for each in given:
+        rule = each.live.rule
+        if rule.counts_for_tiers:
+            points[rule.wallet] += each.points
+        found.awards[fact.customer, fact.source, each.live.rule_id] = Award(
+            each.live.version,
+            each.live.name,
+            rule.wallet,
+            fact.at,
+            each.points,
+            each.uncapped,
+            None if rule.pending is None else _active_at(rule.pending, fact, terms),
+            None if rule.expiry is None else _expires_at(rule.expiry, fact, terms),
+            kind,
+            reference,
+        )
+    if found.standings:
+        order = fact.order
+        spend = ((order.currency, order.net_minor),) if order else ()
+        earned = Earned(fact.at, tuple(points.items()), spend, 1 if fact.trigger == ORDER else 0)
+        for standing in found.standings.values():
+            standing.walk.record(earned)
+
+
+def _active_at(wait: Wait, fact: Fact, terms: Terms) -> datetime:
+    latest = WAITING if wait.days is None else day_start(add_days(fact.day, wait.days), terms.time_zone)
+    if wait.until is None or (said_at := fact.said.get(wait.until)) is None:
+        return latest
+    return min(max(said_at, fact.at), latest)
+
+
+def _expires_at(life: Life, fact: Fact, terms: Terms) -> datetime:
+    if life.never:
+        return NEVER
+    day = life.on or add_days(add_months(fact.day, life.months or 0), life.days or 0)
+    return day_end(day, terms.time_zone)

@@ -1,0 +1,259 @@
+"""An earning rule as people write it: JSON, documented field by field.
+
+What holds between rules is said here and nowhere hidden:
+
+* **Adding up.** All rules that match a fact add up, except that of the rules of one `group` only the one with the
+  highest `priority` counts; two of one group never have the same.
+* **Multipliers** add to what the other rules give for the same fact in the same wallet: two of factor 2 and 3 make it
+  1 + (2 - 1) + (3 - 1) = 4 times as much. Base and extra are rounded once, together.
+* **Time** is that of the fact: it decides which version of a rule holds, in which segments and tiers the person was,
+  and from when points count and expire. The order that lifts somebody into a tier is earned under the tier before it.
+* **Money** is what did not go back: conditions and effects see an order net of refunds; a cancelled one earns nothing.
+"""
+
+from datetime import date, time
+from decimal import Decimal
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from shared.money import MAX_MINOR
+
+MAX_POINTS = 10**9
+MAX_CHOICES = 200
+
+Word = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+Key = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
+Points = Annotated[int, Field(strict=True, ge=1, le=MAX_POINTS)]
+Minor = Annotated[int, Field(strict=True, ge=0, le=MAX_MINOR)]
+Words = Annotated[tuple[Word, ...], Field(max_length=MAX_CHOICES)]
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+Rounding = Literal["floor", "half_even", "half_up", "ceil"]
+WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+class Part(BaseModel):
+    """A part of a rule: frozen, and no other field."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class OnOrder(Part):
+    """An order was placed."""
+
+    on: Literal["order"]
+
+
+class OnTouchpoint(Part):
+    """A touchpoint of this name happened, such as `Product Reviewed`."""
+
+    on: Literal["touchpoint"]
+    name: Word
+
+
+class OnReferral(Part):
+    """A referral was completed; the advocate brought the friend."""
+
+    on: Literal["referral"]
+    role: Literal["advocate", "friend"]
+
+
+class OnBirthday(Part):
+    """It is somebody's birthday; once in a local year, however often it is said."""
+
+    on: Literal["birthday"]
+
+
+class OnSurvey(Part):
+    """A survey was answered; this one, or any."""
+
+    on: Literal["survey"]
+    survey: Word | None = None
+
+
+Trigger = Annotated[OnOrder | OnTouchpoint | OnReferral | OnBirthday | OnSurvey, Field(discriminator="on")]
+
+
+class Segments(Part):
+    """In one of these segments (`any_of`; none given: wherever), and in none of those, at the time of the fact."""
+
+    any_of: Annotated[tuple[UUID, ...], Field(max_length=MAX_CHOICES)] = ()
+    none_of: Annotated[tuple[UUID, ...], Field(max_length=MAX_CHOICES)] = ()
+
+
+class Tiers(Part):
+    """Holding one of these levels of a track, and none of those, before the fact."""
+
+    track: Key
+    any_of: Annotated[tuple[Key, ...], Field(max_length=MAX_CHOICES)] = ()
+    none_of: Annotated[tuple[Key, ...], Field(max_length=MAX_CHOICES)] = ()
+
+
+class Lines(Part):
+    """The lines of an order that count: in one of the named categories or of a named product or SKU, and not excepted.
+
+    An order without lines, or without such lines, does not match.
+    """
+
+    categories: Words = ()
+    products: Words = ()
+    skus: Words = ()
+    except_categories: Words = ()
+    except_products: Words = ()
+    except_skus: Words = ()
+
+
+class Amount(Part):
+    """What was paid for the counting lines (without such: for the goods), net, in minor units of a currency."""
+
+    currency: Currency
+    at_least_minor: Minor | None = None
+    at_most_minor: Minor | None = None
+
+
+class OrderNumber(Part):
+    """Which of the person's orders it is, cancelled ones not counted: the first is 1. `every` 5: the 5th, 10th, …"""
+
+    at_least: Annotated[int, Field(strict=True, ge=1, le=1_000_000)] | None = None
+    at_most: Annotated[int, Field(strict=True, ge=1, le=1_000_000)] | None = None
+    every: Annotated[int, Field(strict=True, ge=2, le=1_000_000)] | None = None
+
+
+class Hours(Part):
+    """A window of local time, its end not included; one that ends before it begins reaches over midnight."""
+
+    from_: Annotated[time, Field(alias="from")]
+    until: time
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+class Dates(Part):
+    """Local days, both included."""
+
+    from_: Annotated[date, Field(alias="from")]
+    until: date
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+class Conditions(Part):
+    """What must hold, all of it; what is not named does not matter. Local times are those of the programme's zone."""
+
+    segments: Segments | None = None
+    tiers: Tiers | None = None
+    lines: Lines | None = None
+    amount: Amount | None = None
+    first_order: bool | None = None
+    order_number: OrderNumber | None = None
+    sources: Words | None = None
+    coupons: Words | None = None
+    weekdays: Annotated[tuple[Weekday, ...], Field(max_length=7)] | None = None
+    hours: Annotated[tuple[Hours, ...], Field(max_length=20)] | None = None
+    dates: Annotated[tuple[Dates, ...], Field(max_length=50)] | None = None
+
+
+class Fixed(Part):
+    """So many points. Of an order they stay until all of it went back, or it no longer meets the conditions."""
+
+    kind: Literal["fixed"]
+    points: Points
+
+
+class PerAmount(Part):
+    """So many points for each `per_minor` of what was paid: 1 for 10,000 dong. Rounded once for an order.
+
+    `of` the goods (without shipping and tax; of those lines that count, at what they cost after discounts on the
+    whole order), or of the `total`. `rounding`: none given, that of the wallet.
+    """
+
+    kind: Literal["per_amount"]
+    points: Annotated[Decimal, Field(gt=0, le=MAX_POINTS, max_digits=15, decimal_places=6)] = Decimal(1)
+    per_minor: Annotated[int, Field(strict=True, ge=1, le=MAX_MINOR)]
+    currency: Currency
+    of: Literal["goods", "total"] = "goods"
+    rounding: Rounding | None = None
+
+
+class PerUnit(Part):
+    """So many points for each unit bought of the lines that count; fewer as the order goes back in part."""
+
+    kind: Literal["per_unit"]
+    points: Points
+    rounding: Rounding | None = None
+
+
+class Multiplier(Part):
+    """As many times what the other rules give; with `lines`, of what they give for these lines."""
+
+    kind: Literal["multiplier"]
+    factor: Annotated[Decimal, Field(le=100, max_digits=6, decimal_places=3)]
+
+
+class TierMultiplier(Part):
+    """The multiplier among the benefits of the level that the person holds in a track; without one, none."""
+
+    kind: Literal["tier_multiplier"]
+    track: Key
+
+
+Effect = Annotated[Fixed | PerAmount | PerUnit | Multiplier | TierMultiplier, Field(discriminator="kind")]
+
+
+class Cap(Part):
+    """The most this rule gives a person in a time: points, or times. Periods are local, weeks begin on Monday.
+
+    `truncate` gives what is left of the points, `reject` nothing if it is not all.
+    """
+
+    per: Literal["transaction", "day", "week", "month", "year", "lifetime"]
+    points: Points | None = None
+    times: Annotated[int, Field(strict=True, ge=1, le=1_000_000)] | None = None
+    over: Literal["truncate", "reject"] = "truncate"
+
+
+class Wait(Part):
+    """When points begin to count: `days` local days after the fact; or when a touchpoint of the name `until` comes
+    that names the order, or after `days` at the latest (none: never without it)."""
+
+    days: Annotated[int, Field(strict=True, ge=1, le=730)] | None = None
+    until: Word | None = None
+
+
+class Life(Part):
+    """When points end, with the end of a local day: so long after the fact, on a date, or never."""
+
+    days: Annotated[int, Field(strict=True, ge=1, le=3_660)] | None = None
+    months: Annotated[int, Field(strict=True, ge=1, le=120)] | None = None
+    on: date | None = None
+    never: Literal[True] | None = None
+
+
+class Rule(Part):
+    """A rule, whole. `from`/`until` are the local days of a campaign, both included.
+
+    `pending` and `expiry` stand in for those of the wallet. `counts_for_tiers`: whether its points count in tracks
+    that go by points.
+    """
+
+    trigger: Trigger
+    conditions: Conditions = Conditions()
+    effect: Effect
+    wallet: Key = "points"
+    group: Key | None = None
+    priority: Annotated[int, Field(strict=True, ge=0, le=1_000_000)] = 100
+    caps: Annotated[tuple[Cap, ...], Field(max_length=12)] = ()
+    from_: Annotated[date | None, Field(alias="from")] = None
+    until: date | None = None
+    pending: Wait | None = None
+    expiry: Life | None = None
+    counts_for_tiers: bool = True
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    @property
+    def is_multiplier(self) -> bool:
+        """Whether it gives nothing by itself."""
+        return isinstance(self.effect, Multiplier | TierMultiplier)

@@ -1,0 +1,125 @@
+"""A tier track as people write it: what is measured over which time, its levels, and how a level is kept and lost.
+
+* **Up at once**: the fact that reaches a threshold lifts, from that moment.
+* **Kept** until the end of the period it was reached in (`holds: period`), or of the next (`next_period`). A calendar
+  period is a local year, one of an anniversary begins with the day the person was first seen. A rolling period is over
+  when what is left of the last months no longer reaches the threshold; `next_period` gives as many months more.
+* **Reviewed** when its time is over and the days of grace have passed; what came in them still counts. Then the level
+  is the one that is qualified for, or one lower than before, or stays for ever, as `downgrade` says.
+* What went back, or was cancelled, never counted: a correction of facts takes effect at once.
+* **Another version** of a track lifts those who qualify now at once; it lowers nobody before their time is over
+  (`on_change: keep`), unless it says `apply`.
+"""
+
+from decimal import Decimal
+from itertools import pairwise
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from shared.money import EXPONENTS
+
+Key = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+Label = Annotated[str, StringConstraints(min_length=1, max_length=80)]
+
+
+class Part(BaseModel):
+    """A part of a track: frozen, and no other field."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class ByPoints(Part):
+    """Points earned under rules that count for tiers, when they were earned; what is granted by hand is not."""
+
+    by: Literal["points"]
+    wallet: Key = "points"
+
+
+class BySpend(Part):
+    """What was paid for orders in a currency, net of refunds, in minor units."""
+
+    by: Literal["spend"]
+    currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
+
+    @model_validator(mode="after")
+    def _is_currency(self) -> "BySpend":
+        if self.currency not in EXPONENTS:
+            raise ValueError("it is not an ISO 4217 code such as VND")
+        return self
+
+
+class ByOrders(Part):
+    """Orders that were not cancelled and did not go back as a whole."""
+
+    by: Literal["orders"]
+
+
+class Calendar(Part):
+    """The local year."""
+
+    kind: Literal["calendar_year"]
+
+
+class Rolling(Part):
+    """The last so many months, by local days."""
+
+    kind: Literal["rolling"]
+    months: Annotated[int, Field(strict=True, ge=1, le=60)]
+
+
+class Anniversary(Part):
+    """The year that begins with the day the person was first seen."""
+
+    kind: Literal["anniversary"]
+
+
+class Lifetime(Part):
+    """All of it; a level is never lost by time."""
+
+    kind: Literal["lifetime"]
+
+
+class Benefits(Part):
+    """What a level gives: `multiplier` is there for earning rules, `words` for people, the rest for your own use."""
+
+    multiplier: Annotated[Decimal, Field(ge=1, le=100, max_digits=6, decimal_places=3)] | None = None
+    entitlements: Annotated[tuple[Key, ...], Field(max_length=50)] = ()
+
+
+class Level(Part):
+    """A level, reached with `threshold` of what is measured. `keeps`: who holds it is never lowered from it."""
+
+    key: Key
+    labels: Annotated[dict[Annotated[str, StringConstraints(pattern=r"^[a-z]{2}$")], Label], Field(max_length=20)] = (
+        Field(default_factory=dict)
+    )
+    threshold: Annotated[int, Field(strict=True, ge=0, le=10**15)]
+    keeps: bool = False
+    benefits: Benefits = Benefits()
+
+
+class Track(Part):
+    """A track, whole: its levels from the lowest up."""
+
+    measure: Annotated[ByPoints | BySpend | ByOrders, Field(discriminator="by")]
+    window: Annotated[Calendar | Rolling | Anniversary | Lifetime, Field(discriminator="kind")]
+    holds: Literal["period", "next_period"] = "next_period"
+    downgrade: Literal["to_qualified", "one_down", "never"] = "to_qualified"
+    grace_days: Annotated[int, Field(strict=True, ge=0, le=366)] = 0
+    on_change: Literal["keep", "apply"] = "keep"
+    levels: Annotated[tuple[Level, ...], Field(min_length=1, max_length=100)]
+
+    @model_validator(mode="after")
+    def _is_a_ladder(self) -> "Track":
+        keys = [level.key for level in self.levels]
+        if len(set(keys)) < len(keys):
+            raise ValueError("two levels have the same key; each needs its own")
+        thresholds = [level.threshold for level in self.levels]
+        if any(upper <= lower for lower, upper in pairwise(thresholds)):
+            raise ValueError("each threshold must be above the one before; order the levels from the lowest up")
+        return self
+
+    def place(self, key: str | None) -> int | None:
+        """Where a level stands, from 0; None: it has none of that key."""
+        return next((place for place, level in enumerate(self.levels) if level.key == key), None)

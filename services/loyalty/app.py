@@ -2,11 +2,16 @@
 
 from pathlib import Path
 
+from services.loyalty.checkout.api import router as checkout
+from services.loyalty.checkout.consumers import SUBSCRIPTIONS as CHECKOUT
+from services.loyalty.checkout.jobs import JOBS as CHECKOUT_JOBS
 from services.loyalty.flash.api import router as flash
 from services.loyalty.flash.jobs import JOBS as FLASH
 from services.loyalty.members.consumers import SUBSCRIPTIONS as MEMBERS
 from services.loyalty.service import LoyaltyService
 from services.loyalty.settings import LoyaltySettings
+from services.loyalty.vouchers.api import router as vouchers
+from services.loyalty.vouchers.jobs import JOBS as VOUCHERS
 from services.loyalty.vouchers.service.vault import PEPPER_FILE, Vault
 from shared.events.catalogue.loyalty import PUBLISHES
 from shared.runtime.service import Parts, Service
@@ -23,10 +28,13 @@ service = Service(
     name="loyalty",
     build=build,
     migrations=Path(__file__).parent / "migrations",
-    routers=(flash,),
+    routers=(checkout, flash, vouchers),
     settings=LoyaltySettings,
     publishes=PUBLISHES,
-    subscriptions=(*MEMBERS,),
-    jobs=(*FLASH,),
+    subscriptions=(
+        *MEMBERS,
+        *CHECKOUT,
+    ),
+    jobs=(*CHECKOUT_JOBS, *FLASH, *VOUCHERS),
     follows_identity=True,
 )

@@ -5,15 +5,21 @@ from dataclasses import dataclass, field
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from services.loyalty.checkout.repository.checks import CHECKS as CHECKOUT_CHECKS
+from services.loyalty.checkout.service import Checkout
+from services.loyalty.flash.repository import CHECKS as FLASH_CHECKS
 from services.loyalty.flash.service.claims import Claims
 from services.loyalty.flash.service.lanes import Lanes
 from services.loyalty.flash.service.sales import Sales, Views
 from services.loyalty.flash.service.upkeep import Upkeep
+from services.loyalty.invariants.service import Invariants
 from services.loyalty.members import service as members
+from services.loyalty.points.repository.checks import CHECKS as POINTS_CHECKS
 from services.loyalty.points.service import Points
+from services.loyalty.points.service.upkeep import Upkeep as PointsUpkeep
 from services.loyalty.programs.service import Programs
 from services.loyalty.settings import LoyaltySettings
-from services.loyalty.vouchers.service import Vault, Vouchers
+from services.loyalty.vouchers.service import Assignments, Campaigns, CodesService, Generation, Vault, Vouchers
 from shared.clock import Clock
 from shared.db.engine import Database, WriteTx
 from shared.events.catalogue.profiles import CustomerMerged, CustomerUnmerged
@@ -42,6 +48,16 @@ class LoyaltyService:
         """The ledger."""
         return Points(clock=self.clock, programs=self.programs)
 
+    @property
+    def points_upkeep(self) -> PointsUpkeep:
+        """Timed work on points."""
+        return PointsUpkeep(self.db, self.clock, self.points)
+
+    @property
+    def invariants(self) -> Invariants:
+        """What must always hold; each room names its own."""
+        return Invariants(self.db, self.clock, (*POINTS_CHECKS, *CHECKOUT_CHECKS, *FLASH_CHECKS))
+
     async def regroup(
         self, tx: WriteTx, events: Sequence[Event[CustomerMerged] | Event[CustomerUnmerged]]
     ) -> Mapping[UUID, tuple[UUID, UUID]]:
@@ -50,6 +66,11 @@ class LoyaltyService:
         Points, codes and uses stay where they are. A room that says something of whole persons looks at them here.
         """
         return await members.follow(tx, events)
+
+    @property
+    def checkout(self) -> Checkout:
+        """Validate, reserve, redeem, roll back."""
+        return Checkout(self.db, self.clock, self.settings, self.vouchers, self.programs, self.points)
 
     @property
     def flash_sales(self) -> Sales:
@@ -70,3 +91,23 @@ class LoyaltyService:
     def vouchers(self) -> Vouchers:
         """Vouchers by code and by id."""
         return Vouchers(self.vault)
+
+    @property
+    def campaigns(self) -> Campaigns:
+        """Voucher campaigns as staff makes and steers them."""
+        return Campaigns(self.db, self.clock, self.zone, self.vault)
+
+    @property
+    def codes(self) -> CodesService:
+        """Voucher codes one by one."""
+        return CodesService(self.db, self.clock, self.vault, self.vouchers)
+
+    @property
+    def code_jobs(self) -> Generation:
+        """Voucher codes in bulk."""
+        return Generation(self.db, self.clock, self.vault)
+
+    @property
+    def assignments(self) -> Assignments:
+        """Voucher codes for customers."""
+        return Assignments(self.db, self.clock, self.vault, self.vouchers)

@@ -94,6 +94,20 @@ async def a_marketing_day(running: Running) -> None:
         assert moved.status_code == 200, moved.text
 
 
+async def a_voucher(running: Running) -> None:
+    """A customer is assigned a code."""
+    terms = {"benefit": {"type": "percentage", "percent": 10}}
+    made = await running.crm.post(
+        "/v1/loyalty/campaigns", json={"name": "Sinh nhật", "currency": "VND", "terms": terms}
+    )
+    assert made.status_code == 201, made.text
+    campaign = f"/v1/loyalty/campaigns/{made.json()['id']}"
+    active = await running.crm.post(f"{campaign}/state", json={"state": "active"})
+    assert active.status_code == 200, active.text
+    assigned = await running.crm.post(f"{campaign}/assignments", json={"customer": "user_id:u-1"})
+    assert assigned.status_code == 201, assigned.text
+
+
 async def test_every_record_fits_its_schema_and_none_tells_who_a_customer_is(running: Running):
     answer = (await running.shop.post("/v1/batch", json={"batch": a_day()})).json()
     assert [each["code"] for each in answer["rejected"]] == ["impossible_amount"]
@@ -106,6 +120,7 @@ async def test_every_record_fits_its_schema_and_none_tells_who_a_customer_is(run
     unmerged = await running.crm.post("/v1/customers/user_id:u-2/unmerge", json={"reason": "two people"})
     assert unmerged.status_code == 200, unmerged.text
     await a_marketing_day(running)
+    await a_voucher(running)
     await running.settled()
 
     published = {event.event_type: event.topic for service in SERVICES for event in service.publishes}

@@ -1,16 +1,17 @@
 """What the vouchers room refuses.
 
-NotFound          CampaignUnknown, JobUnknown, VoucherUnknown, CodesGone
-Conflict          CampaignMoved, WrongState, LimitBelowUsed, AlreadyAssigned, NothingToAssign, JobRunning
-Invalid           BadBasket, BadRule, BadTerms, BadPattern
-TooManyRequests   (in throttle/)
+NotFound          CampaignUnknown, VoucherUnknown, JobUnknown
+Conflict          CampaignMoved, CampaignNameTaken, WrongState, LimitBelowUsed, CodeTaken, WrongKindOfCodes, JobNotDone,
+                  CodesGone, AlreadyAssigned, AssignmentKeyTaken
+Invalid           BadBasket, BadRule, BadTerms, BadCode, ValueNeeded, TooManyCodes, AlreadyOver, BadCustomer
 Unavailable       PepperMissing
 """
 
 from collections.abc import Sequence
 from typing import NamedTuple
+from uuid import UUID
 
-from shared.errors import Invalid, Unavailable
+from shared.errors import Conflict, Invalid, NotFound, Unavailable
 
 
 class Problem(NamedTuple):
@@ -63,3 +64,169 @@ class PepperMissing(Unavailable):
             retry_after_seconds=60,
             kids=list(kids),
         )
+
+
+class CampaignUnknown(NotFound):
+    """There is no such campaign."""
+
+    code, title = "loyalty.campaign_unknown", "Campaign unknown"
+
+    def __init__(self) -> None:
+        super().__init__("There is no campaign with this id.")
+
+
+class CampaignMoved(Conflict):
+    """Somebody else changed the campaign."""
+
+    code, title = "loyalty.campaign_moved", "Campaign has changed"
+
+    def __init__(self, version: int) -> None:
+        super().__init__("The campaign has changed since you read it; read it again.", version=version)
+
+
+class CampaignNameTaken(Conflict):
+    """Another campaign goes by this name."""
+
+    code, title = "loyalty.campaign_name_taken", "Name taken"
+
+    def __init__(self, campaign: UUID) -> None:
+        super().__init__("Another campaign has this name.", campaign=campaign)
+
+
+class WrongState(Conflict):
+    """From this state there is no way to that one."""
+
+    code, title = "loyalty.wrong_state", "Wrong state"
+
+    def __init__(self, state: str, wanted: str) -> None:
+        super().__init__(f"What is {state} cannot be {wanted}.", state=state, wanted=wanted)
+
+
+class VoucherUnknown(NotFound):
+    """There is no such voucher."""
+
+    code, title = "loyalty.voucher_unknown", "Voucher unknown"
+
+    def __init__(self) -> None:
+        super().__init__("There is no voucher like this.")
+
+
+class CodeTaken(Conflict):
+    """The code is there already."""
+
+    code, title = "loyalty.code_taken", "Code taken"
+
+    def __init__(self) -> None:
+        super().__init__("There is a voucher with this code already, however it is written.")
+
+
+class BadCode(Invalid):
+    """The text cannot be a code."""
+
+    code, title = "loyalty.bad_code", "Bad code"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The text cannot be a code: {reason}.")
+
+
+class WrongKindOfCodes(Conflict):
+    """Unique codes are generated, imported and assigned; a shared one is given its words."""
+
+    code, title = "loyalty.wrong_kind_of_codes", "Wrong kind of codes"
+
+    def __init__(self, codes: str) -> None:
+        super().__init__(f"The campaign has {codes} codes; this cannot be done with them.", codes=codes)
+
+
+class ValueNeeded(Invalid):
+    """A gift card has a value, and nothing else has one."""
+
+    code, title = "loyalty.value_needed", "Value of a gift card"
+
+    def __init__(self, *, is_needed: bool) -> None:
+        super().__init__("Say what each gift card is worth." if is_needed else "Only gift cards have a value.")
+
+
+class TooManyCodes(Invalid):
+    """So many codes of this length would be easy to guess."""
+
+    code, title = "loyalty.too_many_codes", "Too many codes"
+
+    def __init__(self, count: int, length: int) -> None:
+        super().__init__(
+            f"{count} codes of {length} symbols would be too easy to guess; make them longer.",
+            count=count,
+            length=length,
+        )
+
+
+class AlreadyOver(Invalid):
+    """What begins now would be over already."""
+
+    code, title = "loyalty.already_over", "Already over"
+
+    def __init__(self) -> None:
+        super().__init__("The last day is over already.")
+
+
+class JobUnknown(NotFound):
+    """There is no such job."""
+
+    code, title = "loyalty.job_unknown", "Job unknown"
+
+    def __init__(self) -> None:
+        super().__init__("There is no job with this id.")
+
+
+class JobNotDone(Conflict):
+    """The codes are still being made."""
+
+    code, title = "loyalty.job_not_done", "Job not done"
+
+    def __init__(self, made: int, wanted: int) -> None:
+        super().__init__(f"{made} of {wanted} codes are made; come back when all are.", made=made, wanted=wanted)
+
+
+class CodesGone(Conflict):
+    """The codes were taken, or their time is over: what is kept cannot be turned back into codes."""
+
+    code, title = "loyalty.codes_gone", "Codes gone"
+
+    def __init__(self) -> None:
+        super().__init__("The codes can be had once, for a limited time; they are gone.")
+
+
+class AlreadyAssigned(Conflict):
+    """The customer has a code of this campaign."""
+
+    code, title = "loyalty.already_assigned", "Already assigned"
+
+    def __init__(self, voucher: UUID) -> None:
+        super().__init__("The customer has a code of this campaign, which gives one to each.", voucher=voucher)
+
+
+class AssignmentKeyTaken(Conflict):
+    """The key has assigned a code to somebody else."""
+
+    code, title = "loyalty.assignment_key_taken", "Key taken"
+
+    def __init__(self) -> None:
+        super().__init__("This key has assigned a code of the campaign to another customer.")
+
+
+class LimitBelowUsed(Conflict):
+    """More is used or held than the limit would allow."""
+
+    code, title = "loyalty.limit_below_used", "Limit below what is used"
+
+    def __init__(self, limit: str, wanted: int, used: int) -> None:
+        super().__init__(f"{limit} cannot be {wanted}: {used} are used or held.", limit=limit, wanted=wanted, used=used)
+
+
+class BadCustomer(Invalid):
+    """The customer reference is none."""
+
+    code, title = "loyalty.bad_customer", "Bad customer reference"
+
+    def __init__(self) -> None:
+        super().__init__("Name the customer as a customer id, user_id:<value> or anonymous_id:<value>.")

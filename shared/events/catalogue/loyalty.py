@@ -72,7 +72,7 @@ class _Voucher(EventData, type="tam.loyalty.voucher.v1", topic=LOYALTY):
 
 
 class VoucherIssued(_Voucher, type="tam.loyalty.voucher_issued.v1", topic=LOYALTY):
-    """A code was assigned to the person `subject`."""
+    """A code of the campaign `campaign` (its id) was assigned to the person key `subject`."""
 
     expires_at: datetime | None = None
 
@@ -133,4 +133,5 @@ PUBLISHES: tuple[type[EventData], ...] = (
     PointsReversed,
     PointsMoved,
     FlashClaimed,
+    VoucherIssued,
 )

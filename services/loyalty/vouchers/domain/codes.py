@@ -89,7 +89,8 @@ def shape(prefix: str, length: int) -> Shape:
 
 def has_room(length: int, codes: int) -> bool:
     """Whether so many codes of a length are few enough among all possible ones."""
-    return len(ALPHABET) ** length >= SPACE_PER_CODE * max(1, codes)
+    possible: int = len(ALPHABET) ** length
+    return possible >= SPACE_PER_CODE * max(1, codes)
 
 
 def is_offensive(text: str) -> bool:
@@ -127,9 +128,16 @@ def written(code: str, prefix: str = "") -> str:
     return "-".join([*([prefix] if prefix else []), *groups, check])
 
 
-def last4(text: str) -> str:
-    """What may be shown of a code: its last four symbols."""
-    return canonical(text)[-4:]
+def last_shown(text: str) -> str:
+    """What may be shown of a canonical code: its last four symbols, fewer of one that they would give away."""
+    return text[-4:] if len(text) >= LENGTH else text[-2:] if len(text) >= MIN_LENGTH else ""
+
+
+def trouble(text: str) -> str | None:
+    """Why a canonical text cannot be a code that somebody thought up; None if it can."""
+    if not MIN_TEXT <= len(text) <= MAX_TEXT:
+        return f"a code has {MIN_TEXT} to {MAX_TEXT} characters besides separators"
+    return None if text.isprintable() and " " not in text else "it has characters that nobody can type"
 
 
 def matching(text: str, shapes: Sequence[Shape]) -> bool:

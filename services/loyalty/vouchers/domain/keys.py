@@ -41,26 +41,26 @@ class Pepper:
 
 
 class Peppers:
-    """The peppers of this process, the current one first."""
+    """The peppers of this process, the current one first; `hash_keys` are the keys of fingerprints by key id."""
 
     def __init__(self, secrets: Sequence[bytes]) -> None:
         peppers = [Pepper(secret) for secret in secrets]
         self.current = peppers[0].kid
-        self._hash_keys: Mapping[str, bytes] = {each.kid: each.hash_key for each in peppers}
+        self.hash_keys: Mapping[str, bytes] = {each.kid: each.hash_key for each in peppers}
         self._seals: Mapping[str, AESGCM] = {each.kid: AESGCM(each.seal_key) for each in peppers}
 
     @property
     def kids(self) -> tuple[str, ...]:
         """The key ids, the current one first."""
-        return tuple(self._hash_keys)
+        return tuple(self.hash_keys)
 
     def fingerprint(self, canonical: str) -> bytes:
         """The keyed hash of a canonical code under the current pepper."""
-        return fingerprint(self._hash_keys[self.current], canonical)
+        return fingerprint(self.hash_keys[self.current], canonical)
 
     def fingerprints(self, canonical: str) -> list[bytes]:
         """The keyed hashes under every pepper, the current one first."""
-        return [fingerprint(key, canonical) for key in self._hash_keys.values()]
+        return [fingerprint(key, canonical) for key in self.hash_keys.values()]
 
     def seal(self, plain: bytes, about: bytes) -> bytes:
         """The text sealed under the current pepper; it opens only with the same `about`."""
@@ -70,11 +70,6 @@ class Peppers:
         """The text again; None if its pepper is not here any more, or it is about something else."""
         cipher = self._seals.get(kid)
         return None if cipher is None else unseal(cipher, sealed, about)
-
-    @property
-    def hash_key(self) -> bytes:
-        """The key of fingerprints under the current pepper, for whoever makes a million."""
-        return self._hash_keys[self.current]
 
 
 def fingerprint(key: bytes, canonical: str) -> bytes:

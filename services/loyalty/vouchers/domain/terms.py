@@ -75,10 +75,19 @@ _SELECTORS = ("applies_to", "buy", "get")
 def read_benefit(document: Mapping[str, Any]) -> Benefit:
     """The benefit of a checked document: its `type` says which."""
     fields = {
-        name: selector(value) if name in _SELECTORS else value for name, value in document.items() if name != "type"
+        name: selector(value) if name in _SELECTORS else value
+        for name, value in document.items()
+        if name not in ("type", "percent")
     }
+    if "percent" in document:
+        fields["basis_points"] = basis_points(document["percent"])
     made: Benefit = _KINDS[document["type"]](**fields)
     return made
+
+
+def basis_points(percent: float) -> int:
+    """A percentage of at most two decimals as hundredths of it."""
+    return round(percent * 100)
 
 
 def selector(document: Mapping[str, Any] | None) -> Selector:

@@ -126,3 +126,59 @@ def voucher_of(row: Row[Any], versions: Mapping[tuple[UUID, int], Any]) -> Vouch
         spent_minor=row.code_spent_minor,
         held_minor=row.held_minor,
     )
+
+
+async def details(tx: ReadTx, ids: Collection[UUID]) -> dict[UUID, Row[Any]]:
+    """What is told of codes besides the voucher: when it was made, and its text where it may be had."""
+    found = await tx.execute(
+        "SELECT id, campaign_id, kid, public_code, sealed, created_at FROM codes WHERE id = ANY(:ids)",
+        {"ids": list(ids)},
+    )
+    return {row.id: row for row in found}
+
+
+async def of_campaign(tx: ReadTx, campaign: UUID, *, after: UUID | None, limit: int) -> list[UUID]:
+    """The codes of a campaign, those made first at the beginning."""
+    found = await tx.execute(
+        f"""
+        SELECT id FROM codes WHERE campaign_id = :campaign {"" if after is None else "AND id > :after"}
+        ORDER BY id LIMIT :limit
+        """,
+        {"campaign": campaign, "limit": limit, **({} if after is None else {"after": after})},
+    )
+    return [row.id for row in found]
+
+
+async def states(tx: ReadTx, campaign: UUID, *, after: UUID | None, limit: int) -> Sequence[Row[Any]]:
+    """The states of the codes of a campaign, those made first at the beginning."""
+    found = await tx.execute(
+        f"""
+        SELECT id, last4, state, holder, expires_at, max_uses, redeemed, reserved, value_minor, spent_minor, held_minor,
+               created_at
+        FROM codes WHERE campaign_id = :campaign {"" if after is None else "AND id > :after"}
+        ORDER BY id LIMIT :limit
+        """,
+        {"campaign": campaign, "limit": limit, **({} if after is None else {"after": after})},
+    )
+    return found.fetchall()
+
+
+async def lock(tx: WriteTx, code: UUID) -> Row[Any] | None:
+    """A code for whoever changes it."""
+    found = await tx.execute(
+        "SELECT id, campaign_id, state, value_minor, spent_minor, held_minor FROM codes WHERE id = :id FOR UPDATE",
+        {"id": code},
+    )
+    return found.one_or_none()
+
+
+async def set_state(tx: WriteTx, code: UUID, state: str) -> None:
+    """Bring a code into a state."""
+    await tx.execute("UPDATE codes SET state = :state WHERE id = :id", {"id": code, "state": state})
+
+
+async def top_up(tx: WriteTx, code: UUID, amount_minor: int) -> None:
+    """Put money on a gift card."""
+    await tx.execute(
+        "UPDATE codes SET value_minor = value_minor + :amount WHERE id = :id", {"id": code, "amount": amount_minor}
+    )

@@ -1,0 +1,22 @@
+"""Timed work on codes."""
+
+from datetime import timedelta
+
+from services.loyalty.service import LoyaltyService
+from shared.runtime.service import Job
+
+
+async def make_codes(loyalty: LoyaltyService) -> None:
+    """Make the codes that jobs wait for."""
+    await loyalty.code_jobs.run()
+
+
+async def forget_codes(loyalty: LoyaltyService) -> None:
+    """Throw codes away that nobody downloaded in time, and what is known of failures long past."""
+    await loyalty.code_jobs.forget_old()
+
+
+JOBS = (
+    Job("loyalty.code_generation", timedelta(seconds=1), make_codes),
+    Job("loyalty.code_retention", timedelta(minutes=5), forget_codes),
+)

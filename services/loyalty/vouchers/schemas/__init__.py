@@ -1,0 +1,1 @@
+"""Wire models of vouchers: campaigns, codes and jobs, assignments, and the basket."""

@@ -5,10 +5,10 @@ import binascii
 
 from pydantic import Field, field_validator
 
-from shared.config import Settings
+from services.loyalty.checkout.settings import CheckoutSettings
 
 
-class LoyaltySettings(Settings):
+class LoyaltySettings(CheckoutSettings):
     """What a firm may set; what changes with the programme stands in the programme."""
 
     code_peppers: str | None = Field(
@@ -16,6 +16,9 @@ class LoyaltySettings(Settings):
         repr=False,
         description="Secrets that voucher codes are hashed under: base64 of 32 bytes or more, separated by commas, the "
         "current one first; unset: one that is made in TAM_DATA_DIR. Without them no code can be found.",
+    )
+    code_failures_per_minute: int = Field(
+        300, ge=1, le=1_000_000, description="How many codes may fail in a minute that one key asks for, all customers."
     )
 
     @field_validator("code_peppers")

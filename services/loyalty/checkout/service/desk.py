@@ -1,0 +1,70 @@
+"""Everything checkout does, put together."""
+
+from dataclasses import dataclass
+
+from services.loyalty.checkout.service.ending import Ending
+from services.loyalty.checkout.service.quoting import Quoting
+from services.loyalty.checkout.service.redeeming import Redeeming
+from services.loyalty.checkout.service.refunds import Refunds
+from services.loyalty.checkout.service.reserving import Reserving
+from services.loyalty.checkout.service.rolling_back import RollingBack
+from services.loyalty.checkout.service.taking import Taking
+from services.loyalty.checkout.service.validating import Validating
+from services.loyalty.checkout.settings import CheckoutSettings
+from services.loyalty.points.service import Points
+from services.loyalty.programs.service import Programs
+from services.loyalty.vouchers.service import Vouchers
+from shared.clock import Clock
+from shared.db.engine import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Checkout:
+    """Validate, reserve, redeem, roll back."""
+
+    db: Database
+    clock: Clock
+    settings: CheckoutSettings
+    vouchers: Vouchers
+    programs: Programs
+    points: Points
+
+    @property
+    def quoting(self) -> Quoting:
+        """Prices baskets."""
+        return Quoting(self.vouchers, self.programs, self.points, self.settings.max_vouchers_per_order)
+
+    @property
+    def validating(self) -> Validating:
+        """Looks."""
+        return Validating(self.db, self.clock, self.quoting)
+
+    @property
+    def taking(self) -> Taking:
+        """Takes."""
+        return Taking(self.clock, self.quoting, self.points)
+
+    @property
+    def ending(self) -> Ending:
+        """Ends holds that have run out."""
+        return Ending(self.db, self.points)
+
+    @property
+    def reserving(self) -> Reserving:
+        """Holds."""
+        return Reserving(self.db, self.clock, self.settings, self.points, self.taking, self.ending)
+
+    @property
+    def redeeming(self) -> Redeeming:
+        """Redeems."""
+        return Redeeming(self.db, self.clock, self.taking, self.ending)
+
+    @property
+    def rolling_back(self) -> RollingBack:
+        """Undoes."""
+        return RollingBack(self.db, self.clock, self.points, self.vouchers)
+
+    @property
+    def refunds(self) -> Refunds:
+        """Hears of orders."""
+        return Refunds(self.db, self.clock, self.programs, self.vouchers, self.rolling_back)

@@ -1,0 +1,102 @@
+"""Redemptions: in one step, and to look at."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from services.loyalty.checkout.domain.effects import Effects, redeeming
+from services.loyalty.checkout.errors import RedemptionUnknown
+from services.loyalty.checkout.repository import redemptions, rollbacks
+from services.loyalty.checkout.schemas import RedemptionIn, RedemptionOut, RollbackOut
+from services.loyalty.checkout.service.ending import Ending
+from services.loyalty.checkout.service.taking import (
+    Asked,
+    Taking,
+    Terms,
+    announce_redeemed,
+    asked_of,
+    persistently,
+    redemption_of,
+)
+from services.loyalty.members import service as members
+from shared.clock import Clock
+from shared.db.engine import Database
+from shared.delivery.idempotency import Answer, Idempotent, remember, replayed
+
+
+@dataclass(frozen=True, slots=True)
+class Redeeming:
+    """Takes vouchers and points for an order at once."""
+
+    db: Database
+    clock: Clock
+    taking: Taking
+    ending: Ending
+
+    async def redeem(self, person: UUID, body: RedemptionIn, *, by: str, idem: Idempotent | None) -> Answer:
+        """Take all of it, or nothing.
+
+        Raises:
+            BadBasket, NothingAsked, RepeatedVoucher: the request makes no sense.
+            NotApplicable, PointsRefused, NotEnoughPoints, LimitReached: not all of it can be had.
+            AlreadyUsed, OrderCancelled: the order cannot have it.
+        """
+        asked = asked_of(body, person)
+        return await persistently(
+            lambda: self._redeem(asked, by, idem),
+            lambda campaigns: self.ending.reclaim(person, campaigns, asked.basket.order_id),
+        )
+
+    async def _redeem(self, asked: Asked, by: str, idem: Idempotent | None) -> Answer:
+        async with self.db.write() as tx:
+            if (stored := await replayed(tx, idem)) is not None:
+                return stored
+            member = await members.lock(tx, asked.person)
+            terms = await self.taking.agree(tx, asked, member)
+            now = self.clock.now()
+            wanted = redemption_of(asked, terms, by, now)
+            made = await self.taking.redeem(tx, wanted, taking_effects(terms, asked.person), member, held=None)
+            announce_redeemed(tx, made, now)
+            answer = Answer(201, RedemptionOut.of(made).model_dump_json().encode())
+            await remember(tx, idem, answer)
+            return answer
+
+    async def get(self, redemption_id: UUID) -> RedemptionOut:
+        """A redemption, as it stands.
+
+        Raises:
+            RedemptionUnknown: there is none of this id.
+        """
+        async with self.db.read() as tx:
+            found = await redemptions.find(tx, redemption_id)
+        if found is None:
+            raise RedemptionUnknown
+        return RedemptionOut.of(found)
+
+    async def rollbacks(self, redemption_id: UUID) -> list[RollbackOut]:
+        """What was rolled back of it, the first first.
+
+        Raises:
+            RedemptionUnknown: there is none of this id.
+        """
+        async with self.db.read() as tx:
+            if await redemptions.find(tx, redemption_id) is None:
+                raise RedemptionUnknown
+            return [RollbackOut.of(each) for each in await rollbacks.of_redemption(tx, redemption_id)]
+
+    async def page(
+        self, *, person: UUID | None, order_id: str | None, before: UUID | None, limit: int
+    ) -> Sequence[RedemptionOut]:
+        """Redemptions of a person or an order, the newest first; one more than `limit` if there is more."""
+        async with self.db.read() as tx:
+            keys = None if person is None else (await members.find(tx, person)).keys
+            found = await redemptions.page(tx, persons=keys, order_id=order_id, before=before, limit=limit + 1)
+        return [RedemptionOut.of(each) for each in found]
+
+
+def taking_effects(terms: Terms, person: UUID) -> Effects:
+    """What a redemption without a hold before it changes."""
+    effects = Effects()
+    for hold in terms.holds:
+        effects.add(hold.campaign_id, hold.voucher_id, person, redeeming(hold.minor))
+    return effects

@@ -1,0 +1,222 @@
+"""What reservations and redemptions share: take all of what was asked, or refuse with every reason.
+
+Order of locks, everywhere: the idempotency key, persons, the reservation, uses of persons, campaigns, vouchers,
+wallets. Each transaction is short, and none waits for anything but locks.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple, TypeVar
+from uuid import UUID
+
+from services.loyalty.checkout.domain.effects import Effects
+from services.loyalty.checkout.domain.redemption import Redemption, taken
+from services.loyalty.checkout.domain.reservation import NOTHING, Hold, Paid
+from services.loyalty.checkout.errors import (
+    AlreadyUsed,
+    LimitReached,
+    NotApplicable,
+    NothingAsked,
+    OrderCancelled,
+    OrderReserved,
+    PointsRefused,
+)
+from services.loyalty.checkout.repository import counters, redemptions
+from services.loyalty.checkout.schemas import PointsQuoteOut, RedemptionIn
+from services.loyalty.checkout.service.quoting import Pay, Priced, Quoting, Slip, When, rejection
+from services.loyalty.members.domain import Member
+from services.loyalty.points.errors import NotEnoughPoints
+from services.loyalty.points.service import Points, Spend
+from services.loyalty.vouchers.domain.basket import Basket
+from shared.clock import Clock
+from shared.db.engine import WriteTx
+from shared.events.catalogue.loyalty import VoucherRedeemed
+from shared.events.envelope import Event
+from shared.ids import uuid7
+
+T = TypeVar("T")
+
+# A loser of a race looks again, and is then told precisely; more often than that, the campaign is over all but in name.
+ATTEMPTS = 4
+
+
+class Asked(NamedTuple):
+    """What a shop asks for: who, for what basket, with which codes and points."""
+
+    person: UUID
+    basket: Basket
+    codes: Sequence[str]
+    wallet: str | None
+    points: int
+
+
+class Terms(NamedTuple):
+    """What will be taken: each voucher with its part, and what points pay."""
+
+    priced: Priced
+    holds: tuple[Hold, ...]
+    paid: Paid
+
+
+@dataclass(frozen=True, slots=True)
+class Taking:
+    """Takes vouchers and points, inside the caller's transaction."""
+
+    clock: Clock
+    quoting: Quoting
+    points: Points
+
+    async def agree(self, tx: WriteTx, asked: Asked, member: Member) -> Terms:
+        """What all that was asked for comes to.
+
+        Raises:
+            NothingAsked, RepeatedVoucher: the request makes no sense.
+            NotApplicable: a voucher does not apply; with the reason of each.
+            PointsRefused: points cannot pay that.
+        """
+        if not asked.codes and not asked.points:
+            raise NothingAsked
+        slips = await self.quoting.look_up(tx, asked.codes)
+        return await self.agree_on(tx, slips, asked, member)
+
+    async def agree_on(self, tx: WriteTx, slips: tuple[Slip, ...], asked: Asked, member: Member) -> Terms:
+        """The same, for vouchers that were found already."""
+        now = self.clock.now()
+        priced = await self.quoting.price(tx, slips, asked.basket, member, When(now))
+        if not priced.is_whole:
+            raise NotApplicable(rejections(priced), priced.scarce())
+        paid = NOTHING
+        if asked.points:
+            pay = await self.quoting.pay(tx, priced, member, asked.wallet, asked.points, now)
+            paid = _settled(pay)
+        return Terms(priced, priced.holds(), paid)
+
+    async def redeem(
+        self, tx: WriteTx, redemption: Redemption, effects: Effects, member: Member, *, held: UUID | None
+    ) -> Redemption:
+        """Write a redemption and move all counters; `held`: its points are held under this id.
+
+        Raises:
+            LimitReached, NotEnoughPoints: something went to somebody else.
+            AlreadyUsed, OrderCancelled: the order cannot have it.
+        """
+        made, new, is_cancelled = await redemptions.add(tx, redemption)
+        if is_cancelled:
+            raise OrderCancelled
+        if new < len(redemption.vouchers):
+            raise AlreadyUsed([each.id for each in await redemptions.of_orders(tx, [redemption.order_id or ""])])
+        await counters.apply(tx, effects)
+        await self._pay(tx, made, member, held)
+        return made
+
+    async def _pay(self, tx: WriteTx, made: Redemption, member: Member, held: UUID | None) -> None:
+        wallet, points, _ = made.paid
+        key, reason = spend_key(made.id), "checkout"
+        if held is not None and points:
+            await self.points.capture(tx, held, points, key, reason, made.order_id)
+        elif held is not None:
+            await self.points.release(tx, held)
+        elif wallet is not None:
+            await self.points.spend(tx, Spend(member, wallet, points, key, reason, made.order_id))
+
+
+def redemption_of(
+    asked: Asked, terms: Terms, owner: str, now: datetime, reservation_id: UUID | None = None
+) -> Redemption:
+    """The redemption that will be written."""
+    return Redemption(
+        id=uuid7(),
+        person=asked.person,
+        owner=owner,
+        order_id=asked.basket.order_id,
+        reservation_id=reservation_id,
+        currency=asked.basket.currency,
+        total_minor=asked.basket.total_minor,
+        vouchers=tuple(map(taken, terms.holds)),
+        paid=terms.paid,
+        points_back=0,
+        points_back_minor=0,
+        created_at=now,
+    )
+
+
+def announce_redeemed(tx: WriteTx, made: Redemption, now: datetime) -> None:
+    """Tell of each voucher that was redeemed."""
+    for each in made.vouchers:
+        said = VoucherRedeemed(
+            voucher_id=each.voucher_id,
+            campaign=str(each.campaign_id),
+            redemption_id=made.id,
+            order_id=made.order_id,
+            discount_minor=each.minor,
+            currency=made.currency,
+        )
+        tx.emit(Event(id=uuid7(), subject=made.person, time=now, recorded=now, data=said))
+
+
+def spend_key(redemption_id: UUID) -> str:
+    """Under which key the ledger knows the points of a redemption."""
+    return f"redemption:{redemption_id}"
+
+
+def asked_of(body: RedemptionIn, person: UUID) -> Asked:
+    """The request, read.
+
+    Raises:
+        BadBasket: the basket cannot be one.
+    """
+    return Asked(person, body.basket.basket(), body.vouchers, body.wallet, body.points)
+
+
+def rejections(priced: Priced) -> list[dict[str, Any]]:
+    """Why each voucher counts for nothing; one that would, alone or with others, has no reason."""
+    found = []
+    for slip in priced.slips:
+        said = rejection(slip, priced.quote)
+        reason, data = (None, {}) if said is None else said
+        found.append({"position": slip.position, "applies": said is None, "reason": reason, "data": dict(data)})
+    return found
+
+
+def points_out(pay: Pay) -> PointsQuoteOut:
+    """The offer, on the wire."""
+    return PointsQuoteOut(
+        wallet=pay.wallet,
+        available=pay.available,
+        max_points=pay.most.points,
+        max_minor=pay.most.minor,
+        minimum_points=pay.minimum,
+        points=pay.paid.points,
+        minor=pay.paid.minor,
+        reason=pay.reason,
+    )
+
+
+def _settled(pay: Pay | None) -> Paid:
+    if pay is None:
+        raise PointsRefused("not_offered", {})
+    if pay.reason is not None:
+        raise PointsRefused(pay.reason, points_out(pay).model_dump())
+    return pay.paid
+
+
+async def persistently(attempt: Callable[[], Awaitable[T]], reclaim: Callable[[frozenset[UUID]], Awaitable[int]]) -> T:
+    """Try again when what stood in the way was a hold that has run out, or somebody was quicker.
+
+    A hold that has run out never keeps anybody from anything: who needs it ends it, in a transaction of its own, for
+    it may be another person's.
+    """
+    for left in range(ATTEMPTS, 0, -1):
+        try:
+            return await attempt()
+        except LimitReached:
+            if left == 1:
+                raise
+        except NotApplicable as refusal:
+            if left == 1 or not refusal.scarce or not await reclaim(refusal.scarce):
+                raise
+        except (NotEnoughPoints, PointsRefused, OrderReserved):
+            if left == 1 or not await reclaim(frozenset()):
+                raise
+    raise AssertionError("the last attempt answers or raises")

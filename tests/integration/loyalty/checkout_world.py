@@ -1,0 +1,156 @@
+"""What the tests of checkout play with: campaigns, codes, points, and a shop's till over HTTP."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+from uuid import UUID
+
+import httpx
+
+from services.loyalty.app import service as manifest
+from services.loyalty.checkout.repository.checks import CHECKS
+from services.loyalty.members import service as members
+from services.loyalty.points.service import Credit
+from services.loyalty.service import LoyaltyService
+from shared.db.engine import Database
+from shared.ids import user_key, uuid7
+from shared.testing.platform import Running, running_platform
+from shared.testing.postgres import fresh_database
+
+_numbers = count(1)
+
+
+def basket(total: int = 1_000_000, *, order_id: str | None = None, **more: Any) -> dict[str, Any]:
+    """Two lines of dong: three fifths and two fifths of `total`."""
+    first = total * 3 // 5
+    lines = [
+        {"id": "1", "product_id": "ao-dai", "quantity": 1, "unit_minor": first, "categories": ["clothes"]},
+        {"id": "2", "product_id": "ca-phe", "quantity": 1, "unit_minor": total - first, "categories": ["food"]},
+    ]
+    return {"currency": "VND", "lines": lines, "order_id": order_id, **more}
+
+
+@dataclass
+class Till:
+    """A shop's till."""
+
+    running: Running
+
+    @property
+    def http(self) -> httpx.AsyncClient:
+        return self.running.crm
+
+    @property
+    def loyalty(self) -> LoyaltyService:
+        found: LoyaltyService = self.running.platform.app.state.services["loyalty"]
+        return found
+
+    @property
+    def db(self) -> Database:
+        return self.loyalty.db
+
+    async def post(self, path: str, body: Any, status: int | None = None, *, key: str | None = None) -> Any:
+        """The answer's JSON; `status` is what it must be."""
+        headers = {} if key is None else {"Idempotency-Key": key}
+        answer = await self.http.post(f"/v1/loyalty{path}", json=body, headers=headers)
+        assert status is None or answer.status_code == status, answer.text
+        return answer.json()
+
+    async def get(self, path: str, status: int = 200, **params: Any) -> Any:
+        answer = await self.http.get(f"/v1/loyalty{path}", params=params)
+        assert answer.status_code == status, answer.text
+        return answer.json()
+
+    async def campaign(
+        self,
+        benefit: dict[str, Any] | None = None,
+        *,
+        shared: bool = True,
+        limits: dict[str, Any] | None = None,
+        **terms: Any,
+    ) -> UUID:
+        """An active campaign of dong."""
+        body = {
+            "name": f"Khuyến mãi {next(_numbers)}",
+            "codes": "shared" if shared else "unique",
+            "currency": "VND",
+            "terms": {"benefit": benefit or {"type": "fixed", "amount_minor": 100_000}, **terms},
+            **(limits or {}),
+        }
+        made = await self.post("/campaigns", body, 201)
+        await self.post(f"/campaigns/{made['id']}/state", {"state": "active"}, 200)
+        return UUID(made["id"])
+
+    async def code(self, campaign: UUID, *, uses: int | None = None) -> str:
+        """A code of it that everybody may know."""
+        text = f"TET{next(_numbers)}HOI"
+        await self.post(f"/campaigns/{campaign}/shared-codes", {"code": text, "max_uses": uses}, 201)
+        return text
+
+    async def secret_code(self, campaign: UUID, *, value: int | None = None, uses: int | None = None) -> str:
+        """A code of its own."""
+        text = f"QUATANG{next(_numbers):05d}"
+        imported = {"code": text, "value_minor": value, "max_uses": uses}
+        done = await self.post(f"/campaigns/{campaign}/imports", {"codes": [imported]})
+        assert done["imported"] == 1, done
+        return text
+
+    async def offer(self, benefit: dict[str, Any] | None = None, **more: Any) -> tuple[UUID, str]:
+        """A campaign and its code."""
+        campaign = await self.campaign(benefit, **more)
+        return campaign, await self.code(campaign)
+
+    async def give_points(self, customer: str, points: int) -> None:
+        """Points that count at once."""
+        async with self.db.write() as tx:
+            now = self.loyalty.clock.now()
+            credit = Credit(user_key(customer), "points", points, "earned", f"test:{uuid7()}", now)
+            await self.loyalty.points.credit(tx, credit)
+
+    async def points(self, customer: str) -> int:
+        """What they can spend."""
+        async with self.db.read() as tx:
+            member = await members.find(tx, user_key(customer))
+            return (await self.loyalty.points.balance(tx, member, "points")).available
+
+    async def rows(self, sql: str, **values: Any) -> list[Any]:
+        async with self.db.read() as tx:
+            return list(await tx.execute(sql, values))
+
+    async def value(self, sql: str, **values: Any) -> Any:
+        return (await self.rows(sql, **values))[0][0]
+
+    async def counters(self, campaign: UUID) -> tuple[int, int, int, int]:
+        """Redeemed, reserved, spent, held."""
+        found = await self.rows(
+            "SELECT redeemed, reserved, spent_minor, reserved_minor FROM campaigns WHERE id = :id", id=campaign
+        )
+        return tuple(found[0])  # type: ignore[return-value]
+
+    async def violations(self) -> dict[str, list[str]]:
+        """What breaks an invariant of checkout."""
+        found = {}
+        async with self.db.read() as tx:
+            for check in CHECKS:
+                if what := [row.what for row in await tx.execute(check.sql)]:
+                    found[check.name] = what
+        return found
+
+
+def ask(customer: str, *codes: str, total: int = 1_000_000, order_id: str | None = None, **more: Any) -> dict[str, Any]:
+    """A reservation or a redemption."""
+    return {
+        "customer": f"user_id:{customer}",
+        "basket": basket(total, order_id=order_id),
+        "vouchers": list(codes),
+        **more,
+    }
+
+
+@asynccontextmanager
+async def open_till(pg_url: str) -> AsyncIterator[Till]:
+    """A till on a platform of its own, for the tests of a file: each takes people and campaigns of its own."""
+    async with fresh_database(pg_url) as url, running_platform(url, [manifest]) as platform:
+        yield Till(platform)

@@ -7,9 +7,16 @@ from services.loyalty.checkout.consumers import SUBSCRIPTIONS as CHECKOUT
 from services.loyalty.checkout.jobs import JOBS as CHECKOUT_JOBS
 from services.loyalty.flash.api import router as flash
 from services.loyalty.flash.jobs import JOBS as FLASH
+from services.loyalty.invariants.api import router as invariants
+from services.loyalty.invariants.jobs import JOBS as INVARIANTS
+from services.loyalty.invariants.jobs import refresh_gauges
 from services.loyalty.members.consumers import SUBSCRIPTIONS as MEMBERS
+from services.loyalty.points.api import router as points
+from services.loyalty.points.jobs import JOBS as POINTS
+from services.loyalty.programs.api import router as programs
 from services.loyalty.service import LoyaltyService
 from services.loyalty.settings import LoyaltySettings
+from services.loyalty.throttle.jobs import JOBS as THROTTLE
 from services.loyalty.vouchers.api import router as vouchers
 from services.loyalty.vouchers.jobs import JOBS as VOUCHERS
 from services.loyalty.vouchers.service.vault import PEPPER_FILE, Vault
@@ -28,13 +35,14 @@ service = Service(
     name="loyalty",
     build=build,
     migrations=Path(__file__).parent / "migrations",
-    routers=(checkout, flash, vouchers),
+    routers=(points, programs, invariants, checkout, flash, vouchers),
     settings=LoyaltySettings,
     publishes=PUBLISHES,
     subscriptions=(
         *MEMBERS,
         *CHECKOUT,
     ),
-    jobs=(*CHECKOUT_JOBS, *FLASH, *VOUCHERS),
+    jobs=(*POINTS, *INVARIANTS, *CHECKOUT_JOBS, *FLASH, *VOUCHERS, *THROTTLE),
     follows_identity=True,
+    on_scrape=refresh_gauges,
 )

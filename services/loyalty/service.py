@@ -16,9 +16,12 @@ from services.loyalty.invariants.service import Invariants
 from services.loyalty.members import service as members
 from services.loyalty.points.repository.checks import CHECKS as POINTS_CHECKS
 from services.loyalty.points.service import Points
+from services.loyalty.points.service.accounts import Accounts
+from services.loyalty.points.service.counter import Counter
 from services.loyalty.points.service.upkeep import Upkeep as PointsUpkeep
 from services.loyalty.programs.service import Programs
 from services.loyalty.settings import LoyaltySettings
+from services.loyalty.throttle.service import Guard
 from services.loyalty.vouchers.service import Assignments, Campaigns, CodesService, Generation, Vault, Vouchers
 from shared.clock import Clock
 from shared.db.engine import Database, WriteTx
@@ -47,6 +50,16 @@ class LoyaltyService:
     def points(self) -> Points:
         """The ledger."""
         return Points(clock=self.clock, programs=self.programs)
+
+    @property
+    def accounts(self) -> Accounts:
+        """What members have, and what the firm owes."""
+        return Accounts(self.db, self.clock, self.programs, self.points)
+
+    @property
+    def counter(self) -> Counter:
+        """Adjustments, transfers and holds."""
+        return Counter(self.db, self.clock, self.programs, self.points)
 
     @property
     def points_upkeep(self) -> PointsUpkeep:
@@ -91,6 +104,11 @@ class LoyaltyService:
     def vouchers(self) -> Vouchers:
         """Vouchers by code and by id."""
         return Vouchers(self.vault)
+
+    @property
+    def guard(self) -> Guard:
+        """The throttle of failed codes."""
+        return Guard(self.db, self.vault, self.settings.code_failures_per_minute)
 
     @property
     def campaigns(self) -> Campaigns:

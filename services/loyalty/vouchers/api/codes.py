@@ -6,6 +6,8 @@ from uuid import UUID
 from fastapi import APIRouter, Response
 from fastapi.responses import StreamingResponse
 
+from services.loyalty.throttle.domain import Who
+from services.loyalty.throttle.errors import Throttled
 from services.loyalty.vouchers.api.common import Loyalty, Reader, Writer, place
 from services.loyalty.vouchers.errors import (
     AlreadyOver,
@@ -135,10 +137,15 @@ async def campaign_vouchers(
     return Page(items=list(found[:limit]), next_cursor=encode_cursor((found[limit - 1].id,)) if more else None)
 
 
-@router.post("/vouchers/lookup", responses=problems(VoucherUnknown))
-async def look_up_voucher(body: LookupIn, _: Reader, loyalty: Loyalty) -> VoucherOut:
+@router.post("/vouchers/lookup", responses=problems(VoucherUnknown, Throttled))
+async def look_up_voucher(body: LookupIn, caller: Reader, loyalty: Loyalty) -> VoucherOut:
     """Find the voucher of a code that a customer reads out. The code stands in no address and no log."""
-    return await loyalty.codes.look_up(body.code)
+    async with loyalty.guard.watch(Who(caller.key_id)) as watch:
+        found = await loyalty.codes.look_up(body.code)
+        if found is None:
+            watch.failures = 1
+            raise VoucherUnknown
+        return found
 
 
 @router.get("/vouchers/{voucher}", responses=problems(VoucherUnknown))

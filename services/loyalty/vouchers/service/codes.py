@@ -190,17 +190,11 @@ class CodesService:
             await rows.top_up(tx, voucher_id, body.amount_minor)
             return await self._answer(tx, idem, 200, voucher_id)
 
-    async def look_up(self, code: str) -> VoucherOut:
-        """The voucher of a code, for staff that a customer reads it to.
-
-        Raises:
-            VoucherUnknown: there is none, or it was mistyped.
-        """
+    async def look_up(self, code: str) -> VoucherOut | None:
+        """The voucher of a code, for staff that a customer reads it to; None if there is none."""
         async with self.db.read() as tx:
             voucher = (await self.vouchers.find(tx, [code])).vouchers.get(code)
-            if voucher is None:
-                raise VoucherUnknown
-            return await self._out(tx, voucher.id)
+            return None if voucher is None else await self._out(tx, voucher.id)
 
     async def reveal(self, voucher_id: UUID) -> str:
         """The code of a voucher that was assigned to a customer, or that everybody may know.

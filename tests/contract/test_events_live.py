@@ -108,6 +108,55 @@ async def a_voucher(running: Running) -> None:
     assert assigned.status_code == 201, assigned.text
 
 
+async def a_checkout(running: Running) -> None:
+    """A code is reserved, redeemed and rolled back."""
+    terms = {"benefit": {"type": "fixed", "amount_minor": 1_000}}
+    body = {"name": "Tết", "codes": "shared", "currency": "VND", "terms": terms}
+    made = (await running.crm.post("/v1/loyalty/campaigns", json=body)).json()
+    campaign = f"/v1/loyalty/campaigns/{made['id']}"
+    for path, said in (("state", {"state": "active"}), ("shared-codes", {"code": "TETVUI2027"})):
+        assert (await running.crm.post(f"{campaign}/{path}", json=said)).is_success
+    lines = [{"id": "1", "product_id": "p-1", "quantity": 1, "unit_minor": 9_000}]
+    basket = {"currency": "VND", "order_id": "o-3", "lines": lines}
+    asked = {"customer": "user_id:u-1", "basket": basket, "vouchers": ["TETVUI2027"]}
+    held = await running.crm.post("/v1/loyalty/reservations", json=asked)
+    assert held.status_code == 201, held.text
+    used = await running.crm.post(f"/v1/loyalty/reservations/{held.json()['id']}/commit", json={})
+    assert used.status_code == 201, used.text
+    undone = await running.crm.post(
+        f"/v1/loyalty/redemptions/{used.json()['id']}/rollbacks", json={"reason": PERSONAL[1]}
+    )
+    assert undone.status_code == 201, undone.text
+
+
+async def a_request(running: Running) -> None:
+    """Somebody asks what is kept of them."""
+    asked = await running.crm.post(
+        "/v1/customers/user_id:u-1/rights", json={"kind": "access", "verified_by": "account_login"}
+    )
+    assert asked.status_code == 202, asked.text
+
+
+async def a_flash_sale(running: Running) -> None:
+    """Somebody gets one of few."""
+    sale = await running.crm.post(
+        "/v1/loyalty/flash-sales",
+        json={
+            "name": PERSONAL[1],
+            "starts_local": "2020-01-01T00:00",
+            "ends_local": "2100-01-01T00:00",
+            "items": [{"item": "sku-1", "units": 1}],
+        },
+    )
+    assert sale.status_code == 201, sale.text
+    claimed = await running.crm.post(
+        f"/v1/loyalty/flash-sales/{sale.json()['id']}/claims",
+        json={"key": "k-1", "item": "sku-1", "customer": "user_id:u-1"},
+    )
+    assert claimed.status_code == 201, claimed.text
+    await running.platform.value("loyalty").flash_upkeep.announce()
+
+
 async def test_every_record_fits_its_schema_and_none_tells_who_a_customer_is(running: Running):
     answer = (await running.shop.post("/v1/batch", json={"batch": a_day()})).json()
     assert [each["code"] for each in answer["rejected"]] == ["impossible_amount"]
@@ -120,7 +169,10 @@ async def test_every_record_fits_its_schema_and_none_tells_who_a_customer_is(run
     unmerged = await running.crm.post("/v1/customers/user_id:u-2/unmerge", json={"reason": "two people"})
     assert unmerged.status_code == 200, unmerged.text
     await a_marketing_day(running)
+    await a_flash_sale(running)
+    await a_request(running)
     await a_voucher(running)
+    await a_checkout(running)
     await running.settled()
 
     published = {event.event_type: event.topic for service in SERVICES for event in service.publishes}

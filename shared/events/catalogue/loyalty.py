@@ -54,7 +54,9 @@ class PointsMoved(_Points, type="tam.loyalty.points_moved.v1", topic=LOYALTY):
 class TierChanged(EventData, type="tam.loyalty.tier_changed.v1", topic=LOYALTY):
     """The person `subject` (the root of their keys) is in another tier of a track; None: in none.
 
-    Of one subject and track the highest `version` holds. `rank` counts from 1, the lowest tier.
+    Of one subject and track the highest `version` holds. `rank` counts from 1, the lowest tier; 0 is none.
+    `corrected`: facts that it rested on turned out otherwise, such as an order that went back. A subject that was
+    merged into another holds nothing any more.
     """
 
     track: str
@@ -62,7 +64,7 @@ class TierChanged(EventData, type="tam.loyalty.tier_changed.v1", topic=LOYALTY):
     rank: int
     previous: str | None
     version: int
-    reason: Literal["qualified", "downgraded", "set", "merged", "unmerged", "rules"]
+    reason: Literal["qualified", "downgraded", "corrected", "set", "merged", "unmerged", "rules"]
     valid_until: datetime | None = None
 
 
@@ -134,4 +136,7 @@ PUBLISHES: tuple[type[EventData], ...] = (
     PointsMoved,
     FlashClaimed,
     VoucherIssued,
+    VoucherReserved,
+    VoucherRedeemed,
+    VoucherRolledBack,
 )

@@ -122,7 +122,7 @@ class Shop:
 
     async def faults(self) -> dict[str, Any]:
         """What the live checker would find."""
-        return {name: found for name, sql in CHECKS.items() if (found := await self.rows(sql))}
+        return {each.name: found for each in CHECKS if (found := await self.rows(each.sql))}
 
     async def merge(self, one: UUID, into: UUID | None, version: int) -> None:
         """Merge a person key, or split it again."""

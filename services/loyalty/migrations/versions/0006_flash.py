@@ -214,7 +214,7 @@ _RELEASE = """
     DECLARE claim flash_claims;
     BEGIN
         UPDATE flash_claims SET state = 'released', settled_at = flash_now()
-        WHERE id = _id AND state = 'held' RETURNING * INTO claim;
+        WHERE id = _id AND state = 'held' AND expires_at > flash_now() RETURNING * INTO claim;
         IF NOT FOUND THEN
             RETURN false;
         END IF;

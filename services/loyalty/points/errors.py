@@ -79,3 +79,57 @@ class SpendUnknown(NotFound):
 
     def __init__(self) -> None:
         super().__init__("Nothing was spent under this key.")
+
+
+class BadMember(Invalid):
+    """The reference to a member cannot be read."""
+
+    code, title = "loyalty.bad_member", "Bad reference"
+
+    def __init__(self) -> None:
+        super().__init__("A member is named by a customer id, user_id:<id> or anonymous_id:<id>.")
+
+
+class AdjustmentUnknown(NotFound):
+    """There is no such adjustment."""
+
+    code, title = "loyalty.adjustment_unknown", "Adjustment unknown"
+
+    def __init__(self) -> None:
+        super().__init__("There is no adjustment of this id.")
+
+
+class AdjustmentDecided(Conflict):
+    """Somebody has decided on the adjustment already, or nobody had to."""
+
+    code, title = "loyalty.adjustment_decided", "Adjustment decided"
+
+    def __init__(self, state: str) -> None:
+        super().__init__("The adjustment waits for nobody.", adjustment_state=state)
+
+
+class SamePerson(Conflict):
+    """Who asked for something cannot approve it, and nobody sends points to themselves."""
+
+    code, title = "loyalty.same_person", "Same person"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+
+
+class TransfersOff(Conflict):
+    """Points of this wallet cannot be given to others."""
+
+    code, title = "loyalty.transfers_off", "Transfers off"
+
+    def __init__(self, wallet: str) -> None:
+        super().__init__("Points of this wallet cannot be given to others.", wallet=wallet)
+
+
+class TransferLimit(Conflict):
+    """Fewer or more points than may be sent at once, or on one day."""
+
+    code, title = "loyalty.transfer_limit", "Transfer limit"
+
+    def __init__(self, *, least: int, most: int, left_today: int) -> None:
+        super().__init__("That is not within what may be sent.", least=least, most=most, left_today=left_today)

@@ -1,16 +1,14 @@
 """A loyalty service on a real database, and a whole platform with it."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from loyalty_world import LoyaltyWorld, open_world
 
 from services.loyalty.app import service as manifest
 from shared.testing.platform import Running, running_platform
 from shared.testing.postgres import fresh_database
-
-SHARED = Path(__file__).parents[3] / "shared"
 
 
 @pytest.fixture
@@ -20,9 +18,12 @@ async def world(database_url: str) -> AsyncIterator[LoyaltyWorld]:
         yield opened
 
 
-@pytest.fixture(scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def module_world(pg_url: str) -> AsyncIterator[LoyaltyWorld]:
-    """The same, shared by the tests of a file: each takes people of its own."""
+    """The same, shared by the tests of a file: each takes people of its own.
+
+    The file says `pytestmark = pytest.mark.asyncio(loop_scope="module")`.
+    """
     async with fresh_database(pg_url) as url, open_world(url) as opened:
         yield opened
 
@@ -34,8 +35,8 @@ async def running(database_url: str) -> AsyncIterator[Running]:
         yield platform
 
 
-@pytest.fixture(scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def module_running(pg_url: str) -> AsyncIterator[Running]:
-    """The same, shared by the tests of a file."""
+    """The same, shared by the tests of a file, which says `pytestmark` as above."""
     async with fresh_database(pg_url) as url, running_platform(url, [manifest]) as platform:
         yield platform

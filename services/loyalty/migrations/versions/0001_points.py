@@ -187,8 +187,52 @@ _HOLDS = """
     CREATE INDEX holds_person ON holds (person_id) WHERE state = 'open';
 """
 
+_REQUESTS = """
+    CREATE TABLE adjustments (
+        id uuid PRIMARY KEY,
+        person_id uuid NOT NULL,
+        wallet text NOT NULL,
+        points bigint NOT NULL CHECK (points <> 0),
+        reason text NOT NULL,
+        note text,
+        reference text,
+        expires_at timestamptz,
+        state text NOT NULL CHECK (state IN ('waiting', 'posted', 'refused')),
+        asked_at timestamptz NOT NULL,
+        asked_by text NOT NULL,
+        decided_at timestamptz,
+        decided_by text,
+        CHECK ((state = 'waiting') = (decided_by IS NULL))
+    );
+    CREATE INDEX adjustments_waiting ON adjustments (id) WHERE state = 'waiting';
+    CREATE INDEX adjustments_person ON adjustments (person_id);
+    COMMENT ON COLUMN adjustments.note IS 'words of people, which may be personal: they stand in no ledger and no event';
+
+    CREATE TABLE transfers (
+        id uuid PRIMARY KEY,
+        sender_id uuid NOT NULL,
+        recipient_id uuid NOT NULL,
+        wallet text NOT NULL,
+        points bigint NOT NULL CHECK (points > 0),
+        fee bigint NOT NULL CHECK (fee >= 0 AND fee <= points),
+        day date NOT NULL,
+        recorded_at timestamptz NOT NULL,
+        recorded_by text NOT NULL
+    );
+    CREATE INDEX transfers_sender ON transfers (sender_id, wallet, day);
+    CREATE INDEX transfers_recipient ON transfers (recipient_id);
+
+    CREATE TABLE invariant_findings (
+        name text PRIMARY KEY,
+        violations bigint,
+        examples jsonb NOT NULL,
+        checked_at timestamptz NOT NULL,
+        seconds double precision NOT NULL
+    );
+"""
+
 
 def upgrade() -> None:
     """Everything hangs on raw person keys, so a merge and an unmerge move no row."""
-    for script in (_MEMBERS, _PROGRAM, _WALLETS, _LEDGER, _HOLDS):
+    for script in (_MEMBERS, _PROGRAM, _WALLETS, _LEDGER, _HOLDS, _REQUESTS):
         op.execute(script)

@@ -1,5 +1,7 @@
 """What is told of each transaction: exactly one event, with the id of the transaction."""
 
+from typing import Any
+
 from services.loyalty.points.domain.ledger import Kind, Posting
 from shared.events.catalogue.loyalty import PointsEarned, PointsExpired, PointsMoved, PointsReversed, PointsSpent
 from shared.events.envelope import Event, EventData
@@ -21,7 +23,7 @@ _CLASSES: dict[Kind, type[PointsSpent | PointsExpired | PointsReversed | PointsM
 def announcement(posting: Posting) -> Event[EventData]:
     """The event of a transaction; its subject is the raw person key, its time when it happened."""
     posted = posting.transaction
-    facts = {
+    facts: dict[str, Any] = {
         "transaction_id": posted.id,
         "wallet": posting.wallet,
         "version": posted.version,

@@ -1,7 +1,7 @@
 """What can be done with points. Each rule first brings a wallet up to the moment, then posts to it."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import groupby
 from typing import Literal
@@ -250,6 +250,36 @@ def claw_back(book: Book, wallet: Wallet, points: int, policy: Clawback, max_deb
 
 def _total(draws: Iterable[Draw]) -> int:
     return sum(each.points for each in draws)
+
+
+def hand_over(
+    book: Book, giver: Wallet, draws: Sequence[Draw], taker: Wallet, anew: Incoming | None, cause: Cause
+) -> None:
+    """Move what was drawn from one wallet into another: a lot for each, with the same end, or one that ends anew."""
+    book.post(giver, "transferred_out", "transferred", Deltas(available=-_total(draws)), cause, draws)
+    if anew is not None:
+        whole = replace(anew, points=_total(draws), source=cause.operation or "")
+        credit(book, taker, whole, cause, kind="transferred_in", account="transferred")
+        return
+    for each in draws:
+        credit(book, taker, _same(each, cause), cause, kind="transferred_in", account="transferred")
+
+
+def _same(given: Draw, cause: Cause) -> Incoming:
+    """A part of a lot as it arrives elsewhere: it counts at once and ends when it would have ended."""
+    lot = given.lot
+    end = End(lot.expires_on, lot.zone, lot.expires_at) if lot.expires_on and lot.zone and lot.expires_at else None
+    return Incoming(
+        points=given.points,
+        kind="transferred",
+        source=cause.operation or "",
+        earned_at=cause.occurred_at,
+        active_at=cause.occurred_at,
+        end=end,
+        expires_at=lot.expires_at,
+        slides=lot.slides,
+        origin_id=lot.id,
+    )
 
 
 def latest(spent: Iterable[Draw], points: int) -> list[tuple[UUID, list[Draw]]]:

@@ -97,3 +97,11 @@ class Balance(NamedTuple):
     held: int
     debt: int
     expiring: Sequence[Ending] = ()
+
+
+class Place(NamedTuple):
+    """Where a page of the ledger ended."""
+
+    recorded_at: datetime
+    version: int
+    id: UUID

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from functools import cached_property
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, available_timezones
@@ -103,7 +103,12 @@ class Terms(Rule):
 
     @field_validator("zone")
     @classmethod
-    def _is_a_zone(cls, value: str) -> str:
+    def is_a_zone(cls, value: str) -> str:
+        """The name of a zone.
+
+        Raises:
+            ValueError: it is none.
+        """
         if value not in available_timezones():
             raise ValueError("it is not an IANA time zone such as Asia/Ho_Chi_Minh")
         return value
@@ -136,6 +141,10 @@ class Terms(Rule):
     def end(self, wallet: str, earned_at: datetime, opened_at: datetime) -> End | None:
         """Where points end; None: never."""
         return self.wallet(wallet).expiry.end(earned_at, opened_at, self.time_zone)
+
+    def last_day(self, end: datetime) -> date:
+        """The last local day before a moment at which something ends."""
+        return local_day(end - timedelta(microseconds=1), self.time_zone)
 
     def grace(self, days: int, now: datetime) -> End:
         """The end of the local day so many days from now."""

@@ -5,7 +5,6 @@ holds, has locked the person (`members.lock`) and shows the `Member`; the others
 has several persons to change locks them all at once before anything else.
 """
 
-from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,22 +12,18 @@ from uuid import UUID
 
 from services.loyalty.members import service as members
 from services.loyalty.members.domain import Member
-from services.loyalty.points import repository
-from services.loyalty.points.domain import moves
+from services.loyalty.points.domain import moves, settling
 from services.loyalty.points.domain.announcements import announcement
-from services.loyalty.points.domain.ledger import Book, Cause, Wallet
-from services.loyalty.points.domain.moves import Incoming
+from services.loyalty.points.domain.ledger import Book, Cause, Draw, Wallet
 from services.loyalty.points.domain.requests import (
-    NEVER,
-    WAITING,
     Balance,
     Credit,
-    Ending,
     HoldRequest,
     Posted,
     Spend,
     Target,
 )
+from services.loyalty.points.domain.settling import Source
 from services.loyalty.points.errors import (
     HoldEnded,
     HoldUnknown,
@@ -36,15 +31,15 @@ from services.loyalty.points.errors import (
     NotEnoughPoints,
     OperationReused,
     SpendUnknown,
+    WalletClosed,
 )
-from services.loyalty.points.repository import Hold, Source
+from services.loyalty.points.repository import holds as hold_rows
+from services.loyalty.points.repository import ledger as repository
+from services.loyalty.points.repository.holds import Hold
 from services.loyalty.programs.domain.terms import Terms, Timeline
-from services.loyalty.programs.domain.validity import End
 from services.loyalty.programs.service import Programs
 from shared.clock import Clock
 from shared.db.engine import ReadTx, WriteTx
-
-__all__ = ["NEVER", "WAITING", "Balance", "Credit", "HoldRequest", "Points", "Posted", "Spend", "Target"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +53,11 @@ class Points:
         """Let points come in; None where this source has brought them before.
 
         Raises:
-            UnknownWallet: the programme has no such wallet.
+            UnknownWallet, WalletClosed: the programme has no such wallet, or it takes no points any more.
         """
+        terms = await self.programs.current(tx, credit.occurred_at)
+        if terms.wallet(credit.wallet).is_closed:
+            raise WalletClosed(credit.wallet)
         target = Target(
             credit.person, credit.wallet, credit.source, credit.points, credit.occurred_at, credit.active_at,
             credit.expires_at, credit.reason, credit.reference, credit.kind,
@@ -100,7 +98,7 @@ class Points:
         known = await repository.sources(
             tx, {(wallet.id, each.source) for wallet, each in zip(owners, targets, strict=True)}
         )
-        shrinking = _shrinking(targets, owners, known)
+        shrinking = settling.shrinking(targets, owners, known)
         await repository.load_lots(tx, book, shrinking, "open")
         done: list[tuple[int, Posted | None]] = []
         settled: dict[tuple[UUID, str], Source] = {}
@@ -111,7 +109,7 @@ class Points:
                 done.append((0, None))
                 continue
             moves.catch_up(book, wallet)
-            difference, settled[key], posted = _settle_one(
+            difference, settled[key], posted = settling.settle_one(
                 book, wallet, target, before or Source(0, 0), timeline.at(target.occurred_at), actor
             )
             done.append((difference, posted))
@@ -186,12 +184,81 @@ class Points:
         )
         for wallet_id, draws in back:
             wallet = wallets[wallet_id]
-            moves.grant_grace(book, [each.lot for each in draws], _grace(timeline.at(book.now), wallet.name, book.now))
+            moves.grant_grace(
+                book, [each.lot for each in draws], settling.grace(timeline.at(book.now), wallet.name, book.now)
+            )
             left -= sum(each.points for each in draws)
             posted.append(moves.give_back(book, wallet, draws, Cause(reason, book.now, key)))
         await self._save(tx, book)
         name = next(iter(wallets.values())).name
         return Posted(posted[0], tuple(posted), name, points - left) if posted else None
+
+    async def adjust(
+        self,
+        tx: WriteTx,
+        adjustment_id: UUID,
+        person: UUID,
+        wallet: str,
+        points: int,
+        *,
+        reason: str,
+        actor: str,
+        reference: str | None = None,
+        expires_at: datetime | None = None,
+    ) -> None:
+        """Give points to a raw person key by hand, which count at once, or (negative) take them.
+
+        Raises:
+            UnknownWallet, WalletClosed: the programme has no such wallet, or it takes no points any more.
+            NotEnoughPoints: there are not as many to take.
+        """
+        member = await members.lock(tx, person)
+        book, terms = await self._open(tx, member, wallet)
+        if points > 0 and terms.wallet(wallet).is_closed:
+            raise WalletClosed(wallet)
+        operation = f"adjustment:{adjustment_id}"
+        cause = Cause(reason, book.now, operation, reference=reference, actor=actor)
+        if points < 0:
+            wallets = self._afford(book, member, wallet, -points)
+            moves.take(book, wallets, -points, terms.wallet(wallet).draws, cause, kind="adjusted", account="adjusted")
+        else:
+            owner = book.wallet(person, wallet, book.now)
+            target = Target(
+                person, wallet, operation, points, book.now, book.now, expires_at, reason, reference, "adjusted"
+            )
+            incoming = settling.incoming(target, points, owner, terms)
+            moves.credit(book, owner, incoming, cause, kind="adjusted", account="adjusted")
+        await self._save(tx, book)
+
+    async def transfer(
+        self, tx: WriteTx, transfer_id: UUID, sender: Member, recipient: UUID, wallet: str, points: int, fee: int
+    ) -> None:
+        """Move points from one person to another raw key, less the fee; both persons are locked.
+
+        The fee is paid with what ends first. What arrives ends when it would have ended, or anew: as the terms say.
+
+        Raises:
+            NotEnoughPoints: the sender has not as many.
+        """
+        book, terms = await self._open(tx, sender, wallet)
+        wallets = self._afford(book, sender, wallet, points)
+        await repository.load(tx, book, (recipient,), (wallet,), "due")
+        owner = book.wallet(recipient, wallet, book.now)
+        moves.catch_up(book, owner)
+        rules = terms.wallet(wallet)
+        cause = Cause("transferred", book.now, f"transfer:{transfer_id}")
+        if fee:
+            moves.take(book, wallets, fee, rules.draws, cause._replace(reason="fee"), kind="fee", account="fees")
+        for giver, draws in moves.draw(wallets, points - fee, rules.draws) if points > fee else ():
+            moves.hand_over(
+                book,
+                giver,
+                draws,
+                owner,
+                None if rules.transfers.keeps_expiry else settling.anew(terms, owner, book.now),
+                cause,
+            )
+        await self._save(tx, book)
 
     async def hold(self, tx: WriteTx, request: HoldRequest) -> Posted:
         """Set points of a person apart until `expires_at`, by the database's clock.
@@ -201,14 +268,14 @@ class Points:
             OperationReused: there is a hold of this id.
             UnknownWallet: the programme has no such wallet.
         """
-        if await repository.get_hold(tx, request.id) is not None:
+        if await hold_rows.get(tx, request.id) is not None:
             raise OperationReused(str(request.id))
         book, terms = await self._open(tx, request.member, request.wallet)
         wallets = self._afford(book, request.member, request.wallet, request.points)
         cause = Cause("held", book.now, _hold_key(request.id))
         moves.hold(book, wallets, request.points, terms.wallet(request.wallet).draws, cause)
         await self._save(tx, book)
-        await repository.put_hold(
+        await hold_rows.put(
             tx,
             request.id,
             request.member.root,
@@ -227,7 +294,7 @@ class Points:
             HoldUnknown, HoldEnded: there is none that stands.
         """
         await self._locked_hold(tx, hold_id)
-        await repository.extend_hold(tx, hold_id, expires_at)
+        await hold_rows.extend(tx, hold_id, expires_at)
 
     async def capture(
         self, tx: WriteTx, hold_id: UUID, points: int, key: str, reason: str, reference: str | None = None
@@ -255,7 +322,7 @@ class Points:
             if (made := moves.capture(book, wallet, draws, share, cause)) is not None:
                 posted.append(made)
         await self._save(tx, book)
-        await repository.end_hold(tx, hold_id, "captured", points, book.now)
+        await hold_rows.end(tx, hold_id, "captured", points, book.now)
         first = min(posted, default=book.postings[0].transaction.id)
         return Posted(first, tuple(sorted(posted)), hold.wallet, points)
 
@@ -271,11 +338,23 @@ class Points:
         await self._release(tx, hold)
         return True
 
+    async def release_expired(self, tx: WriteTx, hold_id: UUID) -> bool:
+        """Let go of a hold if its time is over by now; whether it was. It may have been extended meanwhile."""
+        hold = await self._find_hold(tx, hold_id)
+        if hold.state != "open" or not hold.is_over:
+            return False
+        await self._release(tx, hold)
+        return True
+
     async def balance(self, tx: ReadTx, member: Member, wallet: str) -> Balance:
         """What a person has in a wallet now; what is due counts, whether or not a job came by."""
+        return (await self.balances(tx, member, (wallet,)))[wallet]
+
+    async def balances(self, tx: ReadTx, member: Member, wallets: Collection[str]) -> dict[str, Balance]:
+        """The same for several wallets."""
         book = Book(self.clock.now())
-        await repository.load(tx, book, member.keys, (wallet,), "open")
-        return _balance(book, book.of(member.keys, wallet))
+        await repository.load(tx, book, member.keys, wallets, "open")
+        return {name: settling.balance(book, book.of(member.keys, name)) for name in wallets}
 
     async def catch_up(self, tx: WriteTx, persons: Collection[UUID]) -> None:
         """Bring the wallets of these raw keys up to the moment."""
@@ -305,7 +384,7 @@ class Points:
     async def _find_hold(self, tx: WriteTx, hold_id: UUID) -> Hold:
         """The hold, with its persons locked."""
         await members.lock_many(tx, await repository.operation_persons(tx, _hold_key(hold_id)))
-        hold = await repository.get_hold(tx, hold_id)
+        hold = await hold_rows.get(tx, hold_id)
         if hold is None:
             raise HoldUnknown
         return hold
@@ -316,7 +395,7 @@ class Points:
             raise HoldEnded("expired" if hold.state == "open" else hold.state)
         return hold
 
-    async def _held(self, tx: WriteTx, book: Book, hold: Hold) -> list[tuple[Wallet, list[moves.Draw]]]:
+    async def _held(self, tx: WriteTx, book: Book, hold: Hold) -> list[tuple[Wallet, list[Draw]]]:
         """The wallets a hold drew from, up to the moment, with what it drew."""
         held = await repository.operation(tx, _hold_key(hold.id))
         found = await repository.drawn(tx, [each.id for each in held])
@@ -331,7 +410,7 @@ class Points:
         for wallet, draws in await self._held(tx, book, hold):
             moves.release(book, wallet, draws, Cause("released", book.now))
         await self._save(tx, book)
-        await repository.end_hold(tx, hold.id, "expired" if hold.is_over else "released", 0, book.now)
+        await hold_rows.end(tx, hold.id, "expired" if hold.is_over else "released", 0, book.now)
 
     async def _save(self, tx: WriteTx, book: Book, settled: dict[tuple[UUID, str], Source] | None = None) -> None:
         await repository.save(tx, book, settled)
@@ -349,86 +428,9 @@ def _hold_key(hold_id: UUID) -> str:
     return f"hold:{hold_id}"
 
 
-def _shrinking(
-    targets: Sequence[Target], owners: Sequence[Wallet], known: dict[tuple[UUID, str], Source]
-) -> list[Wallet]:
-    """The wallets from which something may have to be taken."""
-    most = {key: source.points for key, source in known.items()}
-    found: dict[UUID, Wallet] = {}
-    for wallet, target in zip(owners, targets, strict=True):
-        key = wallet.id, target.source
-        if target.points < most.get(key, 0):
-            found[wallet.id] = wallet
-        most[key] = max(target.points, most.get(key, 0))
-    return [wallet for wallet in found.values() if wallet.version]
-
-
-def _settle_one(
-    book: Book, wallet: Wallet, target: Target, before: Source, terms: Terms, actor: str | None
-) -> tuple[int, Source, Posted | None]:
-    """Post what is missing, or take what is too much: the difference, what stands now, and what was posted."""
-    difference = target.points - before.points
-    cause = Cause(target.reason, target.occurred_at, None, target.source, target.reference, actor)
-    rules = terms.wallet(target.wallet)
-    if difference < 0:
-        cause = cause._replace(occurred_at=book.now)
-        left = moves.claw_back(book, wallet, -difference, rules.clawback, rules.max_debt, cause)
-        return difference, Source(target.points, before.uncollected + left), None
-    # What could not be taken back was never lost.
-    forgiven = min(difference, before.uncollected)
-    after = Source(target.points, before.uncollected - forgiven)
-    if difference == forgiven:
-        return difference, after, None
-    points = difference - forgiven
-    posted = moves.credit(book, wallet, _incoming(target, points, wallet, terms), cause)
-    return difference, after, Posted(posted, (posted,), target.wallet, points)
-
-
-def _incoming(target: Target, points: int, wallet: Wallet, terms: Terms) -> Incoming:
-    active_at = target.active_at or terms.start(target.wallet, target.occurred_at)
-    end: End | None = None
-    expires_at = None if target.expires_at == NEVER else target.expires_at
-    if target.expires_at is None:
-        end = terms.end(target.wallet, target.occurred_at, wallet.opened_at)
-    return Incoming(
-        points=points,
-        kind=target.kind,
-        source=target.source,
-        earned_at=target.occurred_at,
-        active_at=None if active_at == WAITING else active_at,
-        end=end,
-        expires_at=expires_at,
-        slides=end is not None and terms.wallet(target.wallet).expiry.mode == "inactivity",
-        reference=target.reference,
-    )
-
-
-def _grace(terms: Terms, wallet: str, now: datetime) -> End | None:
-    days = terms.wallet(wallet).grace_days if wallet in terms.wallets else 0
-    return terms.grace(days, now) if days else None
-
-
 def _spent(known: Sequence[repository.Operation], spend: Spend) -> Posted | None:
     """The spend that was done under this key before."""
     ids = tuple(each.id for each in known if each.kind == "spent")
     if sum(each.points for each in known if each.kind == "spent") != spend.points:
         raise OperationReused(spend.key)
     return Posted(ids[0], ids, spend.wallet, spend.points)
-
-
-def _balance(book: Book, wallets: Sequence[Wallet]) -> Balance:
-    for wallet in wallets:
-        moves.catch_up(book, wallet)
-    spendable = moves.spendable(wallets)
-    ends: dict[datetime, int] = defaultdict(int)
-    for wallet in wallets:
-        for lot in wallet.lots.values():
-            if lot.is_active and lot.remaining and lot.expires_at is not None:
-                ends[lot.expires_at] += lot.remaining
-    return Balance(
-        available=max(0, spendable),
-        pending=sum(wallet.pending for wallet in wallets),
-        held=sum(wallet.held for wallet in wallets),
-        debt=max(0, -spendable),
-        expiring=[Ending(at, points) for at, points in sorted(ends.items())],
-    )

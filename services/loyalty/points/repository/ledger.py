@@ -1,4 +1,4 @@
-"""All SQL of the ledger: read what a rule needs, and write what it posted in one statement."""
+"""The ledger: read what a rule needs, and write what it posted in one statement."""
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
@@ -6,6 +6,7 @@ from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 from services.loyalty.points.domain.ledger import Book, Draw, Lot, Wallet
+from services.loyalty.points.domain.settling import Source
 from services.loyalty.programs.domain.validity import End
 from shared.db.engine import ReadTx, WriteTx
 
@@ -33,7 +34,7 @@ _LOTS: dict[Reach, str] = {
 async def load(tx: ReadTx, book: Book, keys: Collection[UUID], names: Collection[str], reach: Reach) -> None:
     """Read the wallets of these raw keys, with their lots, into the book."""
     rows = await tx.execute(_WALLETS, {"keys": list(keys), "names": list(names)})
-    found = [Wallet(*row) for row in rows]
+    found = [Wallet(*tuple(row)) for row in rows]
     for wallet in found:
         book.wallets[wallet.person_id, wallet.name] = wallet
     await load_lots(tx, book, found, reach)
@@ -65,7 +66,7 @@ def _keep(wallets: Collection[Wallet], rows: Iterable[Any]) -> None:
     for row in rows:
         lots = owners[row.wallet_id].lots
         if row.id not in lots:
-            lots[row.id] = Lot(*row)
+            lots[row.id] = Lot(*tuple(row))
 
 
 async def load_wallets(tx: ReadTx, book: Book, ids: Collection[UUID], reach: Reach) -> dict[UUID, Wallet]:
@@ -75,18 +76,11 @@ async def load_wallets(tx: ReadTx, book: Book, ids: Collection[UUID], reach: Rea
         "WHERE id = ANY(:ids)",
         {"ids": list(ids)},
     )
-    found = {row.id: Wallet(*row) for row in rows}
+    found = {row.id: Wallet(*tuple(row)) for row in rows}
     for wallet in found.values():
         book.wallets[wallet.person_id, wallet.name] = wallet
     await load_lots(tx, book, found.values(), reach)
     return found
-
-
-class Source(NamedTuple):
-    """What a source has earned in a wallet as things stand, and what of it could not be taken back."""
-
-    points: int
-    uncollected: int
 
 
 async def sources(tx: ReadTx, pairs: Collection[tuple[UUID, str]]) -> dict[tuple[UUID, str], Source]:
@@ -114,7 +108,7 @@ async def operation(tx: ReadTx, key: str) -> list[Operation]:
     rows = await tx.execute(
         "SELECT id, wallet_id, kind, points FROM transactions WHERE operation = :key ORDER BY id", {"key": key}
     )
-    return [Operation(*row) for row in rows]
+    return [Operation._make(row) for row in rows]
 
 
 async def operation_persons(tx: ReadTx, key: str) -> list[UUID]:
@@ -142,7 +136,7 @@ async def drawn(tx: ReadTx, transactions: Collection[UUID]) -> list[Drawn]:
         "GROUP BY lot_id, of_id HAVING sum(points) > 0 ORDER BY lot_id, of_id",
         {"ids": list(transactions)},
     )
-    return [Drawn(*row) for row in rows]
+    return [Drawn._make(row) for row in rows]
 
 
 def draws_of(wallet: Wallet, found: Iterable[Drawn]) -> list[Draw]:
@@ -287,75 +281,6 @@ def _allotted(book: Book) -> dict[str, list[Any]]:
 def _settled(settled: dict[tuple[UUID, str], Source] | None) -> dict[str, list[Any]]:
     rows = [(wallet, source, *found) for (wallet, source), found in sorted((settled or {}).items())]
     return _columns("s", "wallet source points uncollected", rows)
-
-
-class Hold(NamedTuple):
-    """Points set apart until `expires_at`; `is_over` by the database's clock."""
-
-    id: UUID
-    person_id: UUID
-    wallet: str
-    points: int
-    captured: int
-    state: str
-    created_at: datetime
-    expires_at: datetime
-    ended_at: datetime | None
-    is_over: bool
-
-
-_HOLD = """
-    SELECT id, person_id, wallet, points, captured, state, created_at, expires_at, ended_at,
-        expires_at <= clock_timestamp() AS is_over
-    FROM holds
-"""
-
-
-async def get_hold(tx: ReadTx, hold_id: UUID) -> Hold | None:
-    """A hold."""
-    row = (await tx.execute(f"{_HOLD} WHERE id = :id", {"id": hold_id})).one_or_none()
-    return row and Hold(*row)
-
-
-async def put_hold(
-    tx: WriteTx, hold_id: UUID, person_id: UUID, wallet: str, points: int, *, expires_at: datetime, now: datetime
-) -> None:
-    """Store a new hold."""
-    await tx.execute(
-        "INSERT INTO holds (id, person_id, wallet, points, state, created_at, expires_at) "
-        "VALUES (:id, :person, :wallet, :points, 'open', :now, :expires_at)",
-        {
-            "id": hold_id,
-            "person": person_id,
-            "wallet": wallet,
-            "points": points,
-            "now": now,
-            "expires_at": expires_at,
-        },
-    )
-
-
-async def extend_hold(tx: WriteTx, hold_id: UUID, expires_at: datetime) -> None:
-    """Let a hold last until another moment."""
-    await tx.execute("UPDATE holds SET expires_at = :at WHERE id = :id", {"id": hold_id, "at": expires_at})
-
-
-async def end_hold(tx: WriteTx, hold_id: UUID, state: str, captured: int, now: datetime) -> None:
-    """Note how a hold ended."""
-    await tx.execute(
-        "UPDATE holds SET state = :state, captured = :captured, ended_at = :now WHERE id = :id AND state = 'open'",
-        {"id": hold_id, "state": state, "captured": captured, "now": now},
-    )
-
-
-async def expired_holds(tx: ReadTx, *, limit: int) -> list[UUID]:
-    """Open holds whose time is over by the database's clock, the longest over first."""
-    rows = await tx.execute(
-        "SELECT id FROM holds WHERE state = 'open' AND expires_at <= clock_timestamp() "
-        "ORDER BY expires_at LIMIT :limit",
-        {"limit": limit},
-    )
-    return [row.id for row in rows]
 
 
 async def due_persons(tx: ReadTx, now: datetime, *, limit: int) -> list[UUID]:

@@ -1,0 +1,112 @@
+"""Wire models of the programme."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, Field, field_validator
+
+from services.loyalty.programs.domain.terms import Name, Terms, Timeline, WalletTerms
+from services.loyalty.programs.repository import Status, Version
+from shared.http.schemas import Instant, Strict
+
+MAX_VERSION = 2**31 - 2
+
+
+class ProgramIn(Strict):
+    """The programme as it shall be."""
+
+    zone: str = Field(max_length=64, description="IANA time zone whose days count.", examples=["Asia/Ho_Chi_Minh"])
+    wallets: Annotated[dict[Name, WalletTerms], Field(min_length=1, max_length=50)]
+    note: str = Field("", max_length=500, description="Why this version.")
+
+    @field_validator("zone", "wallets")
+    @classmethod
+    def _is_possible(cls, value: object) -> object:
+        if isinstance(value, str):
+            Terms.is_a_zone(value)
+        elif isinstance(value, dict) and all(wallet.is_closed for wallet in value.values()):
+            raise ValueError("at least one wallet must be open")
+        return value
+
+    def terms(self, version: int) -> Terms:
+        """What is kept of it."""
+        return Terms(version=version, zone=self.zone, wallets=self.wallets)
+
+
+class ActivateIn(Strict):
+    """When a version comes into force."""
+
+    effective_at: Instant | None = Field(None, description="Not before now, nor before another version; none: at once.")
+
+
+class ProgramOut(BaseModel):
+    """The programme in one version."""
+
+    version: int = Field(description="0: the default, where nothing was configured.")
+    status: Status
+    effective_at: datetime | None
+    zone: str
+    wallets: dict[str, WalletTerms]
+    note: str
+    changed_at: datetime | None
+    changed_by: str | None
+
+    @classmethod
+    def of(cls, terms: Terms, version: Version | None) -> "ProgramOut":
+        """The wire form; without a version, that of the default."""
+        return cls(
+            version=terms.version,
+            status=version.status if version else "active",
+            effective_at=version and version.effective_at,
+            zone=terms.zone,
+            wallets=terms.wallets,
+            note=version.note if version else "",
+            changed_at=version and version.changed_at,
+            changed_by=version and version.changed_by,
+        )
+
+
+class ValidityOut(BaseModel):
+    """From when to when points count; `active_at` null: they wait for a word, `expires_at` null: they never end."""
+
+    active_at: datetime | None
+    expires_on: date | None = Field(description="The last local day they count on.")
+    expires_at: datetime | None = Field(description="The moment from which they do not count.")
+
+
+class PreviewLineOut(BaseModel):
+    """What becomes of points of a wallet earned at a moment."""
+
+    wallet: str
+    earned_at: datetime
+    kind: Literal["kept", "changed", "new"]
+    before: ValidityOut | None = Field(description="By the terms in force at that moment; null: no such wallet.")
+    after: ValidityOut
+
+
+class PreviewOut(BaseModel):
+    """What a version changes, for points earned at some moments, in a wallet opened at that moment."""
+
+    version: int
+    lines: list[PreviewLineOut]
+
+    @classmethod
+    def of(cls, terms: Terms, timeline: Timeline, moments: Sequence[datetime]) -> "PreviewOut":
+        """The wire form."""
+        return cls(
+            version=terms.version,
+            lines=[_line(name, at, timeline.at(at), terms) for name in sorted(terms.wallets) for at in moments],
+        )
+
+
+def _line(name: str, at: datetime, old: Terms, new: Terms) -> PreviewLineOut:
+    before = _validity(old, name, at) if name in old.wallets else None
+    after = _validity(new, name, at)
+    kind: Literal["kept", "changed", "new"] = "new" if before is None else "kept" if before == after else "changed"
+    return PreviewLineOut(wallet=name, earned_at=at, kind=kind, before=before, after=after)
+
+
+def _validity(terms: Terms, name: str, at: datetime) -> ValidityOut:
+    end = terms.end(name, at, at)
+    return ValidityOut(active_at=terms.start(name, at), expires_on=end and end.on, expires_at=end and end.at)

@@ -137,6 +137,19 @@ async def a_request(running: Running) -> None:
     assert asked.status_code == 202, asked.text
 
 
+async def some_points(running: Running) -> None:
+    """Points are given, held, spent and taken back, and some end as soon as they come."""
+    lan = "/v1/loyalty/members/user_id:u-1"
+    for points, more in ((100, {"note": PERSONAL[1]}), (-10, {}), (5, {"expires_at": "2020-01-01T00:00:00Z"})):
+        body = {"points": points, "reason": "goodwill", **more}
+        given = await running.crm.post(f"{lan}/adjustments", json=body)
+        assert given.status_code == 201, given.text
+    held = await running.crm.post(f"{lan}/holds", json={"points": 30})
+    assert held.status_code == 201, held.text
+    spent = await running.crm.post(f"/v1/loyalty/holds/{held.json()['id']}/commit", json={"points": 20})
+    assert spent.status_code == 200, spent.text
+
+
 async def a_flash_sale(running: Running) -> None:
     """Somebody gets one of few."""
     sale = await running.crm.post(
@@ -169,6 +182,7 @@ async def test_every_record_fits_its_schema_and_none_tells_who_a_customer_is(run
     unmerged = await running.crm.post("/v1/customers/user_id:u-2/unmerge", json={"reason": "two people"})
     assert unmerged.status_code == 200, unmerged.text
     await a_marketing_day(running)
+    await some_points(running)
     await a_flash_sale(running)
     await a_request(running)
     await a_voucher(running)

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -51,7 +52,18 @@ async def running_platform(
     **settings: Any,
 ) -> AsyncIterator[Running]:
     """Open the platform on a database, start its workers, and hand out clients for a shop and a CRM."""
-    chosen = PlatformSettings(database_url=database_url, database_pool_size=4, **settings)
+    with tempfile.TemporaryDirectory(prefix="tam-test-") as folder:
+        chosen = PlatformSettings(
+            **{"database_url": database_url, "database_pool_size": 4, "data_dir": Path(folder), **settings}
+        )
+        async with _at_work(chosen, manifests, role, clock) as running:
+            yield running
+
+
+@asynccontextmanager
+async def _at_work(
+    chosen: PlatformSettings, manifests: Sequence[Service], role: Role, clock: Clock | None
+) -> AsyncIterator[Running]:
     async with open_platform(chosen, manifests, role=role, clock=clock) as platform, asyncio.TaskGroup() as group:
         working = group.create_task(platform.workers.run())
         _, write_key = await platform.keyring.create("write", "test shop", source="web")

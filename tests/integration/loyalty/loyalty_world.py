@@ -1,5 +1,6 @@
 """What the tests of loyalty play with: a service whose clock they move, and people who are merged and taken apart."""
 
+import os
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from services.loyalty.members import service as members
 from services.loyalty.members.domain import Member
 from services.loyalty.service import LoyaltyService
 from services.loyalty.settings import LoyaltySettings
+from services.loyalty.vouchers.service import Vault
 from shared.db.engine import Database, WriteTx, make_engine
 from shared.db.migrate import upgrade
 from shared.delivery.outbox import OutboxWriter
@@ -99,6 +101,8 @@ async def open_world(database_url: str, *, zone: ZoneInfo = VIETNAM) -> AsyncIte
     clock = HandClock()
     try:
         await upgrade(db.engine, trees_of([manifest]))
-        yield LoyaltyWorld(db, LoyaltyService(db=db, clock=clock, zone=zone, settings=LoyaltySettings()), clock)
+        vault = Vault([os.urandom(32)])
+        service = LoyaltyService(db=db, clock=clock, zone=zone, settings=LoyaltySettings(), vault=vault)
+        yield LoyaltyWorld(db, service, clock)
     finally:
         await db.dispose()

@@ -39,7 +39,7 @@ _LOOKUP_SECONDS = 3.0
 # Cold keys ask the database four at a time: a flood of made-up keys must not take its connections from real work.
 _LOOKUPS_AT_ONCE = 4
 _MAX_TEXT = 200
-_SCOPE = re.compile(r"\*|[a-z][a-z_]*:(read|write)")
+_SCOPE = re.compile(r"\*|[a-z][a-z_]*:(read|write|sensitive|checkout)")
 
 
 class KeysUnavailable(Unavailable):

@@ -3,11 +3,13 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import count
 from typing import Any
 from uuid import UUID
 
 import httpx
+from loyalty_world import follow
 
 from services.loyalty.app import service as manifest
 from services.loyalty.checkout.repository.checks import CHECKS
@@ -15,6 +17,8 @@ from services.loyalty.members import service as members
 from services.loyalty.points.service import Credit
 from services.loyalty.service import LoyaltyService
 from shared.db.engine import Database
+from shared.events.catalogue.profiles import CustomerMerged, CustomerUnmerged
+from shared.events.envelope import Event, EventData
 from shared.ids import user_key, uuid7
 from shared.testing.platform import Running, running_platform
 from shared.testing.postgres import fresh_database
@@ -115,6 +119,59 @@ class Till:
             member = await members.find(tx, user_key(customer))
             return (await self.loyalty.points.balance(tx, member, "points")).available
 
+    async def let_points_pay(self) -> None:
+        """One point is worth 100 dong, pays half of an order at most, and never fewer than 10 points."""
+        pays = {"currency": "VND", "points": 1, "minor": 100, "share_basis_points": 5_000, "minimum_points": 10}
+        body = {"zone": "Asia/Ho_Chi_Minh", "wallets": {"points": {"pays": [pays]}}}
+        made = await self.post("/program/versions", body, 201)
+        await self.post(f"/program/versions/{made['version']}/activate", {}, 200)
+
+    async def lapse(self, reservation: str) -> None:
+        """Its time is over, as the clock of the database sees it."""
+        async with self.db.write() as tx:
+            await tx.execute(
+                "UPDATE reservations SET created_at = created_at - interval '1 day', "
+                "expires_at = clock_timestamp() - interval '1 second' WHERE id = :id",
+                {"id": UUID(reservation)},
+            )
+            await tx.execute(
+                "UPDATE holds SET expires_at = clock_timestamp() - interval '1 second' WHERE id = :id",
+                {"id": UUID(reservation)},
+            )
+
+    async def hear(self, *facts: EventData, at: datetime | None = None) -> None:
+        """Facts about orders, as the consumer takes them."""
+        now = at or self.loyalty.clock.now()
+        subscription = next(each for each in manifest.subscriptions if each.group == "loyalty.checkout")
+        async with self.db.write() as tx:
+            events = [Event(uuid7(), user_key("anybody"), now, now, fact) for fact in facts]
+            await subscription.handler(self.loyalty, tx, events)
+
+    async def merge(self, from_id: UUID, into_id: UUID) -> None:
+        """`from_id` is `into_id` from now on."""
+        said = CustomerMerged(from_id=from_id, into_id=into_id, version=next(_numbers), reason="manual")
+        await self._regroup(from_id, said)
+
+    async def unmerge(self, from_id: UUID, into_id: UUID) -> None:
+        """They are two again."""
+        said = CustomerUnmerged(from_id=from_id, into_id=into_id, version=next(_numbers), reason="manual")
+        await self._regroup(from_id, said)
+
+    async def _regroup(self, subject: UUID, said: CustomerMerged | CustomerUnmerged) -> None:
+        now = self.loyalty.clock.now()
+        async with self.db.write() as tx:
+            await follow(self.loyalty, tx, Event(uuid7(), subject, now, now, said))
+
+    async def fingerprint(self) -> dict[str, str]:
+        """A digest of every row of every table of loyalty."""
+        tables = await self.rows("SELECT tablename FROM pg_tables WHERE schemaname = 'loyalty' ORDER BY 1")
+        return {
+            name: await self.value(
+                f"SELECT coalesce(md5(string_agg(t::text, '|' ORDER BY t::text)), '') FROM {name} AS t"
+            )
+            for (name,) in tables
+        }
+
     async def rows(self, sql: str, **values: Any) -> list[Any]:
         async with self.db.read() as tx:
             return list(await tx.execute(sql, values))
@@ -152,5 +209,8 @@ def ask(customer: str, *codes: str, total: int = 1_000_000, order_id: str | None
 @asynccontextmanager
 async def open_till(pg_url: str) -> AsyncIterator[Till]:
     """A till on a platform of its own, for the tests of a file: each takes people and campaigns of its own."""
-    async with fresh_database(pg_url) as url, running_platform(url, [manifest]) as platform:
-        yield Till(platform)
+    # Without workers: no job comes by to end what has run out.
+    async with fresh_database(pg_url) as url, running_platform(url, [manifest], role="api") as platform:
+        till = Till(platform)
+        await till.let_points_pay()
+        yield till

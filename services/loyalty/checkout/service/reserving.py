@@ -48,6 +48,7 @@ from services.loyalty.checkout.service.taking import (
     announce_redeemed,
     asked_of,
     persistently,
+    standing_of,
 )
 from services.loyalty.checkout.settings import CheckoutSettings
 from services.loyalty.members import service as members
@@ -144,8 +145,8 @@ class Reserving:
         made = await reservations.add(tx, wanted, basket_document(basket), ttl)
         if made is None:
             raise OrderReserved
-        if basket.order_id is not None:
-            await _refuse_used(tx, basket.order_id, terms.holds)
+        if basket.order_id is not None and (used := await standing_of(tx, basket.order_id, terms.holds)):
+            raise AlreadyUsed(used)
         effects = Effects()
         for hold in terms.holds:
             effects.add(hold.campaign_id, hold.voucher_id, asked.person, holding(hold.minor))
@@ -325,18 +326,6 @@ class Reserving:
         if ttl is None:
             raise BadTtl(self.settings.max_reservation_seconds)
         return ttl
-
-
-async def _refuse_used(tx: WriteTx, order_id: str, holds: Sequence[Hold]) -> None:
-    """A voucher that was redeemed for the order is not held for it again."""
-    wanted = {hold.voucher_id for hold in holds}
-    used = [
-        each.id
-        for each in await redemptions.of_orders(tx, [order_id])
-        if any(voucher.voucher_id in wanted and not voucher.is_rolled_back for voucher in each.vouchers)
-    ]
-    if used:
-        raise AlreadyUsed(used)
 
 
 def _check_bound(held: Reservation, body: CommitIn, person: UUID | None, member: Member) -> None:

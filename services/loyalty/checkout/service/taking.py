@@ -13,6 +13,7 @@ from uuid import UUID
 from services.loyalty.checkout.domain.effects import Effects
 from services.loyalty.checkout.domain.redemption import Redemption, taken
 from services.loyalty.checkout.domain.reservation import NOTHING, Hold, Paid
+from services.loyalty.checkout.domain.rollback import Redeemed
 from services.loyalty.checkout.errors import (
     AlreadyUsed,
     LimitReached,
@@ -30,7 +31,7 @@ from services.loyalty.points.errors import NotEnoughPoints
 from services.loyalty.points.service import Points, Spend
 from services.loyalty.vouchers.domain.basket import Basket
 from shared.clock import Clock
-from shared.db.engine import WriteTx
+from shared.db.engine import ReadTx, WriteTx
 from shared.events.catalogue.loyalty import VoucherRedeemed
 from shared.events.envelope import Event
 from shared.ids import uuid7
@@ -105,7 +106,7 @@ class Taking:
         if is_cancelled:
             raise OrderCancelled
         if new < len(redemption.vouchers):
-            raise AlreadyUsed([each.id for each in await redemptions.of_orders(tx, [redemption.order_id or ""])])
+            raise AlreadyUsed(await standing_of(tx, redemption.order_id or "", made.vouchers, but=made.id))
         await counters.apply(tx, effects)
         await self._pay(tx, made, member, held)
         return made
@@ -119,6 +120,19 @@ class Taking:
             await self.points.release(tx, held)
         elif wallet is not None:
             await self.points.spend(tx, Spend(member, wallet, points, key, reason, made.order_id))
+
+
+async def standing_of(
+    tx: ReadTx, order_id: str, wanted: Sequence[Hold | Redeemed], *, but: UUID | None = None
+) -> list[UUID]:
+    """The redemptions, `but` one, in which a voucher of these stands for the order."""
+    vouchers = {each.voucher_id for each in wanted}
+    return [
+        each.id
+        for each in await redemptions.of_orders(tx, [order_id])
+        if each.id != but
+        and any(voucher.voucher_id in vouchers and not voucher.is_rolled_back for voucher in each.vouchers)
+    ]
 
 
 def redemption_of(

@@ -8,6 +8,7 @@ from services.metrics.figures.service import Figures
 from services.metrics.freshness.service import Freshness
 from services.metrics.ledger import consumers
 from services.metrics.ledger.service import IDENTITY_GROUP, ORDERS_GROUP, PROJECTION, Ledger
+from services.metrics.rights.consumers import RIGHTS
 from services.metrics.service import MetricsService
 from shared.delivery.subscription import Subscription
 from shared.events.catalogue.profiles import CustomerMerged, CustomerUnmerged
@@ -51,6 +52,7 @@ service = Service(
     ),
     projections=(PROJECTION,),
     follows_identity=True,
+    rights=RIGHTS,
     on_scrape=jobs.refresh_gauges,
     on_start=start,
 )

@@ -1,9 +1,10 @@
 """The built service: its way in and its way out."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from services.metrics.figures.service import Figures
 from services.metrics.ledger.service import Ledger
+from services.metrics.rights.service import MetricsRights
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,3 +13,4 @@ class MetricsService:
 
     ledger: Ledger
     figures: Figures
+    rights: MetricsRights = field(default_factory=MetricsRights)

@@ -20,6 +20,7 @@ from services.profiles.errors import (
     TooManyTraits,
     TraitsMoved,
 )
+from services.profiles.rights.errors import Suppressed
 from services.profiles.schemas import (
     MAX_REFERENCE,
     CustomerIn,
@@ -75,6 +76,7 @@ UNMODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "Not modifie
             TooManyTraits,
             TooManyIdentifiers,
             FutureTime,
+            Suppressed,
         ),
     },
 )
@@ -147,6 +149,7 @@ async def traits(customer: Reference, _: Reader, profiles: Profiles, request: Re
         TooManyTraits,
         TooManyIdentifiers,
         FutureTime,
+        Suppressed,
     ),
 )
 async def describe(

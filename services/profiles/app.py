@@ -13,6 +13,12 @@ from services.profiles.membership.jobs import JOBS
 from services.profiles.merging.api import router as merging
 from services.profiles.needs.api import router as needs
 from services.profiles.personas.api import router as personas
+from services.profiles.rfm.api import router as rfm
+from services.profiles.rfm.jobs import JOBS as RFM
+from services.profiles.rights.api import router as rights
+from services.profiles.rights.consumers import RIGHTS
+from services.profiles.rights.jobs import JOBS as RIGHTS_JOBS
+from services.profiles.rights.service.installation import Installation
 from services.profiles.search.api import router as search
 from services.profiles.segments.api import router as segments
 from services.profiles.service import ProfilesService
@@ -23,34 +29,27 @@ from services.profiles.trait_schema.jobs import JOBS as TRAIT_SCHEMA
 from shared.events.catalogue.profiles import PUBLISHES
 from shared.runtime.service import Parts, Service
 
+PEOPLE = (search, router, identifier_types, trait_schema, spaces, merging, activity)
+MARKETING = (consent, segments, rfm, personas, needs)
+
 
 def build(parts: Parts) -> ProfilesService:
     """Wire the service."""
     settings = parts.settings if isinstance(parts.settings, ProfilesSettings) else ProfilesSettings()
     reader = Reader(Blocklist(settings.blocked_values), settings.max_trait_bytes, settings.phone_country)
-    return ProfilesService(db=parts.db, clock=parts.clock, settings=settings, reader=reader, zone=parts.zone)
+    here = Installation(parts.seal, parts.bus, parts.rights_holders, parts.platform.is_embedded)
+    return ProfilesService(parts.db, parts.clock, settings, reader, parts.zone, here)
 
 
 service = Service(
     name="profiles",
     build=build,
     migrations=Path(__file__).parent / "migrations",
-    routers=(
-        search,
-        router,
-        identifier_types,
-        trait_schema,
-        spaces,
-        consent,
-        merging,
-        activity,
-        segments,
-        personas,
-        needs,
-    ),
+    routers=(*PEOPLE, *MARKETING, rights),
     settings=ProfilesSettings,
     publishes=PUBLISHES,
     subscriptions=SUBSCRIPTIONS,
-    jobs=(*JOBS, *TRAIT_SCHEMA),
+    jobs=(*JOBS, *TRAIT_SCHEMA, *RFM, *RIGHTS_JOBS),
+    rights=RIGHTS,
     follows_identity=True,
 )

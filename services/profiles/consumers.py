@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 
+from services.profiles.rights.consumers import SUBSCRIPTIONS as RIGHTS
 from services.profiles.service import ProfilesService
+from services.profiles.told.consumers import SUBSCRIPTIONS as TOLD
 from shared.db.engine import WriteTx
 from shared.delivery.subscription import Subscription
 from shared.events.catalogue.profiles import CustomerMerged, CustomerUnmerged
@@ -23,7 +25,6 @@ async def record_touchpoints(
 ) -> None:
     """Learn from each touchpoint who the customer is, what is said of them and what they allow."""
     await profiles.record(tx, batch)
-    await profiles.consent.hear(tx, batch)
 
 
 async def record_activity(
@@ -50,4 +51,6 @@ SUBSCRIPTIONS = (
         record_activity,
     ),
     Subscription("profiles.consent", (CustomerMerged, CustomerUnmerged), follow_identity, is_idempotent=True),
+    *RIGHTS,
+    *TOLD,
 )

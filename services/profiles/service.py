@@ -4,7 +4,6 @@ What is said of a customer is stored under the raw person key it was said of; a 
 one root. So a merge and an unmerge move no row, and give back exactly what was there before.
 """
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -16,18 +15,14 @@ from services.profiles import repository
 from services.profiles.activity.service import ActivityService
 from services.profiles.consent.service import Consent
 from services.profiles.domain.facts import Facts, Origin, Reader
-from services.profiles.domain.traits import announced
 from services.profiles.errors import (
     AmbiguousIdentifier,
     BadTraits,
     BlockedIdentifier,
     FutureTime,
-    IdentifierTaken,
-    TooManyIdentifiers,
     TooManyTraits,
     TraitsMoved,
 )
-from services.profiles.identifier_types import repository as shared_values
 from services.profiles.identifier_types import service as types
 from services.profiles.identifier_types.domain import DEFAULT_PRIORITY, Types
 from services.profiles.identifier_types.service import IdentifierTypes, RememberedTypes
@@ -36,13 +31,16 @@ from services.profiles.identity import service as identity
 from services.profiles.identity.domain import LogEntry
 from services.profiles.identity.service import Author
 from services.profiles.membership.domain import Touched
-from services.profiles.membership.service import Membership, Upkeep
+from services.profiles.membership.service import Membership, RememberedPlan, Upkeep
 from services.profiles.merging.service import Merging
 from services.profiles.needs.service import Needs
 from services.profiles.people import repository as rows
 from services.profiles.people import service as people
 from services.profiles.people.domain import CustomerRow, Person
 from services.profiles.personas.service import Personas
+from services.profiles.rfm.service import Rfm
+from services.profiles.rights.service.installation import Installation
+from services.profiles.rights.service.whole import DataRights
 from services.profiles.schemas import (
     CustomerIn,
     CustomerOut,
@@ -59,12 +57,13 @@ from services.profiles.search.service import Search
 from services.profiles.segments.service import SegmentsService
 from services.profiles.settings import ProfilesSettings
 from services.profiles.spaces.service import Spaces
+from services.profiles.told.service import ToldFacts
 from services.profiles.trait_schema import repository as declarations
-from services.profiles.trait_schema.service import Remembered, TraitSchema, check
+from services.profiles.trait_schema.service import Remembered, TraitSchema, announce_traits, check
 from shared.clock import Clock
 from shared.db.engine import Database, ReadTx, WriteTx
 from shared.delivery.idempotency import Answer, Idempotent, remember, replayed
-from shared.events.catalogue.profiles import CustomerCreated, TraitsChanged
+from shared.events.catalogue.profiles import CustomerCreated
 from shared.events.catalogue.touchpoints import TouchpointReceived
 from shared.events.envelope import Event
 from shared.identity import mapping
@@ -86,8 +85,10 @@ class ProfilesService:
     settings: ProfilesSettings
     reader: Reader
     zone: ZoneInfo
+    installation: Installation
     remembered: Remembered = field(default_factory=Remembered)
     remembered_types: RememberedTypes = field(default_factory=RememberedTypes)
+    remembered_plan: RememberedPlan = field(default_factory=RememberedPlan)
 
     @property
     def consent(self) -> Consent:
@@ -100,6 +101,7 @@ class ProfilesService:
             blocklist=self.reader.blocklist,
             proof_bytes=settings.consent_proof_bytes,
             country=settings.phone_country,
+            membership=self.membership,
         )
 
     @property
@@ -120,7 +122,7 @@ class ProfilesService:
     @property
     def membership(self) -> Membership:
         """Who is in which segment now."""
-        return Membership(self.clock, self.zone)
+        return Membership(self.clock, self.zone, self.remembered_plan)
 
     @property
     def upkeep(self) -> Upkeep:
@@ -130,7 +132,9 @@ class ProfilesService:
     @property
     def segments(self) -> SegmentsService:
         """Segments as they are defined."""
-        return SegmentsService(self.db, self.clock, self.zone, self.settings.phone_country, self.membership)
+        settings = self.settings
+        registry, country = settings.consent_registry(), settings.phone_country
+        return SegmentsService(self.db, self.clock, self.zone, country, self.membership, registry)
 
     @property
     def needs(self) -> Needs:
@@ -141,7 +145,7 @@ class ProfilesService:
     @property
     def personas(self) -> Personas:
         """Who groups of customers are, in shared words."""
-        return Personas(self.db, self.clock, self.zone, self.settings.phone_country)
+        return Personas(self.db, self.clock, self.zone, self.settings.phone_country, self.membership)
 
     @property
     def trait_schema(self) -> TraitSchema:
@@ -156,20 +160,47 @@ class ProfilesService:
         return IdentifierTypes(self.db, self.clock, self.remembered_types)
 
     @property
+    def rfm(self) -> Rfm:
+        """The scale of scores."""
+        return Rfm(self.db, self.clock, self.membership)
+
+    @property
+    def told(self) -> ToldFacts:
+        """What other services tell."""
+        return ToldFacts(self.membership)
+
+    @property
     def activity(self) -> ActivityService:
         """What customers did."""
         return ActivityService(self.db, self.clock, self.zone, self.settings.phone_country, self.membership)
 
-    async def record(self, tx: WriteTx, batch: Sequence[Event[TouchpointReceived]]) -> None:
-        """Take in a batch of touchpoints."""
-        facts = await self._facts(tx)
-        for event in batch:
-            self.reader.observe(facts, event)
+    @property
+    def rights(self) -> DataRights:
+        """What people ask of their data."""
+        country, here = self.settings.phone_country, self.installation
+        return DataRights(self.db, self.clock, self.zone, country, here, self.consent, self.membership, self.rectify)
+
+    async def record(
+        self, tx: WriteTx, batch: Sequence[Event[TouchpointReceived]]
+    ) -> Sequence[Event[TouchpointReceived]]:
+        """Take in touchpoints; those that were taken, for some may name somebody who was erased."""
+        declared = await self._facts(tx)
+
+        def read(events: Sequence[Event[TouchpointReceived]]) -> Facts:
+            facts = Facts(declared.schema, declared.types)
+            for event in events:
+                self.reader.observe(facts, event)
+            return facts
+
+        batch, facts = await self.rights.admission.admit(tx, batch, read)
         if refused := facts.refused:
             log.warning("traits_refused", bad_names=len(refused.bad_names), too_large=len(refused.too_large))
         if facts.misfits:
             log.warning("traits_misfit", words=len(facts.misfits))
-        await self._store(tx, facts)
+        touched = await self._write(tx, facts)
+        touched.consents |= await self.consent.hear(tx, batch, facts.types)
+        await self.membership.refresh(tx, touched)
+        return batch
 
     async def create(self, body: CustomerIn, *, by: str, idem: Idempotent | None) -> Answer:
         """Make a customer, or add to the one that is there; the person as it is then.
@@ -178,6 +209,7 @@ class ProfilesService:
             BlockedIdentifier: an id is a placeholder.
             AmbiguousIdentifier: the external ids name several customers.
             BadTraits, TraitsMisfit, TooManyTraits, TooManyIdentifiers, FutureTime: what is said cannot be kept.
+            Suppressed: it names somebody who was erased.
         """
         async with self.db.write() as tx:
             if (stored := await replayed(tx, idem)) is not None:
@@ -190,11 +222,12 @@ class ProfilesService:
                 self.reader.external(facts, key, each.type, each.id, origin)
             await self._describe(tx, facts, key, body.traits, origin)
             is_new = not await rows.customers(tx, (key,))
+            await self.rights.admission.refuse(tx, facts)
             if not is_new:
                 # Who writes about a customer has not seen them.
                 facts.seen.clear()
             await self._store(tx, facts)
-            await _check_limits(tx, facts)
+            await types.check_limits(tx, facts)
             return await self._answer(tx, idem, key, status=201 if is_new else 200)
 
     async def describe(
@@ -206,6 +239,7 @@ class ProfilesService:
             CustomerUnknown, AmbiguousIdentifier: the reference does not name one person.
             TraitsMoved: the traits are others by now.
             BadTraits, TraitsMisfit, TooManyTraits, TooManyIdentifiers, FutureTime: what is said cannot be kept.
+            Suppressed: it names somebody who was erased.
         """
         async with self.db.write() as tx:
             if (stored := await replayed(tx, idem)) is not None:
@@ -214,9 +248,7 @@ class ProfilesService:
             if if_match is not None:
                 await self._check_revision(tx, person, if_match)
             facts, origin = await self._facts(tx), self._origin(body.time, by)
-            await self._describe(tx, facts, person.id, body.traits, origin)
-            await self._store(tx, facts)
-            await _check_limits(tx, facts)
+            await self._say(tx, facts, person.id, body.traits, origin)
             now = TraitsOut.of(await people.person(tx, person.id))
             latest = await rows.latest_words(tx, person.members, [name for _, name in facts.traits])
             outdated = sorted(name for name, event_id in latest.items() if event_id != origin.event_id)
@@ -224,6 +256,23 @@ class ProfilesService:
             answer = Answer(200, said.model_dump_json().encode())
             await remember(tx, idem, answer)
             return answer
+
+    async def rectify(self, tx: WriteTx, key: UUID, traits: Mapping[str, Any], *, by: str) -> list[str]:
+        """Say what is right of a person who asked for it; the names of what was said.
+
+        Raises:
+            BadTraits, TraitsMisfit, TooManyTraits, TooManyIdentifiers: what is said cannot be kept.
+        """
+        facts = await self._facts(tx)
+        await self._say(tx, facts, key, traits, self._origin(None, by))
+        return sorted(name for _, name in facts.traits)
+
+    async def _say(self, tx: WriteTx, facts: Facts, key: UUID, traits: Mapping[str, Any], origin: Origin) -> None:
+        """Write what a request says of a person."""
+        await self._describe(tx, facts, key, traits, origin)
+        await self.rights.admission.refuse(tx, facts)
+        await self._store(tx, facts)
+        await types.check_limits(tx, facts)
 
     async def merge(self, reference: str, body: MergeIn, *, by: str, idem: Idempotent | None) -> Answer:
         """Somebody says that one customer is another; the person they are then.
@@ -317,7 +366,11 @@ class ProfilesService:
         return Facts(await self.trait_schema.current(tx), await self.identifier_types.current(tx))
 
     async def _store(self, tx: WriteTx, facts: Facts) -> None:
-        """Write facts and announce what they change.
+        """Write facts, and look again at whom they are of."""
+        await self.membership.refresh(tx, await self._write(tx, facts))
+
+    async def _write(self, tx: WriteTx, facts: Facts) -> Touched:
+        """Write facts and announce what they change; whom they are of.
 
         Each transaction writes the tables in this order, and the identity graph at the end: see `identity/`.
         """
@@ -350,12 +403,12 @@ class ProfilesService:
                 created = CustomerCreated(identified=seen.is_identified, source=seen.source)
                 tx.emit(Event(uuid7(), each.id, seen.first, now, created))
                 touched.people.add(each.id)
-        _announce_traits(tx, facts, changes, now)
+        announce_traits(tx, facts, changes, now)
         links = {pair: facts.links[pair] for pair in news}
         for pair in known:
             links[pair] = min(shared[pair], links.get(pair, shared[pair]), key=lambda link: link.rank)
         await identity.take_in(tx, links, Author(now), limit=self.settings.max_links)
-        await self.membership.refresh(tx, touched)
+        return touched
 
     async def _forget_oldest_traits(self, tx: WriteTx, facts: Facts) -> set[UUID]:
         """Keep customers within the limit; those whose traits may be fewer now."""
@@ -430,25 +483,3 @@ class ProfilesService:
         answer = Answer(status, CustomerOut.of(person).model_dump_json().encode())
         await remember(tx, idem, answer)
         return answer
-
-
-async def _check_limits(tx: ReadTx, facts: Facts) -> None:
-    """Refuse a request, unlike an event, for what would be kept as refused evidence only."""
-    if (type_ := await repository.over_limit(tx, facts.identifiers.keys(), facts.links.keys())) is not None:
-        raise TooManyIdentifiers(type_)
-    if (taken := await shared_values.taken_by(tx, facts.identifiers.keys())) is not None:
-        raise IdentifierTaken(*taken)
-
-
-def _announce_traits(tx: WriteTx, facts: Facts, changes: Sequence[repository.Change], now: datetime) -> None:
-    """Announce the names of the traits that took a new value: one event per customer and source."""
-    names: defaultdict[tuple[UUID, str], set[str]] = defaultdict(set)
-    times: dict[tuple[UUID, str], datetime] = {}
-    for change in changes:
-        write = facts.traits[change.customer_id, change.name]
-        said = change.customer_id, write.source
-        names[said].add(change.name)
-        times[said] = max(times.get(said, write.time), write.time)
-    for (customer_id, source), changed in names.items():
-        moved = TraitsChanged(names=announced(changed), source=source)
-        tx.emit(Event(uuid7(), customer_id, times[customer_id, source], now, moved))

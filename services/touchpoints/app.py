@@ -6,6 +6,8 @@ from services.touchpoints import api, consumers, jobs
 from services.touchpoints.ingest import api as ingest_api
 from services.touchpoints.ingest.openapi import OPENAPI
 from services.touchpoints.ingest.service import IngestService
+from services.touchpoints.rights.consumers import RIGHTS
+from services.touchpoints.rights.service import TouchpointRights
 from services.touchpoints.service import TouchpointsService
 from services.touchpoints.settings import TouchpointsSettings
 from shared.events.catalogue import touchpoints as catalogue
@@ -18,7 +20,7 @@ def build(parts: Parts) -> TouchpointsService:
     settings = parts.settings if isinstance(parts.settings, TouchpointsSettings) else TouchpointsSettings()
     limits = TokenBuckets(rate=settings.events_per_second, burst=settings.events_burst)
     ingest = IngestService(parts.bus, parts.clock, settings, limits, parts.platform.currency)
-    return TouchpointsService(parts.db, settings, ingest)
+    return TouchpointsService(parts.db, settings, ingest, TouchpointRights(parts.seal))
 
 
 service = Service(
@@ -35,4 +37,5 @@ service = Service(
     # Touchpoints themselves are kept longer than the raw topic they come from.
     projections=(Projection(tables=("identity",), groups=("touchpoints.identity",)),),
     follows_identity=True,
+    rights=RIGHTS,
 )

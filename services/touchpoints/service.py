@@ -16,6 +16,7 @@ from services.touchpoints.domain import recording
 from services.touchpoints.domain.names import canonical
 from services.touchpoints.ingest.service import IngestService
 from services.touchpoints.repository import CodeCount, QuarantineRow, TouchpointRow
+from services.touchpoints.rights.service import TouchpointRights
 from services.touchpoints.settings import TouchpointsSettings
 from shared.db.engine import Database, WriteTx
 from shared.events.catalogue.profiles import CustomerMerged, CustomerUnmerged
@@ -46,6 +47,7 @@ class TouchpointsService:
     db: Database
     settings: TouchpointsSettings
     ingest: IngestService
+    rights: TouchpointRights
 
     async def record(self, tx: WriteTx, events: Sequence[Event[TouchpointReceived]]) -> None:
         """Store touchpoints, and announce those that were not there yet, with the facts they state.
@@ -90,7 +92,7 @@ class TouchpointsService:
                 event.data.raw,
                 event.recorded,
             )
-            for event in events
+            for event in await self.rights.admit_refused(tx, events)
         ]
         await repository.insert_quarantine(tx, rows)
 

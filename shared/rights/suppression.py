@@ -35,7 +35,7 @@ async def claim(tx: WriteTx) -> None:
 async def suppress(tx: WriteTx, case_id: UUID, marks: Iterable[bytes]) -> None:
     """Suppress these marks from now on; call `claim` first."""
     await tx.execute(
-        "INSERT INTO suppressed (mark, case_id) SELECT DISTINCT unnest(CAST(:marks AS bytea[])), :case "
+        "INSERT INTO suppressed (mark, case_id) SELECT DISTINCT unnest(CAST(:marks AS bytea[])), CAST(:case AS uuid) "
         "ON CONFLICT (mark) DO UPDATE SET case_id = EXCLUDED.case_id",
         {"marks": list(marks), "case": case_id},
     )

@@ -7,14 +7,15 @@ from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 from services.profiles.consent.errors import ConsentNotNeeded, UnknownChannel, UnknownPurpose
-from services.profiles.domain.identifiers import Blocklist
+from services.profiles.domain.identifiers import ANONYMOUS_ID, USER_ID, Blocklist
+from services.profiles.identifier_types.domain import UNDECLARED, Types
 from shared.events.catalogue.touchpoints import TouchpointReceived
 from shared.events.envelope import Event
 from shared.ids import anonymous_key, derived_id
 
 Per = Literal["day", "week", "month"]
 Basis = Literal["contract", "legal_obligation", "vital_interest", "public_interest", "legitimate_interest"]
-Reason = Literal["granted", "not_needed", "no_consent", "withdrawn", "expired", "undeclared"]
+Reason = Literal["granted", "not_needed", "no_consent", "withdrawn", "expired", "undeclared", "objected", "restricted"]
 
 # A caller's clock may run ahead by this much; its words then count as said now.
 CLOCK_TOLERANCE = timedelta(minutes=5)
@@ -176,14 +177,16 @@ def news(held: Mapping[Pair, Word], announced: Mapping[Pair, Announced]) -> dict
     return found
 
 
-def heard(event: Event[TouchpointReceived], registry: Registry, blocklist: Blocklist) -> Iterator[Word]:
+def heard(
+    event: Event[TouchpointReceived], registry: Registry, blocklist: Blocklist, types: Types = UNDECLARED
+) -> Iterator[Word]:
     """The words in a touchpoint with which a consent manager tells of a choice; any other has none."""
     data = event.data
     if data.call != "track" or (data.name or "").strip().casefold() not in _PREFERENCE_CALLS:
         return
     consent = data.context.get("consent")
     preferences = consent.get("categoryPreferences") if isinstance(consent, dict) else None
-    customer_id = _subject(event, blocklist)
+    customer_id = _subject(event, blocklist, types)
     if not isinstance(preferences, dict) or customer_id is None:
         return
     for category, pairs in registry.categories.items():
@@ -204,11 +207,12 @@ def heard(event: Event[TouchpointReceived], registry: Registry, blocklist: Block
                 )
 
 
-def _subject(event: Event[TouchpointReceived], blocklist: Blocklist) -> UUID | None:
+def _subject(event: Event[TouchpointReceived], blocklist: Blocklist, types: Types) -> UUID | None:
     """The person key that a touchpoint is of, as `domain.facts` sees it; None if it names nobody."""
     data = event.data
-    if blocklist.usable(data.user_id):
+    if blocklist.usable(data.user_id) and types.takes(USER_ID, data.user_id or ""):
         return event.subject
-    if data.anonymous_id is not None and blocklist.usable(data.anonymous_id):
-        return anonymous_key(data.anonymous_id) if data.user_id else event.subject
+    anonymous = data.anonymous_id
+    if anonymous is not None and blocklist.usable(anonymous) and types.takes(ANONYMOUS_ID, anonymous):
+        return anonymous_key(anonymous) if data.user_id else event.subject
     return None

@@ -51,7 +51,11 @@ from services.profiles.consent.schemas import (
 )
 from services.profiles.domain.identifiers import Blocklist
 from services.profiles.errors import FutureTime
+from services.profiles.identifier_types.domain import Types
+from services.profiles.membership.domain import Touched
+from services.profiles.membership.service import Membership
 from services.profiles.people import service as people
+from services.profiles.rights.repository import person as rights
 from shared.clock import Clock
 from shared.db.engine import Database, ReadTx, WriteTx
 from shared.delivery.idempotency import Answer, Idempotent, remember, replayed
@@ -72,6 +76,7 @@ class Consent:
     blocklist: Blocklist
     proof_bytes: int
     country: str
+    membership: Membership
 
     def declared(self) -> DeclaredOut:
         """What consent can be asked for."""
@@ -97,6 +102,7 @@ class Consent:
             await repository.lock(tx, (person.id,))
             await repository.add(tx, words)
             held = (await self._announce(tx, (person.id,), words[0].time))[person.id]
+            await self.membership.refresh(tx, Touched(consents={person.id}))
             state = self._state(person.id, held, None)
             outdated = [place for place, word in enumerate(words) if held[word.pair].id != word.id]
             said = RecordedOut(**dict(state), outdated=outdated)
@@ -104,18 +110,23 @@ class Consent:
             await remember(tx, idem, answer)
             return answer
 
-    async def hear(self, tx: WriteTx, batch: Sequence[Event[TouchpointReceived]]) -> None:
-        """Take down what consent managers tell, as far as their categories are declared."""
+    async def hear(self, tx: WriteTx, batch: Sequence[Event[TouchpointReceived]], types: Types) -> set[UUID]:
+        """Take down what consent managers tell, as far as their categories are declared; the keys they tell it of.
+
+        Whoever calls looks at their memberships again.
+        """
         if not self.registry.categories:
-            return
-        words = [word for event in batch for word in heard(event, self.registry, self.blocklist)]
+            return set()
+        words = [word for event in batch for word in heard(event, self.registry, self.blocklist, types)]
         if not words:
-            return
+            return set()
         await mapping.hold(tx)
         roots = set((await mapping.roots(tx, {word.customer_id for word in words})).values())
         await repository.lock(tx, roots)
-        if await repository.add(tx, words):
+        keys = await repository.add(tx, words)
+        if keys:
             await self._announce(tx, roots, max(word.time for word in words))
+        return keys
 
     async def follow(self, tx: WriteTx, batch: Sequence[Event[CustomerMerged] | Event[CustomerUnmerged]]) -> None:
         """Tell what persons allow who became one, or two."""
@@ -124,6 +135,25 @@ class Consent:
         roots = set((await mapping.roots(tx, touched)).values())
         await repository.lock(tx, roots)
         await self._announce(tx, roots, max(event.time for event in batch))
+
+    async def object_to(self, tx: WriteTx, root: UUID, purposes: Collection[str], *, by: str) -> None:
+        """Take down that a person objects: what they allowed for these purposes is withdrawn over every channel."""
+        now, recorder = self.clock.now(), f"api:{by}"
+        words = [
+            Word(uuid7(), root, Pair(purpose, channel), False, now, now, "objection", recorder)
+            for purpose in sorted(self.registry.purposes.intersection(purposes))
+            for channel in sorted(self.registry.channels)
+        ]
+        await mapping.hold(tx)
+        await repository.lock(tx, (root,))
+        await repository.add(tx, words)
+        await self._announce(tx, (root,), now)
+        await self.membership.refresh(tx, Touched(consents={root}))
+
+    async def forget(self, tx: WriteTx, roots: Collection[UUID]) -> None:
+        """Tell that persons whose words are gone allow nothing any more; the mapping is held already."""
+        await repository.lock(tx, roots)
+        await self._announce(tx, roots, self.clock.now())
 
     async def state(self, reference: str, *, as_of: datetime | None) -> ConsentOut:
         """What a customer allows now, or allowed at a time as far as is known by now.
@@ -169,14 +199,14 @@ class Consent:
         pair, now = Pair(body.purpose, body.channel), self.clock.now()
         basis = self.registry.declared(pair)
         keys = _keys(body.customers)
-        said: dict[UUID, list[Word]] = {}
-        if basis is None:
-            async with self.db.read() as tx:
-                said = await repository.asked(tx, keys, pair)
+        async with self.db.read() as tx:
+            said = await repository.asked(tx, keys, pair) if basis is None else {}
+            hindered = await rights.hindered(tx, keys, pair.purpose, objections=basis is not None)
         results = []
         for customer, key in zip(body.customers, keys, strict=True):
             word = holding(said.get(key, ())).get(pair)
-            results.append(CheckedOut(customer=customer, **verdict(self.registry.reason(pair, word, now), word)))
+            reason = hindered.get(key) or self.registry.reason(pair, word, now)
+            results.append(CheckedOut(customer=customer, **verdict(reason, word)))
         return CheckOut(purpose=pair.purpose, channel=pair.channel, checked_at=now, basis=basis, results=results)
 
     async def publish(self, version: str, body: TextIn, *, by: str) -> tuple[TextOut, bool]:

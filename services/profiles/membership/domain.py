@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from services.profiles.segments.domain.rule import Watch
+from services.profiles.segments.domain.rule import Told, Watch
 
 
 def _sets() -> defaultdict[str, set[UUID]]:
@@ -22,6 +22,11 @@ class Touched:
     traits: defaultdict[str, set[UUID]] = field(default_factory=_sets)
     events: defaultdict[str, set[UUID]] = field(default_factory=_sets)
     orders: set[UUID] = field(default_factory=set)
+    consents: set[UUID] = field(default_factory=set)
+    told: defaultdict[Told, set[UUID]] = field(default_factory=lambda: defaultdict(set))
+
+    def __bool__(self) -> bool:
+        return bool(self.people or self.traits or self.events or self.orders or self.consents or self.told)
 
     def seen_by(self, watch: Watch) -> set[UUID]:
         """The keys of which something was learnt that a rule looks at."""
@@ -29,6 +34,10 @@ class Touched:
         for learnt, names in ((self.traits, watch.traits), (self.events, watch.events)):
             for name in learnt.keys() & names:
                 found |= learnt[name]
+        for fact in self.told.keys() & watch.told:
+            found |= self.told[fact]
+        if watch.consents:
+            found |= self.consents
         return found | self.orders if watch.orders else found
 
 

@@ -10,13 +10,21 @@ from typing import NamedTuple
 from uuid import UUID
 
 from services.profiles.membership.domain import Move, Standing
-from services.profiles.segments.repository.compiler import Asked, Plan
+from services.profiles.rfm import repository as scales
+from services.profiles.segments.repository.compiler import Asked, Definitions, Plan
 from shared.db.bulk import insert_rows
 from shared.db.engine import ReadTx, WriteTx
 
 # No key is made like this.
 _BEFORE_ALL = UUID(int=0)
 _LOCK = "7262, hashtext(current_schema() || '.segments')"
+
+
+# Data of people who had their use restricted are kept, and used for nothing. There are few of them.
+_IS_USED = """f.is_person AND NOT EXISTS (
+    SELECT FROM restrictions AS r LEFT JOIN identity AS i ON i.raw_id = r.customer_id
+    WHERE coalesce(i.root_id, r.customer_id) = f.id
+)"""
 
 
 class Behind(NamedTuple):
@@ -35,10 +43,36 @@ async def claim_definitions(tx: WriteTx) -> None:
     await tx.execute(f"SELECT pg_advisory_xact_lock({_LOCK})")
 
 
-async def live(tx: ReadTx) -> tuple[Asked, ...]:
-    """The segments that somebody can be in."""
+async def epoch(tx: ReadTx) -> int:
+    """Counts up with every change of a definition."""
+    return int((await tx.execute("SELECT number FROM definitions_epoch")).scalar_one())
+
+
+async def count_up(tx: WriteTx) -> None:
+    """Let everybody know that a definition has changed; whoever does so has claimed them."""
+    await tx.execute("UPDATE definitions_epoch SET number = number + 1")
+
+
+async def live(tx: ReadTx) -> Definitions:
+    """The segments that somebody can be in, and all that their rules refer to."""
     rows = await tx.execute("SELECT id, CAST(rule AS text) AS rule FROM segments WHERE NOT is_deleted ORDER BY id")
-    return tuple(Asked(row.id, row.rule) for row in rows)
+    segments = tuple(Asked(row.id, row.rule) for row in rows)
+    rows = await tx.execute("SELECT key, segment_id FROM personas WHERE status = 'active' ORDER BY key")
+    personas = tuple((row.key, row.segment_id) for row in rows)
+    rows = await tx.execute(
+        "SELECT name, CAST(definition AS text) AS definition FROM trait_schemas "
+        "WHERE NOT is_deleted AND definition ->> 'merge_policy' <> 'latest' ORDER BY name"
+    )
+    policies = tuple((row.name, row.definition) for row in rows)
+    return Definitions(segments, personas, (await scales.current(tx)).scale, policies)
+
+
+async def ask_again(tx: WriteTx, segments: Collection[UUID]) -> None:
+    """Ask everybody again for these segments."""
+    await tx.execute(
+        "UPDATE segments SET is_built = false, built_to = NULL WHERE id = ANY(CAST(:ids AS uuid[])) AND NOT is_deleted",
+        {"ids": list(segments)},
+    )
 
 
 async def lock_standings(tx: WriteTx, people: Sequence[UUID]) -> None:
@@ -59,10 +93,10 @@ async def ask(
         f"""
         {plan.tables("SELECT id FROM unnest(CAST(:people AS uuid[])) AS t (id)")}, standing AS MATERIALIZED (
             SELECT f.id,
-                   CASE WHEN f.is_person THEN array_remove(CAST(ARRAY[{answers}] AS uuid[]), NULL)
+                   CASE WHEN {_IS_USED} THEN array_remove(CAST(ARRAY[{answers}] AS uuid[]), NULL)
                         ELSE CAST('{{}}' AS uuid[]) END AS wanted,
                    ARRAY(SELECT segment_id FROM memberships WHERE customer_id = f.id ORDER BY segment_id) AS had,
-                   CASE WHEN f.is_person THEN {plan.due} END AS due_at
+                   CASE WHEN {_IS_USED} THEN {plan.due} END AS due_at
             FROM feature AS f
         )
         SELECT standing.* FROM standing JOIN standings ON standings.customer_id = standing.id

@@ -4,8 +4,8 @@ A membership is a function of the facts, the mapping, the rules and the time: lo
 however often, never does harm. So a person is looked at with all segments at once, whatever it was that changed.
 """
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
@@ -13,9 +13,10 @@ from zoneinfo import ZoneInfo
 
 from services.profiles.membership import repository
 from services.profiles.membership.domain import Move, Touched, moves
-from services.profiles.segments.repository.compiler import compiled
+from services.profiles.segments.domain.rule import Leaf
+from services.profiles.segments.repository.compiler import Plan, compiled
 from shared.clock import Clock
-from shared.db.engine import Database, WriteTx
+from shared.db.engine import Database, ReadTx, WriteTx
 from shared.events.catalogue.profiles import CustomerMerged, CustomerUnmerged, SegmentEntered, SegmentLeft
 from shared.events.envelope import Event, EventData
 from shared.identity import mapping
@@ -27,12 +28,28 @@ PIECE = 500
 Cause = Literal["fact", "time", "rule"]
 
 
+@dataclass(slots=True)
+class RememberedPlan:
+    """What this process compiled last, and of which epoch of the definitions."""
+
+    epoch: int = 0
+    plan: Plan = field(default_factory=lambda: compiled(()))
+
+    async def get(self, tx: ReadTx) -> Plan:
+        """The plan of all segments; to be asked for while they are held."""
+        if (epoch := await repository.epoch(tx)) != self.epoch:
+            definitions = await repository.live(tx)
+            self.plan, self.epoch = compiled(definitions.segments, definitions), epoch
+        return self.plan
+
+
 @dataclass(frozen=True, slots=True)
 class Membership:
     """Keeps memberships true. `zone` is the firm's: events are counted in its days."""
 
     clock: Clock
     zone: ZoneInfo
+    remembered: RememberedPlan = field(default_factory=RememberedPlan)
 
     async def refresh(self, tx: WriteTx, touched: Touched | None = None, *, cause: Cause = "fact") -> None:
         """Look again at everybody whom this transaction touched; the last thing that a transaction does but emit.
@@ -41,21 +58,27 @@ class Membership:
         """
         keys = touched or Touched()
         keys.people.update(_regrouped(tx.emitted))
-        if not (keys.people or keys.traits or keys.events or keys.orders):
+        if not keys:
             return
         await mapping.hold(tx)
         await repository.hold_definitions(tx)
-        asked = await repository.live(tx)
-        plan = compiled(asked)
-        seen = keys.seen_by(plan.watch) if asked or cause != "fact" else set()
+        plan = await self.remembered.get(tx)
+        seen = keys.seen_by(plan.watch) if plan.answers or cause != "fact" else set()
         if seen:
             # A key that was a person and is none any more leaves all its segments.
-            await self._look(tx, seen | set((await mapping.roots(tx, seen)).values()), cause)
+            await self._look(tx, plan, seen | set((await mapping.roots(tx, seen)).values()), cause)
 
-    async def _look(self, tx: WriteTx, people: Collection[UUID], cause: Cause) -> None:
+    async def redefined(self, tx: WriteTx, asks: Callable[[Leaf], bool]) -> None:
+        """Something that rules refer to was changed by this transaction, which has claimed the definitions.
+
+        Everybody is asked again for the segments of whose rules a condition asks for it.
+        """
+        await repository.count_up(tx)
+        await repository.ask_again(tx, (await repository.live(tx)).surroundings().asking(asks))
+
+    async def _look(self, tx: WriteTx, plan: Plan, people: Collection[UUID], cause: Cause) -> None:
         in_order = sorted(people)
         await repository.lock_standings(tx, in_order)
-        plan = compiled(await repository.live(tx))
         now = self.clock.now()
         standings = await repository.ask(
             tx, plan, in_order, now=now, today=now.astimezone(self.zone).date(), zone=self.zone

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
+from shared.events.catalogue.rights import RightsAsked
 from shared.events.envelope import EventData
 from shared.events.topics import CONSENT, IDENTITY, PROFILES, SEGMENTS
 
@@ -95,4 +96,5 @@ PUBLISHES: tuple[type[EventData], ...] = (
     ConsentChanged,
     SegmentEntered,
     SegmentLeft,
+    RightsAsked,
 )

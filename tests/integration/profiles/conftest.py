@@ -11,11 +11,14 @@ import shared
 from services.profiles.app import service as manifest
 from services.profiles.domain.facts import Reader
 from services.profiles.domain.identifiers import Blocklist
+from services.profiles.rights.service.installation import Installation
 from services.profiles.service import ProfilesService
 from services.profiles.settings import ProfilesSettings
+from shared.bus.postgres import PostgresBus
 from shared.db.engine import Database, make_engine
 from shared.db.migrate import Tree, upgrade
 from shared.delivery.outbox import OutboxWriter
+from shared.rights.marks import Seal
 
 SHARED = Path(shared.__file__).parent
 
@@ -31,6 +34,7 @@ async def world(database_url: str) -> AsyncIterator[World]:
         [
             Tree(SHARED / "delivery" / "migrations", "profiles", "alembic_delivery"),
             Tree(SHARED / "identity" / "migrations", "profiles", "alembic_identity"),
+            Tree(SHARED / "rights" / "migrations", "profiles", "alembic_rights"),
             Tree(manifest.migrations, "profiles", "alembic_version"),
             Tree(SHARED / "identity" / "migrations", "mirror", "alembic_identity"),
         ],
@@ -39,7 +43,8 @@ async def world(database_url: str) -> AsyncIterator[World]:
     settings = ProfilesSettings()
     reader = Reader(blocklist=Blocklist(), max_trait_bytes=settings.max_trait_bytes, phone_country="VN")
     zone = ZoneInfo("Asia/Ho_Chi_Minh")
-    service = ProfilesService(db=db, clock=clock, settings=settings, reader=reader, zone=zone)
+    here = Installation(Seal(bytes(32)), PostgresBus(database_url), ("profiles",), is_alone=False)
+    service = ProfilesService(db, clock, settings, reader, zone, here)
     yield World(db, mirror, service, clock)
     await db.dispose()
     await mirror.dispose()

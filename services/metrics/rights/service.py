@@ -1,0 +1,30 @@
+"""Use cases of data rights in metrics."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+from services.metrics.rights import repository
+from shared.db.engine import ReadTx
+from shared.rights.contract import Erased, Subject
+
+_KEPT = {
+    "metrics: orders, activity, identity": "Order ids, amounts and days under the pseudonymous key: past figures "
+    "stay what they were, and books must be kept. The key is a hash of the user id without a secret: who has the id "
+    "from elsewhere, or tries all ids there can be, can find the key; nothing here names the person."
+}
+
+
+@dataclass(frozen=True, slots=True)
+class MetricsRights:
+    """Reads what figures are made of; removes nothing, and says so."""
+
+    async def export(self, tx: ReadTx, subject: Subject) -> AsyncIterator[tuple[str, Any]]:
+        """The facts under the person's keys."""
+        for name, rows in (await repository.sections(tx, subject.keys)).items():
+            if rows:
+                yield name, rows
+
+    def erase(self, subject: Subject) -> Erased:
+        """No row names the person of `subject`, so none goes."""
+        return Erased(kept=_KEPT if subject.keys else {})

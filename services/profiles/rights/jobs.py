@@ -1,0 +1,14 @@
+"""Timed work of data rights."""
+
+from datetime import timedelta
+
+from services.profiles.service import ProfilesService
+from shared.runtime.service import Job
+
+
+async def finish(profiles: ProfilesService) -> None:
+    """Bring erasures to their end."""
+    await profiles.rights.following.finish()
+
+
+JOBS = (Job("rights.finish", timedelta(seconds=2), finish),)

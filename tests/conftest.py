@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from services.registry import SERVICES
 from shared.testing.kafka import GivenBroker, KafkaBroker, KafkaMissing, broker_for_tests
-from shared.testing.postgres import fresh_database, scratch_folder, throwaway_server
+from shared.testing.postgres import fresh_database, migrated_template, scratch_folder, throwaway_server
 
 # A slow machine is no failure: pytest's own timeout is the limit.
 settings.register_profile("tam", deadline=None)
@@ -26,9 +27,23 @@ def pg_url() -> Iterator[str]:
             yield url
 
 
+@pytest.fixture(scope="session")
+def template(pg_url: str) -> Iterator[str]:
+    """The name of a database with the schemas of all services."""
+    with migrated_template(pg_url, SERVICES) as name:
+        yield name
+
+
 @pytest.fixture
-async def database_url(pg_url: str) -> AsyncIterator[str]:
-    """A fresh, empty database."""
+async def database_url(pg_url: str, template: str) -> AsyncIterator[str]:
+    """A fresh database with the schemas of all services, all tables empty."""
+    async with fresh_database(pg_url, template=template) as url:
+        yield url
+
+
+@pytest.fixture
+async def empty_database_url(pg_url: str) -> AsyncIterator[str]:
+    """A fresh database without any schema of ours."""
     async with fresh_database(pg_url) as url:
         yield url
 

@@ -29,7 +29,7 @@ fsync = {durable}
 synchronous_commit = on
 full_page_writes = {durable}
 wal_compression = on
-max_wal_size = 2GB
+max_wal_size = {log_size}
 checkpoint_timeout = 15min
 max_locks_per_transaction = 256
 autovacuum_naptime = 10s
@@ -92,7 +92,9 @@ def make_cluster(cluster: Path, user: SystemUser | None, *, durable: bool) -> No
 
 def write_conf(cluster: Path, socket_dir: Path, *, durable: bool) -> None:
     """Write the settings; those of an older Tâm are replaced."""
-    conf = _CONF.format(socket_dir=socket_dir, port=PORT, durable="on" if durable else "off")
+    # What is thrown away may lie in memory.
+    durability = {"durable": "on", "log_size": "2GB"} if durable else {"durable": "off", "log_size": "256MB"}
+    conf = _CONF.format(socket_dir=socket_dir, port=PORT, **durability)
     (cluster / "postgresql.conf").write_text(conf)
 
 

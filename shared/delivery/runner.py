@@ -76,6 +76,7 @@ class Runner:
         self._max_batch = max_batch
         self._partitions: dict[Partition, _Progress] = {}
         self._draining = False
+        self._polling: asyncio.Timeout | None = None
         self._idle = asyncio.Event()
         self._idle.set()
         self._next_look = 0.0
@@ -90,6 +91,8 @@ class Runner:
     def drain(self) -> None:
         """Finish the batch under way and take no other: `run` returns soon after."""
         self._draining = True
+        if self._polling is not None:
+            self._polling.reschedule(0)
 
     async def run(self) -> None:
         """Consume until drained or cancelled, then leave the group."""
@@ -122,11 +125,15 @@ class Runner:
         await self._resume_due()
         await self._look_around()
         try:
-            batches = await self._consumer.poll(max_records=self._max_batch, max_wait=POLL_SECONDS)
+            async with asyncio.timeout(None) as self._polling:
+                batches = await self._consumer.poll(max_records=self._max_batch, max_wait=POLL_SECONDS)
         except (BusUnavailable, OSError, DBAPIError, PoolTimeout, TimeoutError) as error:
-            log.warning("poll_failed", consumer=self.group, error=type(error).__name__)
-            await asyncio.sleep(FIRST_BACKOFF_SECONDS * 5)
+            if not self._draining:
+                log.warning("poll_failed", consumer=self.group, error=type(error).__name__)
+                await asyncio.sleep(FIRST_BACKOFF_SECONDS * 5)
             return
+        finally:
+            self._polling = None
         if not batches:
             metrics.CONSUMER_LAG_SECONDS.labels(self.group).set(0)
             return

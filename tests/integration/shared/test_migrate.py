@@ -17,8 +17,8 @@ HOUSE = Path(shared.__file__).parent
 
 
 @pytest.fixture
-async def engine(database_url: str):
-    made = make_engine(database_url, schema="public", pool_size=None)
+async def engine(empty_database_url: str):
+    made = make_engine(empty_database_url, schema="public", pool_size=None)
     yield made
     await made.dispose()
 

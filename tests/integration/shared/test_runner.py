@@ -451,6 +451,19 @@ async def test_a_drained_runner_ends_its_batch_and_the_next_goes_on(world: World
     assert world.batches == [["1"], ["2"]]
 
 
+async def test_an_idle_runner_leaves_as_soon_as_it_is_drained(world: World, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(runner_module, "POLL_SECONDS", 60)
+    await world.publish(an_order("1"))
+    idle = world.runner()
+    task = asyncio.create_task(idle.run())
+    await world.caught_up()
+    await asyncio.sleep(0.2)
+
+    idle.drain()
+    async with asyncio.timeout(5):
+        await task
+
+
 async def test_a_batch_that_is_cut_short_is_handled_once_by_the_next(world: World):
     await world.publish(*(an_order(each) for each in EIGHT))
     is_at_work = asyncio.Event()

@@ -9,15 +9,16 @@ Owns        customers, identifiers, traits, the evidence and decisions on who is
 Consumes    TouchpointReceived (as sent, short-lived), TouchpointRecorded, OrderPlaced, -Changed, -Refunded, -Cancelled
 Publishes   CustomerCreated, TraitsChanged (names only), CustomerMerged, CustomerUnmerged,
             SegmentEntered, SegmentLeft, ConsentChanged
-URLs        /v1/customers…, /v1/identifier-types…, /v1/trait-schema…, /v1/spaces… (Segment's Profile API), /v1/segments…, /v1/personas…,
-            /v1/consent…
+URLs        /v1/customers…, /v1/identifier-types…, /v1/trait-schema…, /v1/spaces… (Segment's Profile API),
+            /v1/segments…, /v1/personas…, /v1/consent…, /v1/rfm-scale
 
 Invariants
 * Everything is stored under the raw person key it was said of; a person is the union over the keys of one root.
 * A trait is the latest word by (event time, event id), whenever it came, and knows who said it.
 * A word that does not fit the declared type is no value and never lost; between a person's keys the merge policy of
   the trait decides, when it is read.
-* A visitor is the first user it was seen with, by priority of the evidence and event time; others are kept as refused evidence (shared device).
+* A visitor is the first user it was seen with, by priority of the evidence and event time; others are kept as
+  refused evidence (shared device).
 * A key goes by the identifiers seen first, and events join the keys linked first, up to limits; more is kept as
   refused evidence.
 * The forest is a function of the evidence and of people's decisions: order and repetition are nothing.

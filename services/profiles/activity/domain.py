@@ -1,7 +1,7 @@
 """Events counted per local day, orders as `shared.events.orders` folds them: what a person did in sum."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, tzinfo
 from typing import NamedTuple
 from uuid import UUID
@@ -24,18 +24,31 @@ class EventCell(NamedTuple):
     day: date
 
 
+# Of one event under one key and on one day, as many of the latest moments are kept: what sequences are looked for in.
+MAX_INSTANTS = 20
+
+
 @dataclass(slots=True)
 class Tally:
-    """How often an event was seen on a day, first and last when."""
+    """How often an event was seen on a day, first and last when, and at which moments (the latest, in any order)."""
 
     count: int
     first_at: datetime
     last_at: datetime
+    instants: list[datetime] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, at: datetime) -> "Tally":
+        """Seen once."""
+        return cls(1, at, at, [at])
 
     def add(self, at: datetime) -> None:
         """One more."""
         self.count += 1
         self.first_at, self.last_at = min(self.first_at, at), max(self.last_at, at)
+        self.instants.append(at)
+        if len(self.instants) > MAX_INSTANTS:
+            self.instants.remove(min(self.instants))
 
 
 def local_day(at: datetime, zone: tzinfo) -> date:

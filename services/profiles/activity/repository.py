@@ -1,10 +1,11 @@
 """All SQL of what customers did. Rows are written in ascending order of their keys."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from services.profiles.activity.domain import EventCell, EventTotals, MoneyTotals, Tally, refunded_minor
+from services.profiles.activity.domain import MAX_INSTANTS, EventCell, EventTotals, MoneyTotals, Tally, refunded_minor
 from shared.db.bulk import insert_rows
 from shared.db.engine import ReadTx, WriteTx
 from shared.errors import Retry
@@ -30,12 +31,26 @@ async def add_events(tx: WriteTx, cells: Mapping[EventCell, Tally]) -> None:
             "count": "bigint",
             "first_at": "timestamptz",
             "last_at": "timestamptz",
+            "instants": "timestamptz[]",
         },
-        [(*cell, tally.count, tally.first_at, tally.last_at) for cell, tally in sorted(cells.items(), key=_by_cell)],
-        "ON CONFLICT (customer_id, name, day) DO UPDATE SET count = event_days.count + EXCLUDED.count, "
-        "first_at = LEAST(event_days.first_at, EXCLUDED.first_at), "
-        "last_at = GREATEST(event_days.last_at, EXCLUDED.last_at)",
+        [
+            (*cell, tally.count, tally.first_at, tally.last_at, _array(tally.instants))
+            for cell, tally in sorted(cells.items(), key=_by_cell)
+        ],
+        f"""
+        ON CONFLICT (customer_id, name, day) DO UPDATE SET count = event_days.count + EXCLUDED.count,
+            first_at = LEAST(event_days.first_at, EXCLUDED.first_at),
+            last_at = GREATEST(event_days.last_at, EXCLUDED.last_at),
+            instants = ARRAY(
+                SELECT at FROM unnest(event_days.instants || EXCLUDED.instants) AS moment (at)
+                ORDER BY at DESC LIMIT {MAX_INSTANTS}
+            )
+        """,
     )
+
+
+def _array(instants: Sequence[datetime]) -> str:
+    return "{" + ",".join(each.isoformat() for each in instants) + "}"
 
 
 def _by_cell(item: tuple[EventCell, Tally]) -> EventCell:

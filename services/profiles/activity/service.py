@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -32,7 +33,7 @@ class ActivityService:
         """Count events that were not counted before, and fold facts about orders."""
         touched = Touched()
         cells: dict[EventCell, Tally] = {}
-        facts: defaultdict[str, list[Event[OrderFact]]] = defaultdict(list)
+        facts: defaultdict[str, list[Event[Any]]] = defaultdict(list)
         for event in batch:
             data = event.data
             if not isinstance(data, TouchpointRecorded):
@@ -41,7 +42,7 @@ class ActivityService:
             cell = EventCell(event.subject, data.name, local_day(event.time, self.zone))
             tally = cells.get(cell)
             if tally is None:
-                cells[cell] = Tally(1, event.time, event.time)
+                cells[cell] = Tally.of(event.time)
             else:
                 tally.add(event.time)
             touched.events[data.name].add(event.subject)

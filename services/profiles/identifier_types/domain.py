@@ -111,6 +111,9 @@ class Types:
         return frozenset(each.name for each in self.declared.values() if each.when_shared in how)
 
 
+UNDECLARED = Types()
+
+
 class Holder(NamedTuple):
     """A key that goes by a value."""
 

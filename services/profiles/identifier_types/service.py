@@ -5,8 +5,10 @@ from dataclasses import dataclass, field
 from time import monotonic
 from uuid import UUID
 
-from services.profiles.domain.facts import Link
+from services.profiles import repository as stored_rows
+from services.profiles.domain.facts import Facts, Link
 from services.profiles.domain.identifiers import Identifier, is_type
+from services.profiles.errors import IdentifierTaken, TooManyIdentifiers
 from services.profiles.identifier_types import repository
 from services.profiles.identifier_types.domain import (
     BUILT_IN,
@@ -171,6 +173,14 @@ async def share(tx: WriteTx, types: Types, written: Collection[Identifier]) -> d
             if pair not in links or link.rank < links[pair].rank:
                 links[pair] = link
     return links
+
+
+async def check_limits(tx: ReadTx, facts: Facts) -> None:
+    """Refuse a request, unlike an event, for what would be kept as refused evidence only."""
+    if (type_ := await stored_rows.over_limit(tx, facts.identifiers.keys(), facts.links.keys())) is not None:
+        raise TooManyIdentifiers(type_)
+    if (taken := await repository.taken_by(tx, facts.identifiers.keys())) is not None:
+        raise IdentifierTaken(*taken)
 
 
 def _check(type_: IdentifierType) -> None:

@@ -5,7 +5,8 @@ type of identifier, event time, event id). A link is refused if its key has a pa
 or if it would join what somebody took apart. So the forest is a function of the set of links and decisions.
 
 A value that joins people joins whoever has it: where a user has a parent already, the root of that person takes the
-other as its parent, and no value joins a key that somebody took off a person. A visitor stays with one, for others may use the same device.
+other as its parent, and no value joins a key that somebody took off a person. A visitor stays with one, for others may
+use the same device.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence

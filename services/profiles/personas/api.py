@@ -11,9 +11,11 @@ from services.profiles.errors import AmbiguousIdentifier, CustomerUnknown, Futur
 from services.profiles.personas.domain.languages import preferred
 from services.profiles.personas.domain.persona import Language, Status, shown
 from services.profiles.personas.errors import (
+    PersonaCycle,
     PersonaExists,
     PersonalData,
     PersonaMoved,
+    PersonaTooLarge,
     PersonaUnknown,
     PersonaVersionUnknown,
     TooManyPersonas,
@@ -58,7 +60,16 @@ _VERSION_IN_TAG = re.compile(r'(?:W/)?"?([1-9]\d{0,9})(?:\.[0-9a-f]+)?"?', re.AS
     "/personas",
     response_model=PersonaOut,
     status_code=201,
-    responses=problems(BadIdempotencyKey, PersonaExists, TooManyPersonas, PersonalData, UnknownSegment, FutureTime),
+    responses=problems(
+        BadIdempotencyKey,
+        PersonaExists,
+        TooManyPersonas,
+        PersonaCycle,
+        PersonaTooLarge,
+        PersonalData,
+        UnknownSegment,
+        FutureTime,
+    ),
 )
 async def create_persona(body: PersonaIn, caller: Writer, profiles: Profiles, idem: IdempotencyKey) -> Response:
     """Write a persona down: who the customers of a segment are, in words that the whole firm shares."""
@@ -100,7 +111,16 @@ async def persona(
 @router.put(
     "/personas/{persona}",
     response_model=PersonaOut,
-    responses=problems(BadIdempotencyKey, PersonaUnknown, PersonaMoved, PersonalData, UnknownSegment, FutureTime),
+    responses=problems(
+        BadIdempotencyKey,
+        PersonaUnknown,
+        PersonaMoved,
+        PersonaCycle,
+        PersonaTooLarge,
+        PersonalData,
+        UnknownSegment,
+        FutureTime,
+    ),
 )
 async def change_persona(
     persona: Key,

@@ -1,7 +1,7 @@
 """What the personas room refuses. Nothing that was sent comes back.
 
 NotFound            PersonaUnknown, PersonaVersionUnknown
-Conflict            PersonaExists, TooManyPersonas
+Conflict            PersonaExists, TooManyPersonas, PersonaCycle, PersonaTooLarge
 PreconditionFailed  PersonaMoved
 Invalid             PersonalData, UnknownSegment
 """
@@ -57,6 +57,27 @@ class TooManyPersonas(Conflict):
         super().__init__(
             f"There are at most {limit} personas, retired ones included; bring one that is retired back with PUT.",
             limit=limit,
+        )
+
+
+class PersonaCycle(Conflict):
+    """Who belongs to the persona would depend on who belongs to it."""
+
+    code, title = "profiles.persona_cycle", "Persona of itself"
+
+    def __init__(self) -> None:
+        super().__init__("The rule of the segment asks for this persona itself; take another segment, or change it.")
+
+
+class PersonaTooLarge(Conflict):
+    """The rules that ask for the persona would have more conditions than can be asked."""
+
+    code, title = "profiles.persona_too_large", "Too many conditions"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The rules of segments that ask for this persona would have too many conditions, or refer too deep; take a "
+            "segment with a smaller rule."
         )
 
 

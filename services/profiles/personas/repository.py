@@ -17,6 +17,11 @@ async def claim(tx: WriteTx) -> None:
     await tx.execute("SELECT pg_advisory_xact_lock(7263, hashtext(current_schema() || '.personas'))")
 
 
+async def keys(tx: ReadTx) -> set[str]:
+    """The keys of all personas, retired ones included."""
+    return {row.key for row in await tx.execute("SELECT key FROM personas")}
+
+
 async def count(tx: ReadTx) -> int:
     """How many personas there are, retired ones included."""
     return int((await tx.execute("SELECT count(*) FROM personas")).scalar_one())

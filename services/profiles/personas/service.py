@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from services.profiles.errors import FutureTime
 from services.profiles.membership import repository as memberships
+from services.profiles.membership.service import Membership
 from services.profiles.people import service as people
 from services.profiles.personas import repository
 from services.profiles.personas.domain.changes import Change, changes
@@ -16,15 +17,19 @@ from services.profiles.personas.domain.persona import Content, Persona, Sight, S
 from services.profiles.personas.domain.privacy import findings, ids
 from services.profiles.personas.errors import (
     Finding,
+    PersonaCycle,
     PersonaExists,
     PersonalData,
     PersonaMoved,
+    PersonaTooLarge,
     PersonaUnknown,
     PersonaVersionUnknown,
     TooManyPersonas,
     UnknownSegment,
 )
 from services.profiles.personas.schemas.persona import PersonaChangeIn, PersonaIn, PersonaOut, RetireIn
+from services.profiles.segments.domain.expansion import Cycle, TooLarge
+from services.profiles.segments.domain.rule import OfPersona
 from services.profiles.segments.repository import definitions
 from shared.clock import Clock
 from shared.db.engine import Database, ReadTx, WriteTx
@@ -51,13 +56,14 @@ class Personas:
     clock: Clock
     zone: ZoneInfo
     country: str
+    membership: Membership
 
     async def create(self, body: PersonaIn, *, by: str, idem: Idempotent | None) -> Answer:
         """Write a new persona down.
 
         Raises:
             PersonaExists, TooManyPersonas: there is no room for it.
-            PersonalData, UnknownSegment, FutureTime: it cannot be so.
+            PersonalData, UnknownSegment, PersonaCycle, PersonaTooLarge, FutureTime: it cannot be so.
         """
         async with self.db.write() as tx:
             if (stored := await replayed(tx, idem)) is not None:
@@ -70,7 +76,7 @@ class Personas:
             content, now = body.content(), self.clock.now()
             await self._check(tx, content, key=body.key, note=body.note)
             persona = Persona(body.key, 1, 1, content, body.note, now, by, now)
-            await repository.put(tx, persona)
+            await self._put(tx, persona, None)
             return await self._answer(tx, idem, 201, persona)
 
     async def change(
@@ -168,7 +174,7 @@ class Personas:
             raise FutureTime
         # A segment that was deleted since stays named until somebody takes another one.
         if content.segment_id != known_segment:
-            await memberships.hold_definitions(tx)
+            await memberships.claim_definitions(tx)
             if await definitions.get(tx, content.segment_id) is None:
                 raise UnknownSegment
 
@@ -181,8 +187,28 @@ class Personas:
         persona = old._replace(
             version=version, latest=version, content=content, note=note, changed_at=self.clock.now(), changed_by=by
         )
-        await repository.put(tx, persona)
+        await self._put(tx, persona, old.content)
         return await self._answer(tx, idem, 200, persona)
+
+    async def _put(self, tx: WriteTx, persona: Persona, old: Content | None) -> None:
+        """Write a persona; where other people belong to it now, segments that ask for it ask everybody again.
+
+        Raises:
+            PersonaCycle: its segment asks for the persona itself.
+        """
+        was, is_ = None if old is None else _segment_in_use(old), _segment_in_use(persona.content)
+        if was != is_:
+            await memberships.claim_definitions(tx)
+        await repository.put(tx, persona)
+        if was == is_:
+            return
+        try:
+            (await memberships.live(tx)).surroundings().checked()
+        except Cycle:
+            raise PersonaCycle from None
+        except TooLarge:
+            raise PersonaTooLarge from None
+        await self.membership.redefined(tx, lambda leaf: leaf == OfPersona(persona.key))
 
     async def _sight(self, tx: ReadTx, personas: Collection[Persona]) -> Sight:
         return Sight(
@@ -205,6 +231,11 @@ async def _known(tx: ReadTx, key: str, version: int | None = None) -> Persona:
     if (latest := await repository.latest(tx, key)) is None:
         raise PersonaUnknown
     raise PersonaVersionUnknown(latest)
+
+
+def _segment_in_use(content: Content) -> UUID | None:
+    """The segment whose members belong to the persona."""
+    return content.segment_id if content.status == "active" else None
 
 
 async def _held(tx: WriteTx, key: str, versions: frozenset[int] | None) -> Persona:

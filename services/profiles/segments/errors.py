@@ -40,12 +40,16 @@ class NameTaken(Conflict):
 
 
 class SegmentInUse(Conflict):
-    """Rules ask whether somebody is in this list."""
+    """Rules of others ask for it, or personas in use describe who is in it."""
 
     code, title = "profiles.segment_in_use", "Segment in use"
 
-    def __init__(self, segments: Sequence[UUID]) -> None:
-        super().__init__("The rules of other segments ask for this list; change them first.", segments=list(segments))
+    def __init__(self, segments: Sequence[UUID], personas: Sequence[str]) -> None:
+        super().__init__(
+            "The rules of other segments ask for this one, or personas in use describe it; change those first.",
+            segments=list(segments),
+            personas=list(personas),
+        )
 
 
 class TooManySegments(Conflict):

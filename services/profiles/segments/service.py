@@ -1,6 +1,6 @@
 """Use cases of segments. A change of a definition waits for whoever looks at persons by the old one."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,15 +9,18 @@ from zoneinfo import ZoneInfo
 
 import orjson
 
+from services.profiles.consent.domain import Registry
 from services.profiles.errors import AmbiguousIdentifier, CustomerUnknown
 from services.profiles.membership import repository as memberships
 from services.profiles.membership.domain import Touched
 from services.profiles.membership.service import Membership
 from services.profiles.people import repository as rows
 from services.profiles.people import service as people
+from services.profiles.personas import repository as persona_rows
 from services.profiles.segments.domain.definition import Belonging, Member, Preview, Segment, Verdict, Version
+from services.profiles.segments.domain.expansion import MAX_EXPANDED, Cycle, TooLarge
 from services.profiles.segments.domain.parse import parse
-from services.profiles.segments.domain.rule import InList, Rule, leaves
+from services.profiles.segments.domain.rule import ConsentIs, InList, InSegment, Leaf, OfPersona, Scored, leaves
 from services.profiles.segments.errors import (
     BadRule,
     NameTaken,
@@ -30,7 +33,7 @@ from services.profiles.segments.errors import (
     TooManySegments,
 )
 from services.profiles.segments.repository import definitions, previews
-from services.profiles.segments.repository.compiler import Asked, compiled
+from services.profiles.segments.repository.compiler import Asked, Definitions, compiled
 from services.profiles.segments.schemas import ListChangedOut, ListChangeIn, SegmentChangeIn, SegmentIn, SegmentOut
 from shared.clock import Clock
 from shared.db.engine import Database, ReadTx, WriteTx
@@ -39,6 +42,7 @@ from shared.identity import mapping
 from shared.ids import uuid7
 
 MAX_SEGMENTS = 200
+TOO_LARGE = f"With all it refers to, a rule has at most {MAX_EXPANDED} conditions, and refers at most 8 deep."
 _NOBODY = UUID(int=0)
 
 
@@ -51,6 +55,7 @@ class SegmentsService:
     zone: ZoneInfo
     country: str
     membership: Membership
+    registry: Registry
 
     async def create(self, body: SegmentIn, *, by: str, idem: Idempotent | None) -> Answer:
         """Make a segment; everybody is asked from now on, those of whom facts come at once.
@@ -72,6 +77,7 @@ class SegmentsService:
             is_built = body.kind == "static"
             segment = Segment(uuid7(), body.kind, body.name, body.description, body.rule, 1, is_built, now, now, by)
             await definitions.put(tx, segment)
+            await memberships.count_up(tx)
             return await _answer(tx, idem, 201, segment)
 
     async def change(self, segment_id: UUID, body: SegmentChangeIn, *, by: str, idem: Idempotent | None) -> Answer:
@@ -88,7 +94,7 @@ class SegmentsService:
             old = await self._known(tx, segment_id)
             if old.version != body.version:
                 raise SegmentMoved(old.version)
-            await self._check(tx, body.rule, is_static=old.kind == "static")
+            await self._check(tx, body.rule, is_static=old.kind == "static", of=old.id)
             if (other := await definitions.namesake(tx, body.name)) not in (None, old.id):
                 raise NameTaken(other or old.id)
             segment = old._replace(
@@ -101,6 +107,8 @@ class SegmentsService:
                 updated_by=by,
             )
             await definitions.put(tx, segment)
+            if old.rule != segment.rule:
+                await self.membership.redefined(tx, lambda leaf: leaf == InSegment(old.id))
             return await _answer(tx, idem, 200, segment)
 
     async def delete(self, segment_id: UUID) -> None:
@@ -108,14 +116,23 @@ class SegmentsService:
 
         Raises:
             SegmentUnknown: there is none.
-            SegmentInUse: rules ask for this list.
+            SegmentInUse: rules of others or personas in use ask for it.
         """
         async with self.db.write() as tx:
             await memberships.claim_definitions(tx)
             await self._known(tx, segment_id)
-            if users := _users(await memberships.live(tx), segment_id):
-                raise SegmentInUse(users)
+            live = await memberships.live(tx)
+            personas = [key for key, of in live.personas if of == segment_id]
+            asking = {InSegment(segment_id), InList(segment_id)}
+            users = [
+                each.id
+                for each in live.segments
+                if each.rule is not None and asking.intersection(leaves(parse(orjson.loads(each.rule))))
+            ]
+            if users or personas:
+                raise SegmentInUse(users, personas)
             await definitions.delete(tx, segment_id)
+            await memberships.count_up(tx)
 
     async def get(self, segment_id: UUID) -> tuple[Segment, int]:
         """A segment and how many are in it.
@@ -169,7 +186,7 @@ class SegmentsService:
         """
         async with self.db.read() as tx:
             await self._check(tx, rule, is_static=False)
-            plan = compiled((Asked(_NOBODY, orjson.dumps(rule).decode()),))
+            plan = compiled((Asked(_NOBODY, orjson.dumps(rule).decode()),), await memberships.live(tx))
             now = self.clock.now()
             today = now.astimezone(self.zone).date()
             return await previews.preview(tx, plan, now=now, today=today, zone=self.zone), now
@@ -223,24 +240,47 @@ class SegmentsService:
             raise SegmentUnknown
         return segment
 
-    async def _check(self, tx: ReadTx, rule: dict[str, Any] | None, *, is_static: bool) -> None:
-        if is_static is (rule is not None):
+    async def _check(self, tx: ReadTx, document: dict[str, Any] | None, *, is_static: bool, of: UUID = _NOBODY) -> None:
+        """Refuse a rule that nobody can be asked; `of`: the segment that it shall be of."""
+        if is_static is (document is not None):
             raise RuleNeeded(is_static=is_static)
-        if rule is None:
+        if document is None:
             return
-        for list_id in _lists(parse(rule)):
-            found = await definitions.get(tx, list_id)
-            if found is None or found.kind != "static":
-                raise BadRule([Problem("", "unknown_list", f"There is no static segment {list_id}.")])
+        rule, live = parse(document), await memberships.live(tx)
+        known = await persona_rows.keys(tx)
+        problems = [found for leaf in leaves(rule) if (found := self._unknown(leaf, live, known)) is not None]
+        if problems:
+            raise BadRule(problems)
+        try:
+            live.surroundings().tried(of, rule)
+        except Cycle:
+            refusal = "cycle", "The rule refers to its own segment, through another segment or a persona."
+            raise BadRule([Problem("", *refusal)]) from None
+        except TooLarge:
+            raise BadRule([Problem("", "too_large", TOO_LARGE)]) from None
 
+    def _unknown(self, leaf: Leaf, live: Definitions, known: Collection[str]) -> Problem | None:
+        """What a condition refers to and is not there."""
+        match leaf:
+            case InList(id_) if not any(each.id == id_ and each.rule is None for each in live.segments):
+                return Problem("", "unknown_list", f"There is no static segment {id_}.")
+            case InSegment(id_) if not any(each.id == id_ for each in live.segments):
+                return Problem("", "unknown_segment", f"There is no segment {id_}.")
+            case OfPersona(key) if key not in known:
+                return Problem("", "unknown_persona", f"There is no persona {key}.")
+            case Scored("monetary") if live.scale.currency is None:
+                return Problem("", "no_currency", "The scale has no currency: set one first (PUT /v1/rfm-scale).")
+            case ConsentIs(purpose, channel):
+                return self._no_consent(purpose, channel)
+        return None
 
-def _lists(rule: Rule) -> list[UUID]:
-    return sorted({leaf.segment_id for leaf in leaves(rule) if isinstance(leaf, InList)})
-
-
-def _users(live: Sequence[Asked], segment_id: UUID) -> list[UUID]:
-    """The segments whose rules ask for a list."""
-    return [each.id for each in live if each.rule is not None and segment_id in _lists(parse(orjson.loads(each.rule)))]
+    def _no_consent(self, purpose: str, channel: str) -> Problem | None:
+        if purpose not in self.registry.purposes:
+            known = ", ".join(sorted(self.registry.purposes))
+            return Problem("", "unknown_purpose", f"Purposes that need consent are {known}.")
+        if channel not in self.registry.channels:
+            return Problem("", "unknown_channel", f"Channels are {', '.join(sorted(self.registry.channels))}.")
+        return None
 
 
 async def _answer(tx: WriteTx, idem: Idempotent | None, status: int, segment: Segment) -> Answer:

@@ -1,8 +1,9 @@
 """Use cases of declared traits: declare them, and judge again what is stored when a type changes."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from time import monotonic
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -10,12 +11,15 @@ from uuid import UUID
 import orjson
 
 from services.profiles import repository as traits
+from services.profiles.domain.facts import Facts
 from services.profiles.domain.traits import announced, composed_name
+from services.profiles.membership import repository as memberships
 from services.profiles.membership.domain import Touched
 from services.profiles.membership.service import Membership
 from services.profiles.people import service as people
 from services.profiles.search import repository as search
 from services.profiles.search.domain import phrases_of
+from services.profiles.segments.domain.rule import asks_trait
 from services.profiles.trait_schema import repository
 from services.profiles.trait_schema.domain.declaration import Declared
 from services.profiles.trait_schema.domain.judging import Refused, Schema, Stored, judged_again, mend
@@ -113,6 +117,7 @@ class TraitSchema:
             is_new_type = old is None or not _judges_alike(old.declared, declared)
             again_at = now + SETTLED if is_new_type else None
             await repository.put(tx, name, declared, by=by, now=now, again_at=again_at)
+            await self._redefine(tx, None if old is None else old.declared, declared)
             tx.after_commit(self.remembered.forget)
             found = await self._found(tx, name)
             answer = Answer(201 if old is None else 200, DeclarationOut.stored(found).model_dump_json().encode())
@@ -127,9 +132,11 @@ class TraitSchema:
         """
         name, now = _name(name), self.clock.now()
         async with self.db.write() as tx:
-            if await self._claimed(tx, name, if_match) is None:
+            old = await self._claimed(tx, name, if_match)
+            if old is None:
                 raise TraitUndeclared
             await repository.put(tx, name, None, by=by, now=now, again_at=now + SETTLED)
+            await self._redefine(tx, old.declared, None)
             tx.after_commit(self.remembered.forget)
 
     async def get(self, name: str) -> tuple[Declaration, int]:
@@ -215,6 +222,14 @@ class TraitSchema:
         touched.traits[name].update(keys)
         await self.membership.refresh(tx, touched)
 
+    async def _redefine(self, tx: WriteTx, old: Declared | None, new: Declared | None) -> None:
+        """Where another word may hold between a person's keys, ask everybody again for segments that ask for it."""
+        if _choosing(old) == _choosing(new):
+            return
+        name = (old or new or Declared("", "string")).name
+        await memberships.claim_definitions(tx)
+        await self.membership.redefined(tx, lambda leaf: asks_trait(leaf, name))
+
     async def _claimed(self, tx: WriteTx, name: str, if_match: frozenset[str] | None) -> Declaration | None:
         """The declaration that is to be changed."""
         await repository.claim(tx)
@@ -260,6 +275,14 @@ def _name(name: str) -> str:
     return written
 
 
+def _choosing(declared: Declared | None) -> Declared | None:
+    """What of a declaration decides between the words of several keys; None: the latest holds."""
+    if declared is None or declared.merge_policy == "latest":
+        return None
+    kept = {"merge_policy": declared.merge_policy, "sources": declared.sources, "values": declared.values}
+    return Declared.stored(declared.name, {"type": declared.type, **kept})
+
+
 def _judges_alike(one: Declared, other: Declared) -> bool:
     # What is left decides which values fit, and how they are written.
     return _judging(one) == _judging(other)
@@ -281,3 +304,17 @@ def _value(words: Sequence[Stored]) -> bytes | None:
 def _form(word: Stored) -> bytes | None:
     """How the value is written, without the spaces that a database writes."""
     return None if word.shown is None else orjson.dumps(orjson.loads(word.shown))
+
+
+def announce_traits(tx: WriteTx, facts: Facts, changes: Sequence[traits.Change], now: datetime) -> None:
+    """Announce the names of the traits that took a new value: one event per customer and source."""
+    names: defaultdict[tuple[UUID, str], set[str]] = defaultdict(set)
+    times: dict[tuple[UUID, str], datetime] = {}
+    for change in changes:
+        write = facts.traits[change.customer_id, change.name]
+        said = change.customer_id, write.source
+        names[said].add(change.name)
+        times[said] = max(times.get(said, write.time), write.time)
+    for (customer_id, source), changed in names.items():
+        moved = TraitsChanged(names=announced(changed), source=source)
+        tx.emit(Event(uuid7(), customer_id, times[customer_id, source], now, moved))

@@ -3,7 +3,8 @@
 import operator
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise, product
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -12,6 +13,7 @@ from shared.events.catalogue.touchpoints import OrderCancelled, OrderChanged, Or
 from shared.events.envelope import Event
 
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
+FAR = datetime.max.replace(tzinfo=UTC)
 COMPARE = {
     "eq": operator.eq,
     "ne": operator.ne,
@@ -31,10 +33,31 @@ class Told:
     events: dict[UUID, tuple[UUID, str, datetime]] = field(default_factory=dict)
     orders: dict[UUID, Event[Any]] = field(default_factory=dict)
     lists: dict[UUID, set[UUID]] = field(default_factory=dict)
+    consents: list[tuple[UUID, str, bool, datetime, datetime | None]] = field(default_factory=list)
+    points: dict[tuple[UUID, str], tuple[int, int]] = field(default_factory=dict)
+    tiers: dict[tuple[UUID, str], tuple[int, int, str | None]] = field(default_factory=dict)
+    rules: dict[UUID, Any] = field(default_factory=dict)
+    personas: dict[str, UUID] = field(default_factory=dict)
+    scale: dict[str, Any] = field(default_factory=dict)
+    instants_kept: int = 20
 
     def person(self, root: UUID, keys: Iterable[UUID]) -> "Person":
         """What is known under these keys."""
         mine = set(keys)
+        kept: dict[tuple[UUID, str, date], list[datetime]] = {}
+        for key, name, at in self.events.values():
+            if key in mine:
+                kept.setdefault((key, name, at.astimezone(ZONE).date()), []).append(at)
+        tiers: dict[str, tuple[bool, int, str | None]] = {}
+        for (key, track), (_, rank, tier) in sorted(self.tiers.items()):
+            if key in mine and (track not in tiers or (key == root, rank) > tiers[track][:2]):
+                tiers[track] = (key == root, rank, tier)
+        points: dict[str, int] = {}
+        for (key, wallet), (_, available) in self.points.items():
+            points[wallet] = points.get(wallet, 0) + (available if key in mine else 0)
+        spoken = sorted(
+            (at, not granted, until or FAR, pair) for key, pair, granted, at, until in self.consents if key in mine
+        )
         words = sorted((at, event, name, value) for key, name, value, at, event in self.traits if key in mine)
         traits = {name: value for _, _, name, value in words}
         return Person(
@@ -44,6 +67,11 @@ class Told:
             events=[(name, at) for key, name, at in self.events.values() if key in mine],
             orders=[order for order in folded(self.orders.values()) if order[0] in mine],
             lists={segment for segment, listed in self.lists.items() if listed & mine},
+            moments=[(name, at) for (_, name, _), times in kept.items() for at in sorted(times)[-self.instants_kept :]],
+            consents={pair: (withdrawn, until) for at, withdrawn, until, pair in spoken},
+            points=points,
+            tiers={track: (rank, tier) for track, (_, rank, tier) in tiers.items() if tier is not None},
+            told=self,
         )
 
 
@@ -57,6 +85,11 @@ class Person:
     events: list[tuple[str, datetime]]
     orders: list[tuple[UUID, datetime, str, int, int]]
     lists: set[UUID]
+    moments: list[tuple[str, datetime]]
+    consents: Mapping[str, tuple[bool, datetime]]
+    points: Mapping[str, int]
+    tiers: Mapping[str, tuple[int, str]]
+    told: Told
 
 
 def folded(facts: Iterable[Event[Any]]) -> list[tuple[UUID, datetime, str, int, int]]:
@@ -97,6 +130,27 @@ def holds(rule: Mapping[str, Any], person: Person, now: datetime) -> bool:
             return UUID(segment) in person.lists
         case {"event": name}:
             return event_holds(name, rule, person, now)
+    return newer_holds(rule, person, now)
+
+
+def newer_holds(rule: Mapping[str, Any], person: Person, now: datetime) -> bool:
+    match rule:
+        case {"sequence": steps}:
+            return sequence_holds(steps, rule, person, now)
+        case {"consent": state, "purpose": _, "channel": channel}:
+            return consent_state(person.consents.get(channel), now) == state
+        case {"segment": segment}:
+            return asked_holds(UUID(segment), person, now)
+        case {"persona": key}:
+            return key in person.told.personas and asked_holds(person.told.personas[key], person, now)
+        case {"rfm": which, **tests}:
+            score = score_of(which, person, now)
+            return score is not None and all(COMPARE[op](score, value) for op, value in tests.items())
+        case {"computed": "points", "wallet": wallet, **tests}:
+            return all(COMPARE[op](person.points.get(wallet, 0), value) for op, value in tests.items())
+        case {"computed": ("tier" | "tier_rank") as what, "track": track, **tests}:
+            rank, tier = person.tiers.get(track, (None, None))
+            return all(trait_holds(tier if what == "tier" else rank, op, value) for op, value in tests.items())
     return computed_holds(rule, person, now)
 
 
@@ -110,6 +164,55 @@ def event_holds(name: str, rule: Mapping[str, Any], person: Person, now: datetim
         for each, at in person.events
     )
     return all(COMPARE[op](times, value) for op, value in rule.get("count", {"gte": 1}).items())
+
+
+def asked_holds(segment: UUID, person: Person, now: datetime) -> bool:
+    """Whether somebody would be in a segment that a rule refers to; one that is gone has nobody."""
+    if segment not in person.told.rules:
+        return False
+    rule = person.told.rules[segment]
+    return holds({"list": str(segment)} if rule is None else rule, person, now)
+
+
+def sequence_holds(steps: list[str], rule: Mapping[str, Any], person: Person, now: datetime) -> bool:
+    """Every way to pick one moment for each step is tried."""
+    within = timedelta(
+        minutes=rule.get("within_minutes", 0), hours=rule.get("within_hours", 0), days=rule.get("within_days", 0)
+    )
+    barred = [at for name, at in person.moments if name in rule.get("without", [])]
+    complete = [
+        chain[-1]
+        for chain in product(*([at for name, at in person.moments if name == step] for step in steps))
+        if all(one < other for one, other in pairwise(chain))
+        and chain[-1] - chain[0] <= within
+        and not any(chain[0] < at < chain[-1] for at in barred)
+    ]
+    if "days_since_last" not in rule:
+        return bool(complete)
+    return since_holds(complete, rule["days_since_last"], now)
+
+
+def consent_state(word: tuple[bool, datetime] | None, now: datetime) -> str:
+    if word is None:
+        return "none"
+    withdrawn, until = word
+    if withdrawn:
+        return "withdrawn"
+    return "expired" if until <= now else "granted"
+
+
+def score_of(which: str, person: Person, now: datetime) -> int | None:
+    """Counted from the top down."""
+    if not person.orders:
+        return None
+    scale = person.told.scale
+    if which == "recency":
+        ago = now - max(order[1] for order in person.orders)
+        return 1 + sum(ago <= timedelta(days=days) for days in scale["recency_days"])
+    value = len(person.orders)
+    if which == "monetary":
+        value = sum(total - refunded for _, _, each, total, refunded in person.orders if each == scale["currency"])
+    return 1 + sum(value >= least for least in scale["orders" if which == "frequency" else "net_minor"])
 
 
 def computed_holds(rule: Mapping[str, Any], person: Person, now: datetime) -> bool:

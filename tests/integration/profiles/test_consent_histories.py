@@ -18,11 +18,10 @@ from profiles_world import NOW, World, touchpoint
 from sqlalchemy.exc import DBAPIError
 
 from services.profiles.consent import repository
-from services.profiles.consent.consumers import follow_identity
 from services.profiles.consent.domain import Pair
 from services.profiles.consent.errors import FrequencyMissing, TextUnpublished
 from services.profiles.consent.schemas import CheckIn, ConsentIn, TextIn
-from services.profiles.consumers import record_touchpoints
+from services.profiles.consumers import follow_identity, record_touchpoints
 from services.profiles.schemas import CustomerIn, MergeIn, UnmergeIn
 from services.profiles.service import ProfilesService
 from services.profiles.settings import ProfilesSettings

@@ -356,6 +356,13 @@ async def test_unknown_personas_are_not_found(running: Running):
 async def test_a_persona_outlives_its_segment(running: Running, segment: str):
     await moved(running, segment, add=("user_id:1",))
     await created(running, segment)
+    in_use = await running.crm.delete(f"/v1/segments/{segment}")
+    assert (in_use.status_code, in_use.json()["code"], in_use.json()["personas"]) == (
+        409,
+        "profiles.segment_in_use",
+        ["lan"],
+    )
+    assert (await running.crm.post(f"{LAN}/retire", json={})).status_code == 200
 
     assert (await running.crm.delete(f"/v1/segments/{segment}")).status_code == 204
 

@@ -11,11 +11,20 @@ from uuid import UUID
 from profiles_world import NOW, World, touchpoint
 from segments_oracle import Told, holds
 
+from services.profiles.activity import domain as activity_domain
+from services.profiles.activity import repository as activity_repository
+from services.profiles.consent.schemas import ConsentIn
+from services.profiles.errors import CustomerUnknown
 from services.profiles.membership import service as membership
+from services.profiles.personas.errors import PersonaCycle
+from services.profiles.personas.schemas.persona import PersonaChangeIn, PersonaIn
+from services.profiles.rfm.schemas import ScaleIn
 from services.profiles.schemas import MergeIn, UnmergeIn
+from services.profiles.segments.errors import BadRule, SegmentInUse
 from services.profiles.segments.schemas import ListChangeIn, SegmentChangeIn, SegmentIn, SegmentOut
 from shared.delivery.inbox import take_new
 from shared.errors import AppError
+from shared.events.catalogue.loyalty import PointsEarned, PointsSpent, TierChanged
 from shared.events.catalogue.profiles import SegmentEntered, SegmentLeft
 from shared.events.catalogue.touchpoints import (
     OrderCancelled,
@@ -26,9 +35,9 @@ from shared.events.catalogue.touchpoints import (
 )
 from shared.events.envelope import Event
 from shared.identity import mapping
-from shared.ids import anonymous_key, derived_id, user_key
+from shared.ids import anonymous_key, derived_id, user_key, uuid7
 
-HISTORIES = 100
+HISTORIES = 60
 USERS, VISITORS = ("u", "w", "x"), ("a", "b", "c")
 KEYS = [*map(user_key, USERS), *map(anonymous_key, VISITORS)]
 REFERENCES = [*(f"user_id:{each}" for each in USERS), *(f"anonymous_id:{each}" for each in VISITORS)]
@@ -40,8 +49,12 @@ VALUES: tuple[Any, ...] = (
 ORDERED = ("gt", "gte", "lt", "lte")
 TABLES = (
     "customers, identifiers, traits, links, decisions, merge_log, identity, event_days, orders, segments, "
-    "segment_versions, list_members, memberships, standings, outbox, inbox"
+    "segment_versions, list_members, memberships, standings, outbox, inbox, consent_words, consent_announced, "
+    "told_facts, rfm_scales, personas, persona_versions"
 )
+CHANNELS, TRACKS, WALLETS = ("email", "sms"), ("main", "club"), ("points", "coins")
+PERSONAS = ("lan", "hoa")
+WORDS: Any = {"owner": "CX", "texts": {"vi": {"name": "Lan", "summary": "Mua sắm buổi tối"}}}
 
 
 def leaf(random: Random, lists: Sequence[UUID]) -> dict[str, Any]:
@@ -67,7 +80,36 @@ def leaf(random: Random, lists: Sequence[UUID]) -> dict[str, Any]:
         {"computed": random.choice(("first_order_at", "last_order_at")), op: "2026-11-20"},
     ]
     kinds += [{"list": str(each)} for each in lists]
-    return random.choice(kinds)
+    return random.choice(kinds if random.random() < 0.5 else newer(random))
+
+
+def newer(random: Random) -> list[dict[str, Any]]:
+    """Sequences, consent, what others tell, scores, personas."""
+    numeric, op, name = random.choice((*ORDERED, "eq", "ne")), random.choice(ORDERED), random.choice(NAMES)
+    steps = random.choices((*NAMES, "Other"), k=random.choice((2, 2, 3)))
+    unit = random.choice(({"within_minutes": 90}, {"within_hours": 30}, {"within_days": 3}))
+    return [
+        {"sequence": steps, **unit},
+        {"sequence": steps, **unit, "without": [random.choice((*NAMES, "Other"))]},
+        {"sequence": [*NAMES], **unit, "days_since_last": {op: random.randint(0, 3)}},
+        {"sequence": [name, name], **unit, "without": ["Other"]},
+        {
+            "consent": random.choice(("granted", "withdrawn", "expired", "none")),
+            "purpose": "marketing",
+            "channel": random.choice(CHANNELS),
+        },
+        {"computed": "points", "wallet": random.choice(WALLETS), numeric: random.choice((0, 50, 100))},
+        {
+            "computed": "tier",
+            "track": random.choice(TRACKS),
+            random.choice(("eq", "ne")): random.choice(("gold", "silver")),
+        },
+        {"computed": "tier", "track": "main", "in": ["gold", "silver"]},
+        {"computed": "tier", "track": "main", "exists": random.random() < 0.5},
+        {"computed": "tier_rank", "track": random.choice(TRACKS), numeric: random.randint(1, 2)},
+        {"rfm": random.choice(("recency", "frequency", "monetary")), numeric: random.randint(1, 5)},
+        {"persona": random.choice(PERSONAS)},
+    ]
 
 
 def rule(random: Random, lists: Sequence[UUID], depth: int = 0) -> dict[str, Any]:
@@ -92,10 +134,11 @@ class History:
     async def segment(self) -> None:
         lists = [each for each, document in self.rules.items() if document is None]
         document = rule(self.random, lists) if lists else None
+        if document is not None and self.rules and self.random.random() < 0.2:
+            document = {"and": [{"segment": str(self.random.choice(list(self.rules)))}, document]}
         body = SegmentIn(kind="rule" if document else "static", name=f"S {len(self.versions)}", rule=document)
-        made = SegmentOut.model_validate_json(
-            (await self.world.service.segments.create(body, by="test", idem=None)).body
-        )
+        answer = await self.world.service.segments.create(body, by="test", idem=None)
+        made = SegmentOut.model_validate_json(answer.body)
         self.rules[made.id], self.versions[made.id] = document, 1
         if document is None:
             self.told.lists[made.id] = set()
@@ -103,15 +146,90 @@ class History:
     async def redefine(self) -> None:
         segment_id = self.random.choice([each for each, document in self.rules.items() if document is not None])
         document = rule(self.random, list(self.told.lists))
-        if self.random.random() < 0.3:
-            await self.world.service.segments.delete(segment_id)
-            del self.rules[segment_id]
-        else:
-            body = SegmentChangeIn(version=self.versions[segment_id], name=str(segment_id), rule=document)
-            await self.world.service.segments.change(segment_id, body, by="test", idem=None)
-            self.rules[segment_id] = document
-            self.versions[segment_id] += 1
+        with suppress(SegmentInUse, BadRule):
+            if self.random.random() < 0.3:
+                await self.world.service.segments.delete(segment_id)
+                del self.rules[segment_id]
+            else:
+                body = SegmentChangeIn(version=self.versions[segment_id], name=str(segment_id), rule=document)
+                await self.world.service.segments.change(segment_id, body, by="test", idem=None)
+                self.rules[segment_id] = document
+                self.versions[segment_id] += 1
         await self.world.service.upkeep.run()
+
+    async def personas(self) -> None:
+        """There they are, and nobody belongs to them yet."""
+        for key in PERSONAS:
+            body = PersonaIn(key=key, status="draft", segment=next(iter(self.rules)), **WORDS)
+            await self.world.service.personas.create(body, by="test", idem=None)
+
+    async def people_like(self) -> None:
+        """A persona comes into use, goes out of it, or describes another segment."""
+        key, segment = self.random.choice(PERSONAS), self.random.choice(list(self.rules))
+        status = self.random.choice(("active", "active", "active", "draft", "retired"))
+        with suppress(PersonaCycle):
+            body = PersonaChangeIn(status=status, segment=segment, **WORDS)
+            await self.world.service.personas.change(key, body, by="test", versions=None, idem=None)
+            self.told.personas.pop(key, None)
+            if status == "active":
+                self.told.personas[key] = segment
+        await self.world.service.upkeep.run()
+
+    async def rescale(self) -> None:
+        """Scores are of another scale."""
+        days, orders = sorted(self.random.sample(range(6), 4)), sorted(self.random.sample(range(1, 6), 4))
+        self.told.scale = {
+            "recency_days": days,
+            "orders": orders,
+            "currency": "VND",
+            "net_minor": [300, 500, 700, 1_000],
+        }
+        await self.world.service.rfm.put(ScaleIn(basis="fixed", **self.told.scale), by="test", if_match=None, idem=None)
+        await self.world.service.upkeep.run()
+
+    async def word(self) -> None:
+        """Somebody allows something, or withdraws it."""
+        place, channel, granted = self.random.randrange(6), self.random.choice(CHANNELS), self.random.random() < 0.7
+        at = self.world.clock.time - timedelta(
+            minutes=self.random.choice((0, 0, 60, 600)), seconds=len(self.told.consents)
+        )
+        until = (
+            at + timedelta(hours=self.random.choice((1, 15, 40))) if granted and self.random.random() < 0.6 else None
+        )
+        change = {"purpose": "marketing", "channel": channel, "state": "granted" if granted else "withdrawn"}
+        body = ConsentIn(changes=[{**change, "expires_at": until}], text_version="v1", time=at)  # type: ignore[list-item]
+        with suppress(CustomerUnknown):
+            await self.world.service.consent.record(REFERENCES[place], body, by="test", idem=None)
+            self.told.consents.append((KEYS[place], channel, granted, at, until))
+
+    async def told_by_others(self) -> None:
+        """What loyalty tells, in no order, some of it again."""
+        batch: list[Event[Any]] = []
+        for _ in range(self.random.randint(1, 3)):
+            key, version, at = self.random.choice(KEYS), self.random.randint(1, 9), self.world.clock.time
+            if self.random.random() < 0.5:
+                track, rank = self.random.choice(TRACKS), self.random.randint(0, 2)
+                tier = (None, "silver", "gold")[rank]
+                # Of one version there is one event.
+                if (known := self.told.tiers.get((key, track), (0, 0, None)))[0] != version:
+                    if known[0] < version:
+                        self.told.tiers[key, track] = (version, rank, tier)
+                    data: Any = TierChanged(
+                        track=track, tier=tier, rank=rank, previous=None, version=version, reason="set"
+                    )
+                    batch.append(Event(uuid7(), key, at, at, data))
+                continue
+            wallet, available = self.random.choice(WALLETS), self.random.choice((0, 40, 60, 100))
+            if (had := self.told.points.get((key, wallet), (0, 0)))[0] != version:
+                if had[0] < version:
+                    self.told.points[key, wallet] = (version, available)
+                data = self.random.choice((PointsEarned, PointsSpent))(
+                    transaction_id=uuid7(), wallet=wallet, version=version, points=1, available=available, pending=0,
+                    held=0, debt=0, reason="test",
+                )  # fmt: skip
+                batch.append(Event(uuid7(), key, at, at, data))
+        async with self.world.db.write() as tx:
+            await self.world.service.told.record(tx, [*batch, *batch[:1]])
 
     async def listing(self) -> None:
         segment_id = self.random.choice(list(self.told.lists))
@@ -205,6 +323,7 @@ class History:
     async def check(self) -> None:
         """Who is in what is what the oracle says."""
         _, members = await self.people()
+        self.told.rules = self.rules
         people = {root: self.told.person(root, keys) for root, keys in members.items()}
         wanted = {
             (segment_id, root)
@@ -236,25 +355,35 @@ async def test_membership_equals_brute_force_at_every_step(world: World, monkeyp
     Breaks if a change is not looked at, if time is not watched for any condition, or if a merged key keeps a segment.
     """
     monkeypatch.setattr(membership, "PIECE", 2)
+    for room in (activity_domain, activity_repository):
+        monkeypatch.setattr(room, "MAX_INSTANTS", 3)
     causes: Counter[str] = Counter()
     for seed in range(HISTORIES):
         async with world.db.write() as tx:
             await tx.execute(f"TRUNCATE {TABLES} CASCADE")
         world.clock.time = NOW
         history = History(world, Random(seed))
+        history.told.instants_kept = 3
+        await history.rescale()
+        await history.segment()
+        await history.personas()
         for _ in range(history.random.randint(4, 8)):
             await history.segment()
         await world.service.upkeep.run()
         await history.facts()
         await history.facts()
-        for _ in range(8):
+        await history.people_like()
+        for _ in range(9):
             step = history.random.choices(
-                (history.facts, history.decision, history.later, history.listing, history.redefine),
-                weights=(6, 2, 4, 1, 1),
+                (
+                    *(history.facts, history.decision, history.later, history.listing, history.redefine),
+                    *(history.word, history.told_by_others, history.people_like, history.rescale),
+                ),
+                weights=(6, 2, 4, 1, 1, 3, 3, 2, 1),
             )[0]
             await step()
             await history.check()
         causes += await history.check_events()
-    assert {key for key, number in causes.items() if number >= 10} == {
+    assert {key for key, number in causes.items() if number >= 3} == {
         f"{what} {cause}" for what in ("SegmentEntered", "SegmentLeft") for cause in ("fact", "time", "rule")
     }

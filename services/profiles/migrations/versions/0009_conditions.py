@@ -38,3 +38,37 @@ def upgrade() -> None:
         CREATE INDEX links_by_identifier ON links (from_id) WHERE kind = 'identifier';
         """
     )
+    op.execute(
+        """
+        ALTER TABLE event_days ADD COLUMN instants timestamptz[] NOT NULL DEFAULT '{}';
+        COMMENT ON COLUMN event_days.instants IS 'the latest of the day, at most 20: what sequences are looked for in';
+        CREATE TABLE told_facts (
+            customer_id uuid NOT NULL,
+            fact text COLLATE "C" NOT NULL,
+            part text COLLATE "C" NOT NULL,
+            version bigint NOT NULL,
+            number bigint NOT NULL,
+            word text COLLATE "C",
+            until timestamptz,
+            told_at timestamptz NOT NULL,
+            PRIMARY KEY (customer_id, fact, part)
+        ) WITH (fillfactor = 80);
+        COMMENT ON TABLE told_facts IS 'what other services told of a raw person key: the highest version of each part';
+        COMMENT ON COLUMN told_facts.part IS 'of which: the wallet of points, the track of a tier';
+        CREATE TABLE rfm_scales (
+            version int PRIMARY KEY,
+            basis text NOT NULL CHECK (basis IN ('fixed', 'quintiles')),
+            recency_days int[] NOT NULL,
+            orders int[] NOT NULL,
+            currency text,
+            net_minor bigint[] NOT NULL,
+            people bigint,
+            since timestamptz NOT NULL,
+            set_by text NOT NULL
+        );
+        COMMENT ON COLUMN rfm_scales.people IS 'how many the quintiles are of';
+        CREATE TABLE definitions_epoch (number bigint NOT NULL);
+        COMMENT ON TABLE definitions_epoch IS 'counts up with whatever else than facts, mapping and time decides rules';
+        INSERT INTO definitions_epoch VALUES (1);
+        """
+    )

@@ -9,8 +9,17 @@ Traits     {"trait": name, …} with eq, ne, in, exists, contains, starts_with, 
            or a time
 Computed   {"computed": "orders", …}, {"computed": "net_minor" | "gross_minor" | "refunds_minor", "currency": code, …},
            {"computed": "days_since_last_order", …}, {"computed": "first_order_at" | "last_order_at", …}
+           {"computed": "points", "wallet": name, …}, {"computed": "tier", "track": name, …} with eq, ne, in, exists,
+           {"computed": "tier_rank", "track": name, …}
+Scores     {"rfm": "recency" | "frequency" | "monetary", …}: 1 to 5 on the firm's scale (/v1/rfm-scale)
 Events     {"event": name}, {"event": name, "count": {…}, "within_days": n}, {"event": name, "days_since_last": {…}}
-Others     {"identified": true}, {"list": id of a static segment}
+Sequences  {"sequence": [name, name, …], "within_hours": n}: one after the other, the last at most so long after the
+           first (or `within_minutes`, `within_days`); with "without": [name, …] none of these in between, with
+           "days_since_last": {…} the last such sequence so long ago. Of each event's name under a key, the latest 20
+           of a day are looked at.
+Consent    {"consent": "granted" | "withdrawn" | "expired" | "none", "purpose": name, "channel": name}
+Others     {"identified": true}, {"list": id of a static segment}, {"segment": id of any segment},
+           {"persona": key}: who belongs to the segment of a persona that is in use
 
 Of several comparisons in one condition all must hold: {"trait": "age", "gte": 18, "lt": 30}.
 """
@@ -26,19 +35,30 @@ from uuid import UUID
 from services.profiles.domain.traits import MAX_NAME_LENGTH
 from services.profiles.segments.domain.rule import (
     And,
+    ConsentIs,
+    ConsentState,
     DaysSince,
     EventCount,
+    Followed,
     Identified,
     InList,
+    InSegment,
     Moment,
     MomentName,
     Not,
+    OfPersona,
     Op,
     Or,
     OrderMoment,
     OrderTotal,
+    Points,
     Rule,
     Scalar,
+    Score,
+    Scored,
+    TierExists,
+    TierIs,
+    TierRank,
     TotalName,
     TraitCompares,
     TraitExists,
@@ -54,10 +74,19 @@ MAX_VALUES = 200
 MAX_TEXT = 1_000
 MAX_DAYS = 3_650
 MAX_PROBLEMS = 20
+MAX_STEPS = 5
+MAX_KEY = 60
 
 _ORDERED: tuple[Op, ...] = ("gt", "gte", "lt", "lte")
 _NUMERIC: tuple[Op, ...] = ("eq", "ne", *_ORDERED)
-_HEADS = ("and", "or", "not", "trait", "computed", "event", "identified", "list")
+_HEADS = (
+    *("and", "or", "not", "trait", "computed", "rfm", "event", "sequence", "consent", "identified", "list"),
+    *("segment", "persona"),
+)
+_MINUTES = {"within_minutes": 1, "within_hours": 60, "within_days": 24 * 60}
+# What profiles would keep as soon as a service told it.
+_UNTOLD = ("churn_risk", "clv_band", "nps")
+_PERSONA = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*", re.ASCII)
 _TIME = re.compile(
     r"\d{4}-\d\d-\d\d([Tt ]([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,6})?)?([Zz]|[+-](0\d|1[0-4]):[0-5]\d))?", re.ASCII
 )
@@ -161,8 +190,76 @@ class _Reader:
         if name in get_args(MomentName):
             ops = self._ops(document, path, _ORDERED, "computed")
             return _all([OrderMoment(name, cast(Op, op), self._moment(v, f"{path}/{op}")) for op, v in ops.items()])
-        known = ", ".join((*get_args(TotalName), "days_since_last_order", *get_args(MomentName)))
+        if name == "points":
+            return self._points(document, path)
+        if name in ("tier", "tier_rank"):
+            return self._tier(document, path, is_rank=name == "tier_rank")
+        if name in _UNTOLD:
+            self.wrong(f"{path}/computed", "not_told_yet", f"No service tells profiles {name} yet.")
+            return _WRONG
+        told = "points", "tier", "tier_rank"
+        known = ", ".join((*get_args(TotalName), "days_since_last_order", *get_args(MomentName), *told))
         self.wrong(f"{path}/computed", "unknown_computed", f"Computed traits are {known}.")
+        return _WRONG
+
+    def _points(self, document: Mapping[str, Any], path: str) -> Rule:
+        wallet = self._name(document.get("wallet"), f"{path}/wallet")
+        ops = self._ops(document, path, _NUMERIC, "computed", "wallet")
+        return _all([Points(wallet, cast(Op, op), self._whole(v, f"{path}/{op}")) for op, v in ops.items()])
+
+    def _tier(self, document: Mapping[str, Any], path: str, *, is_rank: bool) -> Rule:
+        track = self._name(document.get("track"), f"{path}/track")
+        if is_rank:
+            ops = self._ops(document, path, _NUMERIC, "computed", "track")
+            return _all([TierRank(track, cast(Op, op), self._whole(v, f"{path}/{op}")) for op, v in ops.items()])
+        ops = self._ops(document, path, ("eq", "ne", "in", "exists"), "computed", "track")
+        return _all([self._tier_test(track, op, value, f"{path}/{op}") for op, value in ops.items()])
+
+    def _tier_test(self, track: str, op: str, value: Any, path: str) -> Rule:
+        if op == "exists":
+            return TierExists(track) if self._truth(value, path) else Not(TierExists(track))
+        return TierIs(track, self._names(value if op == "in" else [value], path, 1, MAX_VALUES), is_one=op != "ne")
+
+    def _rfm(self, document: Mapping[str, Any], path: str) -> Rule:
+        score = document["rfm"]
+        if score not in get_args(Score):
+            self.wrong(f"{path}/rfm", "unknown_score", f"Scores are {', '.join(get_args(Score))}.")
+            return _WRONG
+        ops = self._ops(document, path, _NUMERIC, "rfm")
+        if any(not _is_whole(value) or not 1 <= value <= 5 for value in ops.values()):
+            self.wrong(path, "not_a_score", "Give a score from 1 to 5.")
+            return _WRONG
+        return _all([Scored(score, cast(Op, op), value) for op, value in ops.items()])
+
+    def _sequence(self, document: Mapping[str, Any], path: str) -> Rule:
+        self._only(document, path, "sequence", *_MINUTES, "without", "days_since_last")
+        steps = self._names(document["sequence"], f"{path}/sequence", 2, MAX_STEPS)
+        without = self._names(document.get("without", []), f"{path}/without", 0, MAX_STEPS)
+        units = [unit for unit in _MINUTES if unit in document]
+        minutes = document[units[0]] * _MINUTES[units[0]] if len(units) == 1 and _is_whole(document[units[0]]) else 0
+        if not 1 <= minutes <= MAX_DAYS * 24 * 60:
+            self.wrong(path, "not_a_duration", f"Give one of {', '.join(_MINUTES)}: 1 minute to {MAX_DAYS} days.")
+        if "days_since_last" not in document:
+            return Followed(steps, minutes, without)
+        ops = self._object(document["days_since_last"], f"{path}/days_since_last", _ORDERED)
+        since = {op: self._days(value, f"{path}/days_since_last/{op}") for op, value in ops.items()}
+        return _all([Followed(steps, minutes, without, cast(Op, op), days) for op, days in since.items()])
+
+    def _consent(self, document: Mapping[str, Any], path: str) -> Rule:
+        self._only(document, path, "consent", "purpose", "channel")
+        state = document["consent"]
+        if state not in get_args(ConsentState):
+            self.wrong(f"{path}/consent", "unknown_state", f"A consent is one of {', '.join(get_args(ConsentState))}.")
+            return _WRONG
+        purpose, channel = (self._name(document.get(each), f"{path}/{each}") for each in ("purpose", "channel"))
+        return ConsentIs(purpose, channel, state)
+
+    def _persona(self, document: Mapping[str, Any], path: str) -> Rule:
+        self._only(document, path, "persona")
+        key = document["persona"]
+        if isinstance(key, str) and len(key) <= MAX_KEY and _PERSONA.fullmatch(key):
+            return OfPersona(key)
+        self.wrong(f"{path}/persona", "not_a_key", "Give the key of a persona, such as busy-mother-lan.")
         return _WRONG
 
     def _event(self, document: Mapping[str, Any], path: str) -> Rule:
@@ -186,17 +283,35 @@ class _Reader:
 
     def _list(self, document: Mapping[str, Any], path: str) -> Rule:
         self._only(document, path, "list")
+        id_ = self._id(document["list"], f"{path}/list", "Give the id of a static segment.")
+        return _WRONG if id_ is None else InList(id_)
+
+    def _segment(self, document: Mapping[str, Any], path: str) -> Rule:
+        self._only(document, path, "segment")
+        id_ = self._id(document["segment"], f"{path}/segment", "Give the id of a segment.")
+        return _WRONG if id_ is None else InSegment(id_)
+
+    def _id(self, value: Any, path: str, mend: str) -> UUID | None:
         try:
-            return InList(UUID(document["list"]))
+            return UUID(value)
         except (ValueError, TypeError, AttributeError):
-            self.wrong(f"{path}/list", "not_an_id", "Give the id of a static segment.")
-            return _WRONG
+            self.wrong(path, "not_an_id", mend)
+            return None
 
     def _since(self, event: str | None, op: str, value: Any, path: str) -> Rule:
-        if not _is_whole(value) or not 0 <= value <= MAX_DAYS:
-            self.wrong(path, "not_days", f"Give a whole number of days from 0 to {MAX_DAYS}.")
-            return _WRONG
-        return DaysSince(event, cast(Op, op), value)
+        return DaysSince(event, cast(Op, op), self._days(value, path))
+
+    def _days(self, value: Any, path: str) -> int:
+        if _is_whole(value) and 0 <= value <= MAX_DAYS:
+            return int(value)
+        self.wrong(path, "not_days", f"Give a whole number of days from 0 to {MAX_DAYS}.")
+        return 0
+
+    def _names(self, value: Any, path: str, least: int, most: int) -> tuple[str, ...]:
+        if isinstance(value, list) and least <= len(value) <= most:
+            return tuple(self._name(each, f"{path}/{number}") for number, each in enumerate(value))
+        self.wrong(path, "not_a_list", f"Give a list of {least} to {most} names.")
+        return ()
 
     def _only(self, document: Mapping[str, Any], path: str, *fields: str) -> None:
         for field in document:

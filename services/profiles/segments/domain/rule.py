@@ -4,7 +4,7 @@ What is not there fulfils no comparison: `{"trait": "age", "lt": 18}` leaves out
 `{"trait": "city", "ne": "Huế"}` whoever has no city; `{"not": {"trait": "city", "eq": "Huế"}}` takes them in.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 from uuid import UUID
@@ -14,6 +14,10 @@ Op = Literal["eq", "ne", "gt", "gte", "lt", "lte"]
 TextOp = Literal["contains", "starts_with"]
 TotalName = Literal["orders", "gross_minor", "refunds_minor", "net_minor"]
 MomentName = Literal["first_order_at", "last_order_at"]
+ConsentState = Literal["granted", "withdrawn", "expired", "none"]
+# What other services tell of customers.
+Told = Literal["points", "tier"]
+Score = Literal["recency", "frequency", "monetary"]
 
 
 class Moment(NamedTuple):
@@ -102,6 +106,19 @@ class DaysSince:
 
 
 @dataclass(frozen=True, slots=True)
+class Followed:
+    """The person did these things one after the other, the last at most so long after the first, and nothing of
+    `without` in between; with `op`, the last time that this was complete is so many days of 24 hours ago.
+    """
+
+    steps: tuple[str, ...]
+    within_minutes: int
+    without: tuple[str, ...] = ()
+    op: Op | None = None
+    days: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class OrderTotal:
     """Number of orders, or money in minor units of `currency`; cancelled orders do not count. Nothing is 0."""
 
@@ -127,6 +144,72 @@ class InList:
     segment_id: UUID
 
 
+@dataclass(frozen=True, slots=True)
+class ConsentIs:
+    """What the latest word on a purpose and a channel says now; `none`: nobody ever said anything."""
+
+    purpose: str
+    channel: str
+    state: ConsentState
+
+
+@dataclass(frozen=True, slots=True)
+class Points:
+    """Points that can be spent now, of a wallet under all keys of the person; nothing told is 0."""
+
+    wallet: str
+    op: Op
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
+class TierIs:
+    """The tier of a track is one of these (`eq`, `in`), or there is one and it is none of them (`ne`)."""
+
+    track: str
+    tiers: tuple[str, ...]
+    is_one: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class TierExists:
+    """There is a tier of the track."""
+
+    track: str
+
+
+@dataclass(frozen=True, slots=True)
+class TierRank:
+    """The rank of the tier of a track, counted from 1, the lowest; no tier: false."""
+
+    track: str
+    op: Op
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
+class InSegment:
+    """The rule of another segment is true of the person, or they are in that list."""
+
+    segment_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class OfPersona:
+    """The person belongs to the segment of a persona that is in use."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A score from 1 to 5 on the firm's scale (see `rfm/`); who never ordered has none."""
+
+    score: Score
+    op: Op
+    value: int
+
+
 Leaf = (
     TraitIs
     | TraitExists
@@ -138,8 +221,18 @@ Leaf = (
     | OrderTotal
     | OrderMoment
     | InList
+    | Followed
+    | ConsentIs
+    | Points
+    | TierIs
+    | TierExists
+    | TierRank
+    | InSegment
+    | OfPersona
+    | Scored
 )
 Rule = And | Or | Not | Leaf
+NEVER = Or(())
 
 
 def leaves(rule: Rule) -> Iterator[Leaf]:
@@ -154,6 +247,11 @@ def leaves(rule: Rule) -> Iterator[Leaf]:
             yield leaf
 
 
+def asks_trait(leaf: Leaf, name: str) -> bool:
+    """Whether a condition is one on this trait."""
+    return isinstance(leaf, TraitIs | TraitExists | TraitText | TraitCompares) and leaf.name == name
+
+
 class Watch(NamedTuple):
     """What facts a rule looks at; others cannot change its answer."""
 
@@ -161,24 +259,38 @@ class Watch(NamedTuple):
     events: frozenset[str]
     orders: bool
     lists: bool
+    consents: bool = False
+    told: frozenset[Told] = frozenset()
 
 
-def watch(rules: Iterator[Rule]) -> Watch:
-    """What facts any of these rules looks at."""
-    traits: set[str] = set()
-    events: set[str] = set()
-    orders = lists = False
-    for rule in rules:
-        for leaf in leaves(rule):
-            match leaf:
-                case TraitIs(name) | TraitExists(name) | TraitText(name) | TraitCompares(name):
-                    traits.add(name)
-                case EventCount(event) | DaysSince(str() as event):
-                    events.add(event)
-                case DaysSince() | OrderTotal() | OrderMoment():
-                    orders = True
-                case InList():
-                    lists = True
-                case Identified():
-                    pass
-    return Watch(frozenset(traits), frozenset(events), orders, lists)
+def watch(rules: Iterable[Rule]) -> Watch:
+    """What facts any of these rules looks at. They refer to nothing any more: see `expansion`."""
+    found = [leaf for rule in rules for leaf in leaves(rule)]
+    return Watch(
+        traits=frozenset(
+            leaf.name for leaf in found if isinstance(leaf, TraitIs | TraitExists | TraitText | TraitCompares)
+        ),
+        events=frozenset(name for leaf in found for name in _events(leaf)),
+        orders=any(
+            isinstance(leaf, OrderTotal | OrderMoment) or (isinstance(leaf, DaysSince) and leaf.event is None)
+            for leaf in found
+        ),
+        lists=any(isinstance(leaf, InList) for leaf in found),
+        consents=any(isinstance(leaf, ConsentIs) for leaf in found),
+        told=frozenset(told for leaf in found if (told := _told(leaf)) is not None),
+    )
+
+
+def _events(leaf: Leaf) -> tuple[str, ...]:
+    match leaf:
+        case EventCount(event) | DaysSince(str() as event):
+            return (event,)
+        case Followed(steps, _, without):
+            return (*steps, *without)
+    return ()
+
+
+def _told(leaf: Leaf) -> Told | None:
+    if isinstance(leaf, Points):
+        return "points"
+    return "tier" if isinstance(leaf, TierIs | TierExists | TierRank) else None

@@ -2,20 +2,24 @@
 boolean expression over that. Every value is a bound parameter.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, tzinfo
 from functools import lru_cache
-from typing import Any, assert_never
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import orjson
 
+from services.profiles.rfm.domain import Scale
+from services.profiles.segments.domain.expansion import Surroundings
 from services.profiles.segments.domain.parse import parse
 from services.profiles.segments.domain.rule import (
     And,
+    ConsentIs,
     DaysSince,
     EventCount,
+    Followed,
     Identified,
     InList,
     Leaf,
@@ -25,7 +29,11 @@ from services.profiles.segments.domain.rule import (
     Or,
     OrderMoment,
     OrderTotal,
+    Points,
     Rule,
+    TierExists,
+    TierIs,
+    TierRank,
     TraitCompares,
     TraitExists,
     TraitIs,
@@ -33,26 +41,38 @@ from services.profiles.segments.domain.rule import (
     Watch,
     watch,
 )
+from services.profiles.segments.repository import features
+from services.profiles.segments.repository.features import NOW, ZONE
+from services.profiles.trait_schema.domain.declaration import Declared
 
 _SIGNS: Mapping[Op, str] = {"eq": "=", "ne": "<>", "gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 # "More than n days ago" is "before now - n days": the sign turns round.
 _TURNED: Mapping[Op, str] = {"gt": "<", "gte": "<=", "lt": ">", "lte": ">="}
-_SUMS = {
-    "gross_minor": "total_minor",
-    "refunds_minor": "refunded_minor",
-    "net_minor": "total_minor - refunded_minor",
-}
-_NOW = "CAST(:now AS timestamptz)"
-_TODAY = "CAST(:today AS date)"
-_ZONE = "CAST(:zone AS text)"
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     """A segment whose rule is to be answered; `rule` is JSON text, None asks whether the person is in the list."""
 
     id: UUID
     rule: str | None
+
+
+class Definitions(NamedTuple):
+    """Everything that the answer of a rule depends on besides facts, mapping and time.
+
+    `personas` are those in use, each with its segment; `policies` the declarations (JSON text) of traits of which
+    another word holds than the latest.
+    """
+
+    segments: tuple[Asked, ...] = ()
+    personas: tuple[tuple[str, UUID], ...] = ()
+    scale: Scale = Scale()
+    policies: tuple[tuple[str, str], ...] = ()
+
+    def surroundings(self) -> Surroundings:
+        """What rules refer to."""
+        rules = {each.id: None if each.rule is None else parse(orjson.loads(each.rule)) for each in self.segments}
+        return Surroundings(rules, dict(self.personas), self.scale)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +101,15 @@ class Plan:
 
 
 @lru_cache(maxsize=64)
-def compiled(asked: tuple[Asked, ...]) -> Plan:
-    """The plan of these segments."""
-    compiler = _Compiler()
-    rules = [(each.id, InList(each.id) if each.rule is None else parse(orjson.loads(each.rule))) for each in asked]
+def compiled(asked: tuple[Asked, ...], around: Definitions | None = None) -> Plan:
+    """The plan of these segments; `around` None: they are all there is."""
+    definitions = around or Definitions(asked)
+    surroundings = definitions.surroundings()
+    rules = [
+        (each.id, InList(each.id) if each.rule is None else surroundings.expanded(parse(orjson.loads(each.rule))))
+        for each in asked
+    ]
+    compiler = _Compiler({name: Declared.stored(name, orjson.loads(text)) for name, text in definitions.policies})
     answers = [(id_, compiler.expression(rule)) for id_, rule in rules]
     looked_at = watch(rule for _, rule in rules)
     return Plan(
@@ -98,35 +123,45 @@ def compiled(asked: tuple[Asked, ...]) -> Plan:
 
 @dataclass(slots=True)
 class _Compiler:
+    """`policies`: traits of which another word holds than the latest."""
+
+    policies: Mapping[str, Declared]
     parameters: dict[str, Any] = field(default_factory=dict)
     dues: dict[str, None] = field(default_factory=dict)
     _names: dict[tuple[str, Any], str] = field(default_factory=dict)
+    _traits: dict[str, int] = field(default_factory=dict)
     _events: dict[tuple[str, int | None], int] = field(default_factory=dict)
+    _sequences: dict[Followed, int] = field(default_factory=dict)
     _sums: dict[tuple[str, str], int] = field(default_factory=dict)
+    _consents: dict[tuple[str, str], int] = field(default_factory=dict)
+    _wallets: dict[str, int] = field(default_factory=dict)
+    _tracks: dict[str, int] = field(default_factory=dict)
 
     def expression(self, rule: Rule) -> str:
         """The rule as an SQL expression that is true or false, never NULL."""
         match rule:
             case And(parts):
-                return "(" + " AND ".join(map(self.expression, parts)) + ")"
+                return "(" + " AND ".join(map(self.expression, parts)) + ")" if parts else "true"
             case Or(parts):
-                return "(" + " OR ".join(map(self.expression, parts)) + ")"
+                return "(" + " OR ".join(map(self.expression, parts)) + ")" if parts else "false"
             case Not(part):
                 return f"(NOT {self.expression(part)})"
             case leaf:
                 return f"COALESCE({self._leaf(leaf)}, false)"
 
-    def _value(self, kind: str, value: Any) -> str:
+    def value(self, kind: str, value: Any) -> str:
+        """A bound parameter, cast to its kind."""
         # True and 1 are equal, but not as JSON: they come here as text.
-        name = self._names.setdefault((kind, value), f"p{len(self._names)}")
+        key = (kind, tuple(value) if isinstance(value, list) else value)
+        name = self._names.setdefault(key, f"p{len(self._names)}")
         self.parameters[name] = value
         return f"CAST(:{name} AS {kind})"
 
     def _json(self, value: Any) -> str:
-        return self._value("jsonb", orjson.dumps(value).decode())
+        return self.value("jsonb", orjson.dumps(value).decode())
 
     def _moment(self, moment: Moment) -> str:
-        return f"as_moment({self._value('text', moment.text)}, {_ZONE})"
+        return f"as_moment({self.value('text', moment.text)}, {ZONE})"
 
     def _leaf(self, leaf: Leaf) -> str:
         match leaf:
@@ -135,23 +170,50 @@ class _Compiler:
             case Identified():
                 return "f.identified"
             case EventCount(_, _, op, value):
-                return f"f.{self._counted(leaf)} {_SIGNS[op]} {self._value('bigint', value)}"
+                return f"f.{self._counted(leaf)} {_SIGNS[op]} {self.value('bigint', value)}"
             case DaysSince(_, op, days):
-                last, ago = self._last(leaf), f"{self._value('int', days)} * INTERVAL '24 hours'"
-                self._due_since(last, ago, op)
-                return f"{last} {_TURNED[op]} {_NOW} - {ago}"
+                return self._since(self._last(leaf), op, days)
+            case Followed(op=op, days=days):
+                # Of one sequence the last time is looked for once, however many ask how long ago it is.
+                asked = Followed(leaf.steps, leaf.within_minutes, leaf.without)
+                last = f"f.q{self._sequences.setdefault(asked, len(self._sequences))}_at"
+                return f"{last} IS NOT NULL" if op is None else self._since(last, op, days)
+            case InList(segment_id):
+                return f"{self.value('uuid', segment_id)} = ANY(f.lists)"
+            case ConsentIs():
+                return self._consent(leaf)
+            case OrderTotal() | OrderMoment() | Points() | TierIs() | TierExists() | TierRank():
+                return self._computed(leaf)
+            case _:
+                raise AssertionError(f"{leaf} is expanded before it is compiled")
+
+    def _computed(self, leaf: OrderTotal | OrderMoment | Points | TierIs | TierExists | TierRank) -> str:
+        match leaf:
             case OrderTotal(total, currency, op, value):
                 sum_ = "orders" if currency is None else self._summed(total, currency)
-                return f"f.{sum_} {_SIGNS[op]} {self._value('bigint', value)}"
+                return f"f.{sum_} {_SIGNS[op]} {self.value('bigint', value)}"
             case OrderMoment(which, op, moment):
                 return f"f.{which} {_SIGNS[op]} {self._moment(moment)}"
-            case InList(segment_id):
-                return f"{self._value('uuid', segment_id)} = ANY(f.lists)"
-            case _:
-                assert_never(leaf)
+            case Points(wallet, op, value):
+                number = self._wallets.setdefault(wallet, len(self._wallets))
+                return f"f.points{number} {_SIGNS[op]} {self.value('bigint', value)}"
+            case TierIs(track, tiers, is_one):
+                among = f"= ANY({self.value('text[]', list(tiers))})"
+                return f"f.tier{self._track(track)} {among}" if is_one else f"NOT f.tier{self._track(track)} {among}"
+            case TierExists(track):
+                return f"f.tier{self._track(track)} IS NOT NULL"
+            case TierRank(track, op, value):
+                number = self._track(track)
+                return f"f.tier{number} IS NOT NULL AND f.rank{number} {_SIGNS[op]} {self.value('bigint', value)}"
+
+    def _track(self, track: str) -> int:
+        return self._tracks.setdefault(track, len(self._tracks))
 
     def _trait(self, leaf: TraitIs | TraitExists | TraitText | TraitCompares) -> str:
-        held = f"(f.traits -> {self._value('text', leaf.name)})"
+        if leaf.name in self.policies:
+            held = f"f.t{self._traits.setdefault(leaf.name, len(self._traits))}"
+        else:
+            held = f"(f.traits -> {self.value('text', leaf.name)})"
         match leaf:
             case TraitExists():
                 return f"{held} IS NOT NULL"
@@ -160,16 +222,16 @@ class _Compiler:
             case TraitIs(_, values):
                 return f"{held} IN (SELECT jsonb_array_elements({self._json(values)}))"
             case TraitText(_, "starts_with", value):
-                text = self._value("text", value)
+                text = self.value("text", value)
                 return f"CASE WHEN jsonb_typeof({held}) = 'string' THEN starts_with({held} #>> '{{}}', {text}) END"
             case TraitText(_, _, value):
                 element = f"WHEN 'array' THEN {held} @> jsonb_build_array({self._json(value)})"
                 if isinstance(value, str):
-                    part = f"position({self._value('text', value)} IN {held} #>> '{{}}') > 0"
+                    part = f"position({self.value('text', value)} IN {held} #>> '{{}}') > 0"
                     element = f"WHEN 'string' THEN {part} {element}"
                 return f"CASE jsonb_typeof({held}) {element} END"
             case TraitCompares(_, op, Moment() as moment):
-                said = f"as_moment({held} #>> '{{}}', {_ZONE})"
+                said = f"as_moment({held} #>> '{{}}', {ZONE})"
                 return f"CASE WHEN jsonb_typeof({held}) = 'string' THEN {said} {_SIGNS[op]} {self._moment(moment)} END"
             case TraitCompares(_, op, value):
                 return f"CASE WHEN jsonb_typeof({held}) = 'number' THEN {held} {_SIGNS[op]} {self._json(value)} END"
@@ -181,68 +243,68 @@ class _Compiler:
         number = self._event(leaf.event, leaf.within_days)
         if leaf.within_days is not None:
             # The oldest day that counts leaves the window when this day begins.
-            leaves = f"CAST(f.e{number}_first + {self._value('int', leaf.within_days)} AS timestamp)"
-            self.dues[f"{leaves} AT TIME ZONE {_ZONE}"] = None
+            leaves = f"CAST(f.e{number}_first + {self.value('int', leaf.within_days)} AS timestamp)"
+            self.dues[f"{leaves} AT TIME ZONE {ZONE}"] = None
         return f"e{number}_count"
 
     def _last(self, leaf: DaysSince) -> str:
         return "f.last_order_at" if leaf.event is None else f"f.e{self._event(leaf.event, None)}_last"
 
-    def _due_since(self, last: str, ago: str, op: Op) -> None:
-        """The answer turns at last + ago, or just after it where that moment is on the side of before."""
+    def _since(self, last: str, op: Op, days: int) -> str:
+        """How long ago something is.
+
+        The answer turns at last + ago, or just after it where that moment is on the side of before.
+        """
+        ago = f"{self.value('int', days)} * INTERVAL '24 hours'"
         turns = f"{last} + {ago}"
         if op in ("gt", "lte"):
             turns += " + INTERVAL '1 microsecond'"
-        self.dues[f"CASE WHEN {turns} > {_NOW} THEN {turns} END"] = None
+        self.dues[f"CASE WHEN {turns} > {NOW} THEN {turns} END"] = None
+        return f"{last} {_TURNED[op]} {NOW} - {ago}"
+
+    def _consent(self, leaf: ConsentIs) -> str:
+        number = self._consents.setdefault((leaf.purpose, leaf.channel), len(self._consents))
+        granted, until = f"f.c{number}_granted", f"f.c{number}_until"
+        if leaf.state in ("granted", "expired"):
+            # A consent has ended at the very moment.
+            self.dues[f"CASE WHEN {granted} AND {until} > {NOW} THEN {until} END"] = None
+        match leaf.state:
+            case "granted":
+                return f"{granted} AND ({until} IS NULL OR {until} > {NOW})"
+            case "expired":
+                return f"{granted} AND {until} <= {NOW}"
+            case "withdrawn":
+                return f"NOT {granted}"
+            case "none":
+                return f"{granted} IS NULL"
 
     def _summed(self, total: str, currency: str) -> str:
         return f"m{self._sums.setdefault((total, currency), len(self._sums))}"
 
     def feature(self, looked_at: Watch) -> str:
         """One row for each person: what the rules look at."""
-        laterals = [
-            """SELECT count(*) > 0 AS is_known,
-                      coalesce(bool_or(identified) FILTER (WHERE customers.id = p.id), false) AS identified
-               FROM customers WHERE customers.id = ANY(p.keys)"""
-        ]
-        if looked_at.traits:
-            laterals.append(
-                f"""SELECT jsonb_object_agg(name, value) FILTER (WHERE value IS NOT NULL) AS traits FROM (
-                        SELECT DISTINCT ON (name) name, value FROM traits
-                        WHERE customer_id = ANY(p.keys) AND name = ANY({self._names_of("trait", looked_at.traits)})
-                        ORDER BY name, event_time DESC, event_id DESC
-                    ) AS latest"""
-            )
-        if looked_at.events:
-            laterals.append(self._event_columns(looked_at))
+        laterals = [features.KNOWN]
+        if plain := looked_at.traits - self._traits.keys():
+            laterals.append(features.latest_traits(self._names_of("trait", plain)))
+        if self._traits:
+            held = (features.held_trait(self.policies[name], self.value) for name in self._traits)
+            laterals.append("SELECT " + ", ".join(f"{sql} AS t{number}" for number, sql in enumerate(held)))
+        if self._events:
+            names = self._names_of("event", {name for name, _ in self._events})
+            laterals.append(features.events(self._events, names, self.value))
+        laterals += [features.sequence(number, asked, self.value) for asked, number in self._sequences.items()]
         if looked_at.orders:
-            laterals.append(self._order_columns())
+            laterals.append(features.orders(self._sums, self.value))
         if looked_at.lists:
-            laterals.append("SELECT array_agg(segment_id) AS lists FROM list_members WHERE customer_id = ANY(p.keys)")
+            laterals.append(features.LISTS)
+        if self._consents:
+            laterals.append(features.consents(tuple(self._consents), self.value))
+        if self._wallets or self._tracks:
+            laterals.append(features.told(self._wallets, self._tracks, self.value))
         joined = "\n".join(f"CROSS JOIN LATERAL ({each}) AS l{number}" for number, each in enumerate(laterals))
         columns = ", ".join(f"l{number}.*" for number in range(len(laterals)))
         return f"SELECT p.id, p.is_root AND l0.is_known AS is_person, {columns} FROM person AS p {joined}"
 
-    def _names_of(self, what: str, names: frozenset[str]) -> str:
+    def _names_of(self, what: str, names: Collection[str]) -> str:
         self.parameters[f"{what}_names"] = sorted(names)
         return f"CAST(:{what}_names AS text[])"
-
-    def _event_columns(self, looked_at: Watch) -> str:
-        columns: list[str] = []
-        for (name, within_days), number in self._events.items():
-            of_name = f"name = {self._value('text', name)}"
-            days = "" if within_days is None else f" AND day > {_TODAY} - {self._value('int', within_days)}"
-            columns += [
-                f"coalesce(sum(count) FILTER (WHERE {of_name}{days}), 0) AS e{number}_count",
-                f"min(day) FILTER (WHERE {of_name}{days}) AS e{number}_first",
-                f"max(last_at) FILTER (WHERE {of_name}) AS e{number}_last",
-            ]
-        names = self._names_of("event", looked_at.events)
-        return f"SELECT {', '.join(columns)} FROM event_days WHERE customer_id = ANY(p.keys) AND name = ANY({names})"
-
-    def _order_columns(self) -> str:
-        columns = ["count(*) AS orders", "min(placed_at) AS first_order_at", "max(placed_at) AS last_order_at"]
-        for (total, currency), number in self._sums.items():
-            of_currency = f"FILTER (WHERE currency = {self._value('text', currency)})"
-            columns.append(f"coalesce(sum({_SUMS[total]}) {of_currency}, 0) AS m{number}")
-        return f"SELECT {', '.join(columns)} FROM orders WHERE customer_id = ANY(p.keys) AND NOT is_cancelled"

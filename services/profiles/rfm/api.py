@@ -1,0 +1,57 @@
+"""The scale of RFM scores over HTTP."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Request, Response
+
+from services.profiles.api import UNMODIFIED, Profiles, Reader, Writer
+from services.profiles.rfm.errors import ScaleMoved
+from services.profiles.rfm.schemas import ScaleIn, ScaleOut
+from shared.http.etag import with_etag
+from shared.http.idempotency import BadIdempotencyKey, IdempotencyKey, answer
+from shared.http.paging import BadCursor, Cursor, Limit, Page, decode_cursor, encode_cursor
+from shared.http.problems import problems
+
+router = APIRouter(prefix="/v1/rfm-scale", tags=["segments"])
+
+IfMatch = Annotated[str | None, Header(description="ETags or versions; another by now is refused with 412.")]
+
+
+@router.get("", response_model=ScaleOut, responses=UNMODIFIED)
+async def rfm_scale(_: Reader, profiles: Profiles, request: Request) -> Response:
+    """Get the scale that recency, frequency and monetary scores are on. The ETag is that of the version alone."""
+    found = ScaleOut.of(await profiles.rfm.get())
+    return with_etag(request, found.model_dump_json().encode(), same=found.identity())
+
+
+@router.put("", response_model=ScaleOut, responses=problems(BadIdempotencyKey, ScaleMoved))
+async def set_rfm_scale(
+    body: ScaleIn, caller: Writer, profiles: Profiles, idem: IdempotencyKey, if_match: IfMatch = None
+) -> Response:
+    """Set the scale. Everybody is asked again, in the background, for the segments that ask for a score."""
+    held = None if if_match is None or if_match.strip() == "*" else frozenset(map(_tag, if_match.split(",")))
+    return answer(await profiles.rfm.put(body, by=caller.key_id, if_match=held, idem=idem))
+
+
+@router.get("/versions", responses=problems(BadCursor))
+async def rfm_scale_versions(_: Reader, profiles: Profiles, limit: Limit = 50, cursor: Cursor = None) -> Page[ScaleOut]:
+    """List the scales there were, the latest first."""
+    found = await profiles.rfm.versions(before=_version(cursor), limit=limit)
+    more = len(found) > limit
+    return Page(
+        items=[ScaleOut.of(each) for each in found[:limit]],
+        next_cursor=encode_cursor((found[limit - 1].version,)) if more else None,
+    )
+
+
+def _tag(text: str) -> str:
+    return text.strip().removeprefix("W/").strip('"')
+
+
+def _version(cursor: str | None) -> int | None:
+    if cursor is None:
+        return None
+    (version,) = decode_cursor(cursor, length=1)
+    if not isinstance(version, int) or isinstance(version, bool) or not 0 <= version < 2**31:
+        raise BadCursor
+    return version

@@ -3,8 +3,10 @@
 Owns        the ledger of points (double entry, never changed), lots and holds; tiers; rewards; voucher campaigns and
             codes (as keyed hashes), reservations and redemptions; flash sales and their claims; referrals.
             No personal data: person keys and facts.
-Consumes    CustomerMerged, CustomerUnmerged
-Publishes   nothing yet
+Consumes    CustomerMerged, CustomerUnmerged; OrderPlaced, OrderChanged, OrderRefunded, OrderCancelled;
+            TouchpointRecorded where a rule asks for it; SegmentEntered, SegmentLeft; CustomerCreated
+Publishes   PointsEarned, -Spent, -Expired, -Reversed, -Moved; TierChanged; VoucherIssued, -Reserved, -Redeemed,
+            -RolledBack; FlashClaimed
 URLs        /v1/loyalty…
 
 Invariants
@@ -14,6 +16,7 @@ Invariants
   unmerge move nothing, and give back exactly what was there before.
 
 Rooms       members/ whose keys are locked together · programs/ the terms, in versions · points/ the ledger ·
-            earning/ rules · tiers/ · rewards/ · vouchers/ campaigns and codes · checkout/ reservations ·
+            audience/ what rules ask of people · earning/ rules ·
+            tiers/ · rewards/ · vouchers/ campaigns and codes · checkout/ reservations ·
             flash/ flash sales · referrals/
 """

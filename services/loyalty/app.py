@@ -5,6 +5,9 @@ from pathlib import Path
 from services.loyalty.checkout.api import router as checkout
 from services.loyalty.checkout.consumers import SUBSCRIPTIONS as CHECKOUT
 from services.loyalty.checkout.jobs import JOBS as CHECKOUT_JOBS
+from services.loyalty.earning.api import router as earning
+from services.loyalty.earning.consumers import SUBSCRIPTIONS as EARNING
+from services.loyalty.earning.jobs import JOBS as EARNING_JOBS
 from services.loyalty.flash.api import router as flash
 from services.loyalty.flash.jobs import JOBS as FLASH
 from services.loyalty.invariants.api import router as invariants
@@ -17,6 +20,7 @@ from services.loyalty.programs.api import router as programs
 from services.loyalty.service import LoyaltyService
 from services.loyalty.settings import LoyaltySettings
 from services.loyalty.throttle.jobs import JOBS as THROTTLE
+from services.loyalty.tiers.api import router as tiers
 from services.loyalty.vouchers.api import router as vouchers
 from services.loyalty.vouchers.jobs import JOBS as VOUCHERS
 from services.loyalty.vouchers.service.vault import PEPPER_FILE, Vault
@@ -35,14 +39,11 @@ service = Service(
     name="loyalty",
     build=build,
     migrations=Path(__file__).parent / "migrations",
-    routers=(points, programs, invariants, checkout, flash, vouchers),
+    routers=(points, programs, earning, tiers, invariants, checkout, flash, vouchers),
     settings=LoyaltySettings,
     publishes=PUBLISHES,
-    subscriptions=(
-        *MEMBERS,
-        *CHECKOUT,
-    ),
-    jobs=(*POINTS, *INVARIANTS, *CHECKOUT_JOBS, *FLASH, *VOUCHERS, *THROTTLE),
+    subscriptions=(*MEMBERS, *EARNING, *CHECKOUT),
+    jobs=(*POINTS, *EARNING_JOBS, *INVARIANTS, *CHECKOUT_JOBS, *FLASH, *VOUCHERS, *THROTTLE),
     follows_identity=True,
     on_scrape=refresh_gauges,
 )

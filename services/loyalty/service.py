@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from services.loyalty.checkout.repository.checks import CHECKS as CHECKOUT_CHECKS
 from services.loyalty.checkout.service import Checkout
+from services.loyalty.earning.service import Earning, FactsDoor, RulesService, Simulation
 from services.loyalty.flash.repository import CHECKS as FLASH_CHECKS
 from services.loyalty.flash.service.claims import Claims
 from services.loyalty.flash.service.lanes import Lanes
@@ -22,6 +23,7 @@ from services.loyalty.points.service.upkeep import Upkeep as PointsUpkeep
 from services.loyalty.programs.service import Programs
 from services.loyalty.settings import LoyaltySettings
 from services.loyalty.throttle.service import Guard
+from services.loyalty.tiers.service.tracks import TracksService
 from services.loyalty.vouchers.service import Assignments, Campaigns, CodesService, Generation, Vault, Vouchers
 from shared.clock import Clock
 from shared.db.engine import Database, WriteTx
@@ -78,7 +80,34 @@ class LoyaltyService:
 
         Points, codes and uses stay where they are. A room that says something of whole persons looks at them here.
         """
-        return await members.follow(tx, events)
+        moved = await members.follow(tx, events)
+        await self.earning.regroup(tx, moved)
+        return moved
+
+    @property
+    def earning(self) -> Earning:
+        """Facts in, points and tiers out."""
+        return Earning(self.db, self.clock, self.points, self.programs)
+
+    @property
+    def earning_rules(self) -> RulesService:
+        """Earning rules as staff makes them."""
+        return RulesService(self.db, self.clock, self.programs)
+
+    @property
+    def earning_facts(self) -> FactsDoor:
+        """Birthdays and answers that somebody tells of."""
+        return FactsDoor(self.db, self.earning)
+
+    @property
+    def simulation(self) -> Simulation:
+        """What rules would give, and why somebody has what they have."""
+        return Simulation(self.db, self.clock, self.programs)
+
+    @property
+    def tracks(self) -> TracksService:
+        """Tiers as staff makes them, and as members see them."""
+        return TracksService(self.db, self.clock, self.programs, self.earning)
 
     @property
     def checkout(self) -> Checkout:

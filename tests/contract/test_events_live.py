@@ -150,6 +150,21 @@ async def some_points(running: Running) -> None:
     assert spent.status_code == 200, spent.text
 
 
+async def a_tier(running: Running) -> None:
+    """Somebody is given a level by hand."""
+    track = {
+        "measure": {"by": "orders"},
+        "window": {"kind": "lifetime"},
+        "levels": [{"key": "gold", "labels": {"vi": PERSONAL[1]}, "threshold": 1_000}],
+    }
+    made = await running.crm.put("/v1/loyalty/tiers/main", json={"track": track, "version": 0})
+    assert made.status_code == 201, made.text
+    given = await running.crm.post(
+        "/v1/loyalty/members/user_id:u-1/tiers/main/grants", json={"level": "gold", "reason": PERSONAL[1]}
+    )
+    assert given.status_code == 200, given.text
+
+
 async def a_flash_sale(running: Running) -> None:
     """Somebody gets one of few."""
     sale = await running.crm.post(
@@ -183,6 +198,7 @@ async def test_every_record_fits_its_schema_and_none_tells_who_a_customer_is(run
     assert unmerged.status_code == 200, unmerged.text
     await a_marketing_day(running)
     await some_points(running)
+    await a_tier(running)
     await a_flash_sale(running)
     await a_request(running)
     await a_voucher(running)

@@ -101,6 +101,36 @@ async def touchpoints_of(tx: ReadTx, customers: Collection[UUID]) -> list[KnownT
     return [KnownTouchpoint._make(row) for row in rows]
 
 
+async def touchpoints_on(tx: ReadTx, order_ids: Collection[str]) -> dict[str, list[KnownTouchpoint]]:
+    """The touchpoints that name one of these orders."""
+    rows = await tx.execute(
+        "SELECT kind, id, customer, name, at, source, order_id FROM happenings "
+        "WHERE order_id = ANY(CAST(:ids AS text[]))",
+        {"ids": list(order_ids)},
+    )
+    found: defaultdict[str, list[KnownTouchpoint]] = defaultdict(list)
+    for row in rows:
+        found[row.order_id].append(KnownTouchpoint._make(row))
+    return found
+
+
+async def order_of(tx: ReadTx, order_id: str) -> KnownOrder | None:
+    """An order, once it was placed."""
+    row = (await tx.execute(_ORDER + "WHERE order_id = :id", {"id": order_id})).one_or_none()
+    return None if row is None else known(order_id, *_folded(row))
+
+
+async def customers_since(tx: ReadTx, first: datetime, last: datetime, *, after: UUID | None, limit: int) -> list[UUID]:
+    """The person keys with an order or another fact in a time, in ascending order."""
+    rows = await tx.execute(
+        "SELECT DISTINCT customer FROM (SELECT customer FROM orders WHERE placed_at BETWEEN :first AND :last "
+        "UNION ALL SELECT customer FROM happenings WHERE at BETWEEN :first AND :last) AS found "
+        "WHERE customer > :after ORDER BY customer LIMIT :limit",
+        {"first": first, "last": last, "after": after or UUID(int=0), "limit": limit},
+    )
+    return [row.customer for row in rows]
+
+
 async def add_moves(tx: WriteTx, moves: Iterable[tuple[UUID, UUID, datetime, UUID, bool]]) -> list[tuple[UUID, UUID]]:
     """Store moves (key, segment, time, event id, entered); the key and segment of those that are new."""
     columns = {

@@ -2,7 +2,8 @@
 
 NotFound    RuleUnknown, FactUnknown
 Conflict    RuleMoved, RuleNameTaken, TooManyRules, RuleLives
-Invalid     BadRule, RuleInPast
+Invalid     BadRule, RuleInPast, BadQuote
+BadRequest  BadEarner
 """
 
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from shared.errors import Conflict, Invalid, NotFound
+from shared.errors import BadRequest, Conflict, Invalid, NotFound
 
 
 class Problem(NamedTuple):
@@ -44,6 +45,24 @@ class RuleInPast(Invalid):
             "`retroactive: true` if that is meant, after a preview.",
             now=now.isoformat(),
         )
+
+
+class BadQuote(Invalid):
+    """The basket cannot be reckoned."""
+
+    code, title = "loyalty.bad_quote", "Bad basket"
+
+    def __init__(self, currency: str) -> None:
+        super().__init__("The currency is not an ISO 4217 code such as VND.", currency=currency)
+
+
+class BadEarner(BadRequest):
+    """The reference names nobody."""
+
+    code, title = "loyalty.bad_customer", "Bad customer"
+
+    def __init__(self) -> None:
+        super().__init__("A customer is a customer id (a UUID), `user_id:<value>` or `anonymous_id:<value>`.")
 
 
 class RuleUnknown(NotFound):

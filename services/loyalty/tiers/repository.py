@@ -1,9 +1,16 @@
 """All SQL of tiers."""
 
-from typing import NamedTuple
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from functools import lru_cache
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from shared.db.engine import ReadTx
+from services.loyalty.tiers.domain.grants import Grant
+from services.loyalty.tiers.domain.track import Track
+from services.loyalty.tiers.domain.walk import Version
+from shared.db.bulk import insert_rows
+from shared.db.engine import ReadTx, WriteTx
 
 
 class Held(NamedTuple):
@@ -14,9 +21,194 @@ class Held(NamedTuple):
     rank: int
 
 
+class State(NamedTuple):
+    """What is stored of a person in a track. `version` counts the changes; `review_at`: when time may change it."""
+
+    level: str | None
+    rank: int
+    since: datetime | None
+    valid_until: datetime | None
+    review_at: datetime | None
+    version: int
+
+
+StateKey = tuple[UUID, str]
+
+
 async def held(tx: ReadTx, root: UUID) -> list[Held]:
     """The levels a person holds now."""
     rows = await tx.execute(
         "SELECT track, level, rank FROM tier_states WHERE person = :root AND level IS NOT NULL", {"root": root}
     )
     return [Held._make(row) for row in rows]
+
+
+async def states(tx: ReadTx, persons: Collection[UUID]) -> dict[StateKey, State]:
+    """What is stored of persons."""
+    rows = await tx.execute(
+        "SELECT person, track, level, rank, since, valid_until, review_at, version FROM tier_states "
+        "WHERE person = ANY(:ids)",
+        {"ids": list(persons)},
+    )
+    return {(row.person, row.track): State._make(row[2:]) for row in rows}
+
+
+async def put_states(tx: WriteTx, changed: Mapping[StateKey, State]) -> None:
+    """Store what persons hold now; their lock is that of the person."""
+    columns = {
+        "person": "uuid",
+        "track": "text",
+        "level": "text",
+        "rank": "integer",
+        "since": "timestamptz",
+        "valid_until": "timestamptz",
+        "review_at": "timestamptz",
+        "version": "integer",
+    }
+    replaced = ", ".join(f"{name} = EXCLUDED.{name}" for name in columns if name not in ("person", "track"))
+    await insert_rows(
+        tx,
+        "tier_states",
+        columns,
+        [(*key, *changed[key]) for key in sorted(changed)],
+        f"ON CONFLICT (person, track) DO UPDATE SET {replaced}",
+    )
+
+
+async def due(tx: ReadTx, now: datetime, limit: int) -> list[UUID]:
+    """Persons whose tier may change by time alone by now, those that are longest due first."""
+    rows = await tx.execute(
+        "SELECT person FROM tier_states WHERE review_at <= :now ORDER BY review_at LIMIT :limit",
+        {"now": now, "limit": limit},
+    )
+    return sorted({row.person for row in rows})
+
+
+@lru_cache(maxsize=1_024)
+def _track(definition: str) -> Track:
+    return Track.model_validate_json(definition)
+
+
+class TrackVersion(NamedTuple):
+    """A version of a track, with who made it when."""
+
+    track: str
+    version: int
+    definition: Track
+    effective_from: datetime
+    recorded_at: datetime
+    recorded_by: str
+
+
+async def versions(tx: ReadTx, track: str | None = None) -> list[TrackVersion]:
+    """All versions of one track or of all, in the order of their numbers."""
+    rows = await tx.execute(
+        "SELECT track, version, CAST(definition AS text) AS definition, effective_from, recorded_at, recorded_by "
+        "FROM tier_track_versions WHERE CAST(:track AS text) IS NULL OR track = :track ORDER BY track, version",
+        {"track": track},
+    )
+    return [TrackVersion._make(row)._replace(definition=_track(row.definition)) for row in rows]
+
+
+async def tracks(tx: ReadTx) -> dict[str, list[Version]]:
+    """The versions of each track in the order of their effect; one that a later version precedes has none."""
+    return in_effect(await versions(tx))
+
+
+def in_effect(found: Sequence[TrackVersion]) -> dict[str, list[Version]]:
+    """Versions by track, as they take effect."""
+    by_track: dict[str, list[Version]] = {}
+    for each in found:
+        kept = [one for one in by_track.get(each.track, []) if one.effective_from < each.effective_from]
+        by_track[each.track] = [*kept, Version(each.version, each.definition, each.effective_from)]
+    return by_track
+
+
+async def put_version(tx: WriteTx, version: TrackVersion) -> None:
+    """Store a version of a track."""
+    await tx.execute(
+        "INSERT INTO tier_tracks (key, created_at) VALUES (:key, :at) ON CONFLICT DO NOTHING",
+        {"key": version.track, "at": version.recorded_at},
+    )
+    await tx.execute(
+        "INSERT INTO tier_track_versions (track, version, definition, effective_from, recorded_at, recorded_by) "
+        "VALUES (:track, :version, CAST(:definition AS jsonb), :effective_from, :at, :by)",
+        {
+            "track": version.track,
+            "version": version.version,
+            "definition": version.definition.model_dump_json(exclude_none=True),
+            "effective_from": version.effective_from,
+            "at": version.recorded_at,
+            "by": version.recorded_by,
+        },
+    )
+
+
+async def queue_everybody(tx: WriteTx, now: datetime) -> int:
+    """Ask to look again at everybody who did anything; how many."""
+    done = await tx.execute(
+        "INSERT INTO earning_queue (customer, queued_at) SELECT DISTINCT customer, CAST(:now AS timestamptz) FROM ("
+        "SELECT customer FROM orders WHERE customer IS NOT NULL UNION ALL SELECT customer FROM happenings "
+        "UNION ALL SELECT person FROM tier_states UNION ALL SELECT customer FROM tier_grants"
+        ") AS found ORDER BY customer ON CONFLICT (customer) DO NOTHING",
+        {"now": now},
+    )
+    return done.rowcount
+
+
+async def begun(tx: WriteTx, now: datetime) -> bool:
+    """Whether versions have taken effect that nobody was asked for yet; they are noted as asked for."""
+    done = await tx.execute(
+        "UPDATE tier_track_versions SET is_begun = true WHERE NOT is_begun AND effective_from <= :now", {"now": now}
+    )
+    return done.rowcount > 0
+
+
+async def counts(tx: ReadTx, track: str) -> dict[str, int]:
+    """How many persons hold each level."""
+    rows = await tx.execute(
+        "SELECT level, count(*) AS persons FROM tier_states WHERE track = :track AND level IS NOT NULL GROUP BY level",
+        {"track": track},
+    )
+    return {row.level: row.persons for row in rows}
+
+
+async def holders(tx: ReadTx, track: str, level: str, *, after: UUID | None, limit: int) -> list[UUID]:
+    """Who holds a level, by id."""
+    rows = await tx.execute(
+        "SELECT person FROM tier_states WHERE track = :track AND level = :level AND person > :after "
+        "ORDER BY person LIMIT :limit",
+        {"track": track, "level": level, "after": after or UUID(int=0), "limit": limit},
+    )
+    return [row.person for row in rows]
+
+
+async def persons(tx: ReadTx, *, after: UUID | None, limit: int) -> list[UUID]:
+    """Person keys with any fact or grant, in ascending order."""
+    rows = await tx.execute(
+        "SELECT customer FROM (SELECT customer FROM orders WHERE customer > :after "
+        "UNION SELECT customer FROM happenings WHERE customer > :after "
+        "UNION SELECT customer FROM tier_grants WHERE customer > :after) AS found ORDER BY customer LIMIT :limit",
+        {"after": after or UUID(int=0), "limit": limit},
+    )
+    return [row.customer for row in rows]
+
+
+async def grants_of(tx: ReadTx, customers: Collection[UUID]) -> list[Grant]:
+    """The levels that person keys were given by hand."""
+    rows = await tx.execute(
+        "SELECT id, customer, track, level, at, until, reason, recorded_by FROM tier_grants "
+        "WHERE customer = ANY(:ids) ORDER BY at, id",
+        {"ids": list(customers)},
+    )
+    return [Grant._make(row) for row in rows]
+
+
+async def add_grant(tx: WriteTx, grant: Grant) -> None:
+    """Store a level given by hand."""
+    values: dict[str, Any] = grant._asdict()
+    await tx.execute(
+        "INSERT INTO tier_grants (id, customer, track, level, at, until, reason, recorded_by) "
+        "VALUES (:id, :customer, :track, :level, :at, :until, :reason, :recorded_by)",
+        values,
+    )

@@ -134,6 +134,7 @@ PUBLISHES: tuple[type[EventData], ...] = (
     PointsExpired,
     PointsReversed,
     PointsMoved,
+    TierChanged,
     FlashClaimed,
     VoucherIssued,
     VoucherReserved,

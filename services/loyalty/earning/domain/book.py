@@ -102,6 +102,7 @@ class Rulebook:
         )
         self.waits = frozenset(rule.pending.until for rule in rules if rule.pending and rule.pending.until)
         self.tracks = frozenset(track for rule in rules for track in tracks_of(rule))
+        self.hears_touchpoints = bool(self.waits) or any(trigger != ORDER for trigger in self.triggers)
         self.needs_history = any(_needs_history(rule) for rule in rules)
 
     def _page(self, at: datetime) -> Mapping[Trigger, tuple[Live, ...]]:

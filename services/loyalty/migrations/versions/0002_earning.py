@@ -51,6 +51,7 @@ CREATE TABLE happenings (
 );
 CREATE INDEX happenings_of_customer ON happenings (customer, at);
 CREATE INDEX happenings_at ON happenings (at);
+CREATE INDEX happenings_of_order ON happenings (order_id) WHERE order_id IS NOT NULL;
 """
 
 EARNING = """

@@ -18,6 +18,7 @@ CREATE TABLE tier_track_versions (
     effective_from timestamptz NOT NULL,
     recorded_at timestamptz NOT NULL,
     recorded_by text NOT NULL,
+    is_begun boolean NOT NULL DEFAULT false,
     PRIMARY KEY (track, version)
 );
 

@@ -121,6 +121,10 @@ class Walk:
         """What counts at a moment."""
         return self._sum_from(self._window_start(at))
 
+    def is_above_facts(self, at: datetime) -> bool:
+        """Whether more is held than would be reached anew."""
+        return self._place > self._qualified(self.measured(at))
+
     def _lift(self, at: datetime, reason: Reason) -> None:
         """Go up where the facts reach, or hold what they reach again for longer."""
         place = self._qualified(self.measured(at))

@@ -1,0 +1,52 @@
+"""What earning hears: orders, touchpoints, who enters and leaves segments, who is new."""
+
+from collections.abc import Sequence
+
+from services.loyalty.service import LoyaltyService
+from shared.db.engine import WriteTx
+from shared.delivery.subscription import Subscription
+from shared.events.catalogue.profiles import CustomerCreated, SegmentEntered, SegmentLeft
+from shared.events.catalogue.touchpoints import (
+    OrderCancelled,
+    OrderChanged,
+    OrderPlaced,
+    OrderRefunded,
+    TouchpointRecorded,
+)
+from shared.events.envelope import Event
+from shared.events.orders import OrderFact
+
+
+async def earn_orders(loyalty: LoyaltyService, tx: WriteTx, events: Sequence[Event[OrderFact]]) -> None:
+    """Settle what orders earn."""
+    await loyalty.earning.record_orders(tx, events)
+
+
+async def earn_touchpoints(loyalty: LoyaltyService, tx: WriteTx, events: Sequence[Event[TouchpointRecorded]]) -> None:
+    """Settle what touchpoints earn, where a rule asks for them."""
+    await loyalty.earning.record_touchpoints(tx, events)
+
+
+async def follow_segments(
+    loyalty: LoyaltyService, tx: WriteTx, events: Sequence[Event[SegmentEntered] | Event[SegmentLeft]]
+) -> None:
+    """Note who is in which segment since when."""
+    await loyalty.earning.record_moves(tx, events)
+
+
+async def meet_customers(loyalty: LoyaltyService, tx: WriteTx, events: Sequence[Event[CustomerCreated]]) -> None:
+    """Note since when somebody is known."""
+    await loyalty.earning.record_created(tx, events)
+
+
+SUBSCRIPTIONS = (
+    Subscription(
+        "loyalty.orders",
+        (OrderPlaced, OrderChanged, OrderRefunded, OrderCancelled),
+        earn_orders,
+        is_idempotent=True,
+    ),
+    Subscription("loyalty.touchpoints", (TouchpointRecorded,), earn_touchpoints, is_idempotent=True),
+    Subscription("loyalty.segments", (SegmentEntered, SegmentLeft), follow_segments, is_idempotent=True),
+    Subscription("loyalty.customers", (CustomerCreated,), meet_customers, is_idempotent=True),
+)

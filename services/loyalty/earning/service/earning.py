@@ -1,0 +1,240 @@
+"""Use cases of earning: facts come, and what they earn is settled with the ledger.
+
+What somebody has earned is a function of the facts known of them: it is worked out anew for whoever a fact is about,
+and the difference is posted. So a fact that comes late, twice, or out of order leads to the same balances. Where no
+rule asks for anything but the fact itself, only that fact is worked out.
+
+Locks, always in this order: who is whom, the rules, orders, persons, wallets.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from services.loyalty.audience import repository as known
+from services.loyalty.audience import service as audience
+from services.loyalty.audience.domain import KnownTouchpoint, Move
+from services.loyalty.audience.service import Change
+from services.loyalty.earning.domain.history import Award, AwardKey, History, Rules, outcome
+from services.loyalty.earning.repository import awards as awards_rows
+from services.loyalty.earning.repository import rules as rule_rows
+from services.loyalty.earning.repository.awards import Stored
+from services.loyalty.earning.service.histories import histories, moves_of, rules_of
+from services.loyalty.members import service as members
+from services.loyalty.members.domain import Member
+from services.loyalty.points.service import Points, Target
+from services.loyalty.programs.service import Programs
+from services.loyalty.tiers import repository as tier_rows
+from services.loyalty.tiers.service import standings
+from services.loyalty.tiers.service.standings import Cause
+from shared.clock import Clock
+from shared.db.engine import Database, WriteTx
+from shared.events.catalogue.profiles import CustomerCreated, SegmentEntered, SegmentLeft
+from shared.events.catalogue.touchpoints import TouchpointRecorded
+from shared.events.envelope import Event
+from shared.events.orders import OrderFact
+from shared.identity import mapping
+
+CHUNK = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Earning:
+    """Facts in, points out."""
+
+    db: Database
+    clock: Clock
+    points: Points
+    programs: Programs
+
+    async def record_orders(self, tx: WriteTx, events: Sequence[Event[OrderFact]]) -> None:
+        """Fold facts about orders, and settle what they change."""
+        rules = await self._open(tx)
+        changes = await audience.record_orders(tx, events)
+        if not changes:
+            return
+        if rules.book.needs_history or rules.tracks:
+            await self._settle(tx, {key for change in changes for key in change.customers}, rules)
+        elif rules.book.begins is not None:
+            await self._settle_alone(tx, changes, rules)
+
+    async def record_touchpoints(self, tx: WriteTx, events: Sequence[Event[TouchpointRecorded]]) -> None:
+        """Settle touchpoints that a rule asks for; all others are passed over."""
+        rules = await self._open(tx)
+        if not rules.book.hears_touchpoints:
+            return
+        facts = [
+            KnownTouchpoint(
+                "touchpoint",
+                str(event.id),
+                event.subject,
+                event.data.name,
+                event.time,
+                event.data.source,
+                _order_id(event.data),
+            )
+            for event in events
+            if rules.book.asks("touchpoint", event.data.name)
+        ]
+        await self._record(tx, facts, rules)
+
+    async def record_moves(self, tx: WriteTx, events: Sequence[Event[SegmentEntered] | Event[SegmentLeft]]) -> None:
+        """Note who entered and left segments; what they did since is settled again where a rule asks for it."""
+        rules = await self._open(tx)
+        moved = await audience.record_moves(tx, events)
+        await self._settle(tx, {key for key, segment in moved if segment in rules.book.segments}, rules)
+
+    async def record_created(self, tx: WriteTx, events: Sequence[Event[CustomerCreated]]) -> None:
+        """Note when somebody was seen first; in an anniversary track their years begin then."""
+        rules = await self._open(tx)
+        await audience.record_created(tx, events)
+        if rules.tracks:
+            await self._settle(tx, {event.subject for event in events}, rules)
+
+    async def record(self, tx: WriteTx, facts: Sequence[KnownTouchpoint]) -> int:
+        """The door for other rooms: referrals, birthdays, answers to surveys; each once for its kind and id.
+
+        Only what a rule asks for by now is kept; how many that were new. Lock no person before.
+        """
+        rules = await self._open(tx)
+        return await self._record(tx, [each for each in facts if rules.book.asks(each.kind, each.name)], rules)
+
+    async def regroup(self, tx: WriteTx, moved: Mapping[UUID, tuple[UUID, UUID]]) -> None:
+        """Settle again for everybody whose keys changed: limits, first orders and tiers are those of whole persons."""
+        if not moved:
+            return
+        rules = await self._open(tx)
+        roots = {root for each in moved.values() for root in each}
+        is_unmerge = any(root == raw for raw, (_, root) in moved.items())
+        await self._settle(tx, roots, rules, cause="unmerged" if is_unmerge else "merged")
+
+    async def look_again(self, tx: WriteTx, customers: Collection[UUID], *, cause: Cause = "rules") -> None:
+        """Settle again for these persons by all rules."""
+        await self._settle(tx, customers, await self._open(tx), cause=cause)
+
+    async def look_again_at_queued(self) -> int:
+        """Settle again for some of those who wait for it; how many."""
+        async with self.db.write() as tx:
+            rules = await self._open(tx)
+            waiting = await rule_rows.take(tx, CHUNK)
+            await self._settle(tx, waiting, rules, cause="rules")
+            return len(waiting)
+
+    async def review_tiers(self) -> int:
+        """Look at those whose tier time has come to its end; how many."""
+        async with self.db.write() as tx:
+            rules = await self._open(tx)
+            due = await tier_rows.due(tx, self.clock.now(), CHUNK)
+            await self._settle(tx, due, rules)
+            return len(due)
+
+    async def _open(self, tx: WriteTx) -> Rules:
+        await mapping.hold(tx)
+        await rule_rows.hold(tx)
+        return await rules_of(tx, self.programs)
+
+    async def _record(self, tx: WriteTx, facts: Sequence[KnownTouchpoint], rules: Rules) -> int:
+        new = await known.add_touchpoints(tx, facts)
+        await self._settle(tx, {each.customer for each in new}, rules)
+        return len(new)
+
+    async def _settle(self, tx: WriteTx, customers: Collection[UUID], rules: Rules, *, cause: Cause = "fact") -> None:
+        """Work out all that the persons of these keys have earned, and which tiers they hold; post what differs."""
+        if not customers:
+            return
+        persons = set((await members.lock_many(tx, customers)).values())
+        now = self.clock.now()
+        read = await histories(tx, persons, rules)
+        keys = [key for member in persons for key in member.keys]
+        stored = await awards_rows.of_customers(tx, keys)
+        due: dict[AwardKey, Award] = {}
+        walked = {}
+        for member, history in read.items():
+            found = outcome(history, rules, until=now)
+            due |= found.awards
+            walked[member.root] = found.standings
+        await self._post(tx, stored, due)
+        gone = {key for key in customers if key not in walked}
+        await standings.save(tx, walked, gone, now=now, cause=cause)
+
+    async def _settle_alone(self, tx: WriteTx, changes: Sequence[Change], rules: Rules) -> None:
+        """Work out what changed orders earn, each by itself."""
+        now = self.clock.now()
+        owners: Mapping[UUID, Member] = {}
+        moves: Mapping[UUID, list[Move]] = {}
+        said: Mapping[str, list[KnownTouchpoint]] = {}
+        if rules.book.segments or rules.book.waits:
+            # Who enters a segment, or is told that an order came, meanwhile, waits here.
+            owners = await members.lock_many(tx, {key for change in changes for key in change.customers})
+            moves = await moves_of(tx, {key for member in owners.values() for key in member.keys}, rules)
+        if rules.book.waits:
+            said = await known.touchpoints_on(tx, [change.after.order_id for change in changes if change.after])
+        due: dict[AwardKey, Award] = {}
+        for change in changes:
+            if (order := change.after) is None:
+                continue
+            member = owners.get(order.customer)
+            own = {key: moves[key] for key in member.keys if key in moves} if member else {}
+            due |= outcome(History((order,), said.get(order.order_id, []), own), rules, until=now).awards
+        before = [f"order:{change.before.order_id}" for change in changes if change.before is not None]
+        await self._post(tx, await awards_rows.of_sources(tx, before) if before else {}, due)
+
+    async def _post(self, tx: WriteTx, stored: Mapping[AwardKey, Stored], due: Mapping[AwardKey, Award]) -> None:
+        """Store awards and settle with the ledger what differs from what was settled before."""
+        rows = {key: Stored.of(award) for key, award in due.items()}
+        changed = {key: row for key, row in rows.items() if stored.get(key) != row}
+        gone = {key: row for key, row in stored.items() if key not in rows}
+        if not changed and not gone:
+            return
+        targets = [_nothing(key, row) for key, row in gone.items()]
+        for key, row in changed.items():
+            before = stored.get(key)
+            if before is not None and before.wallet != row.wallet:
+                targets.append(_nothing(key, before))
+            if before is None or before.points != row.points or before.wallet != row.wallet:
+                targets.append(_target(key, due[key]))
+        targets.sort(key=lambda each: (each.occurred_at, each.source))
+        await self.points.settle_many(tx, targets)
+        await awards_rows.put(tx, changed)
+        await awards_rows.delete(tx, gone)
+        await self._activate(tx, ((key, stored[key], row) for key, row in changed.items() if key in stored))
+
+    async def _activate(self, tx: WriteTx, pairs: Iterable[tuple[AwardKey, Stored, Stored]]) -> None:
+        """Let points count that waited for a word, now that it came."""
+        now = self.clock.now()
+        for key, before, after in pairs:
+            if before.active_at and after.active_at and after.active_at <= now < before.active_at:
+                await self.points.activate(tx, key[0], after.wallet, _source(key), after.active_at)
+
+
+def _source(key: AwardKey) -> str:
+    return f"earn:{key[2]}:{key[1]}"
+
+
+def _target(key: AwardKey, award: Award) -> Target:
+    return Target(
+        person=key[0],
+        wallet=award.wallet,
+        source=_source(key),
+        points=award.points,
+        occurred_at=award.occurred_at,
+        active_at=award.active_at,
+        expires_at=award.expires_at,
+        reason=award.rule_name,
+        reference=award.reference,
+        kind=award.kind,
+    )
+
+
+def _nothing(key: AwardKey, row: Stored) -> Target:
+    return Target(key[0], row.wallet, _source(key), 0, row.occurred_at, reason="no_longer_earned", reference=_told(key))
+
+
+def _told(key: AwardKey) -> str | None:
+    kind, _, name = key[1].partition(":")
+    return name if kind == "order" else None
+
+
+def _order_id(data: TouchpointRecorded) -> str | None:
+    named = data.properties.get("order_id")
+    return str(named) if isinstance(named, str | int) and not isinstance(named, bool) else None

@@ -1,0 +1,116 @@
+"""Store where people stand, and announce who stands elsewhere now. The person is locked."""
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from typing import Literal, NamedTuple
+from uuid import UUID
+
+from services.loyalty.tiers import repository
+from services.loyalty.tiers.domain.grants import Standing
+from services.loyalty.tiers.repository import State, StateKey
+from shared.db.engine import ReadTx, WriteTx
+from shared.events.catalogue.loyalty import TierChanged
+from shared.events.envelope import Event
+from shared.ids import uuid7
+
+Cause = Literal["fact", "merged", "unmerged", "rules"]
+Reason = Literal["qualified", "downgraded", "corrected", "set", "merged", "unmerged", "rules"]
+_NOTHING = State(None, 0, None, None, None, 0)
+
+
+def state_of(standing: Standing, at: datetime, version: int) -> State:
+    """What is to be stored of a standing that was walked to a moment."""
+    level, track = standing.level(at), standing.walk.track
+    place = track.place(level.key) if level and track else None
+    grant = standing.grant(at)
+    since = standing.walk.since
+    if standing.is_by_hand(at) and grant is not None:
+        since = grant.at
+    return State(
+        level.key if level else None,
+        0 if place is None else place + 1,
+        since if level else None,
+        standing.valid_until(at),
+        standing.review_at(at),
+        version,
+    )
+
+
+async def save(
+    tx: WriteTx,
+    walked: Mapping[UUID, Mapping[str, Standing]],
+    gone: Collection[UUID],
+    *,
+    now: datetime,
+    cause: Cause,
+) -> None:
+    """Store where these persons stand now; `gone` are keys that are no person any more, and stand nowhere."""
+    if not gone and not any(walked.values()):
+        return
+    stored = await repository.states(tx, {*walked, *gone})
+    changed: dict[StateKey, State] = {}
+    for person, standings in walked.items():
+        for track, standing in standings.items():
+            before = stored.get((person, track), _NOTHING)
+            after = state_of(standing, now, before.version)
+            if after.level != before.level:
+                after = after._replace(version=before.version + 1)
+                reason = _reason(standing, before, after, now, cause)
+                _announce(tx, person, track, before, after, reason, now)
+            if after != before and after.version > 0:
+                changed[person, track] = after
+    for (person, track), before in stored.items():
+        if person in gone and before.level is not None:
+            after = _NOTHING._replace(version=before.version + 1)
+            changed[person, track] = after
+            _announce(tx, person, track, before, after, "merged", now)
+    await repository.put_states(tx, changed)
+
+
+def _reason(standing: Standing, before: State, after: State, now: datetime, cause: Cause) -> Reason:
+    if cause != "fact":
+        return cause
+    if standing.is_by_hand(now):
+        return "set"
+    steps = standing.walk.steps
+    if steps and steps[-1].level == after.level and (before.since is None or steps[-1].at > before.since):
+        return steps[-1].reason
+    return "corrected"
+
+
+def _announce(
+    tx: WriteTx, person: UUID, track: str, before: State, after: State, reason: Reason, now: datetime
+) -> None:
+    changed = TierChanged(
+        track=track,
+        tier=after.level,
+        rank=after.rank,
+        previous=before.level,
+        version=after.version,
+        reason=reason,
+        valid_until=after.valid_until,
+    )
+    tx.emit(Event(uuid7(), person, now if after.since is None else min(after.since, now), now, changed))
+
+
+class Difference(NamedTuple):
+    """A person of whom something else is stored than their facts say."""
+
+    person: UUID
+    track: str
+    stored: str | None
+    recomputed: str | None
+
+
+async def differences(tx: ReadTx, walked: Mapping[UUID, Mapping[str, Standing]], now: datetime) -> list[Difference]:
+    """Where what is stored is not what the facts say. Who is due for a review that no job made yet is let off."""
+    stored = await repository.states(tx, walked)
+    found = []
+    for person, standings in walked.items():
+        for track, standing in standings.items():
+            before = stored.get((person, track), _NOTHING)
+            after = state_of(standing, now, before.version)
+            is_due = before.review_at is not None and before.review_at <= now
+            if after.level != before.level and not is_due:
+                found.append(Difference(person, track, before.level, after.level))
+    return found

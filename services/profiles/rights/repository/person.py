@@ -18,6 +18,7 @@ TABLES: dict[str, tuple[str, ...]] = {
     "preference_words": ("customer_id",),
     "consent_words": ("customer_id",),
     "list_members": ("customer_id",),
+    "told_facts": ("customer_id",),
     "memberships": ("customer_id",),
     "standings": ("customer_id",),
     "restrictions": ("customer_id",),

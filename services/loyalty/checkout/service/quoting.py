@@ -32,7 +32,6 @@ SCARCE = frozenset(
         Reason.CODE_USED_UP,
         Reason.NO_BALANCE,
         Reason.CUSTOMER_LIMIT,
-        Reason.NO_EFFECT,
     }
 )
 
@@ -70,8 +69,12 @@ class Priced(NamedTuple):
         return {slip.voucher.id: slip.voucher.campaign.name for slip in self.slips if slip.voucher is not None}
 
     def scarce(self) -> frozenset[UUID]:
-        """Campaigns that gave nothing because nothing was left."""
-        return frozenset(each.voucher.campaign.id for each in self.quote.rejected if each.reason in SCARCE)
+        """Campaigns that gave nothing because nothing was left, while something of them is held."""
+        return frozenset(
+            each.voucher.campaign.id
+            for each in self.quote.rejected
+            if each.reason in SCARCE and each.voucher.campaign.reserved
+        )
 
 
 class Pay(NamedTuple):

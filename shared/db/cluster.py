@@ -30,6 +30,8 @@ synchronous_commit = on
 full_page_writes = {durable}
 wal_compression = on
 max_wal_size = {log_size}
+# A file of the log that was let go of is removed, not used again with its old bytes in it: people can be forgotten.
+wal_recycle = off
 checkpoint_timeout = 15min
 max_locks_per_transaction = 256
 autovacuum_naptime = 10s

@@ -46,7 +46,8 @@ RIGHTS = Topic(
 DEAD_LETTERS = Topic(
     "dlq",
     "Records that a consumer could not handle, unchanged, with the reason in headers.",
-    timedelta(days=30),
+    # Not longer than an erasure may take where the log cannot be rewritten.
+    timedelta(days=14),
     personal=True,
 )
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import asyncpg
 
 from shared.bus.base import Bus, Doomed, Partition
+from shared.bus.postgres.connections import plain_url
 from shared.clock import Clock
 from shared.db.engine import Database
 from shared.events.catalogue.rights import RightsAnswered
@@ -99,7 +100,7 @@ async def rewrite_files(url: str) -> int:
 
     For a database that is ours alone: each table is locked while it is written anew.
     """
-    connection = await asyncpg.connect(url, timeout=10)
+    connection = await asyncpg.connect(plain_url(url), timeout=10)
     try:
         await connection.execute(f"SET lock_timeout = '{_LOCK_SECONDS}s'")
         names = [row[0] for row in await connection.fetch(_TABLES)]

@@ -12,7 +12,10 @@ from shared.db.engine import WriteTx
 from shared.delivery.batches import BoundHandler
 from shared.events.envelope import Event
 from shared.events.topics import IDENTITY, RIGHTS
+from shared.ids import derived_id
 from shared.observability import metrics
+from shared.rights import tasks
+from shared.rights.contract import Subject
 from shared.rights.marks import Seal
 
 # Who is the same person as whom is kept for figures; and requests of people are never about nobody.
@@ -57,13 +60,27 @@ async def told_together(tx: WriteTx, marks: Iterable[bytes]) -> set[bytes]:
     return set(rows.scalars())
 
 
-async def admit(seal: Seal, consumer: str, handler: BoundHandler, tx: WriteTx, events: Sequence[Event[Any]]) -> None:
-    """Hand on the events that are about nobody who is suppressed; the others are dropped, and counted."""
+async def admit(
+    seal: Seal,
+    consumer: str,
+    handler: BoundHandler,
+    tx: WriteTx,
+    events: Sequence[Event[Any]],
+    *,
+    owns_log: bool = False,
+) -> None:
+    """Hand on the events that are about nobody who is suppressed; the others are dropped, and counted.
+
+    A service that `owns_log`, the raw topics, has what was dropped overwritten there too.
+    """
     marks = seal.of_keys({event.subject for event in events if event.data.topic not in _ABOUT_ANYBODY})
     gone = {marks[mark] for mark in await suppressed(tx, marks)}
     if gone:
         kept = [event for event in events if event.subject not in gone or event.data.topic in _ABOUT_ANYBODY]
         metrics.SUPPRESSED.labels(consumer).inc(len(events) - len(kept))
+        if owns_log:
+            late = Subject(min(gone), tuple(sorted(gone)))
+            await tasks.add(tx, derived_id("late", str(late.root)), 1, late)
         events = kept
     if events:
         await handler(tx, events)

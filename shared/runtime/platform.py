@@ -281,7 +281,8 @@ def _runner(unit: Unit, subscription: Subscription, common: _Common) -> Runner:
     handler: BoundHandler = partial(subscription.handler, unit.value)
     rights = unit.manifest.rights
     if rights is not None and not rights.keeps_facts:
-        handler = partial(admit, common.seal, subscription.group, handler)
+        owns_log = bool(rights.topics)
+        handler = partial(admit, common.seal, subscription.group, handler, owns_log=owns_log)
     return Runner(
         group=subscription.group,
         events=subscription.events,

@@ -17,6 +17,8 @@ from services.loyalty.members.consumers import SUBSCRIPTIONS as MEMBERS
 from services.loyalty.points.api import router as points
 from services.loyalty.points.jobs import JOBS as POINTS
 from services.loyalty.programs.api import router as programs
+from services.loyalty.referrals.api import router as referrals
+from services.loyalty.referrals.jobs import JOBS as REFERRALS
 from services.loyalty.service import LoyaltyService
 from services.loyalty.settings import LoyaltySettings
 from services.loyalty.throttle.jobs import JOBS as THROTTLE
@@ -39,11 +41,11 @@ service = Service(
     name="loyalty",
     build=build,
     migrations=Path(__file__).parent / "migrations",
-    routers=(points, programs, earning, tiers, invariants, checkout, flash, vouchers),
+    routers=(points, programs, earning, tiers, invariants, checkout, flash, vouchers, referrals),
     settings=LoyaltySettings,
     publishes=PUBLISHES,
     subscriptions=(*MEMBERS, *EARNING, *CHECKOUT),
-    jobs=(*POINTS, *EARNING_JOBS, *INVARIANTS, *CHECKOUT_JOBS, *FLASH, *VOUCHERS, *THROTTLE),
+    jobs=(*POINTS, *EARNING_JOBS, *INVARIANTS, *CHECKOUT_JOBS, *FLASH, *REFERRALS, *VOUCHERS, *THROTTLE),
     follows_identity=True,
     on_scrape=refresh_gauges,
 )

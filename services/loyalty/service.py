@@ -21,6 +21,10 @@ from services.loyalty.points.service.accounts import Accounts
 from services.loyalty.points.service.counter import Counter
 from services.loyalty.points.service.upkeep import Upkeep as PointsUpkeep
 from services.loyalty.programs.service import Programs
+from services.loyalty.referrals.repository.referrals import CHECKS as REFERRAL_CHECKS
+from services.loyalty.referrals.service.coming import Coming
+from services.loyalty.referrals.service.programs import ReferralPrograms
+from services.loyalty.referrals.service.settling import Settling
 from services.loyalty.settings import LoyaltySettings
 from services.loyalty.throttle.service import Guard
 from services.loyalty.tiers.service.tracks import TracksService
@@ -71,7 +75,7 @@ class LoyaltyService:
     @property
     def invariants(self) -> Invariants:
         """What must always hold; each room names its own."""
-        return Invariants(self.db, self.clock, (*POINTS_CHECKS, *CHECKOUT_CHECKS, *FLASH_CHECKS))
+        return Invariants(self.db, self.clock, (*POINTS_CHECKS, *CHECKOUT_CHECKS, *FLASH_CHECKS, *REFERRAL_CHECKS))
 
     async def regroup(
         self, tx: WriteTx, events: Sequence[Event[CustomerMerged] | Event[CustomerUnmerged]]
@@ -82,6 +86,7 @@ class LoyaltyService:
         """
         moved = await members.follow(tx, events)
         await self.earning.regroup(tx, moved)
+        await self.referral_settling.note_moves(tx, moved)
         return moved
 
     @property
@@ -158,3 +163,18 @@ class LoyaltyService:
     def assignments(self) -> Assignments:
         """Voucher codes for customers."""
         return Assignments(self.db, self.clock, self.vault, self.vouchers)
+
+    @property
+    def referral_programs(self) -> ReferralPrograms:
+        """Referral programmes, and the codes of advocates."""
+        return ReferralPrograms(self.db, self.clock, self.programs)
+
+    @property
+    def referrals(self) -> Coming:
+        """Friends who come with a code."""
+        return Coming(self.db, self.clock, self.referral_settling)
+
+    @property
+    def referral_settling(self) -> Settling:
+        """What referrals earn."""
+        return Settling(self.db, self.clock, self.points, self.assignments, self.earning)

@@ -185,6 +185,27 @@ async def a_flash_sale(running: Running) -> None:
     await running.platform.value("loyalty").flash_upkeep.announce()
 
 
+async def a_referral(running: Running) -> None:
+    """Somebody brings a friend, whose coming is rewarded."""
+    program = await running.crm.post(
+        "/v1/loyalty/referral-programs",
+        json={
+            "name": PERSONAL[1],
+            "hold_days": 0,
+            "milestones": [{"name": "came", "event": "signup", "advocate": {"points": 5}, "friend": {"points": 5}}],
+        },
+    )
+    assert program.status_code == 201, program.text
+    code = await running.crm.post(
+        f"/v1/loyalty/referral-programs/{program.json()['id']}/codes", json={"customer": "user_id:u-1"}
+    )
+    came = await running.crm.post(
+        "/v1/loyalty/referrals",
+        json={"code": code.json()["code"], "customer": "user_id:friend", "email_domain": "shop.example"},
+    )
+    assert came.status_code == 201, came.text
+
+
 async def test_every_record_fits_its_schema_and_none_tells_who_a_customer_is(running: Running):
     answer = (await running.shop.post("/v1/batch", json={"batch": a_day()})).json()
     assert [each["code"] for each in answer["rejected"]] == ["impossible_amount"]
@@ -200,6 +221,7 @@ async def test_every_record_fits_its_schema_and_none_tells_who_a_customer_is(run
     await some_points(running)
     await a_tier(running)
     await a_flash_sale(running)
+    await a_referral(running)
     await a_request(running)
     await a_voucher(running)
     await a_checkout(running)

@@ -20,6 +20,7 @@ from shared.events.orders import OrderFact
 async def earn_orders(loyalty: LoyaltyService, tx: WriteTx, events: Sequence[Event[OrderFact]]) -> None:
     """Settle what orders earn."""
     await loyalty.earning.record_orders(tx, events)
+    await loyalty.referral_settling.note_orders(tx, events)
 
 
 async def earn_touchpoints(loyalty: LoyaltyService, tx: WriteTx, events: Sequence[Event[TouchpointRecorded]]) -> None:

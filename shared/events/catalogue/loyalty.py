@@ -119,7 +119,10 @@ class FlashClaimed(EventData, type="tam.loyalty.flash_claimed.v1", topic=LOYALTY
 
 
 class ReferralCompleted(EventData, type="tam.loyalty.referral_completed.v1", topic=LOYALTY):
-    """The person `subject` was brought by `advocate_id`, and did what qualifies; both rewards are on their way."""
+    """The person `subject` was brought by `advocate_id`, did what a milestone asks for, and the rewards were paid.
+
+    `campaign` is the id of the referral programme. Told of once for each milestone, also where it is taken back later.
+    """
 
     referral_id: UUID
     advocate_id: UUID
@@ -140,4 +143,5 @@ PUBLISHES: tuple[type[EventData], ...] = (
     VoucherReserved,
     VoucherRedeemed,
     VoucherRolledBack,
+    ReferralCompleted,
 )

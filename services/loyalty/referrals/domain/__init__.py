@@ -1,0 +1,1 @@
+"""Referral programmes, what speaks against a referral, and what one has earned."""

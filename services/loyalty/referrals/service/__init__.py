@@ -1,0 +1,1 @@
+"""Use cases of referrals: programmes and codes (programs), friends who come (coming), what they earn (settling)."""

@@ -1,0 +1,212 @@
+"""Friends who come with a code, and what staff decides of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from services.loyalty.audience import service as audience
+from services.loyalty.members import service as members
+from services.loyalty.members.domain import Member
+from services.loyalty.referrals.domain.fraud import PLACES, Evidence, judge
+from services.loyalty.referrals.domain.program import Terms, terms_of
+from services.loyalty.referrals.domain.referral import Referral, State
+from services.loyalty.referrals.errors import (
+    AlreadyReferred,
+    NotInReview,
+    ProgramClosed,
+    ProgramUnknown,
+    ReferralCodeUnknown,
+    ReferralUnknown,
+    TooManyFriends,
+)
+from services.loyalty.referrals.repository import programs as program_rows
+from services.loyalty.referrals.repository import referrals as rows
+from services.loyalty.referrals.repository.programs import Code, Program
+from services.loyalty.referrals.schemas import DecisionIn, ReferralIn, ReferralOut
+from services.loyalty.referrals.service.programs import digests, normalised, read_customer
+from services.loyalty.referrals.service.settling import Settling, ring
+from shared.clock import Clock
+from shared.db.engine import Database, ReadTx
+from shared.delivery.idempotency import Answer, Idempotent, remember, replayed
+from shared.ids import uuid7
+
+_STATES: dict[str, State] = {"allow": "active", "review": "review", "block": "blocked"}
+
+
+@dataclass(frozen=True, slots=True)
+class Coming:
+    """Friends, from coming to a decision."""
+
+    db: Database
+    clock: Clock
+    settling: Settling
+
+    async def register(self, body: ReferralIn) -> tuple[ReferralOut, bool]:
+        """A friend comes with a code; the referral, and whether it is new. Both the same: the same again.
+
+        Raises:
+            BadReferralCustomer, ReferralCodeUnknown, ProgramClosed: the code brings nobody.
+            AlreadyReferred, TooManyFriends: it does not bring this friend.
+        """
+        friend, now = read_customer(body.customer), self.clock.now()
+        async with self.db.write() as tx:
+            code = await program_rows.code(tx, normalised(body.code))
+            if code is None:
+                raise ReferralCodeUnknown
+            await rows.claim_graph(tx)
+            found = await members.lock_many(tx, (code.person_id, friend))
+            advocate, comer = found[code.person_id], found[friend]
+            if (known := await self._known(tx, advocate, comer, code)) is not None:
+                return await self._out(tx, known), False
+            program = await self._open(tx, code.program_id, now)
+            referral = await self._judged(tx, body, code, friend, advocate, comer, program)
+            await rows.add(tx, referral, program.terms)
+            await rows.add_signals(tx, friend, digests(body.signals), now)
+            await self.settling.settle(tx, referral)
+            return await self._out(tx, referral), True
+
+    async def get(self, key: UUID) -> ReferralOut:
+        """A referral.
+
+        Raises:
+            ReferralUnknown: there is none.
+        """
+        async with self.db.read() as tx:
+            return await self._out(tx, await _found(tx, key))
+
+    async def listed(
+        self,
+        *,
+        state: State | None,
+        advocate: str | None,
+        friend: str | None,
+        after: tuple[datetime, UUID] | None,
+        limit: int,
+    ) -> Sequence[ReferralOut]:
+        """Referrals, those that came first first; one more than `limit` if there are more.
+
+        Raises:
+            BadReferralCustomer: a reference names nobody.
+        """
+        async with self.db.read() as tx:
+            advocates, friends = [
+                None if name is None else (await members.find(tx, read_customer(name))).keys
+                for name in (advocate, friend)
+            ]
+            found = await rows.listed(
+                tx, state=state, advocates=advocates, friends=friends, after=after, limit=limit + 1
+            )
+            reached = await rows.reached(tx, [each.id for each in found])
+            return [ReferralOut.of(each, reached[each.id]) for each in found]
+
+    async def approve(self, key: UUID, body: DecisionIn, *, by: str, idem: Idempotent | None) -> Answer:
+        """Let a referral stand that waited for review.
+
+        Raises:
+            ReferralUnknown, NotInReview: there is nothing to approve.
+        """
+        return await self._decide(key, "active", body, by=by, idem=idem)
+
+    async def reject(self, key: UUID, body: DecisionIn, *, by: str, idem: Idempotent | None) -> Answer:
+        """Let a referral fall, in review or later; what it was paid is taken back.
+
+        Raises:
+            ReferralUnknown, NotInReview: there is nothing to reject.
+        """
+        return await self._decide(key, "rejected", body, by=by, idem=idem)
+
+    async def _decide(self, key: UUID, state: State, body: DecisionIn, *, by: str, idem: Idempotent | None) -> Answer:
+        async with self.db.write() as tx:
+            if (stored := await replayed(tx, idem)) is not None:
+                return stored
+            referral = await _found(tx, key)
+            await members.lock_many(tx, (referral.advocate_id, referral.friend_id))
+            referral = await _found(tx, key)
+            may_be = ("review",) if state == "active" else ("review", "active")
+            if referral.state not in may_be:
+                raise NotInReview(referral.state)
+            now = self.clock.now()
+            await rows.decide(tx, key, state, at=now, by=by, reason=body.reason)
+            await self.settling.settle(tx, await _found(tx, key))
+            answer = Answer(200, (await self._out(tx, await _found(tx, key))).model_dump_json().encode())
+            await remember(tx, idem, answer)
+            return answer
+
+    async def _known(self, tx: ReadTx, advocate: Member, friend: Member, code: Code) -> Referral | None:
+        """The referral that this is again.
+
+        Raises:
+            AlreadyReferred: the friend came by somebody else.
+        """
+        before = await rows.of_friends(tx, friend.keys)
+        for each in before:
+            if each.advocate_id in advocate.keys and each.program_id == code.program_id:
+                return each
+        if any(each.state in ("active", "review") for each in before):
+            raise AlreadyReferred
+        return None
+
+    async def _open(self, tx: ReadTx, key: UUID, now: datetime) -> Program:
+        program = await program_rows.get(tx, key)
+        if program is None:
+            raise ProgramUnknown
+        if not program.is_open(now):
+            raise ProgramClosed
+        return program
+
+    async def _judged(
+        self, tx: ReadTx, body: ReferralIn, code: Code, friend: UUID, advocate: Member, comer: Member, program: Program
+    ) -> Referral:
+        """The referral with what speaks against it.
+
+        Raises:
+            TooManyFriends: the advocate has brought enough.
+        """
+        terms, now = terms_of(program.terms), self.clock.now()
+        lately, standing = await rows.brought(tx, advocate.keys, since=now - timedelta(days=terms.velocity_days))
+        if terms.max_friends is not None and standing >= terms.max_friends:
+            raise TooManyFriends(terms.max_friends)
+        evidence = await self._evidence(tx, body, advocate, comer, terms, lately)
+        finding = judge(evidence, terms)
+        return Referral(
+            id=uuid7(),
+            program_id=program.id,
+            terms=terms,
+            advocate_id=code.person_id,
+            friend_id=friend,
+            code=code.code,
+            state=_STATES[finding.action],
+            reasons=finding.reasons,
+            hindrance=None,
+            registered_at=now,
+        )
+
+    async def _evidence(
+        self, tx: ReadTx, body: ReferralIn, advocate: Member, comer: Member, terms: Terms, lately: int
+    ) -> Evidence:
+        own = set(digests(body.signals)) | await rows.signals(tx, comer.keys)
+        theirs = await rows.signals(tx, advocate.keys)
+        is_self = advocate.root == comer.root
+        places = [value for kind, value in own if kind in PLACES]
+        since = self.clock.now() - timedelta(days=terms.velocity_days)
+        facts = await audience.facts_of(tx, comer)
+        return Evidence(
+            is_self=is_self,
+            is_cycle=not is_self and bool(await ring(tx, advocate.root, comer.root)),
+            has_ordered=facts.orders_count > 0,
+            shared=frozenset(kind for kind, _ in own & theirs) if not is_self else frozenset(),
+            mail_domain=body.email_domain,
+            friends_lately=lately,
+            at_place_lately=await rows.friends_at(tx, places, others_than=comer.keys, since=since),
+        )
+
+    async def _out(self, tx: ReadTx, referral: Referral) -> ReferralOut:
+        return ReferralOut.of(referral, (await rows.reached(tx, (referral.id,)))[referral.id])
+
+
+async def _found(tx: ReadTx, key: UUID) -> Referral:
+    found = await rows.get(tx, key)
+    if found is None:
+        raise ReferralUnknown
+    return found

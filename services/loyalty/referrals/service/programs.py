@@ -1,0 +1,161 @@
+"""Programmes, and the codes of advocates."""
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from services.loyalty.members import service as members
+from services.loyalty.programs.service import Programs
+from services.loyalty.referrals.domain.fraud import Signal, digest
+from services.loyalty.referrals.errors import (
+    BadProgram,
+    BadReferralCustomer,
+    ProgramClosed,
+    ProgramNameTaken,
+    ProgramUnknown,
+)
+from services.loyalty.referrals.repository import programs as rows
+from services.loyalty.referrals.repository import referrals as referral_rows
+from services.loyalty.referrals.repository.programs import Code, Program
+from services.loyalty.referrals.schemas import CodeIn, CodeOut, ProgramIn, ProgramOut, TermsIn, referral_link
+from shared.clock import Clock
+from shared.db.engine import Database, WriteTx
+from shared.delivery.idempotency import Answer, Idempotent, remember, replayed
+from shared.ids import customer_key, uuid7
+
+# Without letters that are taken for digits, and without vowels, so that no code is a word.
+ALPHABET = "23456789BCDFGHJKMNPQRSTVWXYZ"
+LENGTH = 8
+_DRAWS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class ReferralPrograms:
+    """Referral programmes as staff makes them. Use cases name the key that asks (`by`)."""
+
+    db: Database
+    clock: Clock
+    programs: Programs
+
+    async def create(self, body: ProgramIn, *, by: str, idem: Idempotent | None) -> Answer:
+        """Make a programme.
+
+        Raises:
+            BadProgram, ProgramNameTaken: it cannot be.
+            UnknownWallet: points of a wallet that there is not.
+        """
+        if body.starts_at and body.ends_at and body.ends_at <= body.starts_at:
+            raise BadProgram("A programme ends after it starts.")
+        now = self.clock.now()
+        terms = TermsIn.model_validate(body.model_dump(include=set(TermsIn.model_fields)))
+        document = terms.model_dump(mode="json")
+        key, start, end = uuid7(), body.starts_at, body.ends_at
+        program = Program(key, body.name, document, False, start, end, now, by, now, by)
+        async with self.db.write() as tx:
+            if (stored := await replayed(tx, idem)) is not None:
+                return stored
+            current = await self.programs.current(tx, now)
+            for milestone in body.milestones:
+                for reward in (milestone.advocate, milestone.friend):
+                    if reward is not None and reward.points is not None:
+                        current.wallet(reward.wallet)
+            if not await rows.add(tx, program, terms.model_dump_json()):
+                raise ProgramNameTaken
+            return await _answer(tx, idem, 201, program)
+
+    async def get(self, key: UUID) -> ProgramOut:
+        """A programme.
+
+        Raises:
+            ProgramUnknown: there is none.
+        """
+        async with self.db.read() as tx:
+            found = await rows.get(tx, key)
+        if found is None:
+            raise ProgramUnknown
+        return _out(found)
+
+    async def listed(self, *, after: UUID | None, limit: int) -> Sequence[ProgramOut]:
+        """Programmes, those made last first; one more than `limit` if there are more."""
+        async with self.db.read() as tx:
+            return [_out(each) for each in await rows.listed(tx, after=after, limit=limit + 1)]
+
+    async def pause(self, key: UUID, *, is_paused: bool, by: str, idem: Idempotent | None) -> Answer:
+        """Let no friends come, or let them come again; what those who came earn goes on.
+
+        Raises:
+            ProgramUnknown: there is none.
+        """
+        async with self.db.write() as tx:
+            if (stored := await replayed(tx, idem)) is not None:
+                return stored
+            found = await rows.pause(tx, key, is_paused=is_paused, now=self.clock.now(), by=by)
+            if found is None:
+                raise ProgramUnknown
+            return await _answer(tx, idem, 200, found)
+
+    async def code(self, program: UUID, body: CodeIn) -> tuple[CodeOut, bool]:
+        """The code of an advocate, made at the first asking; whether it is new.
+
+        Raises:
+            BadReferralCustomer, ProgramUnknown, ProgramClosed: there can be none.
+        """
+        person, now = read_customer(body.customer), self.clock.now()
+        async with self.db.write() as tx:
+            found = await rows.get(tx, program)
+            if found is None:
+                raise ProgramUnknown
+            member = await members.lock(tx, person)
+            code = await rows.code_of(tx, program, member.keys)
+            is_new = code is None
+            if code is None:
+                if not found.is_open(now):
+                    raise ProgramClosed
+                code = await _draw(tx, Code("", program, person, now))
+            await referral_rows.add_signals(tx, person, digests(body.signals), now)
+            link = referral_link(found.terms["link"], code.code)
+            out = CodeOut(
+                code=code.code, link=link, program=program, customer_id=code.person_id, created_at=code.created_at
+            )
+            return out, is_new
+
+
+def read_customer(reference: str) -> UUID:
+    """The person key that a reference names.
+
+    Raises:
+        BadReferralCustomer: it names none.
+    """
+    try:
+        return customer_key(reference)
+    except ValueError:
+        raise BadReferralCustomer from None
+
+
+def digests(signals: Mapping[Signal, Sequence[str]]) -> list[tuple[str, bytes]]:
+    """What is kept of signals."""
+    return [(kind, digest(kind, value)) for kind, values in signals.items() for value in values]
+
+
+def normalised(code: str) -> str:
+    """A code as it is stored, however it was typed."""
+    return code.strip().replace("-", "").replace(" ", "").upper()
+
+
+async def _draw(tx: WriteTx, code: Code) -> Code:
+    for _ in range(_DRAWS):
+        drawn = code._replace(code="".join(secrets.choice(ALPHABET) for _ in range(LENGTH)))
+        if await rows.add_code(tx, drawn):
+            return drawn
+    raise RuntimeError("twenty random codes in a row were there already")
+
+
+def _out(program: Program) -> ProgramOut:
+    return ProgramOut.model_construct(**program._asdict())
+
+
+async def _answer(tx: WriteTx, idem: Idempotent | None, status: int, program: Program) -> Answer:
+    answer = Answer(status, _out(program).model_dump_json().encode())
+    await remember(tx, idem, answer)
+    return answer

@@ -82,10 +82,10 @@ def test_a_worker_of_one_service_answers_probes_only(pg_url: str, logs: Path):
             assert answer.status_code == 404
 
 
-def test_the_readmes_first_event(data_dir: Path, logs: Path):
+def test_the_readmes_first_event_and_first_points(data_dir: Path, logs: Path):
     """Its curl commands, as they stand there, against a first start with nothing set but where to be."""
     commands = re.findall(r"^curl .*?(?<!\\)$(?=\n\n|\n```|\ncurl)", README.read_text(), re.M | re.S)
-    assert len(commands) == 2, commands
+    assert len(commands) == 5, commands
     log = logs / "readme.log"
     with serving(log, TAM_DATA_DIR=str(data_dir / "data")) as process:
         said = log.read_text()
@@ -109,3 +109,6 @@ def test_the_readmes_first_event(data_dir: Path, logs: Path):
 
         assert '"success":true' in run(commands[0])
         eventually(lambda: '"gross":{"value":"250000"' in run(commands[1]), True)
+        assert '"version":1' in run(commands[2])
+        assert '"success":true' in run(commands[3])
+        eventually(lambda: '"available":25' in run(commands[4]), True)

@@ -1,5 +1,6 @@
 """What can be done with points. Each rule first brings a wallet up to the moment, then posts to it."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -85,9 +86,9 @@ def _expire(book: Book, wallet: Wallet, lots: Sequence[Lot], at: datetime) -> No
 
 
 def _repayment(wallet: Wallet, coming: Iterable[tuple[Lot, int]]) -> tuple[int, list[Draw]]:
-    """How much of what comes to be available repays debt, and the draws for it."""
+    """How much of what comes to be available repays debt, and the draws for it: from what ends first."""
     owed, draws = wallet.debt, []
-    for lot, points in coming:
+    for lot, points in sorted(coming, key=lambda each: _by_end(each[0])) if owed else ():
         if owed and points:
             draws.append(Draw(lot, min(owed, points)))
             owed -= draws[-1].points
@@ -178,6 +179,16 @@ def hold(book: Book, wallets: Sequence[Wallet], points: int, order: Order, cause
     for wallet, draws in draw(wallets, points, order):
         held = _total(draws)
         book.post(wallet, "held", None, Deltas(available=-held, held=held), cause, draws)
+
+
+def shares(held: Iterable[tuple[Wallet, Sequence[Draw]]], points: int) -> dict[UUID, int]:
+    """How many of so many held points are spent from each wallet: those that end first."""
+    found: dict[UUID, int] = defaultdict(int)
+    for each in sorted((draw for _, draws in held for draw in draws), key=lambda each: _by_end(each.lot)):
+        spent = min(points, each.points)
+        found[each.lot.wallet_id] += spent
+        points -= spent
+    return found
 
 
 def capture(book: Book, wallet: Wallet, held: Sequence[Draw], points: int, cause: Cause) -> UUID | None:

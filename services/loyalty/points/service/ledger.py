@@ -314,12 +314,10 @@ class Points:
         book = Book(self.clock.now())
         held = await self._held(tx, book, hold)
         posted: list[UUID] = []
-        left = points
+        shares = moves.shares(held, points)
         for wallet, draws in held:
-            share = min(left, sum(each.points for each in draws))
-            left -= share
             cause = Cause(reason, book.now, key, reference=reference)
-            if (made := moves.capture(book, wallet, draws, share, cause)) is not None:
+            if (made := moves.capture(book, wallet, draws, shares[wallet.id], cause)) is not None:
                 posted.append(made)
         await self._save(tx, book)
         await hold_rows.end(tx, hold_id, "captured", points, book.now)

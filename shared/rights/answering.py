@@ -30,6 +30,10 @@ def subscription(name: str, rights: Rights) -> Subscription:
 
 async def _answer(name: str, rights: Rights, value: Any, tx: WriteTx, event: Event[RightsAsked]) -> None:
     asked = event.data
+    if asked.kind == "late":
+        if rights.topics:
+            await tasks.add_late(tx, list(map(UUID, asked.texts)))
+        return
     subject = Subject(event.subject, asked.keys, asked.texts)
     erased = Erased()
     document: str | None = None

@@ -88,7 +88,7 @@ class Cleaner:
                 return
             removed = {f"topic {name}": number for name, number in done.items() if number}
         async with self.db.write() as tx:
-            if await tasks.finish(tx, task):
+            if await tasks.finish(tx, task) and task.slice != tasks.LATE:
                 answered = RightsAnswered(
                     case_id=task.case_id, service=self.service, step="cleaned", slice=task.slice, removed=removed
                 )

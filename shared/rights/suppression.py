@@ -12,10 +12,8 @@ from shared.db.engine import WriteTx
 from shared.delivery.batches import BoundHandler
 from shared.events.envelope import Event
 from shared.events.topics import IDENTITY, RIGHTS
-from shared.ids import derived_id
 from shared.observability import metrics
 from shared.rights import tasks
-from shared.rights.contract import Subject
 from shared.rights.marks import Seal
 
 # Who is the same person as whom is kept for figures; and requests of people are never about nobody.
@@ -76,11 +74,14 @@ async def admit(
     marks = seal.of_keys({event.subject for event in events if event.data.topic not in _ABOUT_ANYBODY})
     gone = {marks[mark] for mark in await suppressed(tx, marks)}
     if gone:
-        kept = [event for event in events if event.subject not in gone or event.data.topic in _ABOUT_ANYBODY]
+        kept = [event for event in events if not _is_gone(event, gone)]
         metrics.SUPPRESSED.labels(consumer).inc(len(events) - len(kept))
         if owns_log:
-            late = Subject(min(gone), tuple(sorted(gone)))
-            await tasks.add(tx, derived_id("late", str(late.root)), 1, late)
+            await tasks.add_late(tx, [event.id for event in events if _is_gone(event, gone)])
         events = kept
     if events:
         await handler(tx, events)
+
+
+def _is_gone(event: Event[Any], gone: Collection[UUID]) -> bool:
+    return event.subject in gone and event.data.topic not in _ABOUT_ANYBODY

@@ -1,6 +1,6 @@
 """What is still to be cleaned after an erasure, from the transaction of the erasure until it is done."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -9,7 +9,11 @@ import orjson
 
 from shared.bus.base import Partition
 from shared.db.engine import ReadTx, WriteTx
+from shared.ids import uuid7
 from shared.rights.contract import Subject
+
+# The slice of a task that is no part of a case: nobody waits for its answer.
+LATE = 0
 
 
 class Task(NamedTuple):
@@ -35,6 +39,12 @@ async def add(tx: WriteTx, case_id: UUID, slice_: int, subject: Subject) -> None
             "texts": list(subject.texts),
         },
     )
+
+
+async def add_late(tx: WriteTx, events: Sequence[UUID]) -> None:
+    """Have the raw records of these events overwritten, which came after their person was erased."""
+    if events:
+        await add(tx, uuid7(), LATE, Subject(events[0], (), tuple(map(str, events))))
 
 
 async def waiting(tx: ReadTx, *, limit: int = 20) -> list[Task]:

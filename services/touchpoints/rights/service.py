@@ -12,7 +12,7 @@ from shared.events.catalogue.touchpoints import TouchpointRejected
 from shared.events.envelope import Event
 from shared.ids import anonymous_key, user_key
 from shared.observability import metrics
-from shared.rights import suppression
+from shared.rights import suppression, tasks
 from shared.rights.contract import Erased, Subject
 from shared.rights.marks import Seal
 from shared.rights.mentions import Mentions
@@ -55,6 +55,7 @@ class TouchpointRights:
         kept = [event for event in events if gone.isdisjoint(marks[event.id])]
         if len(kept) < len(events):
             metrics.SUPPRESSED.labels("touchpoints.quarantine").inc(len(events) - len(kept))
+            await tasks.add_late(tx, [event.id for event in events if not gone.isdisjoint(marks[event.id])])
         return kept
 
     async def _mentioned(self, tx: ReadTx, subject: Subject) -> list[UUID]:

@@ -152,7 +152,8 @@ async def keep_proofs(tx: WriteTx, case_id: UUID, records: Sequence[Any], digest
 async def restrict(tx: WriteTx, keys: Collection[UUID], case_id: UUID, at: Any) -> None:
     """Keep the data of these keys without using them."""
     await tx.execute(
-        "INSERT INTO restrictions (customer_id, case_id, since) SELECT unnest(CAST(:keys AS uuid[])), CAST(:case AS uuid), CAST(:at AS timestamptz) "
+        "INSERT INTO restrictions (customer_id, case_id, since) "
+        "SELECT unnest(CAST(:keys AS uuid[])), CAST(:case AS uuid), CAST(:at AS timestamptz) "
         "ON CONFLICT (customer_id) DO NOTHING",
         {"keys": list(keys), "case": case_id, "at": at},
     )

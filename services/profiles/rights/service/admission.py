@@ -6,11 +6,15 @@ from dataclasses import dataclass
 from services.profiles.domain.facts import Facts
 from services.profiles.rights.errors import Suppressed
 from shared.db.engine import WriteTx
+from shared.events.catalogue.rights import RightsAsked
 from shared.events.catalogue.touchpoints import TouchpointReceived
 from shared.events.envelope import Event
+from shared.ids import uuid7
 from shared.observability import metrics
 from shared.rights import suppression
 from shared.rights.marks import Seal
+
+_AT_ONCE = 1_000
 
 Batch = Sequence[Event[TouchpointReceived]]
 
@@ -36,9 +40,20 @@ class Admission:
         gone = await suppression.suppressed(tx, self._marks(facts))
         if not gone:
             return batch, facts
-        kept = [event for event in batch if gone.isdisjoint(self._marks(read((event,))))]
-        metrics.SUPPRESSED.labels("profiles.touchpoints").inc(len(batch) - len(kept))
+        kept: list[Event[TouchpointReceived]] = []
+        late: list[Event[TouchpointReceived]] = []
+        for event in batch:
+            (kept if gone.isdisjoint(self._marks(read((event,)))) else late).append(event)
+        metrics.SUPPRESSED.labels("profiles.touchpoints").inc(len(late))
+        self._report(tx, late)
         return kept, read(kept)
+
+    def _report(self, tx: WriteTx, late: Batch) -> None:
+        """Have the raw events overwritten: who owns the log cannot see by their keys whom they name."""
+        for start in range(0, len(late), _AT_ONCE):
+            first, *_ = some = late[start : start + _AT_ONCE]
+            asked = RightsAsked(case_id=uuid7(), kind="late", keys=(), texts=tuple(str(each.id) for each in some))
+            tx.emit(Event(uuid7(), first.subject, first.recorded, first.recorded, asked))
 
     def _marks(self, facts: Facts) -> set[bytes]:
         """Of everybody and everything that is named."""

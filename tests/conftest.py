@@ -51,7 +51,7 @@ async def empty_database_url(pg_url: str) -> AsyncIterator[str]:
 @pytest.fixture
 def data_dir() -> Iterator[Path]:
     """A fresh folder for an embedded server, in reach of its user also when the tests run as root."""
-    with scratch_folder() as folder:
+    with scratch_folder(in_memory=True) as folder:
         yield folder
 
 

@@ -86,7 +86,7 @@ def postmaster(data_dir: Path) -> int:
 @asynccontextmanager
 async def private_postgres() -> AsyncIterator[PrivatePostgres]:
     """A running server, removed with all its data at the end."""
-    with scratch_folder() as folder:
+    with scratch_folder(in_memory=True) as folder:
         server = PrivatePostgres(folder)
         await server.start()
         try:

@@ -23,8 +23,14 @@ ENOUGH_BYTES = 4_000_000_000
 
 
 @contextlib.contextmanager
-def scratch_folder(place: Path = DISK) -> Iterator[Path]:
-    """A new folder that the server's user can reach, also when the tests run as root; removed at the end."""
+def scratch_folder(*, in_memory: bool = False) -> Iterator[Path]:
+    """A new folder that the server's user can reach, also when the tests run as root; removed at the end.
+
+    `in_memory` where there is enough of it: on a disk, making and copying databases takes ten times as long.
+    """
+    _forget_abandoned()
+    is_roomy = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ENOUGH_BYTES
+    place = MEMORY if in_memory and is_roomy else DISK
     folder = Path(tempfile.mkdtemp(prefix=f"tam-test-{os.getpid()}-", dir=place))
     try:
         folder.chmod(0o711)
@@ -35,13 +41,8 @@ def scratch_folder(place: Path = DISK) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def throwaway_server() -> Iterator[str]:
-    """The URL of an embedded server that forgets everything at the end, and in a power cut.
-
-    Its files lie in memory where there is enough of it: a disk takes ten times as long to copy a database.
-    """
-    is_roomy = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ENOUGH_BYTES
-    _forget_abandoned()
-    with scratch_folder(MEMORY if is_roomy else DISK) as folder:
+    """The URL of an embedded server that forgets everything at the end, and in a power cut."""
+    with scratch_folder(in_memory=True) as folder:
         server = EmbeddedServer(folder, durable=False)
         url = asyncio.run(server.start())
         try:

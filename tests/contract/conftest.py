@@ -58,7 +58,7 @@ async def bus(backend: Backend) -> AsyncIterator[Bus]:
 @pytest.fixture(scope="module")
 def own_server() -> Iterator[PostgresBackend]:
     """A PostgreSQL server that a test may take away."""
-    with scratch_folder() as folder:
+    with scratch_folder(in_memory=True) as folder:
         server = EmbeddedServer(folder)
         url = asyncio.run(server.start())
         try:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from services.cli import customers, dlq, export, keys, orders
+from services.cli import customers, dlq, export, keys, orders, voucher_files, vouchers
 from services.cli.common import database_url, fail, pick, read_settings, run, say
 from services.cli.contracts import contracts
 from services.cli.demo import demo
@@ -74,8 +74,10 @@ async def _serve(settings: PlatformSettings, only: str | None, role: Role) -> No
 
 app.command()(demo)
 orders.app.command(name="customers", help=customers.HELP)(customers.customers)
+orders.app.command(name="vouchers", help=voucher_files.HELP)(voucher_files.vouchers)
 app.add_typer(orders.app, name="import")
 app.add_typer(export.app, name="export")
+app.add_typer(vouchers.app, name="vouchers")
 app.add_typer(keys.app, name="keys")
 
 

@@ -156,6 +156,14 @@ class Campaigns:
         async with self.db.read() as tx:
             return await self._out(tx, campaign_id)
 
+    async def named(self, reference: str) -> CampaignOut | None:
+        """The campaign of a name or an id."""
+        async with self.db.read() as tx:
+            found = await rows.namesake(tx, reference)
+            if found is None and _is_id(reference):
+                found = next(iter(await rows.rows(tx, (UUID(reference),))), None)
+            return None if found is None else await self._out(tx, found)
+
     async def listed(self, *, before: UUID | None, state: str | None, limit: int) -> Sequence[CampaignOut]:
         """Campaigns, those made last first; one more than `limit` if there are more."""
         async with self.db.read() as tx:
@@ -211,6 +219,14 @@ class Campaigns:
                     )
                 ]
             )
+
+
+def _is_id(reference: str) -> bool:
+    try:
+        UUID(reference)
+    except ValueError:
+        return False
+    return True
 
 
 def _out_of(row: Row[Any], version: Version) -> CampaignOut:

@@ -107,6 +107,15 @@ class CodesService:
             await remember(tx, idem, answer)
             return answer
 
+    async def bring_in(self, campaign_id: UUID, body: ImportIn) -> ImportOut:
+        """The same for a command of ours.
+
+        Raises:
+            what `import_` raises.
+        """
+        async with self.db.write() as tx:
+            return await self.take_over(tx, campaign_id, body.codes)
+
     async def take_over(self, tx: WriteTx, campaign_id: UUID, given: Sequence[ImportedIn]) -> ImportOut:
         """The same inside a transaction."""
         version = await self._version(tx, campaign_id, "unique")
@@ -152,6 +161,11 @@ class CodesService:
                 raise CampaignUnknown
             ids = await rows.of_campaign(tx, campaign_id, after=after, limit=limit + 1)
             return await outs(tx, self.vouchers, ids, self.clock.now())
+
+    async def states(self, campaign_id: UUID, *, after: UUID | None, limit: int) -> Sequence[Row[Any]]:
+        """The bare states of a campaign's codes, those made first at the beginning: for whoever wants millions."""
+        async with self.db.read() as tx:
+            return await rows.states(tx, campaign_id, after=after, limit=limit)
 
     async def set_state(self, voucher_id: UUID, body: CodeStateIn, *, idem: Idempotent | None) -> Answer:
         """Freeze a voucher, thaw it, or void it for ever. What is held for a checkout is honoured.

@@ -77,6 +77,15 @@ class Generation:
             await remember(tx, idem, answer)
             return answer
 
+    async def begin(self, campaign_id: UUID, body: JobIn, *, by: str) -> JobOut:
+        """The same for a command of ours.
+
+        Raises:
+            what `start` raises.
+        """
+        async with self.db.write() as tx:
+            return JobOut.of(await self.add(tx, campaign_id, body, by=by))
+
     async def add(self, tx: WriteTx, campaign_id: UUID, body: JobIn, *, by: str) -> Job:
         """The same inside a transaction."""
         row = (await campaign_rows.rows(tx, (campaign_id,), lock=True)).get(campaign_id)

@@ -6,6 +6,8 @@ from datetime import UTC, date, datetime, tzinfo
 from typing import NamedTuple
 from uuid import UUID
 
+from services.profiles.rfm.domain import Scale, Scores, scores
+from services.profiles.told.domain import Standing
 from shared.events.orders import Order, payments_back
 
 
@@ -88,6 +90,8 @@ class Activity:
     as_of: datetime
     money: Sequence[MoneyTotals]
     events: Sequence[EventTotals]
+    told: Standing
+    scale: Scale
 
     @property
     def first_order_at(self) -> datetime | None:
@@ -98,6 +102,13 @@ class Activity:
     def last_order_at(self) -> datetime | None:
         """When the last order was placed."""
         return max((each.last_order_at for each in self.money), default=None)
+
+    @property
+    def scores(self) -> Scores | None:
+        """What the person scores on the firm's scale; None: no orders."""
+        net = sum(each.gross_minor - each.refunds_minor for each in self.money if each.currency == self.scale.currency)
+        orders = sum(each.orders for each in self.money)
+        return scores(self.scale, orders=orders, last_order_at=self.last_order_at, net_minor=net, now=self.as_of)
 
     @property
     def days_since_last_order(self) -> int | None:

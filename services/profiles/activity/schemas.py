@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from services.profiles.activity.domain import Activity
+from services.profiles.told.domain import Tier
 
 
 class MoneyOut(BaseModel):
@@ -26,6 +27,28 @@ class EventOut(BaseModel):
     last_at: datetime
 
 
+class TierOut(BaseModel):
+    """The tier of a track."""
+
+    tier: str
+    rank: int = Field(description="From 1, the lowest.")
+    since: datetime
+    valid_until: datetime | None
+
+    @classmethod
+    def of(cls, tier: Tier) -> Self:
+        """The wire form."""
+        return cls.model_validate(tier._asdict())
+
+
+class ScoresOut(BaseModel):
+    """Scores from 1 to 5 on the firm's scale (/v1/rfm-scale)."""
+
+    recency: int
+    frequency: int
+    monetary: int | None = Field(description="Null: the scale has no currency.")
+
+
 class ComputedOut(BaseModel):
     """What follows from a customer's facts, under all keys that were merged into one person."""
 
@@ -36,6 +59,9 @@ class ComputedOut(BaseModel):
     last_order_at: datetime | None
     days_since_last_order: int | None = Field(description="Whole days of 24 hours.")
     events: dict[str, EventOut] = Field(description="By name; of names at most 500, those seen last.")
+    points: dict[str, int] = Field(description="By wallet: those that can be spent now, as loyalty told last.")
+    tiers: dict[str, TierOut] = Field(description="By track, as loyalty told last.")
+    rfm: ScoresOut | None = Field(description="Null: no orders.")
 
     @classmethod
     def of(cls, found: Activity) -> Self:
@@ -59,4 +85,7 @@ class ComputedOut(BaseModel):
                 each.name: EventOut(count=each.times, first_at=each.first_at, last_at=each.last_at)
                 for each in found.events
             },
+            points=dict(found.told.points),
+            tiers={track: TierOut.of(tier) for track, tier in found.told.tiers.items()},
+            rfm=None if (scores := found.scores) is None else ScoresOut.model_validate(scores._asdict()),
         )

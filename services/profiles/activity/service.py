@@ -12,6 +12,9 @@ from services.profiles.activity.domain import Activity, EventCell, Tally, local_
 from services.profiles.membership.domain import Touched
 from services.profiles.membership.service import Membership
 from services.profiles.people import service as people
+from services.profiles.rfm import repository as scales
+from services.profiles.told import repository as told
+from services.profiles.told.domain import standing
 from shared.clock import Clock
 from shared.db.engine import Database, WriteTx
 from shared.events.catalogue.touchpoints import TouchpointRecorded
@@ -64,6 +67,8 @@ class ActivityService:
                 self.clock.now(),
                 await repository.money_of(tx, person.members),
                 await repository.events_of(tx, person.members),
+                standing(person.id, await told.of(tx, person.members)),
+                (await scales.current(tx)).scale,
             )
 
 

@@ -1,6 +1,6 @@
 """The SQL that reads people: the union over the raw person keys of one root."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from itertools import groupby
 from operator import attrgetter
@@ -76,6 +76,34 @@ async def traits(tx: ReadTx, keys: Collection[UUID]) -> list[TraitRow]:
         word = held([Word(TraitRow._make((*row[:8], "latest")), row.is_identified) for row in words], declared)
         if word is not None:
             found.append(word)
+    return found
+
+
+async def held_traits(
+    tx: ReadTx, roots: Mapping[UUID, UUID], names: Collection[str]
+) -> dict[tuple[UUID, str], TraitRow]:
+    """The word that holds for each of these traits of people; `roots`: the root of each of their keys."""
+    rows = await tx.execute(
+        """
+        SELECT m.root, t.name, t.value, t.source, t.event_id, t.event_time, t.recorded_at, t.customer_id, t.said,
+               s.definition, s.name IS NOT NULL AND EXISTS (
+                   SELECT FROM customers AS c WHERE c.id = t.customer_id AND c.identified
+               ) AS is_identified
+        FROM unnest(CAST(:keys AS uuid[]), CAST(:roots AS uuid[])) AS m (key, root)
+        JOIN traits AS t ON t.customer_id = m.key AND t.name = ANY(CAST(:names AS text[]))
+        LEFT JOIN trait_schemas AS s
+            ON s.name = t.name AND NOT s.is_deleted AND s.definition ->> 'merge_policy' <> 'latest'
+        ORDER BY m.root, t.name
+        """,
+        {"keys": list(roots), "roots": list(roots.values()), "names": list(names)},
+    )
+    found: dict[tuple[UUID, str], TraitRow] = {}
+    for (root, name), group in groupby(rows, key=attrgetter("root", "name")):
+        words = list(group)
+        declared = None if words[0].definition is None else Declared.stored(name, words[0].definition)
+        word = held([Word(TraitRow._make((*row[1:9], "latest")), row.is_identified) for row in words], declared)
+        if word is not None:
+            found[root, name] = word
     return found
 
 

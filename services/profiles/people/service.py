@@ -13,6 +13,7 @@ from services.profiles.people.domain import Person
 from shared.db.engine import ReadTx
 from shared.identity import mapping
 from shared.ids import customer_key
+from shared.rights import audit
 
 _MAX_NAMESAKES = 20
 
@@ -61,6 +62,7 @@ async def root_of(tx: ReadTx, reference: str, *, country: str) -> UUID:
         roots = await _holders(tx, roots, type_, value, country) or roots
     if len(roots) > 1:
         raise AmbiguousIdentifier(roots[:_MAX_NAMESAKES])
+    audit.saw(roots)
     return roots[0]
 
 
@@ -72,6 +74,7 @@ async def key_or_root(tx: ReadTx, reference: str, root: UUID, *, country: str) -
 
 async def person(tx: ReadTx, root: UUID, *, limit: int = 500) -> Person:
     """Everything known of the person with this root; of identifiers and links at most `limit`, the earliest."""
+    audit.saw((root,))
     return await gathered(tx, root, (await mapping.members(tx, (root,)))[root], limit=limit)
 
 

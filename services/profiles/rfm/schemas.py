@@ -3,12 +3,12 @@
 from datetime import datetime
 from hashlib import sha256
 from itertools import pairwise
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import BaseModel, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from services.profiles.rfm.domain import Basis, Scale, Scores
+from services.profiles.rfm.domain import Basis, Scale
 from services.profiles.rfm.repository import Standing
 from shared.http.schemas import Strict
 from shared.money import EXPONENTS
@@ -100,20 +100,3 @@ class ScaleOut(BaseModel):
     def tag(self) -> str:
         """The opaque part of its ETag."""
         return sha256(self.identity()).hexdigest()[:32]
-
-
-class ScoresOut(BaseModel):
-    """Scores from 1 to 5 on the firm's scale."""
-
-    recency: int
-    frequency: int
-    monetary: int | None = Field(description="Null: the scale has no currency.")
-    basis: Literal["fixed", "quintiles"]
-    scale_version: int
-
-    @classmethod
-    def of(cls, found: Scores | None, standing: Standing) -> Self | None:
-        """The wire form; None: the customer has no order."""
-        if found is None:
-            return None
-        return cls(**found._asdict(), basis=standing.basis, scale_version=standing.version)

@@ -115,17 +115,3 @@ async def saying(
         },
     )
     return [Match("", row.customer_id, name) for row in rows]
-
-
-async def latest(tx: ReadTx, roots: Mapping[UUID, UUID], names: Collection[str]) -> dict[tuple[UUID, str], Any]:
-    """The value that holds for each of these traits of people; `roots`: the root of each of their keys."""
-    rows = await tx.execute(
-        """
-        SELECT DISTINCT ON (m.root, t.name) m.root, t.name, t.value
-        FROM unnest(CAST(:keys AS uuid[]), CAST(:roots AS uuid[])) AS m (key, root)
-        JOIN traits AS t ON t.customer_id = m.key AND t.name = ANY(:names)
-        ORDER BY m.root, t.name, t.event_time DESC, t.event_id DESC
-        """,
-        {"keys": list(roots), "roots": list(roots.values()), "names": list(names)},
-    )
-    return {(row.root, row.name): row.value for row in rows}

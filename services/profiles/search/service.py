@@ -14,6 +14,7 @@ from services.profiles.search.schemas import FoundOut
 from services.profiles.trait_schema import repository as declarations
 from shared.db.engine import Database, ReadTx
 from shared.identity import mapping
+from shared.rights import audit
 
 MIN_LETTERS = 2
 # A filter may pass over this many before a page ends early.
@@ -101,6 +102,7 @@ class Search:
                 for number, match, item in await _shown(tx, query, matches, hidden):
                     if item is not None:
                         found.append(item)
+                        audit.saw((item.id,))
                     if len(found) == limit and number + 1 < len(matches):
                         return Page(found, Place.of(match))
                 if len(matches) <= limit or not matches:
@@ -144,12 +146,13 @@ async def _shown(
         if match.kind not in hidden:
             first.setdefault(root_of[match.key], match)
     people = await rows.summaries(tx, set(members))
-    latest = await repository.latest(tx, root_of, {*query.traits, "name"})
+    words = await rows.held_traits(tx, root_of, {*query.traits, "name"})
+    held = {key: word.value for key, word in words.items()}
     shown: list[tuple[int, Match, FoundOut | None]] = []
     for number, match in enumerate(matches):
         root = roots[match.key]
         is_it = root in people and first.get(root) == match
-        is_it = is_it and all(is_meant(latest.get((root, name)), values) for name, values in query.traits.items())
-        name = None if "name" in hidden else latest.get((root, "name"))
+        is_it = is_it and all(is_meant(held.get((root, name)), values) for name, values in query.traits.items())
+        name = None if "name" in hidden else held.get((root, "name"))
         shown.append((number, match, FoundOut.found(people[root], match.kind, name) if is_it else None))
     return shown

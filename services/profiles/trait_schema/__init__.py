@@ -4,6 +4,6 @@ What is stored is what was said. The type is asked when it is written, and once 
 what does not fit is set aside as refused evidence, and comes back with a type that it fits.
 
 Between the words of one key the latest holds; the merge policy decides between the keys of one person, when they are
-read. So a merge moves no row, and an unmerge gives back what was there. Rules of segments and the search see values in
-the form of their type, and of several keys still the latest word whatever the policy.
+read. So a merge moves no row, and an unmerge gives back what was there. Rules of segments and the search see the
+value that holds, in the form of its type.
 """

@@ -8,6 +8,8 @@ from uuid import UUID
 import pytest
 
 from services.profiles.activity.domain import Activity, MoneyTotals, refunded_minor
+from services.profiles.rfm.domain import Scale
+from services.profiles.told.domain import Standing
 from shared.errors import Poison
 from shared.events.catalogue.touchpoints import OrderCancelled, OrderChanged, OrderPlaced, OrderRefunded
 from shared.events.envelope import Event
@@ -66,7 +68,9 @@ def test_what_cannot_be_money_is_refused(data: dict[str, Any]):
 def test_days_since_the_last_order_are_whole_and_never_negative():
     def since(hours: int) -> int | None:
         at = NOW - timedelta(hours=hours)
-        return Activity(ONE, NOW, [MoneyTotals("VND", 1, 1, 0, at, at)], []).days_since_last_order
+        return Activity(
+            ONE, NOW, [MoneyTotals("VND", 1, 1, 0, at, at)], [], Standing({}, {}), Scale()
+        ).days_since_last_order
 
     assert [since(hours) for hours in (-5, 0, 23, 24, 49)] == [0, 0, 0, 1, 2]
-    assert Activity(ONE, NOW, [], []).days_since_last_order is None
+    assert Activity(ONE, NOW, [], [], Standing({}, {}), Scale()).days_since_last_order is None

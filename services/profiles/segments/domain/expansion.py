@@ -128,15 +128,14 @@ class Surroundings:
 
 def scored(scale: Scale, score: Score, op: Op, value: int) -> Rule:
     """A comparison of a score as comparisons of what it is made of."""
-    ordered = OrderTotal("orders", None, "gte", 1)
 
     def at_least(least: int) -> Rule:
         if least <= 1:
-            return ordered
+            return _ORDERED
         return _reaches(scale, score, least) if least <= 5 else NEVER
 
     def below(least: int) -> Rule:
-        return And((ordered, Not(at_least(least))))
+        return And((_ORDERED, Not(at_least(least))))
 
     match op:
         case "gte":
@@ -154,12 +153,16 @@ def scored(scale: Scale, score: Score, op: Op, value: int) -> Rule:
     assert_never(op)
 
 
-def _reaches(scale: Scale, score: Score, least: int) -> Leaf | Or:
-    """Of somebody who ordered: whether the score is at least `least`, 2 to 5."""
+_ORDERED = OrderTotal("orders", None, "gte", 1)
+
+
+def _reaches(scale: Scale, score: Score, least: int) -> Rule:
+    """Whether the score is at least `least`, 2 to 5."""
     if score == "recency":
         return DaysSince(None, "lte", scale.recency_days[5 - least])
     if score == "frequency":
         return OrderTotal("orders", None, "gte", scale.orders[least - 2])
     if scale.currency is None:
         return NEVER
-    return OrderTotal("net_minor", scale.currency, "gte", scale.net_minor[least - 2])
+    # A first break of nothing is reached by whoever ordered, and by nobody else.
+    return And((_ORDERED, OrderTotal("net_minor", scale.currency, "gte", scale.net_minor[least - 2])))

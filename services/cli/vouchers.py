@@ -215,6 +215,8 @@ def minor(text: str, currency: str) -> int:
 def _check_file(file: Path, *, force: bool) -> None:
     if file.exists() and not force:
         fail(f"{file} is there already; take another name, or --force.", 2)
+    if not file.absolute().parent.is_dir():
+        fail(f"{file} cannot be written: there is no folder {file.parent}.", 2)
 
 
 @contextmanager

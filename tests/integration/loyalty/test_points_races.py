@@ -8,8 +8,10 @@ from uuid import UUID
 import pytest
 from loyalty_world import LoyaltyWorld
 
+from services.loyalty.invariants.service import Invariants
 from services.loyalty.members import service as members
 from services.loyalty.points.errors import HoldEnded, NotEnoughPoints
+from services.loyalty.points.repository.checks import CHECKS
 from services.loyalty.points.service import Credit, HoldRequest, Points, Posted, Spend, Target
 from shared.db.engine import WriteTx
 from shared.ids import user_key, uuid7
@@ -51,7 +53,7 @@ def spending(world: LoyaltyWorld, person: UUID, points: int, key: str) -> Callab
 
 
 async def assert_sound(world: LoyaltyWorld) -> None:
-    found = await world.service.invariants.check()
+    found = await Invariants(world.db, world.clock, CHECKS).check()
     assert {each.name: each.examples for each in found if each.violations} == {}
 
 
@@ -99,7 +101,7 @@ async def test_the_naive_way_spends_points_twice(module_world: LoyaltyWorld):
 
     spent = sum(await asyncio.gather(*(naive() for _ in range(8))))
     left = await world.value("SELECT available FROM wallets WHERE id = :id", id=wallet_id)
-    found = {each.name: each.violations for each in await world.service.invariants.check()}
+    found = {each.name: each.violations for each in await Invariants(world.db, world.clock, CHECKS).check()}
 
     assert spent + left > 320
     assert found["wallet_is_its_postings"] == found["wallet_is_its_lots"] == 1

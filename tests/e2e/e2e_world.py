@@ -22,6 +22,14 @@ from shared.testing.zygote import PLAIN, Zygote
 PATIENCE_SECONDS = 60.0
 
 
+@functools.cache
+def client() -> httpx.Client:
+    """One for all that is asked: to make one costs more than most answers."""
+    made = httpx.Client(timeout=30, trust_env=False)
+    atexit.register(made.close)
+    return made
+
+
 def clean_environ(**environ: str) -> dict[str, str]:
     """Our environment without any `TAM_` setting of the person who runs the tests, and with these."""
     ours = {name: value for name, value in os.environ.items() if not name.startswith("TAM_")}
@@ -70,12 +78,19 @@ class Shop:
         options.setdefault("auth", (self.write_key, ""))
         if "content" not in options:
             options["json"] = body
-        return httpx.post(self.base_url + path, timeout=30, trust_env=False, **options)
+        return client().post(self.base_url + path, **options)
 
     def get(self, path: str, *, key: str | None = None, **params: Any) -> httpx.Response:
         """Read with the secret key."""
         headers = {"Authorization": f"Bearer {key or self.secret_key}"}
-        return httpx.get(self.base_url + path, params=params, headers=headers, timeout=30, trust_env=False)
+        return client().get(self.base_url + path, params=params, headers=headers)
+
+    def asked(self, method: str, path: str, body: Any) -> Any:
+        """Ask as a CRM does, which must succeed."""
+        headers = {"Authorization": f"Bearer {self.secret_key}"}
+        response = client().request(method, self.base_url + path, json=body, headers=headers)
+        assert response.is_success, (path, response.text)
+        return response.json()
 
     def json(self, path: str, **params: Any) -> Any:
         """Read, which must succeed."""

@@ -34,7 +34,7 @@ from services.profiles.schemas import (
     UnmergeIn,
 )
 from services.profiles.service import ProfilesService
-from services.profiles.trait_schema.errors import TraitsMisfit
+from services.profiles.trait_schema.errors import SENSITIVE_SCOPE, TraitsMisfit
 from shared.http.access import service_of
 from shared.http.auth import Caller, require
 from shared.http.etag import with_etag
@@ -42,6 +42,7 @@ from shared.http.idempotency import BadIdempotencyKey, IdempotencyKey, answer
 from shared.http.paging import BadCursor, Cursor, Limit, Page, decode_cursor, encode_cursor
 from shared.http.problems import problems
 from shared.http.schemas import Instant
+from shared.rights import audit
 
 router = APIRouter(prefix="/v1/customers", tags=["customers"])
 
@@ -85,7 +86,8 @@ async def create(body: CustomerIn, caller: Writer, profiles: Profiles, idem: Ide
 
     A `user_id` with an `anonymous_id` says that the visitor is the user, as an identify call does.
     """
-    return answer(await profiles.create(body, by=caller.key_id, idem=idem))
+    sees = sees_sensitive(caller)
+    return answer(await profiles.create(body, by=caller.key_id, idem=idem, sees_sensitive=sees))
 
 
 @router.get("", responses=problems(BadCursor))
@@ -110,6 +112,7 @@ async def customers(
     else:
         rows = await profiles.newest(identified=identified, before=place, limit=limit)
         more = (rows[limit - 1].created_at, rows[limit - 1].id) if len(rows) > limit else None
+    audit.saw(row.id for row in rows[:limit])
     items = [CustomerSummaryOut.of(row) for row in rows[:limit]]
     return Page(items=items, next_cursor=None if more is None else encode_cursor(more))
 
@@ -119,9 +122,9 @@ async def customers(
     response_model=CustomerOut,
     responses={**UNMODIFIED, **problems(CustomerUnknown, AmbiguousIdentifier)},
 )
-async def customer(customer: Reference, _: Reader, profiles: Profiles, request: Request) -> Response:
+async def customer(customer: Reference, caller: Reader, profiles: Profiles, request: Request) -> Response:
     """Get a customer: everything known under any of the keys that were merged into one person."""
-    found = await profiles.get(customer)
+    found = await profiles.get(customer, sees_sensitive=sees_sensitive(caller))
     return with_etag(request, found.model_dump_json().encode())
 
 
@@ -130,9 +133,9 @@ async def customer(customer: Reference, _: Reader, profiles: Profiles, request: 
     response_model=TraitsOut,
     responses={**UNMODIFIED, **problems(CustomerUnknown, AmbiguousIdentifier)},
 )
-async def traits(customer: Reference, _: Reader, profiles: Profiles, request: Request) -> Response:
+async def traits(customer: Reference, caller: Reader, profiles: Profiles, request: Request) -> Response:
     """Get a customer's traits without their provenance; the ETag is for `If-Match`."""
-    found = await profiles.traits(customer)
+    found = await profiles.traits(customer, sees_sensitive=sees_sensitive(caller))
     return with_etag(request, found.model_dump_json().encode())
 
 
@@ -161,7 +164,8 @@ async def describe(
     if_match: IfMatch = None,
 ) -> Response:
     """Say something of a customer; a trait on which a later word is known stays, and is named in `outdated`."""
-    said = await profiles.describe(customer, body, by=caller.key_id, if_match=_tags(if_match), idem=idem)
+    sees, tags = sees_sensitive(caller), _tags(if_match)
+    said = await profiles.describe(customer, body, by=caller.key_id, if_match=tags, idem=idem, sees_sensitive=sees)
     return answer(said)
 
 
@@ -174,7 +178,8 @@ async def merge(
     customer: Reference, body: MergeIn, caller: Writer, profiles: Profiles, idem: IdempotencyKey
 ) -> Response:
     """Merge a customer into another: they are one person from now on, and an unmerge gives both back as they were."""
-    return answer(await profiles.merge(customer, body, by=caller.key_id, idem=idem))
+    sees = sees_sensitive(caller)
+    return answer(await profiles.merge(customer, body, by=caller.key_id, idem=idem, sees_sensitive=sees))
 
 
 @router.post(
@@ -189,7 +194,8 @@ async def unmerge(
 
     A merge by hand is undone. One that follows from events is taken apart for good: only a merge by hand joins again.
     """
-    return answer(await profiles.unmerge(customer, body, by=caller.key_id, idem=idem))
+    sees = sees_sensitive(caller)
+    return answer(await profiles.unmerge(customer, body, by=caller.key_id, idem=idem, sees_sensitive=sees))
 
 
 @router.get("/{customer}/merges", responses=problems(BadCursor, CustomerUnknown, AmbiguousIdentifier))
@@ -201,6 +207,11 @@ async def merges(
     shown = [MergeOut.of(row) for row in rows[:limit]]
     last = shown[-1] if len(rows) > limit else None
     return Page(items=shown, next_cursor=encode_cursor((last.decided_at, last.from_id, last.version)) if last else None)
+
+
+def sees_sensitive(caller: Caller) -> bool:
+    """Whether the caller is told traits that are declared sensitive."""
+    return caller.may(SENSITIVE_SCOPE)
 
 
 def _tags(header: str | None) -> frozenset[str] | None:

@@ -23,6 +23,7 @@ from shared.events.catalogue.profiles import CustomerMerged, CustomerUnmerged
 from shared.events.catalogue.touchpoints import TouchpointReceived, TouchpointRejected
 from shared.events.envelope import Event, EventData
 from shared.identity import mapping
+from shared.rights import audit
 
 TRIM_AT_ONCE = 10_000
 
@@ -106,6 +107,7 @@ class TouchpointsService:
         """A person's touchpoints under all their keys, newest first; `limit` + 1 rows if there are more."""
         async with self.db.read() as tx:
             root = (await mapping.roots(tx, [customer_id]))[customer_id]
+            audit.saw((root,))
             keys = (await mapping.members(tx, [root]))[root]
             return await repository.journey(
                 tx,

@@ -20,6 +20,7 @@ from shared.bus.base import Bus
 from shared.db.engine import Database
 from shared.delivery.subscription import Subscription
 from shared.errors import AppError
+from shared.http import audit as audits
 from shared.http import ops
 from shared.http.auth import Authenticator, KeyRing
 from shared.http.edge import Edge
@@ -31,6 +32,7 @@ from shared.http.raw import RawRoutes
 from shared.http.settings import HttpSettings
 from shared.http.system import Scrape, system_routes
 from shared.observability.health import Health
+from shared.rights.audit import AuditLog
 
 _DESCRIPTION = (
     "Errors are RFC 9457 problems with a stable `code`. Lists are paged by opaque cursors. "
@@ -62,6 +64,7 @@ def make_app(
     databases: Mapping[str, Database],
     keyring: KeyRing,
     health: Health,
+    audit: AuditLog | None = None,
     bus: Bus | None = None,
     scrapes: Sequence[Scrape] = (),
     tokens: TokenVerifier | None = None,
@@ -70,7 +73,7 @@ def make_app(
     """Build the application of one process.
 
     `services` are the built values by name, `databases` those whose dead letters and consumers `/v1/ops` shows (with
-    `bus`, their lag too), `scrapes` what refreshes gauges, with its argument.
+    `bus`, their lag too), `audit` is told who saw whom, `scrapes` what refreshes gauges, with its argument.
     """
     settings = settings or HttpSettings()
     app = FastAPI(
@@ -93,11 +96,16 @@ def make_app(
     app.state.services = services
     app.state.authenticator = Authenticator(keyring, limits, tokens)
     app.state.keyring = keyring
+    app.state.audit = audit
     app.state.ops = ops.Ops(databases, [each for manifest in manifests for each in manifest.subscriptions], bus)
     raw = [route for each in manifests if each.raw_routes for route in each.raw_routes(services[each.name])]
     # First of all: the router tries routes in order, and these are the hot ones.
     app.router.routes.append(RawRoutes([*raw, *system_routes(app, health, scrapes)]))
-    for router in (*(router for manifest in manifests for router in manifest.routers), ops.router):
+    for router in (
+        *(router for manifest in manifests for router in manifest.routers),
+        ops.router,
+        *((audits.router,) if audit else ()),
+    ):
         app.include_router(router, responses=EVERYWHERE)
     _document_once(app, manifests)
     return app

@@ -15,10 +15,13 @@ from shared.http.keys import KeyRing
 from shared.http.limits import TokenBuckets
 from shared.http.oidc import TokenVerifier
 from shared.http.settings import AUTH_PREFIX, AuthSettings
+from shared.rights import audit
 
 __all__ = ["AUTH_PREFIX", "AuthSettings", "Authenticator", "Caller", "KeyInfo", "KeyRing", "caller_of", "require"]
 
 BEARER = "key"
+# Where the scope of a request holds who asked and whom it saw.
+AUDITED = "tam.audited"
 BASIC = "keyAsUser"
 
 
@@ -56,6 +59,8 @@ async def caller_of(request: Request) -> Caller:
         authenticator: Authenticator = request.app.state.authenticator
         known = await authenticator.authenticate(request.headers.get("authorization"))
         request.state.caller = known
+        # Whom this request sees from now on is told to the audit log when it is answered.
+        request.scope[AUDITED] = known.key_id, audit.begin()
     return known
 
 

@@ -18,11 +18,13 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.errors import AppError, BadRequest
+from shared.http.auth import AUDITED
 from shared.http.problems import REQUEST_ID, BodyRefused, BodyTooLarge, NotJson, from_unexpected, problem
 from shared.http.settings import HttpSettings
 from shared.observability import metrics
 from shared.observability.logging import logger
 from shared.observability.tracing import request_span
+from shared.rights.audit import AuditLog
 
 log = logger(__name__)
 
@@ -31,6 +33,8 @@ _NO_SNIFFING = (b"x-content-type-options", b"nosniff")
 UNMATCHED = "unmatched"
 # nginx's number for a client that left; no answer of ours carries it.
 CLIENT_GONE = 499
+_READS = frozenset({"GET", "HEAD", "OPTIONS"})
+_REFUSED = 400
 
 
 class NulInUrl(BadRequest):
@@ -81,6 +85,8 @@ class Edge:
             status = CLIENT_GONE if exchange.is_gone else exchange.status
             if status:
                 self._count(scope, status, perf_counter() - started)
+            if AUDITED in scope:
+                _audit(exchange, status)
 
     async def _traced(self, exchange: "_Exchange", traceparent: bytes | None) -> None:
         scope = exchange.scope
@@ -206,6 +212,22 @@ def route_template(scope: Scope) -> str:
     route: BaseRoute | None = scope.get("route")
     template: str = getattr(route, "path", UNMATCHED)
     return template
+
+
+def _audit(exchange: "_Exchange", status: int) -> None:
+    """Tell the audit log of a request that saw somebody, or changed something."""
+    scope = exchange.scope
+    key_id, customers = scope[AUDITED]
+    log: AuditLog | None = scope["app"].state.audit
+    if log is not None and (customers or (scope["method"] not in _READS and status < _REFUSED)):
+        log.note(
+            key_id=key_id,
+            method=scope["method"],
+            route=route_template(scope),
+            status=status,
+            request_id=exchange.request_id,
+            customers=customers,
+        )
 
 
 def _new_id() -> str:

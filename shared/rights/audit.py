@@ -127,7 +127,8 @@ class AuditLog:
         async with self._db.read() as tx:
             while page := await _after(tx, number, limit=PIECE):
                 for entry in page:
-                    previous = _digest(previous, entry.id, Entry(*entry[1:8]))
+                    said = Entry(*entry[1:7], tuple(entry.customers))
+                    previous = _digest(previous, entry.id, said)
                     if entry.id != number + 1 or previous != entry.digest:
                         return number, number + 1
                     number += 1

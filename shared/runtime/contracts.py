@@ -107,7 +107,8 @@ def _plain(schema: Any, definitions: dict[str, Any], *, is_schema: bool = True) 
 
 def asyncapi(services: Sequence[Service], *, version: str) -> dict[str, Any]:
     """AsyncAPI 3: every topic, every event, who sends it and who hears it."""
-    published = [event for service in services for event in service.publishes]
+    # What several services send, as answers to a request, is one event.
+    published = list(dict.fromkeys(event for service in services for event in service.publishes))
     prefix = PlatformSettings.model_fields["topic_prefix"].default
     channels: dict[str, Any] = {}
     for topic in TOPICS:

@@ -41,6 +41,7 @@ from shared.http.settings import AUTH_PREFIX, HTTP_PREFIX, AuthSettings, HttpSet
 from shared.ids import uuid7
 from shared.observability import metrics
 from shared.observability.health import Health
+from shared.rights.audit import AuditLog
 from shared.rights.cleaning import Cleaner
 from shared.rights.marks import Seal, open_seal
 from shared.rights.suppression import admit
@@ -119,8 +120,9 @@ async def open_platform(
         health.add("database", platform_db.ready, is_vital=False)
         seal = await open_seal(platform_db, settings.installation_key)
         common = _Common(settings, url, bus, clock, seal, _holders(manifests, installation))
-        keyring = KeyRing(platform_db, clock=clock)
+        keyring, audit = KeyRing(platform_db, clock=clock), AuditLog(platform_db, clock)
         workers.add_work("noting key use", keyring.run)
+        workers.add_work("writing the audit log", audit.run)
         units: dict[str, Unit] = {}
         for manifest in manifests:
             unit = units[manifest.name] = _build(manifest, service_settings, common)
@@ -136,6 +138,7 @@ async def open_platform(
             databases={name: unit.db for name, unit in units.items()},
             keyring=keyring,
             health=health,
+            audit=audit,
             bus=bus,
             tokens=await _tokens(stack),
             settings=load(HttpSettings, prefix=HTTP_PREFIX),

@@ -51,7 +51,8 @@ async def running_platform(
     clock: Clock | None = None,
     **settings: Any,
 ) -> AsyncIterator[Running]:
-    """Open the platform on a database (None: an embedded one in `data_dir`), start its workers, and hand out clients for a shop and a CRM."""
+    """Open the platform on a database (None: an embedded one in `data_dir`), start its workers, and hand out clients
+    for a shop and a CRM."""
     with tempfile.TemporaryDirectory(prefix="tam-test-") as folder:
         chosen = PlatformSettings(
             **{"database_url": database_url, "database_pool_size": 4, "data_dir": Path(folder), **settings}

@@ -26,6 +26,7 @@ from services.metrics.freshness.service import Freshness
 from shared.clock import Clock
 from shared.db.engine import Database, ReadTx
 from shared.identity import mapping
+from shared.rights import audit
 
 MAX_POINTS = 4_000
 # How many periods a series shows where no beginning is asked for.
@@ -115,6 +116,7 @@ class Figures:
         day = self._day(as_of)
         async with self._snapshot(day) as (tx, frame):
             root = (await mapping.roots(tx, [customer]))[customer]
+            audit.saw((root,))
             keys = (await mapping.members(tx, [root]))[root]
             orders = await repository.orders_of(tx, keys)
         if not orders:

@@ -64,6 +64,7 @@ from shared.events.catalogue.touchpoints import TouchpointReceived
 from shared.events.envelope import Event
 from shared.identity import mapping
 from shared.ids import customer_key, uuid7
+from shared.rights import audit
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +200,7 @@ class Consent:
         pair, now = Pair(body.purpose, body.channel), self.clock.now()
         basis = self.registry.declared(pair)
         keys = _keys(body.customers)
+        audit.saw(keys)
         async with self.db.read() as tx:
             said = await repository.asked(tx, keys, pair) if basis is None else {}
             hindered = await rights.hindered(tx, keys, pair.purpose, objections=basis is not None)

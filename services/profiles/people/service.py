@@ -10,6 +10,7 @@ from services.profiles.identifier_types.domain import BUILT_IN
 from services.profiles.identity import repository as graph
 from services.profiles.people import repository
 from services.profiles.people.domain import Person
+from services.profiles.trait_schema import repository as schemas
 from shared.db.engine import ReadTx
 from shared.identity import mapping
 from shared.ids import customer_key
@@ -101,6 +102,11 @@ async def known(tx: ReadTx, reference: str, *, country: str) -> Person:
     if not found.is_known:
         raise CustomerUnknown
     return found
+
+
+async def visible(tx: ReadTx, person: Person, *, sees_sensitive: bool) -> Person:
+    """The person as a caller sees them: traits that are declared sensitive take a scope of their own."""
+    return person if sees_sensitive else person.without(await schemas.sensitive(tx))
 
 
 async def _holders(tx: ReadTx, roots: Sequence[UUID], type_: str, value: str, country: str) -> list[UUID]:

@@ -15,7 +15,8 @@ class RightsAsked(EventData, type="tam.profiles.rights_asked.v1", topic=RIGHTS):
     `keys`: all raw person keys, the root among them. `texts`: what names the person and nobody else, to be looked for
     in what was refused or is raw. `marks`: keyed hashes (hex) of keys and identifiers that shall not come back after
     an erasure, or may again after a readmission. `late` asks who owns the raw topics to overwrite events of somebody
-    erased that came after: `texts` are their ids, and nobody answers. A long request comes in `slices`, each answered by itself.
+    erased that came after: `texts` are their ids, and nobody answers. A long request comes in
+    `slices`, each answered by itself.
     """
 
     case_id: UUID

@@ -56,6 +56,7 @@ class Live:
     rule: Rule
     wanted: Wanted | None
     tests: tuple[tuple[str, Test], ...]
+    is_multiplier: bool
 
     def refusal(self, fact: Fact, terms: Terms) -> str | None:
         """Which condition keeps it from matching."""
@@ -85,7 +86,7 @@ def live(rule_id: UUID, version: int, name: str, rule: Rule) -> Live:
     """A version made ready."""
     lines = rule.conditions.lines
     wanted = None if lines is None else Wanted.of(lines)
-    return Live(rule_id, version, name, rule, wanted, tuple(_tests(rule, wanted)))
+    return Live(rule_id, version, name, rule, wanted, tuple(_tests(rule, wanted)), rule.is_multiplier)
 
 
 class Rulebook:

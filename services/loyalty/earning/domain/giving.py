@@ -91,9 +91,9 @@ def give(
 ) -> list[Given]:
     """What the rules give for a fact, in their order. Points of 0 are no gift, but are told in `refused`."""
     matching = _matching(fact, rules, terms, refused)
-    base = [_base(fact, live, terms, caps) for live in matching if not live.rule.is_multiplier]
+    base = [_base(fact, live, terms, caps) for live in matching if not live.is_multiplier]
     extra: list[Given] = []
-    multipliers = [live for live in matching if live.rule.is_multiplier]
+    multipliers = [live for live in matching if live.is_multiplier]
     if multipliers:
         extra = _extra(fact, base, multipliers, terms, caps)
     given = []

@@ -168,6 +168,8 @@ class _Segments:
 
     def at(self, moment: datetime) -> frozenset[UUID]:
         """Those at a moment, no earlier than the last that was asked for."""
+        if self._next == len(self._moves):
+            return self._now
         before = self._next
         while self._next < len(self._moves) and self._moves[self._next][0] <= moment:
             _, _, key, move = self._moves[self._next]

@@ -24,6 +24,12 @@ _MOMENT = timedelta(microseconds=1)
 day_start = lru_cache(maxsize=4_096)(calendar.day_start)
 
 
+@lru_cache(maxsize=4_096)
+def _months_on(day: date, months: int, zone: ZoneInfo) -> datetime:
+    """When the same day some months on begins."""
+    return calendar.day_start(add_months(day, months), zone)
+
+
 class Earned(NamedTuple):
     """What one fact brings to whatever is measured: points by wallet, money by currency, orders."""
 
@@ -178,7 +184,7 @@ class Walk:
         if falls is None and place <= qualified:
             return None
         if falls is None or falls <= over:
-            return day_start(add_months(local_day(over, self.zone), months), self.zone)
+            return _months_on(local_day(over, self.zone), months, self.zone)
         return self._held_on(falls, months)
 
     def _change(self, version: Version) -> None:
@@ -224,7 +230,7 @@ class Walk:
     def _held_on(self, falls: datetime, months: int) -> datetime:
         if self._track is not None and self._track.holds == "period":
             return falls
-        return day_start(add_months(local_day(falls, self.zone), months), self.zone)
+        return _months_on(local_day(falls, self.zone), months, self.zone)
 
     def _falls(self, threshold: int, at: datetime) -> datetime | None:
         """When what is in the rolling window at a moment no longer reaches a threshold; None: never."""
@@ -240,7 +246,7 @@ class Walk:
 
     def _leaves(self, at: datetime, months: int) -> datetime:
         """When a fact is no longer within the last months."""
-        return day_start(add_months(local_day(at, self.zone), months), self.zone)
+        return _months_on(local_day(at, self.zone), months, self.zone)
 
     def _left_by(self, at: datetime, months: int) -> int:
         """How many facts are out of the rolling window at a moment."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import NamedTuple
 from uuid import UUID
 
@@ -29,6 +30,8 @@ from shared.observability.logging import logger
 log = logger(__name__)
 
 TAKE = 100
+# What could not be paid is tried again after this time.
+RETRY = timedelta(hours=1)
 MAX_RING = 200
 
 
@@ -114,7 +117,7 @@ class Settling:
             else:
                 old = next((known for known in before if known.milestone == each.milestone), None)
                 completed_at = old.completed_at if old else None
-                paid.append(each._replace(state="held", completed_at=completed_at, problem=problem))
+                paid.append(each._replace(state="held", due_at=now + RETRY, completed_at=completed_at, problem=problem))
         new = {each.milestone for each in paid if each.completed_at} - done
         await rows.put_reached(tx, referral.id, paid, untold=new)
         for each in paid:

@@ -52,6 +52,19 @@ def uuid7() -> UUID:
     return _quick(bytes(value))
 
 
+def uuid7s(count: int) -> list[UUID]:
+    """So many new UUIDv7 of one millisecond, in half the time each."""
+    stamp = (time.time_ns() // 1_000_000 & 0xFFFF_FFFF_FFFF).to_bytes(6, "big")
+    random = os.urandom(10 * count)
+    made = []
+    for start in range(0, 10 * count, 10):
+        value = bytearray(stamp + random[start : start + 10])
+        value[6] = value[6] & 0x0F | 0x70
+        value[8] = value[8] & 0x3F | 0x80
+        made.append(_quick(bytes(value)))
+    return made
+
+
 def user_key(user_id: str) -> UUID:
     """The person key of an identified customer; the same everywhere, without a look-up."""
     return _uuid5(f"{USER}:{user_id}")

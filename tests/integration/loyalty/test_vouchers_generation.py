@@ -284,7 +284,7 @@ async def test_jobs_together_leave_room_among_all_possible_codes(world: LoyaltyW
 async def test_a_job_can_be_stopped_and_what_it_made_stays(world: LoyaltyWorld, small_batches: int):
     service, campaign_id = world.service, await campaign(world.service)
     job_id = await job(service, campaign_id, 100)
-    await service.code_jobs._batch(job_id)
+    await service.code_jobs._batch(job_id, generation._Ahead())
 
     said = await service.code_jobs.cancel(job_id)
     await service.code_jobs.run()

@@ -39,18 +39,57 @@ from services.loyalty.vouchers.service.vault import Vault
 from shared.clock import Clock
 from shared.db.engine import Database, ReadTx, WriteTx
 from shared.delivery.idempotency import Answer, Idempotent, remember, replayed
-from shared.ids import uuid7
+from shared.ids import uuid7, uuid7s
 
 BATCH = 10_000
 KEPT = timedelta(hours=24)
 _KEY_BYTES = 32
 
 
-class _Made(NamedTuple):
+class _Place(NamedTuple):
+    """Which batch of a job, and how many codes it has."""
+
+    job: Job
+    number: int
+    size: int
+
+    def next(self) -> "_Place | None":
+        """The batch after it, if nobody else makes that one."""
+        job = self.job._replace(made=self.job.made + self.size)
+        left = min(BATCH, job.wanted - job.made)
+        return _Place(job, self.number + 1, left) if left else None
+
+
+class _Drawn(NamedTuple):
     """A batch: the rows of its codes, and the codes sealed."""
 
     rows: Sequence[tuple[Any, ...]]
     sealed: bytes
+
+
+class _Ahead:
+    """Draws the next batch while PostgreSQL stores this one: hundreds of milliseconds of arithmetic, in a thread."""
+
+    def __init__(self) -> None:
+        self._place: _Place | None = None
+        self._task: asyncio.Task[_Drawn] | None = None
+
+    async def drawn(self, place: _Place, draw: Callable[[_Place], _Drawn]) -> _Drawn:
+        """The batch at a place; the one after it is drawn from now on."""
+        if self._task is None or self._place != place:
+            await self.drop()
+            self._task = asyncio.create_task(asyncio.to_thread(draw, place))
+        drawn = await self._task
+        self._place, self._task = place.next(), None
+        if self._place is not None:
+            self._task = asyncio.create_task(asyncio.to_thread(draw, self._place))
+        return drawn
+
+    async def drop(self) -> None:
+        """Let go of what was drawn for nothing."""
+        if self._task is not None:
+            await asyncio.wait([self._task])
+            self._task = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,25 +176,28 @@ class Generation:
 
         Several processes may do so at once: each batch has the job to itself.
         """
-        while (count := await self._batch(job_id)) is not None:
-            moved(count)
+        ahead = _Ahead()
+        try:
+            while (count := await self._batch(job_id, ahead)) is not None:
+                moved(count)
+        finally:
+            await ahead.drop()
 
-    async def _batch(self, job_id: UUID) -> int | None:
-        """Make one batch; how many codes it had, None if there was nothing left to make."""
+    async def _batch(self, job_id: UUID, ahead: "_Ahead") -> int | None:
+        """Store one batch; how many codes it had, None if there was nothing left to make."""
         try:
             async with self.db.write() as tx:
                 job = await rows.locked(tx, job_id)
                 if job is None or job.state != "waiting":
                     return None
                 count = min(BATCH, job.wanted - job.made)
-                number = await rows.next_number(tx, job_id)
+                place = _Place(job, await rows.next_number(tx, job_id), count)
                 key = await self._key(tx, job)
                 hash_key = (await self.vault.peppers(tx)).hash_keys[job.kid]
                 now = self.clock.now()
-                # Hundreds of milliseconds of arithmetic: not on the event loop.
-                made = await asyncio.to_thread(_make, job, number, count, key, hash_key, now)
-                await rows.copy(tx, made.rows)
-                await rows.progress(tx, job, number, made.sealed, job.made + count, now)
+                drawn = await ahead.drawn(place, lambda at: _draw(at, key, hash_key, now))
+                await rows.copy(tx, drawn.rows)
+                await rows.progress(tx, job, place.number, drawn.sealed, job.made + count, now)
                 return count
         except rows.DrawnBefore:
             # Once in a million batches, or never: all of this one are drawn again.
@@ -276,16 +318,16 @@ class Generation:
         return expires_at
 
 
-def _make(job: Job, number: int, count: int, key: bytes, hash_key: bytes, now: datetime) -> _Made:
-    prefix = codes.canonical(job.prefix)
-    made = codes.make(count, job.length, os.urandom)
+def _draw(place: _Place, key: bytes, hash_key: bytes, now: datetime) -> _Drawn:
+    job, prefix = place.job, codes.canonical(place.job.prefix)
+    made = codes.make(place.size, job.length, os.urandom)
     rows_ = [
-        (uuid7(), job.campaign_id, fingerprint(hash_key, prefix + code), job.kid, code[-4:], job.max_uses,
+        (code_id, job.campaign_id, fingerprint(hash_key, prefix + code), job.kid, code[-4:], job.max_uses,
          job.value_minor, job.expires_at, job.id, now)
-        for code in made
+        for code_id, code in zip(uuid7s(place.size), made, strict=True)
     ]  # fmt: skip
     text = "".join(f"{codes.written(code, job.prefix)}\n" for code in made)
-    return _Made(rows_, seal(AESGCM(key), text.encode(), _about(job.id, number)))
+    return _Drawn(rows_, seal(AESGCM(key), text.encode(), _about(job.id, place.number)))
 
 
 def _about(job_id: UUID, number: int) -> bytes:

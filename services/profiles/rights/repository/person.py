@@ -149,6 +149,14 @@ async def keep_proofs(tx: WriteTx, case_id: UUID, records: Sequence[Any], digest
         )
 
 
+async def are_restricted(tx: ReadTx, keys: Collection[UUID]) -> bool:
+    """Whether the person of these keys, who are all they have, had the use of their data restricted."""
+    found = await tx.execute(
+        "SELECT EXISTS (SELECT FROM restrictions WHERE customer_id = ANY(:keys))", {"keys": list(keys)}
+    )
+    return bool(found.scalar_one())
+
+
 async def restrict(tx: WriteTx, keys: Collection[UUID], case_id: UUID, at: Any) -> None:
     """Keep the data of these keys without using them."""
     await tx.execute(

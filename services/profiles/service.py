@@ -6,13 +6,14 @@ one root. So a merge and an unmerge move no row, and give back exactly what was 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from services.profiles import repository
 from services.profiles.activity.service import ActivityService
+from services.profiles.consent.domain import CLOCK_TOLERANCE
 from services.profiles.consent.service import Consent
 from services.profiles.domain.facts import Facts, Origin, Reader
 from services.profiles.errors import (
@@ -24,7 +25,7 @@ from services.profiles.errors import (
     TraitsMoved,
 )
 from services.profiles.identifier_types import service as types
-from services.profiles.identifier_types.domain import DEFAULT_PRIORITY, Types
+from services.profiles.identifier_types.domain import Types
 from services.profiles.identifier_types.service import IdentifierTypes, RememberedTypes
 from services.profiles.identity import repository as graph
 from services.profiles.identity import service as identity
@@ -71,9 +72,6 @@ from shared.ids import anonymous_key, user_key, uuid7
 from shared.observability.logging import logger
 
 log = logger(__name__)
-
-# A caller's clock may run ahead by this much; its words then count as said now.
-CLOCK_TOLERANCE = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +130,7 @@ class ProfilesService:
     @property
     def segments(self) -> SegmentsService:
         """Segments as they are defined."""
-        settings = self.settings
-        registry, country = settings.consent_registry(), settings.phone_country
+        registry, country = self.settings.consent_registry(), self.settings.phone_country
         return SegmentsService(self.db, self.clock, self.zone, country, self.membership, registry)
 
     @property
@@ -150,8 +147,7 @@ class ProfilesService:
     @property
     def trait_schema(self) -> TraitSchema:
         """What is declared of traits."""
-        settings = self.settings
-        country, is_strict = settings.phone_country, settings.strict_traits
+        country, is_strict = self.settings.phone_country, self.settings.strict_traits
         return TraitSchema(self.db, self.clock, country, is_strict, self.remembered, self.membership)
 
     @property
@@ -202,7 +198,9 @@ class ProfilesService:
         await self.membership.refresh(tx, touched)
         return batch
 
-    async def create(self, body: CustomerIn, *, by: str, idem: Idempotent | None) -> Answer:
+    async def create(
+        self, body: CustomerIn, *, by: str, idem: Idempotent | None, sees_sensitive: bool = False
+    ) -> Answer:
         """Make a customer, or add to the one that is there; the person as it is then.
 
         Raises:
@@ -221,17 +219,24 @@ class ProfilesService:
             for each in body.external_ids:
                 self.reader.external(facts, key, each.type, each.id, origin)
             await self._describe(tx, facts, key, body.traits, origin)
-            is_new = not await rows.customers(tx, (key,))
             await self.rights.admission.refuse(tx, facts)
+            is_new = not await rows.customers(tx, (key,))
             if not is_new:
                 # Who writes about a customer has not seen them.
                 facts.seen.clear()
             await self._store(tx, facts)
             await types.check_limits(tx, facts)
-            return await self._answer(tx, idem, key, status=201 if is_new else 200)
+            return await self._answer(tx, idem, key, status=201 if is_new else 200, sees_sensitive=sees_sensitive)
 
     async def describe(
-        self, reference: str, body: TraitsIn, *, by: str, if_match: frozenset[str] | None, idem: Idempotent | None
+        self,
+        reference: str,
+        body: TraitsIn,
+        *,
+        by: str,
+        if_match: frozenset[str] | None,
+        idem: Idempotent | None,
+        sees_sensitive: bool = False,
     ) -> Answer:
         """Say something of a person, if the traits are still of one of the revisions `if_match`.
 
@@ -246,10 +251,11 @@ class ProfilesService:
                 return stored
             person = await people.known(tx, reference, country=self.settings.phone_country)
             if if_match is not None:
-                await self._check_revision(tx, person, if_match)
+                await self._check_revision(tx, person, if_match, sees_sensitive=sees_sensitive)
             facts, origin = await self._facts(tx), self._origin(body.time, by)
             await self._say(tx, facts, person.id, body.traits, origin)
-            now = TraitsOut.of(await people.person(tx, person.id))
+            after = await people.person(tx, person.id)
+            now = TraitsOut.of(await people.visible(tx, after, sees_sensitive=sees_sensitive))
             latest = await rows.latest_words(tx, person.members, [name for _, name in facts.traits])
             outdated = sorted(name for name, event_id in latest.items() if event_id != origin.event_id)
             said = DescribedOut(customer=now.customer, traits=now.traits, revision=now.tag(), outdated=outdated)
@@ -274,7 +280,9 @@ class ProfilesService:
         await self._store(tx, facts)
         await types.check_limits(tx, facts)
 
-    async def merge(self, reference: str, body: MergeIn, *, by: str, idem: Idempotent | None) -> Answer:
+    async def merge(
+        self, reference: str, body: MergeIn, *, by: str, idem: Idempotent | None, sees_sensitive: bool = False
+    ) -> Answer:
         """Somebody says that one customer is another; the person they are then.
 
         Raises:
@@ -290,9 +298,11 @@ class ProfilesService:
             into = await people.key_or_root(tx, body.into, kept.id, country=country)
             await identity.merge(tx, gone.id, into, Author(self.clock.now(), by, body.reason))
             await self.membership.refresh(tx)
-            return await self._answer(tx, idem, into)
+            return await self._answer(tx, idem, into, sees_sensitive=sees_sensitive)
 
-    async def unmerge(self, reference: str, body: UnmergeIn, *, by: str, idem: Idempotent | None) -> Answer:
+    async def unmerge(
+        self, reference: str, body: UnmergeIn, *, by: str, idem: Idempotent | None, sees_sensitive: bool = False
+    ) -> Answer:
         """Somebody says that a key is not the person it was merged into; the person it is then.
 
         Raises:
@@ -309,25 +319,28 @@ class ProfilesService:
                 raise AmbiguousIdentifier(keys)
             await identity.unmerge(tx, keys[0], Author(self.clock.now(), by, body.reason))
             await self.membership.refresh(tx)
-            return await self._answer(tx, idem, keys[0])
+            return await self._answer(tx, idem, keys[0], sees_sensitive=sees_sensitive)
 
-    async def get(self, reference: str) -> CustomerOut:
+    async def get(self, reference: str, *, sees_sensitive: bool = False) -> CustomerOut:
         """The person that goes by `reference`.
 
         Raises:
             CustomerUnknown, AmbiguousIdentifier: it does not name one person.
         """
-        async with self.db.read() as tx:
-            return CustomerOut.of(await people.known(tx, reference, country=self.settings.phone_country))
+        return CustomerOut.of(await self._seen(reference, sees_sensitive=sees_sensitive))
 
-    async def traits(self, reference: str) -> TraitsOut:
+    async def traits(self, reference: str, *, sees_sensitive: bool = False) -> TraitsOut:
         """The traits of the person that goes by `reference`.
 
         Raises:
             CustomerUnknown, AmbiguousIdentifier: it does not name one person.
         """
+        return TraitsOut.of(await self._seen(reference, sees_sensitive=sees_sensitive))
+
+    async def _seen(self, reference: str, *, sees_sensitive: bool) -> Person:
         async with self.db.read() as tx:
-            return TraitsOut.of(await people.known(tx, reference, country=self.settings.phone_country))
+            found = await people.known(tx, reference, country=self.settings.phone_country)
+            return await people.visible(tx, found, sees_sensitive=sees_sensitive)
 
     async def newest(
         self, *, identified: bool | None, before: tuple[datetime, UUID] | None, limit: int
@@ -343,7 +356,7 @@ class ProfilesService:
         async with self.db.read() as tx:
             changes = await rows.changes(tx, since=since, after=after, limit=limit + 1)
             roots = await mapping.roots(tx, [key for _, key in changes[:limit]])
-            found = await rows.summaries(tx, set(roots.values()))
+            found = await rows.summaries(tx, set(roots.values()), restricted=False)
         in_order = dict.fromkeys(roots[key] for _, key in changes[:limit])
         people_ = [found[root] for root in in_order if root in found]
         wanted = [row for row in people_ if identified is None or row.identified == identified]
@@ -374,7 +387,7 @@ class ProfilesService:
 
         Each transaction writes the tables in this order, and the identity graph at the end: see `identity/`.
         """
-        now, bounds = self.clock.now(), self._bounds(facts.types)
+        now, bounds = self.clock.now(), types.bounds(facts.types, self.settings)
         touched = Touched()
         await types.lock(tx, facts.types, facts.identifiers)
         written = await repository.put_traits(tx, facts.traits)
@@ -433,9 +446,13 @@ class ProfilesService:
         if names and len(names) + await rows.count_traits(tx, key, besides=names) > limit:
             raise TooManyTraits(limit)
 
-    async def _check_revision(self, tx: WriteTx, person: Person, if_match: frozenset[str]) -> None:
+    async def _check_revision(
+        self, tx: WriteTx, person: Person, if_match: frozenset[str], *, sees_sensitive: bool
+    ) -> None:
+        """Of what the caller sees: what others see may move beside it."""
         await rows.lock_traits(tx, person.members)
-        current = TraitsOut.of(await people.person(tx, person.id)).tag()
+        now = await people.person(tx, person.id)
+        current = TraitsOut.of(await people.visible(tx, now, sees_sensitive=sees_sensitive)).tag()
         if current not in if_match:
             raise TraitsMoved(current)
 
@@ -444,12 +461,6 @@ class ProfilesService:
         if time is not None and time > now + CLOCK_TOLERANCE:
             raise FutureTime
         return Origin(min(time or now, now), uuid7(), f"api:{by}", now)
-
-    def _bounds(self, declared: Types) -> repository.Bounds:
-        """How many identifiers a key goes by."""
-        priorities = {each.name: each.priority for each in declared.declared.values()}
-        limits = declared.limits(self.settings.identifier_limits)
-        return repository.Bounds(limits, self.settings.max_identifiers, priorities, DEFAULT_PRIORITY)
 
     async def _key_for(self, tx: WriteTx, body: CustomerIn, declared: Types) -> UUID:
         """The raw person key a request is about: the user's, else the visitor's, else whoever has the external ids."""
@@ -477,9 +488,12 @@ class ProfilesService:
             raise BlockedIdentifier("external_ids")
         return external.type, written
 
-    async def _answer(self, tx: WriteTx, idem: Idempotent | None, key: UUID, *, status: int = 200) -> Answer:
+    async def _answer(
+        self, tx: WriteTx, idem: Idempotent | None, key: UUID, *, status: int = 200, sees_sensitive: bool
+    ) -> Answer:
         """The person that `key` belongs to, stored for a repeated request."""
-        person = await people.person(tx, (await mapping.roots(tx, (key,)))[key])
+        found = await people.person(tx, (await mapping.roots(tx, (key,)))[key])
+        person = await people.visible(tx, found, sees_sensitive=sees_sensitive)
         answer = Answer(status, CustomerOut.of(person).model_dump_json().encode())
         await remember(tx, idem, answer)
         return answer

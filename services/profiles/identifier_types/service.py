@@ -12,6 +12,7 @@ from services.profiles.errors import IdentifierTaken, TooManyIdentifiers
 from services.profiles.identifier_types import repository
 from services.profiles.identifier_types.domain import (
     BUILT_IN,
+    DEFAULT_PRIORITY,
     OWN,
     RESERVED,
     IdentifierType,
@@ -29,6 +30,7 @@ from services.profiles.identifier_types.errors import (
 )
 from services.profiles.identifier_types.repository import Declaration
 from services.profiles.identifier_types.schemas import IdentifierTypeIn, IdentifierTypeOut
+from services.profiles.settings import ProfilesSettings
 from shared.clock import Clock
 from shared.db.engine import Database, ReadTx, WriteTx
 from shared.delivery.idempotency import Answer, Idempotent, remember, replayed
@@ -150,6 +152,13 @@ class IdentifierTypes:
             if await repository.get(tx, name) is None and name not in BUILT_IN:
                 raise IdentifierTypeUnknown
             return await repository.versions(tx, name, before=before, limit=limit + 1)
+
+
+def bounds(types: Types, settings: ProfilesSettings) -> stored_rows.Bounds:
+    """How many identifiers a key goes by."""
+    priorities = {each.name: each.priority for each in types.declared.values()}
+    limits = types.limits(settings.identifier_limits)
+    return stored_rows.Bounds(limits, settings.max_identifiers, priorities, DEFAULT_PRIORITY)
 
 
 async def lock(tx: WriteTx, types: Types, identifiers: Collection[Identifier]) -> None:

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Response
 
-from services.profiles.api import Profiles, Reader, Reference, Writer
+from services.profiles.api import Profiles, Reader, Reference, Writer, sees_sensitive
 from services.profiles.errors import AmbiguousIdentifier, CustomerUnknown, MergeIntoVisitor, SamePerson
 from services.profiles.merging.errors import NotAMember, NothingLeft, SplitTooLarge
 from services.profiles.merging.schemas import PreviewOut, SplitIn, SplitOut
@@ -17,9 +17,9 @@ router = APIRouter(prefix="/v1/customers", tags=["customers"])
     "/{customer}/merge/preview",
     responses=problems(CustomerUnknown, AmbiguousIdentifier, SamePerson, MergeIntoVisitor),
 )
-async def preview_merge(customer: Reference, body: MergeIn, _: Reader, profiles: Profiles) -> PreviewOut:
+async def preview_merge(customer: Reference, body: MergeIn, caller: Reader, profiles: Profiles) -> PreviewOut:
     """Say what a merge of the same body would do, and what speaks against it; nothing changes."""
-    return await profiles.merging.preview(customer, body)
+    return await profiles.merging.preview(customer, body, sees_sensitive=sees_sensitive(caller))
 
 
 @router.post(
@@ -34,4 +34,5 @@ async def split(
 
     No event joins the two again. If the key that gives the customer its id is taken, the rest gets another id.
     """
-    return answer(await profiles.merging.split(customer, body, by=caller.key_id, idem=idem))
+    sees = sees_sensitive(caller)
+    return answer(await profiles.merging.split(customer, body, by=caller.key_id, idem=idem, sees_sensitive=sees))

@@ -1,6 +1,7 @@
 """Use cases of people who decide: look before a merge, and split one person into two."""
 
 from dataclasses import dataclass
+from functools import partial
 from uuid import UUID
 
 from services.profiles.identity import repository as graph
@@ -11,6 +12,7 @@ from services.profiles.membership.service import Membership
 from services.profiles.merging.domain import conflicts, contests
 from services.profiles.merging.errors import NotAMember, NothingLeft
 from services.profiles.merging.schemas import PreviewOut, SplitIn, SplitOut
+from services.profiles.people import repository as rows
 from services.profiles.people import service as people
 from services.profiles.people.domain import Person
 from services.profiles.schemas import CustomerOut, MergeIn
@@ -29,7 +31,7 @@ class Merging:
     country: str
     membership: Membership
 
-    async def preview(self, reference: str, body: MergeIn) -> PreviewOut:
+    async def preview(self, reference: str, body: MergeIn, *, sees_sensitive: bool = False) -> PreviewOut:
         """What a merge would do, which is not done.
 
         Raises:
@@ -37,11 +39,12 @@ class Merging:
             SamePerson, MergeIntoVisitor: the merge makes no sense.
         """
         async with self.db.read() as tx:
-            gone = await people.known(tx, reference, country=self.country)
-            kept = await people.known(tx, body.into, country=self.country)
+            see = partial(people.visible, tx, sees_sensitive=sees_sensitive)
+            gone = await see(await people.known(tx, reference, country=self.country))
+            kept = await see(await people.known(tx, body.into, country=self.country))
             into = await people.key_or_root(tx, body.into, kept.id, country=self.country)
             outlook = await identity.foresee(tx, gone.id, into, self.clock.now())
-            after = await _as_foreseen(tx, outlook)
+            after = await see(await _as_foreseen(tx, outlook))
             decisions = await graph.decisions(tx, [*gone.members, *kept.members])
         members = {*after.members}
         overruled = [
@@ -54,7 +57,9 @@ class Merging:
         against = list(conflicts(gone, kept, decisions, overruled))
         return PreviewOut.of(kept, after, contests(gone, kept, after), against)
 
-    async def split(self, reference: str, body: SplitIn, *, by: str, idem: Idempotent | None) -> Answer:
+    async def split(
+        self, reference: str, body: SplitIn, *, by: str, idem: Idempotent | None, sees_sensitive: bool = False
+    ) -> Answer:
         """Somebody says that some keys of a person are another one; the two people there are then.
 
         Raises:
@@ -73,8 +78,10 @@ class Merging:
             ends = await mapping.roots(tx, person.members)
             there = {ends[key] for key in taken}.pop()
             here = {ends[key] for key in person.members if key not in taken}.pop()
+            see = partial(people.visible, tx, sees_sensitive=sees_sensitive)
             said = SplitOut(
-                taken=CustomerOut.of(await people.person(tx, there)), rest=CustomerOut.of(await people.person(tx, here))
+                taken=CustomerOut.of(await see(await people.person(tx, there))),
+                rest=CustomerOut.of(await see(await people.person(tx, here))),
             )
             answer = Answer(200, said.model_dump_json().encode())
             await remember(tx, idem, answer)
@@ -97,7 +104,7 @@ class Merging:
 
 async def _as_foreseen(tx: ReadTx, outlook: Outlook) -> Person:
     """The person that an outlook is of, with what would become of its evidence."""
-    found = await people.gathered(tx, outlook.root, outlook.members)
+    found = await rows.gathered(tx, outlook.root, outlook.members)
     links = [
         link._replace(status=outlook.statuses.get((link.from_id, link.into_id), link.status)) for link in found.links
     ]

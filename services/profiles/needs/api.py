@@ -6,7 +6,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 
-from services.profiles.api import UNMODIFIED, Profiles, Reader, Reference, Writer
+from services.profiles.api import UNMODIFIED, Profiles, Reader, Reference, Writer, sees_sensitive
 from services.profiles.errors import AmbiguousIdentifier, CustomerUnknown, FutureTime
 from services.profiles.needs.domain.languages import accepted
 from services.profiles.needs.errors import BadPreference, UnknownPreference
@@ -18,6 +18,7 @@ from services.profiles.needs.schemas import (
     PreferencesOut,
     PreferenceWordOut,
 )
+from services.profiles.rights.errors import Restricted
 from shared.http.etag import with_etag
 from shared.http.idempotency import BadIdempotencyKey, IdempotencyKey, answer
 from shared.http.paging import BadCursor, Cursor, Limit, Page, decode_cursor, encode_cursor
@@ -99,10 +100,10 @@ async def interests(
     return await profiles.needs.interests(customer, as_of=as_of, limit=limit)
 
 
-@router.get("/{customer}/next-best-actions", responses=problems(CustomerUnknown, AmbiguousIdentifier))
+@router.get("/{customer}/next-best-actions", responses=problems(CustomerUnknown, AmbiguousIdentifier, Restricted))
 async def next_best_actions(
     customer: Reference,
-    _: Reader,
+    caller: Reader,
     profiles: Profiles,
     response: Response,
     accept_language: Annotated[
@@ -115,7 +116,8 @@ async def next_best_actions(
     """
     language = accepted(accept_language)
     response.headers.update({"Content-Language": language, "Vary": "Accept-Language", "Cache-Control": "no-store"})
-    return await profiles.needs.next_best_actions(customer, language=language)
+    sees = sees_sensitive(caller)
+    return await profiles.needs.next_best_actions(customer, language=language, sees_sensitive=sees)
 
 
 def _place(cursor: str) -> tuple[datetime, UUID]:

@@ -36,6 +36,7 @@ from services.profiles.needs.schemas import (
 from services.profiles.needs.settings import NeedsSettings
 from services.profiles.people import service as people
 from services.profiles.people.domain import Person, TraitRow
+from services.profiles.rights.service import use
 from shared.clock import Clock
 from shared.db.engine import Database, ReadTx, WriteTx
 from shared.delivery.idempotency import Answer, Idempotent, remember, replayed
@@ -142,15 +143,21 @@ class Needs:
             interests=interests_out(found, day, half_life_days=half_life),
         )
 
-    async def next_best_actions(self, reference: str, *, language: Language) -> ActionsOut:
+    async def next_best_actions(
+        self, reference: str, *, language: Language, sees_sensitive: bool = False
+    ) -> ActionsOut:
         """What to do for a customer next, what may be done first.
 
         Raises:
             CustomerUnknown, AmbiguousIdentifier: the reference does not name one person.
+            Restricted: the customer's data are kept, and used for nothing.
         """
         now = self.clock.now()
         async with self.db.read() as tx:
-            person = await people.known(tx, reference, country=self.country)
+            known = await people.known(tx, reference, country=self.country)
+            await use.check(tx, known.members)
+            # A suggestion tells the facts it rests on.
+            person = await people.visible(tx, known, sees_sensitive=sees_sensitive)
             facts = await self._facts(tx, person, now)
             reach = await self._contact(tx, person, facts)
         actions = suggestions(facts, self.settings.action_limits())

@@ -1,7 +1,7 @@
 """A person: the union over the raw person keys of one root."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 from uuid import UUID
@@ -60,6 +60,10 @@ class Person:
     identifiers: Sequence[IdentifierRow]
     traits: Sequence[TraitRow]
     links: Sequence[Candidate]
+
+    def without(self, names: Collection[str]) -> "Person":
+        """The person, of whom these traits are not told."""
+        return replace(self, traits=[row for row in self.traits if row.name not in names]) if names else self
 
     @property
     def is_known(self) -> bool:

@@ -7,7 +7,6 @@ from services.profiles.domain.identifiers import EMAIL, PHONE, is_type, normalis
 from services.profiles.errors import AmbiguousIdentifier, CustomerUnknown
 from services.profiles.identifier_types import repository as declarations
 from services.profiles.identifier_types.domain import BUILT_IN
-from services.profiles.identity import repository as graph
 from services.profiles.people import repository
 from services.profiles.people.domain import Person
 from services.profiles.trait_schema import repository as schemas
@@ -56,15 +55,23 @@ async def root_of(tx: ReadTx, reference: str, *, country: str) -> UUID:
         CustomerUnknown: nobody goes by it.
         AmbiguousIdentifier: several do.
     """
+    root, _ = await _family(tx, reference, country)
+    return root
+
+
+async def _family(tx: ReadTx, reference: str, country: str) -> tuple[UUID, list[UUID]]:
+    """The root of the one person that goes by `reference`, and all their keys."""
     keys = await keys_of(tx, reference, country=country)
-    roots = sorted(set((await mapping.roots(tx, keys)).values()))
+    families = await mapping.families(tx, keys)
+    alone = set(keys).difference(*families.values())
+    roots = sorted(alone | families.keys())
     if len(roots) > 1:
         type_, _, value = reference.partition(":")
         roots = await _holders(tx, roots, type_, value, country) or roots
     if len(roots) > 1:
         raise AmbiguousIdentifier(roots[:_MAX_NAMESAKES])
     audit.saw(roots)
-    return roots[0]
+    return roots[0], families.get(roots[0], roots)
 
 
 async def key_or_root(tx: ReadTx, reference: str, root: UUID, *, country: str) -> UUID:
@@ -73,22 +80,10 @@ async def key_or_root(tx: ReadTx, reference: str, root: UUID, *, country: str) -
     return named[0] if len(named) == 1 else root
 
 
-async def person(tx: ReadTx, root: UUID, *, limit: int = 500) -> Person:
-    """Everything known of the person with this root; of identifiers and links at most `limit`, the earliest."""
+async def person(tx: ReadTx, root: UUID) -> Person:
+    """Everything known of the person with this root."""
     audit.saw((root,))
-    return await gathered(tx, root, (await mapping.members(tx, (root,)))[root], limit=limit)
-
-
-async def gathered(tx: ReadTx, root: UUID, keys: Sequence[UUID], *, limit: int = 500) -> Person:
-    """Everything known under these keys, as of one person."""
-    return Person(
-        id=root,
-        members=keys,
-        seen=await repository.customers(tx, keys),
-        identifiers=await repository.identifiers(tx, keys, limit=limit),
-        traits=await repository.traits(tx, keys),
-        links=await graph.candidates_between(tx, keys, limit=limit),
-    )
+    return await repository.gathered(tx, root, (await mapping.members(tx, (root,)))[root])
 
 
 async def known(tx: ReadTx, reference: str, *, country: str) -> Person:
@@ -98,7 +93,7 @@ async def known(tx: ReadTx, reference: str, *, country: str) -> Person:
         CustomerUnknown: nobody was ever seen or named under it.
         AmbiguousIdentifier: several go by it.
     """
-    found = await person(tx, await root_of(tx, reference, country=country))
+    found = await repository.gathered(tx, *await _family(tx, reference, country))
     if not found.is_known:
         raise CustomerUnknown
     return found

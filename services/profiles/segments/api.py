@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Path, Request, Response
 
-from services.profiles.api import Profiles, Reader, Writer
+from services.profiles.api import Profiles, Reader, Writer, sees_sensitive
 from services.profiles.errors import AmbiguousIdentifier, CustomerUnknown
 from services.profiles.schemas import MAX_REFERENCE
 from services.profiles.segments.errors import (
@@ -16,6 +16,7 @@ from services.profiles.segments.errors import (
     SegmentInUse,
     SegmentMoved,
     SegmentUnknown,
+    SensitiveCondition,
     TooManySegments,
 )
 from services.profiles.segments.schemas import (
@@ -47,11 +48,12 @@ UNMODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "Not modifie
     "/segments",
     response_model=SegmentOut,
     status_code=201,
-    responses=problems(BadIdempotencyKey, BadRule, RuleNeeded, NameTaken, TooManySegments),
+    responses=problems(BadIdempotencyKey, BadRule, RuleNeeded, SensitiveCondition, NameTaken, TooManySegments),
 )
 async def create_segment(body: SegmentIn, caller: Writer, profiles: Profiles, idem: IdempotencyKey) -> Response:
     """Create a segment; within seconds everybody who belongs there is in it, and from then on at once."""
-    return answer(await profiles.segments.create(body, by=caller.key_id, idem=idem))
+    sees = sees_sensitive(caller)
+    return answer(await profiles.segments.create(body, by=caller.key_id, idem=idem, sees_sensitive=sees))
 
 
 @router.get("/segments", responses=problems(BadCursor))
@@ -65,10 +67,10 @@ async def segments(_: Reader, profiles: Profiles, limit: Limit = 50, cursor: Cur
     )
 
 
-@router.post("/segments/preview", responses=problems(BadRule))
-async def preview_segment(body: PreviewIn, _: Reader, profiles: Profiles) -> PreviewOut:
+@router.post("/segments/preview", responses=problems(BadRule, SensitiveCondition))
+async def preview_segment(body: PreviewIn, caller: Reader, profiles: Profiles) -> PreviewOut:
     """Ask a rule before it is saved: how many people it takes in now, and some of them."""
-    return PreviewOut.of(*await profiles.segments.preview(body.rule))
+    return PreviewOut.of(*await profiles.segments.preview(body.rule, sees_sensitive=sees_sensitive(caller)))
 
 
 @router.get(
@@ -85,13 +87,17 @@ async def segment(segment: UUID, _: Reader, profiles: Profiles, request: Request
 @router.put(
     "/segments/{segment:uuid}",
     response_model=SegmentOut,
-    responses=problems(BadIdempotencyKey, SegmentUnknown, SegmentMoved, BadRule, RuleNeeded, NameTaken),
+    responses=problems(
+        BadIdempotencyKey, SegmentUnknown, SegmentMoved, BadRule, RuleNeeded, SensitiveCondition, NameTaken
+    ),
 )
 async def change_segment(
     segment: UUID, body: SegmentChangeIn, caller: Writer, profiles: Profiles, idem: IdempotencyKey
 ) -> Response:
     """Change a segment that is still of the version you read; with another rule everybody is asked again."""
-    return answer(await profiles.segments.change(segment, body, by=caller.key_id, idem=idem))
+    sees = sees_sensitive(caller)
+    said = await profiles.segments.change(segment, body, by=caller.key_id, idem=idem, sees_sensitive=sees)
+    return answer(said)
 
 
 @router.delete("/segments/{segment:uuid}", status_code=204, responses=problems(SegmentUnknown, SegmentInUse))

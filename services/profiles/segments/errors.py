@@ -3,13 +3,15 @@
 NotFound    SegmentUnknown
 Conflict    SegmentMoved, NameTaken, SegmentInUse, TooManySegments, NotAList
 Invalid     BadRule, RuleNeeded
+Forbidden   SensitiveCondition
 """
 
 from collections.abc import Sequence
 from typing import NamedTuple
 from uuid import UUID
 
-from shared.errors import Conflict, Invalid, NotFound
+from services.profiles.trait_schema.errors import SENSITIVE_SCOPE
+from shared.errors import Conflict, Forbidden, Invalid, NotFound
 
 
 class SegmentUnknown(NotFound):
@@ -88,6 +90,18 @@ class RuleNeeded(Invalid):
 
     def __init__(self, *, is_static: bool) -> None:
         super().__init__("A static segment has no rule." if is_static else "A segment by rule needs its rule.")
+
+
+class SensitiveCondition(Forbidden):
+    """Nobody finds out a sensitive trait by asking who has it."""
+
+    code, title = "profiles.sensitive_condition", "Sensitive condition"
+
+    def __init__(self) -> None:
+        super().__init__(
+            f"The rule asks for a trait that is declared sensitive, and the key lacks the scope {SENSITIVE_SCOPE!r}.",
+            required=SENSITIVE_SCOPE,
+        )
 
 
 class NotAList(Conflict):

@@ -20,7 +20,16 @@ from services.profiles.personas import repository as persona_rows
 from services.profiles.segments.domain.definition import Belonging, Member, Preview, Segment, Verdict, Version
 from services.profiles.segments.domain.expansion import MAX_EXPANDED, Cycle, TooLarge
 from services.profiles.segments.domain.parse import parse
-from services.profiles.segments.domain.rule import ConsentIs, InList, InSegment, Leaf, OfPersona, Scored, leaves
+from services.profiles.segments.domain.rule import (
+    ConsentIs,
+    InList,
+    InSegment,
+    Leaf,
+    OfPersona,
+    Scored,
+    asks_trait,
+    leaves,
+)
 from services.profiles.segments.errors import (
     BadRule,
     NameTaken,
@@ -30,11 +39,13 @@ from services.profiles.segments.errors import (
     SegmentInUse,
     SegmentMoved,
     SegmentUnknown,
+    SensitiveCondition,
     TooManySegments,
 )
 from services.profiles.segments.repository import definitions, previews
 from services.profiles.segments.repository.compiler import Asked, Definitions, compiled
 from services.profiles.segments.schemas import ListChangedOut, ListChangeIn, SegmentChangeIn, SegmentIn, SegmentOut
+from services.profiles.trait_schema import repository as schemas
 from shared.clock import Clock
 from shared.db.engine import Database, ReadTx, WriteTx
 from shared.delivery.idempotency import Answer, Idempotent, remember, replayed
@@ -57,11 +68,14 @@ class SegmentsService:
     membership: Membership
     registry: Registry
 
-    async def create(self, body: SegmentIn, *, by: str, idem: Idempotent | None) -> Answer:
+    async def create(
+        self, body: SegmentIn, *, by: str, idem: Idempotent | None, sees_sensitive: bool = False
+    ) -> Answer:
         """Make a segment; everybody is asked from now on, those of whom facts come at once.
 
         Raises:
             BadRule, RuleNeeded: it has no rule that can be read.
+            SensitiveCondition: it asks for a trait that the caller is not told.
             NameTaken, TooManySegments: there is no room for it.
         """
         async with self.db.write() as tx:
@@ -69,6 +83,7 @@ class SegmentsService:
                 return stored
             await memberships.claim_definitions(tx)
             await self._check(tx, body.rule, is_static=body.kind == "static")
+            await self._check_sight(tx, body.rule, sees_sensitive=sees_sensitive)
             if await definitions.count(tx) >= MAX_SEGMENTS:
                 raise TooManySegments(MAX_SEGMENTS)
             if (other := await definitions.namesake(tx, body.name)) is not None:
@@ -80,11 +95,20 @@ class SegmentsService:
             await memberships.count_up(tx)
             return await _answer(tx, idem, 201, segment)
 
-    async def change(self, segment_id: UUID, body: SegmentChangeIn, *, by: str, idem: Idempotent | None) -> Answer:
+    async def change(
+        self,
+        segment_id: UUID,
+        body: SegmentChangeIn,
+        *,
+        by: str,
+        idem: Idempotent | None,
+        sees_sensitive: bool = False,
+    ) -> Answer:
         """Give a segment another name, description or rule; with another rule everybody is asked again.
 
         Raises:
             SegmentUnknown, SegmentMoved: there is no segment of that version.
+            SensitiveCondition: another rule asks for a trait that the caller is not told.
             BadRule, RuleNeeded, NameTaken: it cannot be so.
         """
         async with self.db.write() as tx:
@@ -95,6 +119,8 @@ class SegmentsService:
             if old.version != body.version:
                 raise SegmentMoved(old.version)
             await self._check(tx, body.rule, is_static=old.kind == "static", of=old.id)
+            if body.rule != old.rule:
+                await self._check_sight(tx, body.rule, sees_sensitive=sees_sensitive)
             if (other := await definitions.namesake(tx, body.name)) not in (None, old.id):
                 raise NameTaken(other or old.id)
             segment = old._replace(
@@ -178,14 +204,16 @@ class SegmentsService:
             person = await people.known(tx, reference, country=self.country)
             return person.id, await definitions.belongings(tx, person.id)
 
-    async def preview(self, rule: dict[str, Any]) -> tuple[Preview, datetime]:
+    async def preview(self, rule: dict[str, Any], *, sees_sensitive: bool = False) -> tuple[Preview, datetime]:
         """How many people a rule takes in, some of them, and as of when.
 
         Raises:
             BadRule: it cannot be read.
+            SensitiveCondition: it asks for a trait that the caller is not told.
         """
         async with self.db.read() as tx:
             await self._check(tx, rule, is_static=False)
+            await self._check_sight(tx, rule, sees_sensitive=sees_sensitive)
             plan = compiled((Asked(_NOBODY, orjson.dumps(rule).decode()),), await memberships.live(tx))
             now = self.clock.now()
             today = now.astimezone(self.zone).date()
@@ -258,6 +286,14 @@ class SegmentsService:
             raise BadRule([Problem("", *refusal)]) from None
         except TooLarge:
             raise BadRule([Problem("", "too_large", TOO_LARGE)]) from None
+
+    async def _check_sight(self, tx: ReadTx, document: dict[str, Any] | None, *, sees_sensitive: bool) -> None:
+        """Whom a condition takes in tells what it asks for."""
+        if document is None or sees_sensitive:
+            return
+        hidden = await schemas.sensitive(tx)
+        if any(asks_trait(leaf, name) for leaf in leaves(parse(document)) for name in hidden):
+            raise SensitiveCondition
 
     def _unknown(self, leaf: Leaf, live: Definitions, known: Collection[str]) -> Problem | None:
         """What a condition refers to and is not there."""

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
 
-from services.profiles.api import Profiles, Reader, Reference
+from services.profiles.api import Profiles, Reader, Reference, sees_sensitive
 from services.profiles.errors import AmbiguousIdentifier
 from services.profiles.spaces.errors import ProfileNotFound
 from services.profiles.spaces.schemas import (
@@ -33,7 +33,7 @@ Include = Annotated[
 async def space_traits(
     space: Space,
     profile: Reference,
-    _: Reader,
+    caller: Reader,
     profiles: Profiles,
     include: Include = None,
     class_: Annotated[
@@ -47,7 +47,8 @@ async def space_traits(
     """Get a profile's traits, by name."""
     after = str(decode_cursor(next_, length=1)[0]) if next_ else None
     wanted = frozenset[str]() if class_ else _list(include)
-    person, rows = await profiles.spaces.traits(profile, include=wanted, after=after, limit=limit)
+    sees = sees_sensitive(caller)
+    person, rows = await profiles.spaces.traits(profile, include=wanted, after=after, limit=limit, sees_sensitive=sees)
     shown = rows[:limit]
     more = encode_cursor([shown[-1].name]) if len(rows) > limit else None
     return SpaceTraitsOut(

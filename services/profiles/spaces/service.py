@@ -22,7 +22,13 @@ class Spaces:
     country: str
 
     async def traits(
-        self, profile: str, *, include: Collection[str] | None, after: str | None, limit: int
+        self,
+        profile: str,
+        *,
+        include: Collection[str] | None,
+        after: str | None,
+        limit: int,
+        sees_sensitive: bool = False,
     ) -> tuple[UUID, list[TraitRow]]:
         """Traits by name after a name, those of `include`; one more than `limit` if there are more.
 
@@ -30,7 +36,7 @@ class Spaces:
             ProfileNotFound, AmbiguousIdentifier: the reference does not name one person.
         """
         async with self.db.read() as tx:
-            person = await self._person(tx, profile)
+            person = await people.visible(tx, await self._person(tx, profile), sees_sensitive=sees_sensitive)
         wanted = [
             row
             for row in person.traits

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Path, Request, Response
 
-from services.profiles.api import UNMODIFIED, Profiles, Reader, Reference, Writer
+from services.profiles.api import UNMODIFIED, Profiles, Reader, Reference, Writer, sees_sensitive
 from services.profiles.errors import AmbiguousIdentifier, CustomerUnknown
 from services.profiles.trait_schema.errors import BadTraitName, DeclarationMoved, TooManyDeclared, TraitUndeclared
 from services.profiles.trait_schema.schemas import (
@@ -102,9 +102,9 @@ async def declared_trait_versions(
     response_model=RefusedTraitsOut,
     responses={**UNMODIFIED, **problems(CustomerUnknown, AmbiguousIdentifier)},
 )
-async def refused_traits(customer: Reference, _: Reader, profiles: Profiles, request: Request) -> Response:
+async def refused_traits(customer: Reference, caller: Reader, profiles: Profiles, request: Request) -> Response:
     """List what was said of a customer's traits and does not fit, why, and how to mend it."""
-    found = await profiles.trait_schema.refused(customer)
+    found = await profiles.trait_schema.refused(customer, sees_sensitive=sees_sensitive(caller))
     return with_etag(request, RefusedTraitsOut.of(*found).model_dump_json().encode())
 
 

@@ -53,7 +53,8 @@ class DeclarationIn(Strict):
     )
     sources: list[_Word] = Field([], max_length=50, description="For `source_priority`; `api` is all requests.")
     sensitive: bool = Field(
-        False, description="In no list, search or export for who lacks the scope `profiles:sensitive`."
+        False,
+        description="Not told to who lacks the scope `profiles:sensitive`, who finds and counts nobody by it either.",
     )
 
     @model_validator(mode="after")

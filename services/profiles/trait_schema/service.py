@@ -166,7 +166,7 @@ class TraitSchema:
                 raise TraitUndeclared
             return await repository.versions(tx, name, before=before, limit=limit + 1)
 
-    async def refused(self, reference: str) -> Refusals:
+    async def refused(self, reference: str, *, sees_sensitive: bool = False) -> Refusals:
         """What was said of a customer's traits that does not fit, the latest first, at most `MAX_REFUSED`.
 
         Raises:
@@ -175,7 +175,9 @@ class TraitSchema:
         async with self.db.read() as tx:
             person = await people.known(tx, reference, country=self.country)
             rows = await repository.refused_of(tx, person.members, limit=MAX_REFUSED)
-            return Refusals(person.id, rows, Schema(await repository.everything(tx), self.is_strict, self.country))
+            hidden = frozenset() if sees_sensitive else await repository.sensitive(tx)
+            told = [row for row in rows if row.name not in hidden]
+            return Refusals(person.id, told, Schema(await repository.everything(tx), self.is_strict, self.country))
 
     async def judge_all(self) -> None:
         """Judge again all that a changed declaration is about, a piece at a time."""

@@ -19,7 +19,7 @@ from services.loyalty.settings import LoyaltySettings
 from services.loyalty.vouchers.schemas.campaigns import CampaignOut
 from services.loyalty.vouchers.schemas.codes import JobIn, JobOut
 from services.loyalty.vouchers.service import Campaigns, CodesService, Generation, Vault, Vouchers
-from services.loyalty.vouchers.service.vault import PEPPER_FILE
+from services.loyalty.vouchers.service.vault import pepper_file
 from services.registry import SERVICES
 from shared.clock import SystemClock
 from shared.config import PlatformSettings
@@ -50,7 +50,7 @@ async def desk(settings: PlatformSettings) -> AsyncIterator[Desk]:
     """Vouchers on the database, with the peppers of this machine; a refusal ends the command with its sentence."""
     own = load_service_settings(SERVICES)["loyalty"]
     assert isinstance(own, LoyaltySettings)
-    vault, clock = Vault(own.peppers, settings.data_dir / PEPPER_FILE), SystemClock()
+    vault, clock = Vault(own.peppers, pepper_file(settings)), SystemClock()
     async with database_url(settings) as url, open_database(url, "loyalty") as db:
         with _refusals():
             yield Desk(

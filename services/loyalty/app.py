@@ -19,13 +19,14 @@ from services.loyalty.points.jobs import JOBS as POINTS
 from services.loyalty.programs.api import router as programs
 from services.loyalty.referrals.api import router as referrals
 from services.loyalty.referrals.jobs import JOBS as REFERRALS
+from services.loyalty.rewards.api import router as rewards
 from services.loyalty.service import LoyaltyService
 from services.loyalty.settings import LoyaltySettings
 from services.loyalty.throttle.jobs import JOBS as THROTTLE
 from services.loyalty.tiers.api import router as tiers
 from services.loyalty.vouchers.api import router as vouchers
 from services.loyalty.vouchers.jobs import JOBS as VOUCHERS
-from services.loyalty.vouchers.service.vault import PEPPER_FILE, Vault
+from services.loyalty.vouchers.service.vault import Vault, pepper_file
 from shared.events.catalogue.loyalty import PUBLISHES
 from shared.runtime.service import Parts, Service
 
@@ -33,7 +34,7 @@ from shared.runtime.service import Parts, Service
 def build(parts: Parts) -> LoyaltyService:
     """The service on its parts."""
     settings = parts.settings if isinstance(parts.settings, LoyaltySettings) else LoyaltySettings()
-    vault = Vault(settings.peppers, parts.platform.data_dir / PEPPER_FILE)
+    vault = Vault(settings.peppers, pepper_file(parts.platform))
     return LoyaltyService(db=parts.db, clock=parts.clock, zone=parts.zone, settings=settings, vault=vault)
 
 
@@ -41,7 +42,7 @@ service = Service(
     name="loyalty",
     build=build,
     migrations=Path(__file__).parent / "migrations",
-    routers=(points, programs, earning, tiers, invariants, checkout, flash, vouchers, referrals),
+    routers=(points, programs, earning, tiers, invariants, checkout, flash, vouchers, referrals, rewards),
     settings=LoyaltySettings,
     publishes=PUBLISHES,
     subscriptions=(*MEMBERS, *EARNING, *CHECKOUT),

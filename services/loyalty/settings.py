@@ -15,7 +15,7 @@ class LoyaltySettings(CheckoutSettings):
         None,
         repr=False,
         description="Secrets that voucher codes are hashed under: base64 of 32 bytes or more, separated by commas, the "
-        "current one first; unset: one that is made in TAM_DATA_DIR. Without them no code can be found.",
+        "current one first; unset: one that is made in TAM_DATA_DIR, but not with Kafka. Lost, no code is found.",
     )
     code_failures_per_minute: int = Field(
         300, ge=1, le=1_000_000, description="How many codes may fail in a minute that one key asks for, all customers."

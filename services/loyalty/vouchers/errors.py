@@ -57,10 +57,12 @@ class PepperMissing(Unavailable):
 
     code, title = "loyalty.pepper_missing", "Pepper missing"
 
-    def __init__(self, kids: Sequence[str]) -> None:
+    def __init__(self, kids: Sequence[str] = ()) -> None:
         super().__init__(
             f"Codes in the database are under the pepper {', '.join(kids)}, which is not here: "
-            "give it in TAM_LOYALTY_CODE_PEPPERS, the current one first.",
+            "give it in TAM_LOYALTY_CODE_PEPPERS, the current one first."
+            if kids
+            else "Codes are kept as hashes under a secret that all processes share: set TAM_LOYALTY_CODE_PEPPERS.",
             retry_after_seconds=60,
             kids=list(kids),
         )

@@ -31,6 +31,8 @@ from services.loyalty.vouchers.errors import (
 from services.loyalty.vouchers.schemas.assignments import AssignIn
 from services.loyalty.vouchers.schemas.codes import CodeStateIn, TopUpIn
 from services.loyalty.vouchers.service import Vault, Vouchers, generation
+from services.loyalty.vouchers.service.vault import pepper_file
+from shared.config import PlatformSettings
 from shared.delivery.idempotency import Idempotent
 from shared.ids import user_key
 
@@ -254,6 +256,16 @@ async def test_a_pepper_is_made_once_for_all_processes_of_a_folder(world: Loyalt
     assert others == [first, first]
     assert file.stat().st_mode & 0o077 == 0
     assert [each.name for each in file.parent.iterdir()] == ["pepper"]
+
+
+async def test_on_several_machines_no_process_makes_a_pepper_of_its_own(world: LoyaltyWorld):
+    scaled = PlatformSettings(kafka_bootstrap_servers="127.0.0.1:9092")
+    service = replace(world.service, vault=Vault((), pepper_file(scaled)))
+    campaign_id = await campaign(service)
+
+    with pytest.raises(PepperMissing, match="TAM_LOYALTY_CODE_PEPPERS"):
+        await job(service, campaign_id, 1)
+    assert await world.value("SELECT count(*) FROM code_jobs") == 0
 
 
 async def test_what_cannot_be_made_is_refused_at_once(world: LoyaltyWorld):

@@ -19,6 +19,7 @@ from services.loyalty.vouchers.errors import PepperMissing
 from services.loyalty.vouchers.repository import campaigns as campaign_rows
 from services.loyalty.vouchers.repository import codes as rows
 from services.loyalty.vouchers.repository.campaigns import Version
+from shared.config import PlatformSettings
 from shared.db.engine import ReadTx, WriteTx
 from shared.errors import ConfigError
 
@@ -27,9 +28,13 @@ _MAX_VERSIONS = 10_000
 
 
 class Vault:
-    """One per process. `configured` are the peppers of the settings; without them that of `file` counts."""
+    """One per process. `configured` are the peppers of the settings; without them that of `file` counts.
 
-    def __init__(self, configured: Sequence[bytes] = (), file: Path = Path("tam-data") / PEPPER_FILE) -> None:
+    Where processes run on several machines there is no such file (None): each would make one of its own, and lose it
+    with its machine, and all codes with it.
+    """
+
+    def __init__(self, configured: Sequence[bytes] = (), file: Path | None = Path("tam-data") / PEPPER_FILE) -> None:
         self._configured = configured
         self._file = file
         self._peppers: Peppers | None = None
@@ -40,14 +45,19 @@ class Vault:
         """The peppers, once it is sure that they are those of this database.
 
         Raises:
-            PepperMissing: codes in the database are under another one.
+            PepperMissing: there are none, or codes in the database are under another one.
         """
         if self._peppers is None:
-            found = Peppers(self._configured or [_from_file(self._file)])
+            found = Peppers(self._configured or self._own())
             if missing := await rows.kids(tx) - set(found.kids):
                 raise PepperMissing(sorted(missing))
             self._peppers = found
         return self._peppers
+
+    def _own(self) -> list[bytes]:
+        if self._file is None:
+            raise PepperMissing
+        return [_from_file(self._file)]
 
     async def using(self, tx: WriteTx, now: datetime) -> Peppers:
         """The peppers, for whoever keeps codes under the current one.
@@ -77,6 +87,11 @@ class Vault:
             for version in await campaign_rows.versions(tx, missing):
                 self._versions[version.campaign_id, version.version] = version
         return {key: self._versions[key] for key in keys}
+
+
+def pepper_file(platform: PlatformSettings) -> Path | None:
+    """Where a pepper may be kept that nobody set: beside the data, while all processes share that folder."""
+    return None if platform.kafka_bootstrap_servers else platform.data_dir / PEPPER_FILE
 
 
 def _from_file(file: Path) -> bytes:

@@ -25,6 +25,8 @@ from services.loyalty.referrals.repository.referrals import CHECKS as REFERRAL_C
 from services.loyalty.referrals.service.coming import Coming
 from services.loyalty.referrals.service.programs import ReferralPrograms
 from services.loyalty.referrals.service.settling import Settling
+from services.loyalty.rewards.repository import CHECKS as REWARD_CHECKS
+from services.loyalty.rewards.service import Rewards
 from services.loyalty.settings import LoyaltySettings
 from services.loyalty.throttle.service import Guard
 from services.loyalty.tiers.service.tracks import TracksService
@@ -75,7 +77,9 @@ class LoyaltyService:
     @property
     def invariants(self) -> Invariants:
         """What must always hold; each room names its own."""
-        return Invariants(self.db, self.clock, (*POINTS_CHECKS, *CHECKOUT_CHECKS, *FLASH_CHECKS, *REFERRAL_CHECKS))
+        return Invariants(
+            self.db, self.clock, (*POINTS_CHECKS, *CHECKOUT_CHECKS, *FLASH_CHECKS, *REFERRAL_CHECKS, *REWARD_CHECKS)
+        )
 
     async def regroup(
         self, tx: WriteTx, events: Sequence[Event[CustomerMerged] | Event[CustomerUnmerged]]
@@ -117,7 +121,7 @@ class LoyaltyService:
     @property
     def checkout(self) -> Checkout:
         """Validate, reserve, redeem, roll back."""
-        return Checkout(self.db, self.clock, self.settings, self.vouchers, self.programs, self.points)
+        return Checkout(self.db, self.clock, self.settings, self.vouchers, self.programs, self.points, self.guard)
 
     @property
     def flash_sales(self) -> Sales:
@@ -178,3 +182,8 @@ class LoyaltyService:
     def referral_settling(self) -> Settling:
         """What referrals earn."""
         return Settling(self.db, self.clock, self.points, self.assignments, self.earning)
+
+    @property
+    def rewards(self) -> Rewards:
+        """What points buy."""
+        return Rewards(self.db, self.clock, self.programs, self.points, self.assignments)

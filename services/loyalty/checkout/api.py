@@ -44,6 +44,8 @@ from services.loyalty.checkout.schemas import (
 from services.loyalty.points.errors import NotEnoughPoints
 from services.loyalty.programs.errors import UnknownWallet
 from services.loyalty.service import LoyaltyService
+from services.loyalty.throttle.domain import Who
+from services.loyalty.throttle.errors import Throttled
 from services.loyalty.vouchers.errors import BadBasket, BadCustomer, PepperMissing
 from shared.http.access import service_of
 from shared.http.auth import Caller, caller_of, require
@@ -79,7 +81,7 @@ Of = Annotated[
 ]
 OfOrder = Annotated[ExternalId | None, Query(description="The shop's id of an order.")]
 
-_ASKED = (BadCustomer, BadBasket, RepeatedVoucher, UnknownWallet, PepperMissing)
+_ASKED = (BadCustomer, BadBasket, RepeatedVoucher, UnknownWallet, PepperMissing, Throttled)
 _TAKEN = (
     *_ASKED,
     BadIdempotencyKey,
@@ -95,20 +97,23 @@ _HELD = (BadIdempotencyKey, ReservationUnknown, ReservationEnded)
 
 
 @router.post("/validations", responses=problems(*_ASKED))
-async def validate(body: ValidationIn, _: Till, loyalty: Loyalty) -> ValidationOut:
+async def validate(body: ValidationIn, caller: Till, loyalty: Loyalty) -> ValidationOut:
     """Say what vouchers and points are worth on a basket, or why not. Nothing is changed."""
-    return await loyalty.checkout.validating.validate(_person(body.customer), body)
+    return await loyalty.checkout.validating.validate(_person(body.customer), body, by=caller.key_id)
 
 
 @router.post(
     "/validations/anonymous",
-    responses=problems(BadBasket, BadCustomer, RepeatedVoucher, PepperMissing, SecretKeyNeeded),
+    responses=problems(BadBasket, BadCustomer, RepeatedVoucher, PepperMissing, Throttled, SecretKeyNeeded),
 )
-async def validate_anonymously(body: PublicValidationIn, _: Shop, loyalty: Loyalty) -> PublicValidationOut:
+async def validate_anonymously(
+    body: PublicValidationIn, caller: Shop, loyalty: Loyalty, request: Request
+) -> PublicValidationOut:
     """Say what codes are worth, to a browser: one and the same answer for every code that does not apply."""
     if body.customer is not None and not body.customer.startswith("anonymous_id:"):
         raise SecretKeyNeeded("a customer who is no visitor")
-    return await loyalty.checkout.validating.validate_publicly(_person(body.customer), body)
+    who = Who(caller.key_id, _person(body.customer), None if request.client is None else request.client.host)
+    return await loyalty.checkout.validating.validate_publicly(who, body)
 
 
 @router.post(

@@ -15,6 +15,9 @@ from uuid import UUID
 
 from shared.errors import Conflict, Forbidden, Invalid, NotFound
 
+# Reasons that somebody meets who tries codes of others.
+STRANGERS = frozenset({"unknown_code", "not_yours"})
+
 
 class ReservationUnknown(NotFound):
     """There is none of this id, or it is another caller's."""
@@ -45,6 +48,7 @@ class NotApplicable(Conflict):
             "Not every voucher applies, so none was taken; `vouchers` says why, one by one.", vouchers=list(vouchers)
         )
         self.scarce = scarce
+        self.strangers = sum(each["reason"] in STRANGERS for each in vouchers)
 
 
 class LimitReached(Conflict):

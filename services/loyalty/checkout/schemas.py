@@ -24,6 +24,10 @@ Amount = Annotated[BigInt, Field(ge=0)]
 Customer = Annotated[
     str, Field(min_length=1, max_length=300, description="A customer id, `user_id:<value>` or `anonymous_id:<value>`.")
 ]
+Address = Annotated[
+    str | None,
+    Field(max_length=100, description="The customer's IP address, to throttle who tries codes; it is not kept."),
+]
 Wallet = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 Ttl = Annotated[int, Field(strict=True, ge=1, le=604_800, description="Seconds to hold; none: as the firm set it.")]
 
@@ -42,6 +46,7 @@ class ValidationIn(Strict):
     basket: BasketIn
     vouchers: Codes = Field([])
     customer: Customer | None = None
+    address: Address = None
     wallet: Wallet | None = None
     points: Annotated[Amount, Field(description="Points to pay with; none: only what they could pay is said.")] = 0
     mode: Annotated[Literal["all", "partial"], Field(description="`all`: nothing counts unless everything does.")] = (
@@ -56,6 +61,7 @@ class RedemptionIn(Strict):
     customer: Customer
     basket: BasketIn
     vouchers: Codes = Field([])
+    address: Address = None
     wallet: Wallet | None = None
     points: Amount = 0
 

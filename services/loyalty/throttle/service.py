@@ -70,7 +70,15 @@ class Guard:
             Throttled: they have not.
         """
         async with self.db.read() as tx:
-            wait = await rows.wait_seconds(tx, await self._buckets(tx, who))
+            await self.check_within(tx, who)
+
+    async def check_within(self, tx: ReadTx, who: Who) -> None:
+        """The same, in the transaction of whoever is about to look codes up.
+
+        Raises:
+            Throttled: they have failed too often.
+        """
+        wait = await rows.wait_seconds(tx, await self._buckets(tx, who))
         if wait > 0:
             THROTTLED.inc()
             raise Throttled(max(1, math.ceil(wait)))

@@ -370,3 +370,27 @@ async def test_a_browser_learns_nothing_but_whether_it_applies(till: Till, who: 
     assert (await till.running.shop.post(path, json=prying)).json()["code"] == "loyalty.secret_key_needed"
     assert (await till.running.shop.post("/v1/loyalty/validations", json=ask(who, good))).status_code == 403
     assert (await till.running.shop.post("/v1/loyalty/redemptions", json=ask(who, good))).status_code == 403
+
+
+@pytest.mark.parametrize("path", ["/validations", "/reservations", "/redemptions"])
+async def test_who_tries_codes_is_turned_away_even_with_a_good_one(till: Till, who: str, path: str):
+    _, code = await till.offer()
+    for number in range(5):
+        await till.post(path, ask(who, f"DOAN{number}XYZ"), 200 if path == "/validations" else 409)
+
+    refused = await till.post(path, ask(who, code), 429)
+
+    assert refused["code"] == "loyalty.throttled"
+    assert refused["retry_after_seconds"] >= 1
+    # It is their tries that count: others, and points alone, go on.
+    await till.post(path, ask(f"{who}-2", code), 200 if path == "/validations" else 201)
+
+
+async def test_a_code_of_somebody_else_is_refused_and_counts(till: Till, who: str):
+    campaign = await till.campaign(shared=False)
+    given = await till.post(f"/campaigns/{campaign}/assignments", {"customer": f"user_id:{who}-2"}, 201)
+    for _ in range(5):
+        refused = await till.post("/redemptions", ask(who, given["code"]), 409)
+        assert refused["vouchers"][0]["reason"] == "not_yours"
+    await till.post("/redemptions", ask(who, given["code"]), 429)
+    await till.post("/redemptions", ask(f"{who}-2", given["code"]), 201)

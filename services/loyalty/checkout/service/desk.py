@@ -13,6 +13,7 @@ from services.loyalty.checkout.service.validating import Validating
 from services.loyalty.checkout.settings import CheckoutSettings
 from services.loyalty.points.service import Points
 from services.loyalty.programs.service import Programs
+from services.loyalty.throttle.service import Guard
 from services.loyalty.vouchers.service import Vouchers
 from shared.clock import Clock
 from shared.db.engine import Database
@@ -28,6 +29,7 @@ class Checkout:
     vouchers: Vouchers
     programs: Programs
     points: Points
+    guard: Guard
 
     @property
     def quoting(self) -> Quoting:
@@ -37,12 +39,12 @@ class Checkout:
     @property
     def validating(self) -> Validating:
         """Looks."""
-        return Validating(self.db, self.clock, self.quoting)
+        return Validating(self.db, self.clock, self.quoting, self.guard)
 
     @property
     def taking(self) -> Taking:
         """Takes."""
-        return Taking(self.clock, self.quoting, self.points)
+        return Taking(self.clock, self.quoting, self.points, self.guard)
 
     @property
     def ending(self) -> Ending:

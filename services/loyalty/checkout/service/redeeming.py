@@ -15,6 +15,7 @@ from services.loyalty.checkout.service.taking import (
     Terms,
     announce_redeemed,
     asked_of,
+    counted,
     persistently,
     redemption_of,
 )
@@ -38,14 +39,16 @@ class Redeeming:
 
         Raises:
             BadBasket, NothingAsked, RepeatedVoucher: the request makes no sense.
+            Throttled: too many codes have failed before.
             NotApplicable, PointsRefused, NotEnoughPoints, LimitReached: not all of it can be had.
             AlreadyUsed, OrderCancelled: the order cannot have it.
         """
-        asked = asked_of(body, person)
-        return await persistently(
+        asked = asked_of(body, person, by)
+        work = persistently(
             lambda: self._redeem(asked, by, idem),
             lambda campaigns: self.ending.reclaim(person, campaigns, asked.basket.order_id),
         )
+        return await counted(self.taking.guard, asked.who, work)
 
     async def _redeem(self, asked: Asked, by: str, idem: Idempotent | None) -> Answer:
         async with self.db.write() as tx:

@@ -47,6 +47,7 @@ from services.loyalty.checkout.service.taking import (
     Terms,
     announce_redeemed,
     asked_of,
+    counted,
     persistently,
     standing_of,
 )
@@ -54,6 +55,7 @@ from services.loyalty.checkout.settings import CheckoutSettings
 from services.loyalty.members import service as members
 from services.loyalty.members.domain import Member
 from services.loyalty.points.service import HoldRequest, Points
+from services.loyalty.throttle.domain import Who
 from shared.clock import Clock
 from shared.db.engine import Database, ReadTx, WriteTx
 from shared.delivery.idempotency import Answer, Idempotent, remember, replayed
@@ -78,14 +80,16 @@ class Reserving:
 
         Raises:
             BadBasket, BadTtl, NothingAsked, RepeatedVoucher: the request makes no sense.
+            Throttled: too many codes have failed before.
             NotApplicable, PointsRefused, NotEnoughPoints, LimitReached: not all of it can be had.
             OrderReserved, AlreadyUsed: the order has a reservation, or the voucher, already.
         """
-        asked, ttl = asked_of(body, person), self._ttl(body.ttl_seconds)
-        return await persistently(
+        asked, ttl = asked_of(body, person, by), self._ttl(body.ttl_seconds)
+        work = persistently(
             lambda: self._reserve(asked, ttl, by, idem, replace=body.replace),
             lambda campaigns: self.ending.reclaim(person, campaigns, asked.basket.order_id),
         )
+        return await counted(self.taking.guard, asked.who, work)
 
     async def _reserve(
         self, asked: Asked, ttl: timedelta, by: str, idem: Idempotent | None, *, replace: bool
@@ -280,7 +284,7 @@ class Reserving:
         basket = basket_of(await reservations.basket_of(tx, held.id))
         vouchers = await self.taking.quoting.vouchers.load(tx, [hold.voucher_id for hold in used])
         slips = tuple(Slip(hold.position, vouchers.get(hold.voucher_id)) for hold in used)
-        asked = Asked(held.person, basket, (), paid.wallet, paid.points)
+        asked = Asked(Who(held.owner, held.person), held.person, basket, (), paid.wallet, paid.points)
         again = await self.taking.agree_on(tx, slips, asked, member)
         worth = {hold.position: hold.minor for hold in again.holds}
         if short := [hold for hold in used if worth[hold.position] < hold.minor]:

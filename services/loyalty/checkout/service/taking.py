@@ -29,6 +29,8 @@ from services.loyalty.checkout.service.quoting import Pay, Priced, Quoting, Slip
 from services.loyalty.members.domain import Member
 from services.loyalty.points.errors import NotEnoughPoints
 from services.loyalty.points.service import Points, Spend
+from services.loyalty.throttle.domain import Who
+from services.loyalty.throttle.service import Guard
 from services.loyalty.vouchers.domain.basket import Basket
 from shared.clock import Clock
 from shared.db.engine import ReadTx, WriteTx
@@ -43,8 +45,9 @@ ATTEMPTS = 4
 
 
 class Asked(NamedTuple):
-    """What a shop asks for: who, for what basket, with which codes and points."""
+    """What a shop asks for: who asks, for whom, for what basket, with which codes and points."""
 
+    who: Who
     person: UUID
     basket: Basket
     codes: Sequence[str]
@@ -67,17 +70,21 @@ class Taking:
     clock: Clock
     quoting: Quoting
     points: Points
+    guard: Guard
 
     async def agree(self, tx: WriteTx, asked: Asked, member: Member) -> Terms:
         """What all that was asked for comes to.
 
         Raises:
             NothingAsked, RepeatedVoucher: the request makes no sense.
+            Throttled: too many codes have failed before.
             NotApplicable: a voucher does not apply; with the reason of each.
             PointsRefused: points cannot pay that.
         """
         if not asked.codes and not asked.points:
             raise NothingAsked
+        if asked.codes:
+            await self.guard.check_within(tx, asked.who)
         slips = await self.quoting.look_up(tx, asked.codes)
         return await self.agree_on(tx, slips, asked, member)
 
@@ -174,13 +181,13 @@ def spend_key(redemption_id: UUID) -> str:
     return f"redemption:{redemption_id}"
 
 
-def asked_of(body: RedemptionIn, person: UUID) -> Asked:
-    """The request, read.
+def asked_of(body: RedemptionIn, person: UUID, by: str) -> Asked:
+    """The request of the key `by`, read.
 
     Raises:
         BadBasket: the basket cannot be one.
     """
-    return Asked(person, body.basket.basket(), body.vouchers, body.wallet, body.points)
+    return Asked(Who(by, person, body.address), person, body.basket.basket(), body.vouchers, body.wallet, body.points)
 
 
 def rejections(priced: Priced) -> list[dict[str, Any]]:
@@ -213,6 +220,16 @@ def _settled(pay: Pay | None) -> Paid:
     if pay.reason is not None:
         raise PointsRefused(pay.reason, points_out(pay).model_dump())
     return pay.paid
+
+
+async def counted(guard: Guard, who: Who, work: Awaitable[T]) -> T:
+    """Do the work; codes that were tried and are nobody's, or somebody else's, count for the throttle."""
+    try:
+        return await work
+    except NotApplicable as refusal:
+        if refusal.strangers:
+            await guard.failed(who, refusal.strangers)
+        raise
 
 
 async def persistently(attempt: Callable[[], Awaitable[T]], reclaim: Callable[[frozenset[UUID]], Awaitable[int]]) -> T:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
+from services.loyalty.checkout.errors import STRANGERS
 from services.loyalty.checkout.schemas import (
     AppliesOut,
     LineQuoteOut,
@@ -16,6 +17,8 @@ from services.loyalty.checkout.schemas import (
 from services.loyalty.checkout.service.quoting import Pay, Priced, Quoting, Slip, When, rejection, shares_of
 from services.loyalty.checkout.service.taking import points_out
 from services.loyalty.members import service as members
+from services.loyalty.throttle.domain import Who
+from services.loyalty.throttle.service import Guard
 from shared.clock import Clock
 from shared.db.engine import Database
 
@@ -27,32 +30,43 @@ class Validating:
     db: Database
     clock: Clock
     quoting: Quoting
+    guard: Guard
 
-    async def validate(self, person: UUID | None, body: ValidationIn) -> ValidationOut:
+    async def validate(self, person: UUID | None, body: ValidationIn, *, by: str) -> ValidationOut:
         """What the vouchers and points come to, with every reason. Counters and balances are always those of now.
 
         Raises:
             BadBasket, RepeatedVoucher: the request makes no sense.
+            Throttled: too many codes have failed before.
         """
-        priced, pay = await self._priced(person, body)
-        return _out(priced, pay, asked_points=body.points)
+        who = Who(by, person, body.address)
+        priced, pay = await self._priced(who, person, body)
+        answer = _out(priced, pay, asked_points=body.points)
+        if strangers := sum(each.reason in STRANGERS for each in answer.vouchers):
+            await self.guard.failed(who, strangers)
+        return answer
 
-    async def validate_publicly(self, person: UUID | None, body: PublicValidationIn) -> PublicValidationOut:
-        """What a browser may know: which codes apply, and nothing of why not.
+    async def validate_publicly(self, who: Who, body: PublicValidationIn) -> PublicValidationOut:
+        """What a browser may know: which codes apply, and nothing of why not, neither in words nor in time.
 
         Raises:
             BadBasket, RepeatedVoucher: the request makes no sense.
         """
         basket, when = body.basket.basket(), When(self.clock.now())
-        async with self.db.read() as tx:
-            member = None if person is None else await members.find(tx, person)
-            slips = await self.quoting.look_up(tx, body.vouchers)
-            return _public(await self.quoting.look(tx, slips, basket, member, when))
+        async with self.guard.watch(who, is_paced=True) as watch:
+            async with self.db.read() as tx:
+                member = None if who.customer is None else await members.find(tx, who.customer)
+                slips = await self.quoting.look_up(tx, body.vouchers)
+                answer = _public(await self.quoting.look(tx, slips, basket, member, when))
+            watch.failures = sum(not each.applies for each in answer.vouchers)
+        return answer
 
-    async def _priced(self, person: UUID | None, body: ValidationIn) -> tuple[Priced, Pay | None]:
+    async def _priced(self, who: Who, person: UUID | None, body: ValidationIn) -> tuple[Priced, Pay | None]:
         basket = body.basket.basket()
         when = When(body.as_of or self.clock.now(), body.mode, body.as_of)
         async with self.db.read() as tx:
+            if body.vouchers:
+                await self.guard.check_within(tx, who)
             member = None if person is None else await members.find(tx, person)
             slips = await self.quoting.look_up(tx, body.vouchers)
             priced = await self.quoting.look(tx, slips, basket, member, when)

@@ -221,11 +221,16 @@ async def test_no_answer_takes_longer_because_there_is_something(world: LoyaltyW
 async def test_staff_that_looks_up_codes_is_held_to_it_too(database_url: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("TAM_LOYALTY_CODE_FAILURES_PER_MINUTE", "3")
     async with running_platform(database_url, [manifest]) as running:
+        # A code that is written twice is refused whether there is one or not: it would else tell, and cost nothing.
+        basket = {"currency": "VND", "lines": [{"id": "1", "product_id": "p", "quantity": 1, "unit_minor": 5}]}
+        twice = {"basket": basket, "vouchers": ["GUESS-1", "guess 1"]}
+        repeated = await running.shop.post("/v1/loyalty/validations/anonymous", json=twice)
         answers = [
             await running.crm.post("/v1/loyalty/vouchers/lookup", json={"code": f"GUESS{number}"})
             for number in range(5)
         ]
 
+    assert repeated.json()["code"] == "loyalty.repeated_voucher"
     assert [(each.status_code, each.json()["code"]) for each in answers] == [
         *[(404, "loyalty.voucher_unknown")] * 3,
         *[(429, "loyalty.throttled")] * 2,

@@ -18,6 +18,7 @@ from services.loyalty.points.service import Points
 from services.loyalty.programs.domain.terms import Terms
 from services.loyalty.programs.service import Programs
 from services.loyalty.vouchers.domain.basket import Basket
+from services.loyalty.vouchers.domain.codes import canonical
 from services.loyalty.vouchers.domain.facts import STRANGER, Facts
 from services.loyalty.vouchers.domain.stacking import Applied, Candidate, Policy, Quote, quote
 from services.loyalty.vouchers.domain.voucher import Reason, Voucher
@@ -116,15 +117,15 @@ class Quoting:
         """The vouchers of these codes.
 
         Raises:
-            RepeatedVoucher: two codes are one voucher.
+            RepeatedVoucher: two codes are one, however they are written.
         """
+        # Before anything is looked up: of two that are one it must not be told whether there is a voucher.
+        seen: dict[str, int] = {}
+        for number, code in enumerate(codes, 1):
+            if seen.setdefault(canonical(code), number) != number:
+                raise RepeatedVoucher((seen[canonical(code)], number))
         found = (await self.vouchers.find(tx, codes)).vouchers if codes else {}
-        slips = tuple(Slip(number, found.get(code)) for number, code in enumerate(codes, 1))
-        seen: dict[UUID, int] = {}
-        for slip in slips:
-            if slip.voucher is not None and seen.setdefault(slip.voucher.id, slip.position) != slip.position:
-                raise RepeatedVoucher((seen[slip.voucher.id], slip.position))
-        return slips
+        return tuple(Slip(number, found.get(code)) for number, code in enumerate(codes, 1))
 
     async def price(
         self, tx: ReadTx, slips: tuple[Slip, ...], basket: Basket, member: Member | None, when: When

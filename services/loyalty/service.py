@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from services.loyalty.checkout.repository.checks import CHECKS as CHECKOUT_CHECKS
 from services.loyalty.checkout.service import Checkout
+from services.loyalty.earning.repository.checks import CHECKS as EARNING_CHECKS
 from services.loyalty.earning.service import Earning, FactsDoor, RulesService, Simulation
 from services.loyalty.flash.repository import CHECKS as FLASH_CHECKS
 from services.loyalty.flash.service.claims import Claims
@@ -29,6 +31,7 @@ from services.loyalty.rewards.repository import CHECKS as REWARD_CHECKS
 from services.loyalty.rewards.service import Rewards
 from services.loyalty.settings import LoyaltySettings
 from services.loyalty.throttle.service import Guard
+from services.loyalty.tiers.repository import CHECKS as TIER_CHECKS
 from services.loyalty.tiers.service.tracks import TracksService
 from services.loyalty.vouchers.service import Assignments, Campaigns, CodesService, Generation, Vault, Vouchers
 from shared.clock import Clock
@@ -77,9 +80,16 @@ class LoyaltyService:
     @property
     def invariants(self) -> Invariants:
         """What must always hold; each room names its own."""
-        return Invariants(
-            self.db, self.clock, (*POINTS_CHECKS, *CHECKOUT_CHECKS, *FLASH_CHECKS, *REFERRAL_CHECKS, *REWARD_CHECKS)
+        rooms = (
+            POINTS_CHECKS,
+            EARNING_CHECKS,
+            TIER_CHECKS,
+            CHECKOUT_CHECKS,
+            FLASH_CHECKS,
+            REFERRAL_CHECKS,
+            REWARD_CHECKS,
         )
+        return Invariants(self.db, self.clock, tuple(chain.from_iterable(rooms)))
 
     async def regroup(
         self, tx: WriteTx, events: Sequence[Event[CustomerMerged] | Event[CustomerUnmerged]]

@@ -24,7 +24,13 @@ async def review_tiers(loyalty: LoyaltyService) -> None:
             return
 
 
+async def check_tiers(loyalty: LoyaltyService) -> None:
+    """Work out some people's tiers anew, and note where another is stored."""
+    await loyalty.tracks.check()
+
+
 JOBS = (
     Job("loyalty.earning_queue", timedelta(seconds=1), look_again),
     Job("loyalty.tier_reviews", timedelta(seconds=30), review_tiers),
+    Job("loyalty.tier_check", timedelta(minutes=1), check_tiers),
 )

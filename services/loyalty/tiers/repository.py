@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from services.loyalty.invariants.domain import Check
 from services.loyalty.tiers.domain.grants import Grant
 from services.loyalty.tiers.domain.track import Track
 from services.loyalty.tiers.domain.walk import Version
@@ -212,3 +213,69 @@ async def add_grant(tx: WriteTx, grant: Grant) -> None:
         "VALUES (:id, :customer, :track, :level, :at, :until, :reason, :recorded_by)",
         values,
     )
+
+
+class Difference(NamedTuple):
+    """A person of whom something else is stored than their facts say."""
+
+    person: UUID
+    track: str
+    stored: str | None
+    recomputed: str | None
+
+
+async def round_place(tx: ReadTx) -> UUID | None:
+    """Behind which person key the round that looks at everybody goes on."""
+    place: UUID | None = (await tx.execute("SELECT place FROM tier_round")).scalar_one_or_none()
+    return place
+
+
+async def is_settling(tx: ReadTx, now: datetime) -> bool:
+    """Whether somebody still waits to be looked at again after a change of rules or tracks."""
+    found: bool = (
+        await tx.execute(
+            "SELECT EXISTS (SELECT FROM earning_queue) OR EXISTS ("
+            "SELECT FROM tier_track_versions WHERE NOT is_begun AND effective_from <= :now)",
+            {"now": now},
+        )
+    ).scalar_one()
+    return found
+
+
+async def keep_round(
+    tx: WriteTx, place: UUID | None, looked_at: Collection[UUID], found: Sequence[Difference], now: datetime
+) -> None:
+    """Note what a part of the round found, and where it goes on."""
+    await tx.execute("DELETE FROM tier_differences WHERE person = ANY(:ids)", {"ids": list(looked_at)})
+    columns = {
+        "person": "uuid",
+        "track": "text",
+        "stored": "text",
+        "recomputed": "text",
+        "found_at": "timestamptz",
+    }
+    await insert_rows(tx, "tier_differences", columns, [(*each, now) for each in found])
+    await tx.execute(
+        "INSERT INTO tier_round (place) VALUES (:place) ON CONFLICT (only_one) DO UPDATE SET place = EXCLUDED.place",
+        {"place": place},
+    )
+
+
+CHECKS = (
+    Check(
+        "tier_is_recomputed",
+        "The tier that is stored of somebody is the one that their facts lead to.",
+        "SELECT person AS what FROM tier_differences",
+    ),
+    Check(
+        "tier_is_a_person_s",
+        "A key that was merged into another holds no tier.",
+        "SELECT s.person AS what FROM tier_states AS s JOIN identity AS i ON i.raw_id = s.person "
+        "WHERE i.root_id <> i.raw_id AND s.level IS NOT NULL",
+    ),
+    Check(
+        "tier_review_in_time",
+        "Nobody holds a tier for more than an hour beyond its time.",
+        "SELECT person AS what FROM tier_states WHERE review_at < clock_timestamp() - interval '1 hour'",
+    ),
+)

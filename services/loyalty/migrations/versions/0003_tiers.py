@@ -37,6 +37,20 @@ CREATE TABLE tier_states (
 CREATE INDEX tier_states_due ON tier_states (review_at) WHERE review_at IS NOT NULL;
 CREATE INDEX tier_states_of_level ON tier_states (track, level, person);
 
+-- Of whom something else is stored than their facts say, as the round that looks at everybody found; and how far it is.
+CREATE TABLE tier_differences (
+    person uuid NOT NULL,
+    track text NOT NULL,
+    stored text,
+    recomputed text,
+    found_at timestamptz NOT NULL,
+    PRIMARY KEY (person, track)
+);
+CREATE TABLE tier_round (
+    only_one boolean PRIMARY KEY DEFAULT true CHECK (only_one),
+    place uuid
+);
+
 -- Levels set by hand, with reason; the latest until an instant holds, none lifts it.
 CREATE TABLE tier_grants (
     id uuid PRIMARY KEY,

@@ -2,12 +2,12 @@
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
-from typing import Literal, NamedTuple
+from typing import Literal
 from uuid import UUID
 
 from services.loyalty.tiers import repository
 from services.loyalty.tiers.domain.grants import Standing
-from services.loyalty.tiers.repository import State, StateKey
+from services.loyalty.tiers.repository import Difference, State, StateKey
 from shared.db.engine import ReadTx, WriteTx
 from shared.events.catalogue.loyalty import TierChanged
 from shared.events.envelope import Event
@@ -91,15 +91,6 @@ def _announce(
         valid_until=after.valid_until,
     )
     tx.emit(Event(uuid7(), person, now if after.since is None else min(after.since, now), now, changed))
-
-
-class Difference(NamedTuple):
-    """A person of whom something else is stored than their facts say."""
-
-    person: UUID
-    track: str
-    stored: str | None
-    recomputed: str | None
 
 
 async def differences(tx: ReadTx, walked: Mapping[UUID, Mapping[str, Standing]], now: datetime) -> list[Difference]:

@@ -34,11 +34,14 @@ from services.loyalty.tiers.schemas import (
     TrackPreviewIn,
     TrackPreviewOut,
 )
-from services.loyalty.tiers.service.standings import Difference, differences
+from services.loyalty.tiers.service.standings import differences
 from shared.clock import Clock
 from shared.db.engine import Database, ReadTx
 from shared.delivery.idempotency import Answer, Idempotent, remember, replayed
 from shared.ids import uuid7
+from shared.observability.logging import logger
+
+log = logger(__name__)
 
 MAX_TRACKS = 10
 MAX_PERSONS = 20_000
@@ -205,11 +208,16 @@ class TracksService:
             await remember(tx, idem, answer)
             return answer
 
-    async def differences(self, *, after: UUID | None, limit: int) -> tuple[list[Difference], UUID | None]:
-        """Where what is stored is not what the facts say, among some persons; and where to go on, if there are more."""
+    async def check(self) -> int:
+        """Work out some people's tiers anew and note where another is stored; how many were looked at.
+
+        Everybody comes round in time. While people wait to be looked at after a change, nobody is checked.
+        """
         now = self.clock.now()
         async with self.db.read() as tx:
-            keys = await repository.persons(tx, after=after, limit=limit)
+            if await repository.is_settling(tx, now):
+                return 0
+            keys = await repository.persons(tx, after=await repository.round_place(tx), limit=CHUNK)
             persons = set((await members.find_many(tx, keys)).values())
             rules = await rules_of(tx, self.programs)
             read = await histories(tx, persons, rules)
@@ -217,7 +225,12 @@ class TracksService:
                 member.root: outcome(history, rules, until=now).standings for member, history in read.items()
             }
             found = await differences(tx, walked, now)
-        return found, keys[-1] if len(keys) == limit else None
+        async with self.db.write() as tx:
+            place = keys[-1] if len(keys) == CHUNK else None
+            await repository.keep_round(tx, place, walked, found, now)
+        if found:
+            log.error("tier_is_not_what_facts_say", persons=len(found), example=str(found[0].person))
+        return len(walked)
 
     async def _check(self, tx: ReadTx, track: Track, at: datetime) -> None:
         terms = await self.programs.current(tx, at)

@@ -208,7 +208,7 @@ BAD: list[tuple[dict[str, Any], int, str]] = [
     ({"points": 1.5}, 422, "invalid"),
     ({"points": True}, 422, "invalid"),
     ({"customer": "somebody"}, 422, "loyalty.bad_customer"),
-    ({"vouchers": ["KHONGCO1", "khongco1"]}, 409, "loyalty.not_applicable"),
+    ({"vouchers": ["KHONGCO1", "khongco1"]}, 422, "loyalty.repeated_voucher"),
     ({"vouchers": ["X" * 300]}, 422, "invalid"),
     ({"vouchers": [f"MA{n}" for n in range(31)]}, 422, "invalid"),
     ({"wallet": "nothing", "points": 10}, 422, "loyalty.unknown_wallet"),

@@ -162,15 +162,13 @@ async def accepted(tx: ReadTx, keys: Collection[UUID]) -> list[Candidate]:
     return [Candidate._make(row) for row in rows]
 
 
-async def candidates_between(tx: ReadTx, keys: Collection[UUID], *, limit: int) -> list[Candidate]:
-    """Evidence that leads from or into one of the keys, the earliest first."""
-    rows = await tx.execute(
-        f"SELECT {_CANDIDATE} FROM links WHERE from_id = ANY(:keys) "
-        f"UNION SELECT {_CANDIDATE} FROM links WHERE into_id = ANY(:keys) "
-        "ORDER BY event_time, event_id, from_id, into_id LIMIT :limit",
-        {"keys": list(keys), "limit": limit},
-    )
-    return [Candidate._make(row) for row in rows]
+def candidates_between(keys: str, limit: int) -> str:
+    """The SELECT of evidence that leads from or into one of the keys, the earliest first; `keys`: an SQL expression."""
+    return f"""
+        SELECT {_CANDIDATE} FROM links WHERE from_id = ANY({keys})
+        UNION SELECT {_CANDIDATE} FROM links WHERE into_id = ANY({keys})
+        ORDER BY event_time, event_id, from_id, into_id LIMIT {limit}
+    """
 
 
 async def decisions(tx: ReadTx, keys: Collection[UUID]) -> list[Decision]:

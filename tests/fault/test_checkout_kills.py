@@ -1,0 +1,174 @@
+"""`kill -9` while tills reserve, commit, void and roll back: no hold is lost, none counts twice, every answer holds."""
+
+import asyncio
+import base64
+import random
+from collections import Counter
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+from installation import ZONE, Installation, installed, until
+
+from services.loyalty.checkout.repository.checks import CHECKS
+from services.loyalty.checkout.service.ending import Ending
+from services.loyalty.points.service import Points
+from services.loyalty.programs.service import Programs
+from shared.clock import SystemClock
+from shared.testing.platform import PlatformProcess
+from shared.testing.zygote import Zygote
+
+KILLS, TILLS, LIMIT = 3, 8, 40
+PEPPER = base64.b64encode(bytes(range(32))).decode()
+
+
+@pytest.fixture
+async def shop(database_url: str, tmp_path: Path, seed: int, zygote: Zygote) -> AsyncIterator[Installation]:
+    async with installed(database_url, tmp_path, seed, zygote, TAM_LOYALTY_CODE_PEPPERS=PEPPER) as made:
+        yield made
+
+
+@dataclass
+class Tills:
+    """Clients that insist: each asks again with the same key until it is answered."""
+
+    shop: Installation
+    process: PlatformProcess
+    code: str = "TETKILL2027"
+    answered: Counter[str] = field(default_factory=Counter)
+    committed: dict[str, str] = field(default_factory=dict)
+    undone: set[str] = field(default_factory=set)
+    is_over: bool = False
+    broken: int = 0
+
+    async def post(self, http: httpx.AsyncClient, path: str, body: Any, key: str) -> httpx.Response:
+        while True:
+            try:
+                answer = await http.post(
+                    f"{self.process.base_url}/v1/loyalty{path}", json=body, headers={"Idempotency-Key": key}
+                )
+            except httpx.TransportError:
+                self.broken += 1
+                await asyncio.sleep(0.05)
+                continue
+            if answer.status_code != 503:
+                return answer
+
+    def client(self) -> httpx.AsyncClient:
+        return httpx.AsyncClient(headers={"Authorization": f"Bearer {self.shop.secret_key}"}, timeout=10)
+
+    async def offer(self) -> UUID:
+        """A campaign of which there is so much and no more."""
+        async with self.client() as http:
+            terms = {"benefit": {"type": "fixed", "amount_minor": 1_000}}
+            body = {"name": "Tết", "codes": "shared", "currency": "VND", "max_uses": LIMIT, "terms": terms}
+            made = (await self.post(http, "/campaigns", body, "c")).json()
+            await self.post(http, f"/campaigns/{made['id']}/state", {"state": "active"}, "s")
+            shared = await self.post(http, f"/campaigns/{made['id']}/shared-codes", {"code": self.code}, "k")
+            assert shared.status_code == 201, shared.text
+        return UUID(made["id"])
+
+    async def run(self, till: int, chance: random.Random) -> None:
+        """Serve one customer after the other."""
+        async with self.client() as http:
+            number = 0
+            while not self.is_over:
+                number += 1
+                await self.serve(http, f"{till}-{number}", chance)
+
+    async def serve(self, http: httpx.AsyncClient, name: str, chance: random.Random) -> None:
+        lines = [{"id": "1", "product_id": "p", "quantity": 1, "unit_minor": 9_000}]
+        basket = {"currency": "VND", "order_id": f"o-{name}", "lines": lines}
+        asked = {"customer": f"user_id:k-{name}", "basket": basket, "vouchers": [self.code], "ttl_seconds": 2}
+        held = await self.post(http, "/reservations", asked, f"r-{name}")
+        self.answered[f"reserve {held.status_code}"] += 1
+        if held.status_code != 201:
+            # Nothing is left: somebody gives something back.
+            return await self.undo(http, chance)
+        path, choice = f"/reservations/{held.json()['id']}", chance.random()
+        if choice < 0.6:
+            done = await self.post(http, f"{path}/commit", {}, f"m-{name}")
+            assert done.status_code == 201 or done.json()["state"] == "expired", done.text
+            self.answered[f"commit {done.status_code}"] += 1
+            if done.status_code == 201:
+                assert f"o-{name}" not in self.committed
+                self.committed[f"o-{name}"] = done.json()["id"]
+        elif choice < 0.8:
+            void = await self.post(http, f"{path}/void", {}, f"v-{name}")
+            self.answered[f"void {void.status_code}"] += 1
+        return None
+
+    async def take_the_rest(self, left: int) -> None:
+        """Redeem all that is left, and not one more."""
+        async with self.client() as http:
+            for number in range(left + 1):
+                lines = [{"id": "1", "product_id": "p", "quantity": 1, "unit_minor": 9_000}]
+                basket = {"currency": "VND", "order_id": f"o-rest-{number}", "lines": lines}
+                asked = {"customer": f"user_id:k-rest-{number}", "basket": basket, "vouchers": [self.code]}
+                answer = await self.post(http, "/redemptions", asked, f"rest-{number}")
+                assert answer.status_code == (201 if number < left else 409), answer.text
+                if number < left:
+                    self.committed[f"o-rest-{number}"] = answer.json()["id"]
+
+    async def undo(self, http: httpx.AsyncClient, chance: random.Random) -> None:
+        standing = sorted(set(self.committed.values()) - self.undone)
+        if not standing:
+            return
+        redemption = chance.choice(standing)
+        self.undone.add(redemption)
+        undone = await self.post(http, f"/redemptions/{redemption}/rollbacks", {"reason": "x"}, f"b-{redemption}")
+        self.answered[f"roll back {undone.status_code}"] += 1
+
+
+async def test_killed_at_the_till(shop: Installation, seed: int):
+    process = shop.process()
+    await process.start()
+    tills = Tills(shop, process)
+    campaign = await tills.offer()
+    chance = random.Random(seed)
+    async with asyncio.TaskGroup() as group:
+        for till in range(TILLS):
+            group.create_task(tills.run(till, random.Random(seed + till)))
+        for _ in range(KILLS):
+            served = tills.answered.total()
+            await until(lambda served=served: _served(tills, served + 25), "tills go on")
+            await asyncio.sleep(chance.random() / 2)
+            process.kill()
+            await process.start()
+        tills.is_over = True
+
+    # What tills left behind is free for whoever comes, whether or not a sweeper was there yet.
+    await asyncio.sleep(2.1)
+    await tills.take_the_rest(LIMIT - len(tills.committed) + len(tills.undone))
+    await ending(shop).expire_due()
+
+    print(f"{KILLS} kills, {tills.broken} requests without an answer, {dict(tills.answered)}")
+    assert tills.broken > 0, "no kill hit anything"
+    assert {each.name: list(await shop.rows("loyalty", each.sql)) for each in CHECKS} == {
+        each.name: [] for each in CHECKS
+    }
+    stored = await shop.rows("loyalty", "SELECT id, order_id FROM redemptions")
+    assert {row.order_id: str(row.id) for row in stored} == tills.committed
+    assert len(stored) == len(tills.committed)
+    used = len(tills.committed) - len(tills.undone)
+    counters = await shop.rows(
+        "loyalty", "SELECT redeemed, reserved, spent_minor FROM campaigns WHERE id = :id", id=campaign
+    )
+    assert tuple(counters[0]) == (used, 0, used * 1_000)
+    rolled = await shop.rows("loyalty", "SELECT redemption_id FROM rollbacks")
+    assert sorted(str(row.redemption_id) for row in rolled) == sorted(tills.undone)
+
+
+def ending(shop: Installation) -> Ending:
+    """The sweeper: the lease of a killed process keeps the others' waiting for a minute."""
+    clock = SystemClock()
+    db = shop.database("loyalty")
+    return Ending(db, Points(clock, Programs(db, clock, ZONE)))
+
+
+async def _served(tills: Tills, number: int) -> bool:
+    return tills.answered.total() >= number

@@ -8,7 +8,8 @@ import orjson
 
 from shared.db.engine import ReadTx, WriteTx
 from shared.delivery.subscription import Subscription
-from shared.events.catalogue.rights import RightsAnswered, RightsAsked
+from shared.events.catalogue.profiles import RightsAsked
+from shared.events.catalogue.rights import RightsAnswered
 from shared.events.envelope import Event
 from shared.ids import derived_id
 from shared.rights import plumbing, suppression, tasks

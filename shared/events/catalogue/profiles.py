@@ -1,12 +1,14 @@
-"""What the profiles service announces. No trait value ever leaves it: only who is who, and what changed."""
+"""What the profiles service announces. No trait value ever leaves it: only who is who, and what changed.
+
+The one exception is `RightsAsked`: it travels on a short-lived topic of its own, and may name the person it is about.
+"""
 
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from shared.events.catalogue.rights import RightsAsked
 from shared.events.envelope import EventData
-from shared.events.topics import CONSENT, IDENTITY, PROFILES, SEGMENTS
+from shared.events.topics import CONSENT, IDENTITY, PROFILES, RIGHTS, SEGMENTS
 
 
 class CustomerMerged(EventData, type="tam.profiles.customer_merged.v1", topic=IDENTITY):
@@ -86,6 +88,25 @@ class SegmentLeft(EventData, type="tam.profiles.segment_left.v1", topic=SEGMENTS
     segment_id: UUID
     segment_version: int
     cause: Literal["fact", "time", "rule"]
+
+
+class RightsAsked(EventData, type="tam.profiles.rights_asked.v1", topic=RIGHTS):
+    """A person, or the firm, asks something of everything that is kept of the person `subject`.
+
+    `keys`: all raw person keys, the root among them. `texts`: what names the person and nobody else, to be looked for
+    in what was refused or is raw. `marks`: keyed hashes (hex) of keys and identifiers that shall not come back after
+    an erasure, or may again after a readmission. `late` asks who owns the raw topics to overwrite events of somebody
+    erased that came after: `texts` are their ids, and nobody answers. A long request comes in
+    `slices`, each answered by itself.
+    """
+
+    case_id: UUID
+    kind: Literal["access", "erasure", "restriction", "release", "readmission", "late"]
+    keys: tuple[UUID, ...]
+    texts: tuple[str, ...] = ()
+    marks: tuple[str, ...] = ()
+    slice: int = 1
+    slices: int = 1
 
 
 PUBLISHES: tuple[type[EventData], ...] = (

@@ -1,4 +1,4 @@
-"""What is asked of every service about a person, and what they answer. Short-lived, for both may hold personal data."""
+"""What every service answers when profiles asks something about a person. Short-lived: it may hold personal data."""
 
 from typing import Literal
 from uuid import UUID
@@ -7,25 +7,6 @@ from pydantic import Field
 
 from shared.events.envelope import EventData
 from shared.events.topics import RIGHTS
-
-
-class RightsAsked(EventData, type="tam.profiles.rights_asked.v1", topic=RIGHTS):
-    """A person, or the firm, asks something of everything that is kept of the person `subject`.
-
-    `keys`: all raw person keys, the root among them. `texts`: what names the person and nobody else, to be looked for
-    in what was refused or is raw. `marks`: keyed hashes (hex) of keys and identifiers that shall not come back after
-    an erasure, or may again after a readmission. `late` asks who owns the raw topics to overwrite events of somebody
-    erased that came after: `texts` are their ids, and nobody answers. A long request comes in
-    `slices`, each answered by itself.
-    """
-
-    case_id: UUID
-    kind: Literal["access", "erasure", "restriction", "release", "readmission", "late"]
-    keys: tuple[UUID, ...]
-    texts: tuple[str, ...] = ()
-    marks: tuple[str, ...] = ()
-    slice: int = 1
-    slices: int = 1
 
 
 class RightsAnswered(EventData, type="tam.rights.answered.v1", topic=RIGHTS):

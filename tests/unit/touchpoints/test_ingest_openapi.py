@@ -47,4 +47,4 @@ def test_operations_have_ids_of_their_own() -> None:
 def test_the_manifest_names_what_it_hears_and_says() -> None:
     groups = {each.group for each in service.subscriptions}
 
-    assert groups == {"touchpoints.recorder", "touchpoints.quarantine", "touchpoints.identity"}
+    assert groups == {"touchpoints.recorder", "touchpoints.quarantine", "touchpoints.identity", "touchpoints.rights"}

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from services.profiles.domain.facts import Facts
 from services.profiles.rights.errors import Suppressed
 from shared.db.engine import WriteTx
-from shared.events.catalogue.rights import RightsAsked
+from shared.events.catalogue.profiles import RightsAsked
 from shared.events.catalogue.touchpoints import TouchpointReceived
 from shared.events.envelope import Event
 from shared.ids import uuid7

@@ -19,7 +19,8 @@ from services.profiles.rights.service.installation import Installation
 from services.profiles.rights.service.person import Names, Persons
 from shared.clock import Clock
 from shared.db.engine import Database, ReadTx, WriteTx
-from shared.events.catalogue.rights import RightsAnswered, RightsAsked
+from shared.events.catalogue.profiles import RightsAsked
+from shared.events.catalogue.rights import RightsAnswered
 from shared.events.envelope import Event
 from shared.events.topics import DEAD_LETTERS, RIGHTS
 from shared.identity import mapping

@@ -292,6 +292,22 @@ def test_what_is_left_of_a_budget_may_be_granted():
     assert said.lines == {"l0": 60_000 - 31, "l1": 40_000 - 20}
 
 
+@pytest.mark.parametrize(("partly", "off"), [(False, 0), (True, 3_000)])
+def test_a_customer_gets_no_more_than_their_share_of_the_money(partly: bool, off: int):
+    held = basket(("shirt", 1, 100_000))
+    asked = candidate(1, fixed(30_000), max_minor_per_customer=50_000, grants_partly=partly)
+
+    said = worth(held, asked._replace(customer_minor=47_000))
+
+    assert said.discount_minor == off
+    if not partly:
+        assert [(each.reason, each.data) for each in said.rejected] == [
+            (Reason.CUSTOMER_BUDGET, {"limit": 50_000, "used": 47_000})
+        ]
+    assert worth(held, asked._replace(customer_minor=20_000)).is_whole
+    assert reasons(worth(held, asked, facts=Facts())) == [Reason.CUSTOMER_REQUIRED]
+
+
 def test_two_codes_of_a_campaign_share_its_budget_and_limits():
     held = basket(("shirt", 1, 100_000))
     of_budget = campaign(1, fixed(30_000), budget_minor=50_000, max_per_order=5)

@@ -86,14 +86,26 @@ def _values(id_: UUID, change: Change) -> dict[str, Any]:
     }
 
 
-async def uses_of(tx: ReadTx, keys: Sequence[UUID], campaigns: Collection[UUID]) -> dict[UUID, int]:
-    """Uses and live holds of each campaign by all keys of a person."""
+class Used(NamedTuple):
+    """What a person has of a campaign, redeemed or held: so many uses, that come to so much."""
+
+    uses: int = 0
+    minor: int = 0
+
+    def without(self, minor: int) -> "Used":
+        """The same without a use that came to `minor`."""
+        return Used(self.uses - 1, self.minor - minor)
+
+
+async def uses_of(tx: ReadTx, keys: Sequence[UUID], campaigns: Collection[UUID]) -> dict[UUID, Used]:
+    """What all keys of a person together have of each campaign."""
     rows = await tx.execute(
-        "SELECT campaign_id, CAST(sum(redeemed + reserved) AS bigint) AS uses FROM voucher_uses "
+        "SELECT campaign_id, CAST(sum(redeemed + reserved) AS bigint) AS uses, "
+        "CAST(sum(spent_minor + reserved_minor) AS bigint) AS minor FROM voucher_uses "
         "WHERE campaign_id = ANY(:campaigns) AND person = ANY(:keys) GROUP BY campaign_id",
         {"campaigns": list(campaigns), "keys": list(keys)},
     )
-    return {row.campaign_id: row.uses for row in rows}
+    return {row.campaign_id: Used(row.uses, row.minor) for row in rows}
 
 
 class Overdue(NamedTuple):

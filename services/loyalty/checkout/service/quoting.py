@@ -12,7 +12,7 @@ from services.loyalty.checkout.domain.reservation import NOTHING, Hold, Paid
 from services.loyalty.checkout.domain.shares import ORDER_LEVEL, Share
 from services.loyalty.checkout.errors import RepeatedVoucher
 from services.loyalty.checkout.repository import counters
-from services.loyalty.checkout.repository.counters import Overdue
+from services.loyalty.checkout.repository.counters import Overdue, Used
 from services.loyalty.members.domain import Member
 from services.loyalty.points.service import Points
 from services.loyalty.programs.domain.terms import Terms
@@ -33,6 +33,7 @@ SCARCE = frozenset(
         Reason.CODE_USED_UP,
         Reason.NO_BALANCE,
         Reason.CUSTOMER_LIMIT,
+        Reason.CUSTOMER_BUDGET,
     }
 )
 
@@ -101,7 +102,7 @@ class Standing(NamedTuple):
     """What a person has used before, under any of their keys."""
 
     keys: frozenset[UUID] = frozenset()
-    uses: Mapping[UUID, int] = {}
+    uses: Mapping[UUID, Used] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +133,7 @@ class Quoting:
     ) -> Priced:
         """What they are worth together."""
         known = [slip.voucher for slip in slips if slip.voucher is not None]
-        uses: Mapping[UUID, int] = {}
+        uses: Mapping[UUID, Used] = {}
         facts, keys = STRANGER, frozenset[UUID]()
         if member is not None and known:
             keys = frozenset(member.keys)
@@ -155,13 +156,14 @@ class Quoting:
             uses = dict(await _uses(tx, member, known))
             for each in over:
                 if each.person in member.keys and each.campaign_id in uses:
-                    uses[each.campaign_id] -= 1
+                    uses[each.campaign_id] = uses[each.campaign_id].without(each.minor)
             standing, facts = Standing(frozenset(member.keys), uses), await _facts(tx, member, known, when.past)
         return self._priced(freed, basket, when, facts, standing)
 
     def _priced(self, slips: tuple[Slip, ...], basket: Basket, when: When, facts: Facts, standing: Standing) -> Priced:
         known = [slip.voucher for slip in slips if slip.voucher is not None]
-        candidates = [Candidate(each, standing.uses.get(each.campaign.id, 0), standing.keys) for each in known]
+        used = [standing.uses.get(each.campaign.id, Used()) for each in known]
+        candidates = [Candidate(each, of.uses, standing.keys, of.minor) for each, of in zip(known, used, strict=True)]
         priced = quote(basket, candidates, when.now, facts, Policy(when.mode, self.max_vouchers))
         if when.mode == "all" and len(known) < len(slips):
             # A code that is none spoils the whole: nothing counts, but each of the others says how it stands.
@@ -184,8 +186,8 @@ class Quoting:
         return paying(rate, priced.quote, available, points)
 
 
-async def _uses(tx: ReadTx, member: Member, known: Sequence[Voucher]) -> dict[UUID, int]:
-    limited = {each.campaign.id for each in known if each.campaign.terms.max_uses_per_customer is not None}
+async def _uses(tx: ReadTx, member: Member, known: Sequence[Voucher]) -> dict[UUID, Used]:
+    limited = {each.campaign.id for each in known if each.campaign.terms.limits_customers}
     return await counters.uses_of(tx, member.keys, limited) if limited else {}
 
 

@@ -32,12 +32,14 @@ class Policy(NamedTuple):
 class Candidate(NamedTuple):
     """A voucher somebody wants to use. `customer_uses` counts the person's uses and live holds of its campaign.
 
-    `keys` are all keys of the person: a code that was assigned to another one is not theirs.
+    `customer_minor` is what these came to. `keys` are all keys of the person: a code that was assigned to another one
+    is not theirs.
     """
 
     voucher: Voucher
     customer_uses: int = 0
     keys: frozenset[UUID] = frozenset()
+    customer_minor: int = 0
 
 
 class Applied(NamedTuple):
@@ -131,7 +133,7 @@ class _Stack:
         """Apply the voucher, or note why not."""
         reason = self._refusal(candidate)
         if reason is None:
-            reason = self._apply(candidate.voucher)
+            reason = self._apply(candidate)
         if reason is not None:
             self.rejected.append(Rejected(candidate.voucher, reason, self._data(candidate, reason)))
         self.seen.add(candidate.voucher.id)
@@ -160,13 +162,14 @@ class _Stack:
         used = self.uses[campaign.id]
         if campaign.uses_left is not None and campaign.uses_left - used <= 0:
             return Reason.CAMPAIGN_USED_UP
-        most = campaign.terms.max_uses_per_customer
-        if most is None:
+        terms = campaign.terms
+        if not terms.limits_customers:
             return None
         if self.facts.person is None:
             # Who is not known has no uses that could be counted.
             return Reason.CUSTOMER_REQUIRED
-        return Reason.CUSTOMER_LIMIT if candidate.customer_uses + used >= most else None
+        most = terms.max_uses_per_customer
+        return Reason.CUSTOMER_LIMIT if most is not None and candidate.customer_uses + used >= most else None
 
     def _conditions(self, voucher: Voucher) -> Reason | None:
         campaign = voucher.campaign
@@ -190,18 +193,23 @@ class _Stack:
             return Reason.TOO_MANY_VOUCHERS
         return None
 
-    def _apply(self, voucher: Voucher) -> Reason | None:
-        campaign = voucher.campaign
-        granted = grant(campaign.terms, self.basket, self.left, voucher.balance_minor)
+    def _apply(self, candidate: Candidate) -> Reason | None:
+        campaign = candidate.voucher.campaign
+        granted = grant(campaign.terms, self.basket, self.left, candidate.voucher.balance_minor)
         if granted.total == 0:
             return Reason.NO_EFFECT
-        if campaign.budget_left_minor is not None:
-            rest = campaign.budget_left_minor - self.spent[campaign.id]
-            if granted.total > rest:
-                if rest <= 0 or not campaign.terms.grants_partly:
-                    return Reason.BUDGET_EXHAUSTED
-                granted = reduced(granted, rest)
-        self._take(voucher, granted)
+        spent, most = self.spent[campaign.id], campaign.terms.max_minor_per_customer
+        budgets = (
+            (Reason.BUDGET_EXHAUSTED, campaign.budget_left_minor),
+            (Reason.CUSTOMER_BUDGET, None if most is None else most - candidate.customer_minor),
+        )
+        for reason, left in budgets:
+            if left is None or granted.total <= left - spent:
+                continue
+            if left - spent <= 0 or not campaign.terms.grants_partly:
+                return reason
+            granted = reduced(granted, left - spent)
+        self._take(candidate.voucher, granted)
         return None
 
     def _take(self, voucher: Voucher, granted: Grant) -> None:
@@ -228,6 +236,8 @@ class _Stack:
             return {"needed": campaign.currency, "found": self.basket.currency}
         if reason is Reason.CUSTOMER_LIMIT:
             return {"limit": campaign.terms.max_uses_per_customer, "used": candidate.customer_uses}
+        if reason is Reason.CUSTOMER_BUDGET:
+            return {"limit": campaign.terms.max_minor_per_customer, "used": candidate.customer_minor}
         if reason is Reason.NOT_STARTED and campaign.starts_at is not None:
             return {"starts_at": campaign.starts_at.isoformat()}
         ends = voucher.expires_at if reason is Reason.EXPIRED else campaign.ends_at

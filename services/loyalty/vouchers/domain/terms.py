@@ -20,8 +20,7 @@ class Terms(NamedTuple):
     Of several vouchers the higher `priority` goes first. At most one of a `group` applies to an order; one that
     `is_exclusive` applies alone. A percentage is of what earlier vouchers `left`, or of the `initial` prices.
     `skips_discounted` passes over lines that another voucher has made cheaper. `grants_partly` gives what is left of
-    a budget that is not enough. Uses per customer and per code are without limit if None; `is_personal` codes are for
-    whoever they were assigned to.
+    a budget that is not enough. Uses and money per customer, and uses per code, are without limit if None.
 
     `on_cancel` and `on_refund` say what becomes of a redemption when its order is cancelled or its money goes back:
     rolled back, in part as the money goes, only once all of it went, or kept. Whatever rolls it back, `returns_use`
@@ -39,11 +38,17 @@ class Terms(NamedTuple):
     needs_customer: bool = False
     max_per_order: int = DEFAULT_MAX_PER_ORDER
     max_uses_per_customer: int | None = None
+    max_minor_per_customer: int | None = None
     max_uses_per_code: int | None = 1
     on_cancel: OnCancel = "roll_back"
     on_refund: OnRefund = "when_whole"
     returns_use: bool = True
     returns_budget: bool = True
+
+    @property
+    def limits_customers(self) -> bool:
+        """Whether what one customer has used counts."""
+        return self.max_uses_per_customer is not None or self.max_minor_per_customer is not None
 
 
 def read(document: Mapping[str, Any], *, currency: str) -> Terms:

@@ -30,6 +30,7 @@ class Reason(StrEnum):
     BUDGET_EXHAUSTED = "budget_exhausted"
     CUSTOMER_REQUIRED = "customer_required"
     CUSTOMER_LIMIT = "customer_limit"
+    CUSTOMER_BUDGET = "customer_budget"
     NOT_YOURS = "not_yours"
     CURRENCY_MISMATCH = "currency_mismatch"
     CONDITIONS_NOT_MET = "conditions_not_met"

@@ -119,6 +119,7 @@ class TermsIn(Strict):
     needs_customer: bool = Field(False, description="Only where the shop says who buys.")
     max_per_order: int = Field(1, strict=True, ge=1, le=MAX_VOUCHERS, description="Codes of the campaign on one order.")
     max_uses_per_customer: Annotated[int, Field(strict=True, ge=1, lt=2**31)] | None = None
+    max_minor_per_customer: _Minor | None = Field(None, description="Discounts in all that one customer gets.")
     max_uses_per_code: Annotated[int, Field(strict=True, ge=1, lt=2**31)] | None = Field(
         None, description="For new codes; none: 1 for unique codes, without limit for shared ones and gift cards."
     )

@@ -285,8 +285,12 @@ def _check(body: CampaignIn | CampaignChangeIn, terms: Terms, coding: Coding, *,
         problems.append(Problem("/ends_on", "contradiction", "It would end before it starts."))
     benefit = terms.benefit
     amount = getattr(benefit, "amount_minor", None)
-    if amount is not None and body.budget_minor is not None and amount > body.budget_minor and not terms.grants_partly:
-        problems.append(Problem("/budget_minor", "contradiction", "The budget is not enough for a single use."))
+    for pointer, budget in (
+        ("/budget_minor", body.budget_minor),
+        ("/terms/max_minor_per_customer", terms.max_minor_per_customer),
+    ):
+        if amount is not None and budget is not None and amount > budget and not terms.grants_partly:
+            problems.append(Problem(pointer, "contradiction", "The budget is not enough for a single use."))
     if benefit.type == "stored_value":
         if is_shared:
             problems.append(Problem("/codes", "contradiction", "A gift card cannot be known to everybody."))

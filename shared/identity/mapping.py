@@ -12,17 +12,18 @@ from shared.db.engine import ReadTx, WriteTx
 from shared.events.catalogue.profiles import CustomerMerged, CustomerUnmerged
 from shared.events.envelope import Event
 
-_LOCK = "7261, hashtext(current_schema() || '.identity')"
+# What `hold` takes shared and `claim` alone, for statements that hold the mapping themselves.
+LOCK = "7261, hashtext(current_schema() || '.identity')"
 
 
 async def hold(tx: WriteTx) -> None:
     """Keep the mapping as it is until this transaction ends."""
-    await tx.execute(f"SELECT pg_advisory_xact_lock_shared({_LOCK})")
+    await tx.execute(f"SELECT pg_advisory_xact_lock_shared({LOCK})")
 
 
 async def claim(tx: WriteTx) -> None:
     """Be the only one who changes the mapping until this transaction ends. Never after `hold` in one transaction."""
-    await tx.execute(f"SELECT pg_advisory_xact_lock({_LOCK})")
+    await tx.execute(f"SELECT pg_advisory_xact_lock({LOCK})")
 
 
 async def roots(tx: ReadTx, ids: Collection[UUID]) -> dict[UUID, UUID]:

@@ -5,6 +5,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from shared.db.engine import WriteTx
+from shared.identity.mapping import LOCK
 
 
 class Locked(NamedTuple):
@@ -16,6 +17,6 @@ class Locked(NamedTuple):
 
 
 async def lock(tx: WriteTx, keys: Collection[UUID]) -> list[Locked]:
-    """Lock the persons of these keys; in one statement, for every use case begins with it."""
-    rows = await tx.execute("SELECT key, root, keys FROM lock_members(:keys)", {"keys": list(keys)})
+    """Lock the persons of these keys, who stay who they are; in one statement, for every use case begins with it."""
+    rows = await tx.execute(f"SELECT key, root, keys FROM lock_members(:keys, {LOCK})", {"keys": list(keys)})
     return [Locked(row.key, row.root, tuple(row.keys)) for row in rows]

@@ -35,7 +35,6 @@ async def lock_many(tx: WriteTx, persons: Collection[UUID]) -> dict[UUID, Member
 
     Who needs several locks them in one call: two calls may meet another's in the opposite order.
     """
-    await mapping.hold(tx)
     return {found.key: Member(found.root, found.keys) for found in await repository.lock(tx, persons)}
 
 

@@ -39,7 +39,7 @@ class ModelWallet:
     def pass_time(self, now: datetime) -> None:
         """Begin what begins and end what ends, in the order of time."""
         for at in sorted({at for lot in self.lots for at in (lot.begins, lot.ends) if at <= now}):
-            for lot in self.lots:
+            for lot in by_end(self.lots):
                 if lot.begins == at and not lot.counts and lot.left:
                     lot.counts = True
                     self.repay(lot, lot.left)

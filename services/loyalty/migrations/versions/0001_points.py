@@ -9,10 +9,13 @@ _MEMBERS = """
     CREATE TABLE members (key uuid PRIMARY KEY);
     COMMENT ON TABLE members IS 'a row for each person key that ever had anything, to be locked';
 
-    CREATE FUNCTION lock_members(ids uuid[]) RETURNS TABLE (key uuid, root uuid, keys uuid[]) LANGUAGE plpgsql AS $$
+    CREATE FUNCTION lock_members(ids uuid[], lock_class integer, lock_id integer)
+        RETURNS TABLE (key uuid, root uuid, keys uuid[]) LANGUAGE plpgsql AS $$
     DECLARE
         all_keys uuid[];
     BEGIN
+        -- Who is whom stays as it is; what comes after sees what was so when the lock was taken.
+        PERFORM pg_advisory_xact_lock_shared(lock_class, lock_id);
         SELECT array_agg(found.k ORDER BY found.k) INTO all_keys FROM (
             SELECT unnest(ids) AS k
             UNION SELECT raw_id FROM identity WHERE root_id = ANY(ids)

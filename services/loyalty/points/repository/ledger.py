@@ -13,52 +13,72 @@ from shared.db.engine import ReadTx, WriteTx
 # Which lots of a wallet a rule needs: those with points left, or only those that time has overtaken.
 Reach = Literal["open", "due"]
 
-_WALLETS = """
-    SELECT id, person_id, name, opened_at, available, pending, held, debt, version, hash FROM wallets
-    WHERE person_id = ANY(:keys) AND name = ANY(:names)
-"""
+_WALLET = "w.id, w.person_id, w.name, w.opened_at, w.available, w.pending, w.held, w.debt, w.version, w.hash"
+_WALLET_FIELDS = _WALLET.count(",") + 1
+_LOT = (
+    "l.id, l.wallet_id, l.kind, l.source, l.reference, l.points, l.remaining, l.earned_at, l.active_at, l.is_active, "
+    "l.expires_on, l.zone, l.expires_at, l.slides, l.origin_id"
+)
 
-_LOT = """
-    SELECT id, wallet_id, kind, source, reference, points, remaining, earned_at, active_at, is_active, expires_on,
-        zone, expires_at, slides, origin_id
-    FROM lots
-"""
-
-_LOTS: dict[Reach, str] = {
-    "open": f"{_LOT} WHERE wallet_id = ANY(:wallets) AND remaining > 0",
-    "due": f"""{_LOT} WHERE wallet_id = ANY(:wallets) AND remaining > 0
-        AND (expires_at <= :now OR (NOT is_active AND active_at <= :now))""",
+_REACHED: dict[Reach, str] = {
+    "open": "l.remaining > 0",
+    "due": "l.remaining > 0 AND (l.expires_at <= :now OR (NOT l.is_active AND l.active_at <= :now))",
 }
 
 
 async def load(tx: ReadTx, book: Book, keys: Collection[UUID], names: Collection[str], reach: Reach) -> None:
     """Read the wallets of these raw keys, with their lots, into the book."""
-    rows = await tx.execute(_WALLETS, {"keys": list(keys), "names": list(names)})
-    found = [Wallet(*tuple(row)) for row in rows]
-    for wallet in found:
-        book.wallets[wallet.person_id, wallet.name] = wallet
-    await load_lots(tx, book, found, reach)
+    await _load(
+        tx, book, reach, "w.person_id = ANY(:keys) AND w.name = ANY(:names)", keys=list(keys), names=list(names)
+    )
 
 
 async def load_all(tx: ReadTx, book: Book, keys: Collection[UUID], reach: Reach) -> None:
     """Read all wallets of these raw keys, with their lots, into the book."""
-    rows = await tx.execute("SELECT id FROM wallets WHERE person_id = ANY(:keys)", {"keys": list(keys)})
-    await load_wallets(tx, book, [row.id for row in rows], reach)
+    await _load(tx, book, reach, "w.person_id = ANY(:keys)", keys=list(keys))
 
 
-async def load_lots(tx: ReadTx, book: Book, wallets: Collection[Wallet], reach: Reach) -> None:
-    """Read lots into wallets; those that are there already stay as they are."""
+async def load_wallets(tx: ReadTx, book: Book, ids: Collection[UUID], reach: Reach) -> dict[UUID, Wallet]:
+    """Read wallets by their ids into the book, with their lots."""
+    return await _load(tx, book, reach, "w.id = ANY(:ids)", ids=list(ids))
+
+
+async def _load(tx: ReadTx, book: Book, reach: Reach, where: str, **values: Any) -> dict[UUID, Wallet]:
+    """In one statement: the columns of a wallet, then those of a lot, or nulls."""
+    if reach == "due":
+        values["now"] = book.now
+    rows = await tx.execute(
+        f"SELECT {_WALLET}, {_LOT} FROM wallets AS w LEFT JOIN lots AS l ON l.wallet_id = w.id AND {_REACHED[reach]} "
+        f"WHERE {where}",
+        values,
+    )
+    found: dict[UUID, Wallet] = {}
+    for row in rows:
+        columns = tuple(row)
+        wallet = found.get(columns[0])
+        if wallet is None:
+            wallet = found[columns[0]] = Wallet(*columns[:_WALLET_FIELDS])
+            book.wallets[wallet.person_id, wallet.name] = wallet
+        if columns[_WALLET_FIELDS] is not None:
+            lot = Lot(*columns[_WALLET_FIELDS:])
+            wallet.lots[lot.id] = lot
+    return found
+
+
+async def load_open(tx: ReadTx, wallets: Collection[Wallet]) -> None:
+    """Read the lots that have points left into wallets; those that are there already stay as they are."""
     if wallets:
-        values: dict[str, Any] = {"wallets": [wallet.id for wallet in wallets]}
-        if reach == "due":
-            values["now"] = book.now
-        _keep(wallets, await tx.execute(_LOTS[reach], values))
+        rows = await tx.execute(
+            f"SELECT {_LOT} FROM lots AS l WHERE l.wallet_id = ANY(:wallets) AND l.remaining > 0",
+            {"wallets": [wallet.id for wallet in wallets]},
+        )
+        _keep(wallets, rows)
 
 
 async def load_lots_of(tx: ReadTx, wallets: Collection[Wallet], ids: Collection[UUID]) -> None:
     """Read these lots into their wallets, also where no points are left."""
     if ids:
-        _keep(wallets, await tx.execute(f"{_LOT} WHERE id = ANY(:ids)", {"ids": list(ids)}))
+        _keep(wallets, await tx.execute(f"SELECT {_LOT} FROM lots AS l WHERE l.id = ANY(:ids)", {"ids": list(ids)}))
 
 
 def _keep(wallets: Collection[Wallet], rows: Iterable[Any]) -> None:
@@ -67,20 +87,6 @@ def _keep(wallets: Collection[Wallet], rows: Iterable[Any]) -> None:
         lots = owners[row.wallet_id].lots
         if row.id not in lots:
             lots[row.id] = Lot(*tuple(row))
-
-
-async def load_wallets(tx: ReadTx, book: Book, ids: Collection[UUID], reach: Reach) -> dict[UUID, Wallet]:
-    """Read wallets by their ids into the book, with their lots."""
-    rows = await tx.execute(
-        "SELECT id, person_id, name, opened_at, available, pending, held, debt, version, hash FROM wallets "
-        "WHERE id = ANY(:ids)",
-        {"ids": list(ids)},
-    )
-    found = {row.id: Wallet(*tuple(row)) for row in rows}
-    for wallet in found.values():
-        book.wallets[wallet.person_id, wallet.name] = wallet
-    await load_lots(tx, book, found.values(), reach)
-    return found
 
 
 async def sources(tx: ReadTx, pairs: Collection[tuple[UUID, str]]) -> dict[tuple[UUID, str], Source]:

@@ -99,7 +99,7 @@ class Points:
             tx, {(wallet.id, each.source) for wallet, each in zip(owners, targets, strict=True)}
         )
         shrinking = settling.shrinking(targets, owners, known)
-        await repository.load_lots(tx, book, shrinking, "open")
+        await repository.load_open(tx, shrinking)
         done: list[tuple[int, Posted | None]] = []
         settled: dict[tuple[UUID, str], Source] = {}
         for wallet, target in zip(owners, targets, strict=True):

@@ -1,7 +1,7 @@
 """SQL of jobs that make codes: batches of codes with their sealed form, in one transaction each."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -17,6 +17,8 @@ _JOB = (
 _COPIED = ("id", "campaign_id", "fingerprint", "kid", "last4", "max_uses", "value_minor", "expires_at", "job_id",
            "created_at")  # fmt: skip
 _LONGEST_COPY_SECONDS = 60.0
+# How long codes can be fetched.
+KEPT = timedelta(hours=24)
 
 
 class DrawnBefore(Exception):
@@ -113,15 +115,21 @@ async def copy(tx: WriteTx, codes: Sequence[tuple[Any, ...]]) -> None:
 
 
 async def progress(tx: WriteTx, job: Job, number: int, sealed: bytes, made: int, now: datetime) -> None:
-    """Note a batch of codes that the same transaction stores."""
+    """Note a batch of codes that the same transaction stores; with the last one the time to fetch them begins."""
     await tx.execute(
         "INSERT INTO code_batches (job_id, number, sealed) VALUES (:job, :number, :sealed)",
         {"job": job.id, "number": number, "sealed": sealed},
     )
+    await tx.execute("UPDATE code_jobs SET made = :made WHERE id = :id", {"id": job.id, "made": made})
+    if made == job.wanted:
+        await end(tx, job.id, "done", now)
+
+
+async def end(tx: WriteTx, job_id: UUID, state: str, now: datetime) -> None:
+    """Make no more codes for this job; what it made can be fetched for a while."""
     await tx.execute(
-        "UPDATE code_jobs SET made = :made, state = CASE WHEN :made = wanted THEN 'done' ELSE state END, "
-        "finished_at = CASE WHEN :made = wanted THEN CAST(:now AS timestamptz) END WHERE id = :id",
-        {"id": job.id, "made": made, "now": now},
+        "UPDATE code_jobs SET state = :state, finished_at = :now, codes_until = :until WHERE id = :id",
+        {"id": job_id, "state": state, "now": now, "until": now + KEPT},
     )
 
 
@@ -145,13 +153,6 @@ async def batch(tx: ReadTx, job_id: UUID, number: int) -> bytes | None:
 async def count_download(tx: WriteTx, job_id: UUID) -> None:
     """Note that the codes were asked for."""
     await tx.execute("UPDATE code_jobs SET downloads = downloads + 1 WHERE id = :id", {"id": job_id})
-
-
-async def cancel(tx: WriteTx, job_id: UUID, now: datetime) -> None:
-    """Make no more codes for this job."""
-    await tx.execute(
-        "UPDATE code_jobs SET state = 'cancelled', finished_at = :now WHERE id = :id", {"id": job_id, "now": now}
-    )
 
 
 async def forget(tx: WriteTx, job_id: UUID) -> None:

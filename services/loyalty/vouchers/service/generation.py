@@ -9,7 +9,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -42,7 +42,6 @@ from shared.delivery.idempotency import Answer, Idempotent, remember, replayed
 from shared.ids import uuid7, uuid7s
 
 BATCH = 10_000
-KEPT = timedelta(hours=24)
 _KEY_BYTES = 32
 
 
@@ -155,7 +154,7 @@ class Generation:
             max_uses=version.terms.max_uses_per_code,
             kid=peppers.current,
             sealed_key=peppers.seal(os.urandom(_KEY_BYTES), job_id.bytes),
-            codes_until=now + KEPT,
+            codes_until=now + rows.KEPT,
             downloads=0,
             created_at=now,
             created_by=by,
@@ -237,7 +236,7 @@ class Generation:
             if job.state == "done":
                 raise WrongState("done", "cancelled")
             if job.state == "waiting":
-                await rows.cancel(tx, job_id, self.clock.now())
+                await rows.end(tx, job_id, "cancelled", self.clock.now())
             return JobOut.of(await self._known(tx, job_id))
 
     async def download(self, job_id: UUID) -> AsyncIterator[bytes]:

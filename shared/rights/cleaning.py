@@ -95,6 +95,15 @@ class Cleaner:
                 tx.emit(answer_of(task.subject.root, self.clock.now(), answered))
 
 
+async def size_of(url: str) -> int:
+    """The bytes of a database."""
+    connection = await asyncpg.connect(plain_url(url), timeout=10)
+    try:
+        return int(await connection.fetchval("SELECT pg_database_size(current_database())"))
+    finally:
+        await connection.close()
+
+
 async def rewrite_files(url: str) -> int:
     """Rewrite all tables, so that no file holds a row that was deleted, nor the write-ahead log; how many tables.
 

@@ -11,4 +11,12 @@ async def finish(profiles: ProfilesService) -> None:
     await profiles.rights.following.finish()
 
 
-JOBS = (Job("rights.finish", timedelta(seconds=2), finish),)
+async def forget(profiles: ProfilesService) -> None:
+    """Remove bundles that were there long enough."""
+    await profiles.rights.following.forget()
+
+
+JOBS = (
+    Job("rights.finish", timedelta(seconds=2), finish),
+    Job("rights.forget", timedelta(hours=1), forget),
+)

@@ -5,8 +5,10 @@ Everything is in the database before it is done, and doing it again is harmless:
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Protocol
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from services.profiles.consent.service import Consent
 from services.profiles.rights.domain.cases import Case, Progress, missing
@@ -27,7 +29,7 @@ from shared.identity import mapping
 from shared.ids import uuid7
 from shared.observability.logging import logger
 from shared.rights import plumbing, suppression
-from shared.rights.cleaning import ends_of, have_let_go, overwritten, rewrite_files
+from shared.rights.cleaning import ends_of, have_let_go, overwritten, rewrite_files, size_of
 from shared.rights.contract import Subject
 
 log = logger(__name__)
@@ -35,6 +37,10 @@ log = logger(__name__)
 # Where a request itself travels, and what could not be handled: cleaned when every service has answered.
 _LAST_TOPICS = (RIGHTS, DEAD_LETTERS)
 NAME = "profiles"
+# A larger database of our own is rewritten at night: each table is locked while it is.
+REWRITTEN_AT_ONCE = 1_000_000_000
+QUIET_HOURS = range(2, 5)
+BUNDLE_KEPT = timedelta(days=30)
 
 
 class Rectify(Protocol):
@@ -49,6 +55,7 @@ class Following:
 
     db: Database
     clock: Clock
+    zone: ZoneInfo
     installation: Installation
     persons: Persons
     consent: Consent
@@ -127,12 +134,23 @@ class Following:
         ready = [case for case in found if await self._is_clean(case)]
         if ready and self.installation.is_alone:
             url = self.db.engine.url.render_as_string(hide_password=False)
+            if not self._is_quiet() and await size_of(url) > REWRITTEN_AT_ONCE:
+                return
             tables = await rewrite_files(url)
             log.info("files_rewritten", tables=tables, erasures=len(ready))
         for case in ready:
             async with self.db.write() as tx:
                 await cases.locked(tx, case.id)
                 await self._done(tx, case, {})
+
+    async def forget(self) -> None:
+        """Remove bundles that were there long enough to be fetched."""
+        async with self.db.write() as tx:
+            await cases.forget_bundles(tx, older_than=self.clock.now() - BUNDLE_KEPT)
+
+    def _is_quiet(self) -> bool:
+        """Whether it is night where the firm is: tables may be locked for a while then."""
+        return self.clock.now().astimezone(self.zone).hour in QUIET_HOURS
 
     async def _is_clean(self, case: Case) -> bool:
         """Overwrite the topics that a request travels on; whether nothing of the person is left there."""

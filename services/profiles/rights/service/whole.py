@@ -41,7 +41,7 @@ class DataRights:
     @property
     def following(self) -> Following:
         """What becomes of requests, step by step."""
-        return Following(self.db, self.clock, self.installation, self.persons, self.consent, self.rectify)
+        return Following(self.db, self.clock, self.zone, self.installation, self.persons, self.consent, self.rectify)
 
     @property
     def requests(self) -> Requests:

@@ -8,9 +8,9 @@ Owns        customers, identifiers, traits, the evidence and decisions on who is
             Personal data lives here and nowhere else.
 Consumes    TouchpointReceived (as sent, short-lived), TouchpointRecorded, OrderPlaced, -Changed, -Refunded, -Cancelled
 Publishes   CustomerCreated, TraitsChanged (names only), CustomerMerged, CustomerUnmerged,
-            SegmentEntered, SegmentLeft, ConsentChanged
+            SegmentEntered, SegmentLeft, ConsentChanged, RightsAsked (short-lived; of it the answers come back)
 URLs        /v1/customers…, /v1/identifier-types…, /v1/trait-schema…, /v1/spaces… (Segment's Profile API),
-            /v1/segments…, /v1/personas…, /v1/consent…, /v1/rfm-scale
+            /v1/segments…, /v1/personas…, /v1/consent…, /v1/rfm-scale, /v1/rights…, /v1/customers/{c}/rights
 
 Invariants
 * Everything is stored under the raw person key it was said of; a person is the union over the keys of one root.
@@ -24,14 +24,16 @@ Invariants
 * The forest is a function of the evidence and of people's decisions: order and repetition are nothing.
 * Who is in a segment is a function of facts, mapping, rule and time, true when a transaction that touches one commits.
 * Nothing is allowed until somebody said so: the latest word decides, and of two at one moment the withdrawal.
-* No value of an identifier or a trait is in an event, a log line, a refusal or a URL of ours.
+* No value of an identifier or a trait is in an event, a log line, a refusal or a URL of ours (but for the short-lived
+  `RightsAsked`, whose records are overwritten when an erasure is done).
+* Who was erased is in no table, no raw topic and, where the files are ours, no file; and comes back by request alone.
 
 Rooms       domain/ what a touchpoint says · people/ reading persons · identity/ who is whom, and why ·
             identifier_types/ what identifiers are declared as, which of them name one alone or join people ·
             trait_schema/ what traits are declared as, what does not fit, which word of several holds ·
             merging/ looking before a merge, splitting · search/ finding people · spaces/ Segment's Profile API ·
             activity/ what customers did · segments/ rules and lists · membership/ who is in which segment now ·
-            consent/ what customers allow · needs/ what they want and look for, and what to do next (not there yet:
+            consent/ what customers allow · rights/ what they ask of their data: access, erasure, … · needs/ what they want and look for, and what to do next (not there yet:
             rules on churn risk, tiers and complaints, of which nobody tells profiles) ·
             personas/ who a group is, with its live size (not there yet: its NPS, churn and CLV, for metrics knows no
             segments)

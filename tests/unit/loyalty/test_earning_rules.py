@@ -171,6 +171,10 @@ def test_a_contradiction_is_told_with_its_place(rule: Rule, pointer: str, says: 
         ({"conditions": {"segments": {"any_of": ["vip"]}}}, "conditions.segments.any_of.0"),
         ({"conditions": {"hours": [{"from": "25:00", "until": "26:00"}]}}, "conditions.hours.0.from"),
         ({"wallet": "Điểm"}, "wallet"),
+        ({"counts_for_tiers": 1}, "counts_for_tiers"),
+        ({"until": 0}, "until"),
+        ({"conditions": {"hours": [{"from": 0, "until": "09:00"}]}}, "conditions.hours.0.from"),
+        ({"expiry": {"never": 1}}, "expiry.never"),
         ({"colour": "red"}, "colour"),
     ],
 )

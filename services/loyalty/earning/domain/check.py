@@ -175,7 +175,7 @@ def _life(rule: Rule) -> Iterator[Problem]:
         yield Problem("/pending", "contradiction", "Say after how many days, or until which touchpoint.")
     if life is None:
         return
-    if sum(each is not None for each in (life.days, life.months, life.on, life.never)) != 1:
+    if sum(each is not None for each in (life.days, life.months, life.on, life.never or None)) != 1:
         yield Problem("/expiry", "contradiction", "Say one of days, months, on and never.")
     if wait is not None and wait.days is not None and life.days is not None and life.days <= wait.days:
         yield Problem("/expiry/days", "contradiction", "The points would end before they begin to count.")

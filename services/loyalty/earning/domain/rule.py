@@ -16,7 +16,7 @@ from decimal import Decimal
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from shared.money import MAX_MINOR
 
@@ -30,6 +30,18 @@ Points = Annotated[int, Field(strict=True, ge=1, le=MAX_POINTS)]
 Minor = Annotated[int, Field(strict=True, ge=0, le=MAX_MINOR)]
 Words = Annotated[tuple[Word, ...], Field(max_length=MAX_CHOICES)]
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+Flag = Annotated[bool, Field(strict=True)]
+
+
+def _written(value: object) -> object:
+    # Pydantic alone would take 0 for the first day of 1970, and for midnight.
+    if isinstance(value, str | date | time):
+        return value
+    raise ValueError("it must be a text such as 2026-03-08 or 09:00")
+
+
+Day = Annotated[date, BeforeValidator(_written)]
+LocalTime = Annotated[time, BeforeValidator(_written)]
 Rounding = Literal["floor", "half_even", "half_up", "ceil"]
 WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
@@ -124,8 +136,8 @@ class OrderNumber(Part):
 class Hours(Part):
     """A window of local time, its end not included; one that ends before it begins reaches over midnight."""
 
-    from_: Annotated[time, Field(alias="from")]
-    until: time
+    from_: Annotated[LocalTime, Field(alias="from")]
+    until: LocalTime
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
@@ -133,8 +145,8 @@ class Hours(Part):
 class Dates(Part):
     """Local days, both included."""
 
-    from_: Annotated[date, Field(alias="from")]
-    until: date
+    from_: Annotated[Day, Field(alias="from")]
+    until: Day
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
@@ -146,7 +158,7 @@ class Conditions(Part):
     tiers: Tiers | None = None
     lines: Lines | None = None
     amount: Amount | None = None
-    first_order: bool | None = None
+    first_order: Flag | None = None
     order_number: OrderNumber | None = None
     sources: Words | None = None
     coupons: Words | None = None
@@ -227,8 +239,8 @@ class Life(Part):
 
     days: Annotated[int, Field(strict=True, ge=1, le=3_660)] | None = None
     months: Annotated[int, Field(strict=True, ge=1, le=120)] | None = None
-    on: date | None = None
-    never: Literal[True] | None = None
+    on: Day | None = None
+    never: Flag | None = None
 
 
 class Rule(Part):
@@ -245,11 +257,11 @@ class Rule(Part):
     group: Key | None = None
     priority: Annotated[int, Field(strict=True, ge=0, le=1_000_000)] = 100
     caps: Annotated[tuple[Cap, ...], Field(max_length=12)] = ()
-    from_: Annotated[date | None, Field(alias="from")] = None
-    until: date | None = None
+    from_: Annotated[Day | None, Field(alias="from")] = None
+    until: Day | None = None
     pending: Wait | None = None
     expiry: Life | None = None
-    counts_for_tiers: bool = True
+    counts_for_tiers: Flag = True
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 
 from services.loyalty.earning.domain.book import RuleVersion, State
-from services.loyalty.earning.domain.rule import Rule
+from services.loyalty.earning.domain.rule import Flag, Rule
 from services.loyalty.earning.repository.rules import Progress
 from shared.http.schemas import BigInt, Instant, Strict
 
@@ -39,7 +39,7 @@ class RuleIn(Strict):
     state: Literal["draft", "active"] = "draft"
     rule: Rule
     effective_from: Instant | None = Field(None, description="From which moment of facts on it holds; none: now.")
-    retroactive: bool = Field(False, description="It is meant to change what was earned since a moment in the past.")
+    retroactive: Flag = Field(False, description="It is meant to change what was earned since a moment in the past.")
 
 
 class RuleChangeIn(Strict):
@@ -50,7 +50,7 @@ class RuleChangeIn(Strict):
     state: State = "draft"
     rule: Rule
     effective_from: Instant | None = Field(None, description="From which moment of facts on it holds; none: now.")
-    retroactive: bool = Field(False, description="It is meant to change what was earned since a moment in the past.")
+    retroactive: Flag = Field(False, description="It is meant to change what was earned since a moment in the past.")
 
 
 class RuleOut(BaseModel):

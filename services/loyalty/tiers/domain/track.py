@@ -95,7 +95,7 @@ class Level(Part):
         Field(default_factory=dict)
     )
     threshold: Annotated[int, Field(strict=True, ge=0, le=10**15)]
-    keeps: bool = False
+    keeps: Annotated[bool, Field(strict=True)] = False
     benefits: Benefits = Benefits()
 
 

@@ -33,7 +33,9 @@ Rooms       domain/ what a touchpoint says · people/ reading persons · identit
             trait_schema/ what traits are declared as, what does not fit, which word of several holds ·
             merging/ looking before a merge, splitting · search/ finding people · spaces/ Segment's Profile API ·
             activity/ what customers did · segments/ rules and lists · membership/ who is in which segment now ·
-            consent/ what customers allow · rights/ what they ask of their data: access, erasure, … · needs/ what they want and look for, and what to do next (not there yet:
+            consent/ what customers allow ·
+            rights/ what they ask of their data: access, erasure, … ·
+            needs/ what they want and look for, and what to do next (not there yet:
             rules on churn risk, tiers and complaints, of which nobody tells profiles) ·
             personas/ who a group is, with its live size (not there yet: its NPS, churn and CLV, for metrics knows no
             segments)

@@ -1,12 +1,14 @@
 """Who the customer is.
 
 Owns        customers, identifiers, traits, the evidence and decisions on who is whom, the merge log,
-            what customers did (events counted per day, orders), segments and who is in which,
+            what customers did (events counted per day, orders), what other services tell of them (points, tiers),
+            the scale of their scores, segments and who is in which,
             what they said on consent, with its proof (never changed),
             what they say they want (words, never changed) and look for (touchpoints counted per interest and day),
             personas: who the people of a segment are, in words (each version never changed; they name nobody).
             Personal data lives here and nowhere else.
-Consumes    TouchpointReceived (as sent, short-lived), TouchpointRecorded, OrderPlaced, -Changed, -Refunded, -Cancelled
+Consumes    TouchpointReceived (as sent, short-lived), TouchpointRecorded, OrderPlaced, -Changed, -Refunded, -Cancelled,
+            TierChanged, PointsEarned, -Spent, -Expired, -Reversed, -Moved
 Publishes   CustomerCreated, TraitsChanged (names only), CustomerMerged, CustomerUnmerged,
             SegmentEntered, SegmentLeft, ConsentChanged, RightsAsked (short-lived; of it the answers come back)
 URLs        /v1/customers…, /v1/identifier-types…, /v1/trait-schema…, /v1/spaces… (Segment's Profile API),
@@ -34,9 +36,10 @@ Rooms       domain/ what a touchpoint says · people/ reading persons · identit
             merging/ looking before a merge, splitting · search/ finding people · spaces/ Segment's Profile API ·
             activity/ what customers did · segments/ rules and lists · membership/ who is in which segment now ·
             consent/ what customers allow ·
-            rights/ what they ask of their data: access, erasure, … ·
-            needs/ what they want and look for, and what to do next (not there yet:
-            rules on churn risk, tiers and complaints, of which nobody tells profiles) ·
+            rights/ what they ask of their data: access, erasure, … · rfm/ the scale of scores ·
+            told/ points and tiers, as loyalty tells them (nobody tells churn risk, CLV, NPS yet) ·
+            needs/ what they want and look for, and what to do next (not there yet: rules on churn risk, the way to the
+            next tier and complaints, of which nobody tells profiles) ·
             personas/ who a group is, with its live size (not there yet: its NPS, churn and CLV, for metrics knows no
             segments)
 

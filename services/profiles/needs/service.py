@@ -37,6 +37,8 @@ from services.profiles.needs.settings import NeedsSettings
 from services.profiles.people import service as people
 from services.profiles.people.domain import Person, TraitRow
 from services.profiles.rights.service import use
+from services.profiles.told import repository as told
+from services.profiles.told.domain import standing
 from shared.clock import Clock
 from shared.db.engine import Database, ReadTx, WriteTx
 from shared.delivery.idempotency import Answer, Idempotent, remember, replayed
@@ -229,6 +231,7 @@ class Needs:
             addresses=frozenset(
                 each.type for each in person.identifiers if each.type in (EMAIL, PHONE) and each.refused_because is None
             ),
+            tiers=standing(person.id, await told.of(tx, keys)).tiers,
         )
 
     async def _contact(self, tx: ReadTx, person: Person, facts: Facts) -> Contact:

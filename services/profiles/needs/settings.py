@@ -55,6 +55,8 @@ class NeedsSettings(Settings):
         5.0, gt=0, le=1_000, description="Points from which an interest is strong; a view of a product is 1."
     )
 
+    action_tier_days: int = Field(30, ge=1, le=365, description="Days before the end of a tier that it is told from.")
+
     @field_validator("preferences")
     @classmethod
     def _are_named_once(cls, value: tuple[tuple[str, Type], ...]) -> tuple[tuple[str, Type], ...]:
@@ -74,4 +76,5 @@ class NeedsSettings(Settings):
             cart_days=self.action_cart_days,
             welcome_days=self.action_welcome_days,
             interest_strength=self.action_interest_strength,
+            tier_days=self.action_tier_days,
         )

@@ -19,7 +19,15 @@ number, a date or a time;
 `{"computed": "orders", …}`, `{"computed": "net_minor" | "gross_minor" | "refunds_minor", "currency": code, …}`,
 `{"computed": "days_since_last_order", …}`, `{"computed": "first_order_at" | "last_order_at", …}`;
 `{"event": name}`, `{"event": name, "count": {"gte": 3}, "within_days": 7}`,
-`{"event": name, "days_since_last": {"gte": 60}}`; `{"identified": true}`; `{"list": id of a static segment}`.
+`{"event": name, "days_since_last": {"gte": 60}}`; `{"identified": true}`; `{"list": id of a static segment}`;
+`{"sequence": [name, name, …], "within_hours": 24}` (or `within_minutes`, `within_days`), with `"without": [name, …]`
+none of these in between, with `"days_since_last": {"lte": 7}` the last such sequence so long ago: of each event's name
+under a key, the latest 20 of a day are looked at;
+`{"consent": "granted" | "withdrawn" | "expired" | "none", "purpose": name, "channel": name}`;
+`{"computed": "points", "wallet": name, …}`, `{"computed": "tier", "track": name, …}` with `eq`, `ne`, `in`, `exists`,
+`{"computed": "tier_rank", "track": name, …}`, as loyalty told last;
+`{"rfm": "recency" | "frequency" | "monetary", …}`, 1 to 5 on the firm's scale (/v1/rfm-scale);
+`{"segment": id of any segment}`, `{"persona": key}`: who belongs to the segment of a persona that is in use.
 Of several comparisons all must hold. What is not there fulfils no comparison; `not` takes it in."""
 
 _EXAMPLE = {"and": [{"trait": "city", "in": ["Huế", "Đà Nẵng"]}, {"computed": "days_since_last_order", "gte": 60}]}

@@ -14,6 +14,7 @@ from services.profiles.needs.domain.interests import Evidence, Interest, Ranked
 from services.profiles.needs.domain.languages import accepted
 from services.profiles.needs.domain.rules import RULES, suggestions
 from services.profiles.needs.settings import NeedsSettings
+from services.profiles.told.domain import Tier
 from shared.ids import user_key, uuid7
 
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
@@ -39,6 +40,7 @@ def facts(**known: Any) -> Facts:
             "last_seen": {},
             "interests": (),
             "addresses": frozenset({"email"}),
+            "tiers": {},
             **known,
         }
     )
@@ -261,3 +263,33 @@ def test_without_consent_or_address_no_door_is_open():
 )
 def test_the_language_is_what_is_accepted_most(header: str | None, wanted: str):
     assert accepted(header) == wanted
+
+
+def gold(**until: float) -> dict[str, Tier]:
+    return {
+        "main": Tier("gold", 3, NOW + timedelta(**until), ago(days=300)),
+        "club": Tier("member", 1, None, ago(days=9)),
+    }
+
+
+def test_a_tier_that_ends_soon_is_told_with_its_end() -> None:
+    action = said(tiers=gold(days=12, hours=5))["tier_ending"]
+
+    assert action.sentence.vi == "Hạng “gold” của khách hết hạn sau 12 ngày: hãy gợi ý cách giữ hạng."
+    assert action.sentence.en == "The customer's tier “gold” ends in 12 days: suggest how to keep it."
+    assert {fact.name: fact.value for fact in action.facts} == {
+        "tier": "gold",
+        "track": "main",
+        "tier_valid_until": (NOW + timedelta(days=12, hours=5)).isoformat(),
+    }
+    assert action.score.value == 52.0
+
+
+@pytest.mark.parametrize("tiers", [{}, gold(days=31), gold(days=-1), gold(days=0)])
+def test_a_tier_that_ends_late_or_ended_is_not_told(tiers: dict[str, Tier]) -> None:
+    assert "tier_ending" not in said(tiers=tiers)
+
+
+def test_the_nearest_end_scores_most() -> None:
+    near, far = said(tiers=gold(days=2))["tier_ending"], said(tiers=gold(days=29))["tier_ending"]
+    assert near.score.value > far.score.value

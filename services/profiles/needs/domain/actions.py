@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 
 from services.profiles.needs.domain.birthdays import Birthday
 from services.profiles.needs.domain.interests import Ranked
+from services.profiles.told.domain import Tier
 
 Language = Literal["vi", "en"]
 LANGUAGES: tuple[Language, ...] = ("vi", "en")
@@ -70,7 +71,7 @@ class BirthdayFact(NamedTuple):
 class Facts:
     """What profiles knows of a person at a moment. `orders` are the times of placed orders that are not cancelled,
     the earliest first; `last_seen` says when a touchpoint of a name was seen last; `addresses` are the kinds of
-    identifiers a message can go to.
+    identifiers a message can go to; `tiers` are by track.
     """
 
     now: datetime
@@ -81,6 +82,7 @@ class Facts:
     last_seen: Mapping[str, datetime]
     interests: Sequence[Ranked]
     addresses: frozenset[str]
+    tiers: Mapping[str, Tier]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,7 @@ class Limits:
     cart_days: int
     welcome_days: int
     interest_strength: float
+    tier_days: int
 
 
 def days(number: int) -> Text:

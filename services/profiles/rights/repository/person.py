@@ -17,6 +17,7 @@ TABLES: dict[str, tuple[str, ...]] = {
     "interest_days": ("customer_id",),
     "preference_words": ("customer_id",),
     "consent_words": ("customer_id",),
+    "told_facts": ("customer_id",),
     "list_members": ("customer_id",),
     "told_facts": ("customer_id",),
     "memberships": ("customer_id",),

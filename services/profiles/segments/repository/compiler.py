@@ -130,7 +130,8 @@ class _Compiler:
     dues: dict[str, None] = field(default_factory=dict)
     _names: dict[tuple[str, Any], str] = field(default_factory=dict)
     _traits: dict[str, int] = field(default_factory=dict)
-    _events: dict[tuple[str, int | None], int] = field(default_factory=dict)
+    _counts: dict[tuple[str, int | None], int] = field(default_factory=dict)
+    _lasts: dict[str, int] = field(default_factory=dict)
     _sequences: dict[Followed, int] = field(default_factory=dict)
     _sums: dict[tuple[str, str], int] = field(default_factory=dict)
     _consents: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -236,19 +237,18 @@ class _Compiler:
             case TraitCompares(_, op, value):
                 return f"CASE WHEN jsonb_typeof({held}) = 'number' THEN {held} {_SIGNS[op]} {self._json(value)} END"
 
-    def _event(self, name: str, within_days: int | None) -> int:
-        return self._events.setdefault((name, within_days), len(self._events))
-
     def _counted(self, leaf: EventCount) -> str:
-        number = self._event(leaf.event, leaf.within_days)
+        number = self._counts.setdefault((leaf.event, leaf.within_days), len(self._counts))
         if leaf.within_days is not None:
             # The oldest day that counts leaves the window when this day begins.
-            leaves = f"CAST(f.e{number}_first + {self.value('int', leaf.within_days)} AS timestamp)"
+            leaves = f"CAST(f.first{number} + {self.value('int', leaf.within_days)} AS timestamp)"
             self.dues[f"{leaves} AT TIME ZONE {ZONE}"] = None
-        return f"e{number}_count"
+        return f"n{number}"
 
     def _last(self, leaf: DaysSince) -> str:
-        return "f.last_order_at" if leaf.event is None else f"f.e{self._event(leaf.event, None)}_last"
+        if leaf.event is None:
+            return "f.last_order_at"
+        return f"f.last{self._lasts.setdefault(leaf.event, len(self._lasts))}"
 
     def _since(self, last: str, op: Op, days: int) -> str:
         """How long ago something is.
@@ -289,9 +289,9 @@ class _Compiler:
         if self._traits:
             held = (features.held_trait(self.policies[name], self.value) for name in self._traits)
             laterals.append("SELECT " + ", ".join(f"{sql} AS t{number}" for number, sql in enumerate(held)))
-        if self._events:
-            names = self._names_of("event", {name for name, _ in self._events})
-            laterals.append(features.events(self._events, names, self.value))
+        if self._counts or self._lasts:
+            names = self._names_of("event", {*(name for name, _ in self._counts), *self._lasts})
+            laterals.append(features.events(self._counts, self._lasts, names, self.value))
         laterals += [features.sequence(number, asked, self.value) for asked, number in self._sequences.items()]
         if looked_at.orders:
             laterals.append(features.orders(self._sums, self.value))

@@ -88,17 +88,23 @@ def _rank(declared: Declared, value: Value) -> str:
     return f"CASE WHEN length(value #>> '{{}}') {longest} 10 THEN as_moment(value #>> '{{}}', 'UTC') END"
 
 
-def events(asked: Iterable[tuple[str, int | None]], names: str, value: Value) -> str:
-    """How often, since when and when last: columns `e<n>_count`, `_first` (day) and `_last` in the order of `asked`."""
+def events(counted: Iterable[tuple[str, int | None]], seen: Iterable[str], names: str, value: Value) -> str:
+    """How often, in windows also since which day, and when last.
+
+    Columns `n<n>` and `first<n>` in the order of `counted` (name, days of the window), `last<n>` in that of `seen`.
+    Each column costs something for each row, so there are no others.
+    """
     columns: list[str] = []
-    for number, (name, within_days) in enumerate(asked):
+    for number, (name, within_days) in enumerate(counted):
         of_name = f"name = {value('text', name)}"
-        days = "" if within_days is None else f" AND day > {TODAY} - {value('int', within_days)}"
-        columns += [
-            f"coalesce(sum(count) FILTER (WHERE {of_name}{days}), 0) AS e{number}_count",
-            f"min(day) FILTER (WHERE {of_name}{days}) AS e{number}_first",
-            f"max(last_at) FILTER (WHERE {of_name}) AS e{number}_last",
-        ]
+        if within_days is None:
+            columns.append(f"coalesce(sum(count) FILTER (WHERE {of_name}), 0) AS n{number}")
+            continue
+        in_window = f"FILTER (WHERE {of_name} AND day > {TODAY} - {value('int', within_days)})"
+        columns += [f"coalesce(sum(count) {in_window}, 0) AS n{number}", f"min(day) {in_window} AS first{number}"]
+    columns += [
+        f"max(last_at) FILTER (WHERE name = {value('text', name)}) AS last{number}" for number, name in enumerate(seen)
+    ]
     return f"SELECT {', '.join(columns)} FROM event_days WHERE {_MINE} AND name = ANY({names})"
 
 

@@ -19,7 +19,6 @@ TABLES: dict[str, tuple[str, ...]] = {
     "consent_words": ("customer_id",),
     "told_facts": ("customer_id",),
     "list_members": ("customer_id",),
-    "told_facts": ("customer_id",),
     "memberships": ("customer_id",),
     "standings": ("customer_id",),
     "restrictions": ("customer_id",),

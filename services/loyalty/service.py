@@ -29,10 +29,12 @@ from services.loyalty.referrals.service.programs import ReferralPrograms
 from services.loyalty.referrals.service.settling import Settling
 from services.loyalty.rewards.repository import CHECKS as REWARD_CHECKS
 from services.loyalty.rewards.service import Rewards
+from services.loyalty.rights.service import LoyaltyRights
 from services.loyalty.settings import LoyaltySettings
 from services.loyalty.throttle.service import Guard
 from services.loyalty.tiers.repository import CHECKS as TIER_CHECKS
 from services.loyalty.tiers.service.tracks import TracksService
+from services.loyalty.vouchers.repository.checks import CHECKS as VOUCHER_CHECKS
 from services.loyalty.vouchers.service import Assignments, Campaigns, CodesService, Generation, Vault, Vouchers
 from shared.clock import Clock
 from shared.db.engine import Database, WriteTx
@@ -88,8 +90,14 @@ class LoyaltyService:
             FLASH_CHECKS,
             REFERRAL_CHECKS,
             REWARD_CHECKS,
+            VOUCHER_CHECKS,
         )
         return Invariants(self.db, self.clock, tuple(chain.from_iterable(rooms)))
+
+    @property
+    def rights(self) -> LoyaltyRights:
+        """What loyalty keeps of a person, and what it forgets."""
+        return LoyaltyRights()
 
     async def regroup(
         self, tx: WriteTx, events: Sequence[Event[CustomerMerged] | Event[CustomerUnmerged]]
@@ -116,7 +124,7 @@ class LoyaltyService:
     @property
     def earning_facts(self) -> FactsDoor:
         """Birthdays and answers that somebody tells of."""
-        return FactsDoor(self.db, self.earning)
+        return FactsDoor(self.db, self.clock, self.earning)
 
     @property
     def simulation(self) -> Simulation:

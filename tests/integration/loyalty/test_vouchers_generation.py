@@ -13,7 +13,7 @@ from uuid import UUID
 
 import pytest
 from loyalty_world import LoyaltyWorld
-from vouchers_stand import campaign, codes, downloaded, everything_stored, imported, job, shared
+from vouchers_stand import campaign, codes, downloaded, everything_stored, imported, job, shared, violations
 
 from services.loyalty.vouchers.domain import codes as rules
 from services.loyalty.vouchers.domain.keys import Peppers
@@ -30,7 +30,7 @@ from services.loyalty.vouchers.errors import (
 )
 from services.loyalty.vouchers.schemas.assignments import AssignIn
 from services.loyalty.vouchers.schemas.codes import CodeStateIn, TopUpIn
-from services.loyalty.vouchers.service import Vault, Vouchers, generation
+from services.loyalty.vouchers.service import Assign, Vault, Vouchers, generation
 from services.loyalty.vouchers.service.vault import pepper_file
 from shared.config import PlatformSettings
 from shared.delivery.idempotency import Idempotent
@@ -193,6 +193,7 @@ async def test_codes_are_had_for_a_day_and_gone_when_they_were_taken(world: Loya
     first = await downloaded(service, taken)
     assert await downloaded(service, taken) == first
     assert (await service.code_jobs.get(taken)).downloads == 2
+    assert await violations(world) == {}
     await service.code_jobs.forget(taken)
     world.clock.forward(hours=24)
     await service.code_jobs.forget_old()
@@ -383,3 +384,27 @@ async def test_money_is_put_on_gift_cards_alone(world: LoyaltyWorld):
     assert (await service.codes.get(ids[0])).value_minor == 61
     with pytest.raises(ValueNeeded):
         await service.codes.top_up(ids[1], TopUpIn(amount_minor=7), idem=None)
+
+
+@pytest.mark.parametrize(
+    ("broken", "names"),
+    [
+        ("UPDATE codes SET holder = gen_random_uuid() WHERE holder IS NOT NULL", ["voucher_assignment_is_its_code"]),
+        ("UPDATE code_jobs SET made = 1", ["voucher_job_is_done_or_waits"]),
+        ("UPDATE code_jobs SET sealed_key = NULL", ["voucher_job_is_done_or_waits"]),
+        ("UPDATE campaigns SET max_uses = 5", ["voucher_campaign_has_its_version"]),
+    ],
+)
+async def test_the_invariants_of_codes_hold_and_are_seen_when_they_do_not(
+    world: LoyaltyWorld, broken: str, names: list[str]
+):
+    campaign_id = await campaign(world.service)
+    await codes(world.service, campaign_id, 3)
+    async with world.db.write() as tx:
+        await world.service.assignments.assign(tx, Assign(campaign_id, user_key("lan"), "k"))
+    assert await violations(world) == {}
+
+    async with world.db.write() as tx:
+        await tx.execute(broken)
+
+    assert list(await violations(world)) == names

@@ -9,6 +9,7 @@ import orjson
 from loyalty_world import LoyaltyWorld
 
 from services.loyalty.service import LoyaltyService
+from services.loyalty.vouchers.repository.checks import CHECKS
 from services.loyalty.vouchers.schemas.campaigns import CampaignIn, StateIn
 from services.loyalty.vouchers.schemas.codes import ImportIn, JobIn, SharedCodeIn
 
@@ -62,6 +63,11 @@ async def imported(service: LoyaltyService, campaign_id: UUID, *given: dict[str,
     body = ImportIn.model_validate({"codes": list(given)})
     said: dict[str, Any] = orjson.loads((await service.codes.import_(campaign_id, body, idem=None)).body)
     return said
+
+
+async def violations(world: LoyaltyWorld) -> dict[str, list[str]]:
+    """What breaks an invariant of codes."""
+    return {check.name: found for check in CHECKS if (found := [row.what for row in await world.rows(check.sql)])}
 
 
 async def everything_stored(world: LoyaltyWorld) -> str:

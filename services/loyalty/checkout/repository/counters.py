@@ -25,6 +25,13 @@ _VOUCHER = """
         AND (:uses <= 0 OR (state = 'active' AND (max_uses IS NULL OR redeemed + reserved + :uses <= max_uses)))
         AND (:minor <= 0 OR value_minor IS NULL OR spent_minor + held_minor + :minor <= value_minor)
 """
+# The campaign first: only then is the voucher's row touched. One statement, so that the row all want is held briefly.
+_BOTH = f"""
+    WITH campaign AS ({_CAMPAIGN} RETURNING 1), voucher AS (
+        {_VOUCHER.replace(":id", ":voucher")} AND EXISTS (SELECT FROM campaign) RETURNING 1
+    )
+    SELECT (SELECT count(*) FROM campaign) AS campaigns, (SELECT count(*) FROM voucher) AS vouchers
+"""
 _USES = """
     INSERT INTO voucher_uses (campaign_id, person, redeemed, reserved, spent_minor, reserved_minor)
     VALUES (:id, :person, :redeemed, :reserved, :spent, :held)
@@ -50,6 +57,11 @@ async def apply(tx: WriteTx, effects: Effects) -> None:
     # In front of what others wait for: these rows are our person's, and nobody else wants them.
     for (campaign_id, person), change in sorted(effects.uses.items()):
         await _add_uses(tx, campaign_id, person, change)
+    if len(effects.campaigns) == len(effects.vouchers) == 1:
+        (campaign_id, change), (voucher_id, same) = *effects.campaigns.items(), *effects.vouchers.items()
+        if change == same:
+            await _apply_both(tx, campaign_id, voucher_id, change)
+            return
     for campaign_id, change in sorted(effects.campaigns.items()):
         done = await tx.execute(_CAMPAIGN, _values(campaign_id, change))
         if done.rowcount != 1:
@@ -58,6 +70,14 @@ async def apply(tx: WriteTx, effects: Effects) -> None:
         done = await tx.execute(_VOUCHER, _values(voucher_id, change))
         if done.rowcount != 1:
             raise LimitReached("voucher", voucher_id)
+
+
+async def _apply_both(tx: WriteTx, campaign_id: UUID, voucher_id: UUID, change: Change) -> None:
+    done = (await tx.execute(_BOTH, {**_values(campaign_id, change), "voucher": voucher_id})).one()
+    if done.campaigns != 1:
+        raise LimitReached("campaign", campaign_id)
+    if done.vouchers != 1:
+        raise LimitReached("voucher", voucher_id)
 
 
 async def _add_uses(tx: WriteTx, campaign_id: UUID, person: UUID, change: Change) -> None:

@@ -20,6 +20,7 @@ from services.loyalty.programs.api import router as programs
 from services.loyalty.referrals.api import router as referrals
 from services.loyalty.referrals.jobs import JOBS as REFERRALS
 from services.loyalty.rewards.api import router as rewards
+from services.loyalty.rights.consumers import RIGHTS
 from services.loyalty.service import LoyaltyService
 from services.loyalty.settings import LoyaltySettings
 from services.loyalty.throttle.jobs import JOBS as THROTTLE
@@ -48,5 +49,6 @@ service = Service(
     subscriptions=(*MEMBERS, *EARNING, *CHECKOUT),
     jobs=(*POINTS, *EARNING_JOBS, *INVARIANTS, *CHECKOUT_JOBS, *FLASH, *REFERRALS, *VOUCHERS, *THROTTLE),
     follows_identity=True,
+    rights=RIGHTS,
     on_scrape=refresh_gauges,
 )

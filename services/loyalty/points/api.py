@@ -54,6 +54,7 @@ from shared.http.etag import with_etag
 from shared.http.idempotency import BadIdempotencyKey, IdempotencyKey, answer
 from shared.http.paging import BadCursor, Cursor, Limit, Page, decode_cursor, encode_cursor
 from shared.http.problems import problems
+from shared.rights.audit import saw
 
 router = APIRouter(prefix="/v1/loyalty", tags=["loyalty"])
 
@@ -67,7 +68,7 @@ _CSV: dict[int | str, dict[str, Any]] = {
 }
 
 
-def _member(
+async def _member(
     member: Annotated[
         str,
         Path(
@@ -77,7 +78,9 @@ def _member(
         ),
     ],
 ) -> UUID:
-    return read_member(member)
+    person = read_member(member)
+    saw((person,))
+    return person
 
 
 Member = Annotated[UUID, Depends(_member)]

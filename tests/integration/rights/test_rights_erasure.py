@@ -26,8 +26,11 @@ from rights_world import (
     sent,
 )
 
+from services.profiles.rights.repository.person import TABLES
 from services.registry import SERVICES
+from shared.bus.base import OutRecord
 from shared.bus.postgres.connections import plain_url
+from shared.events.topics import DEAD_LETTERS
 from shared.ids import anonymous_key, user_key
 from shared.observability import metrics
 from shared.rights.marks import is_signed
@@ -72,12 +75,14 @@ async def test_nothing_is_left_of_an_erased_person(running: Running, database_ur
     )
     assert said.status_code == 200, said.text
     await running.settled()
+    await with_dead_letters(running, database_url)
     before = await figures(database_url)
     places = {table.split(".")[0] for table in await found_in_tables(database_url, STRINGS)}
-    assert places == {"bus", "profiles", "touchpoints"}
+    assert places == {"bus", "profiles", "touchpoints", "metrics"}
     assert {topic for topic, _ in found_in_log(await log_of(running.platform.bus), STRINGS)} == {
         "ingest",
         "ingest_rejected",
+        "dlq",
     }
 
     case = await done(crm, (await asked(crm, f"email:{EMAIL}", "erasure"))["id"])
@@ -90,8 +95,23 @@ async def test_nothing_is_left_of_an_erased_person(running: Running, database_ur
     assert (await crm.get("/v1/customers/search", params={"q": "Hồng Nhung"})).json()["items"] == []
     assert await figures(database_url) == before
     assert (await crm.get(f"/v1/customers/email:{OTHER_EMAIL}")).status_code == 200
+    assert await rows(database_url, "SELECT count(*) FROM touchpoints.dead_letters") == [(1,)], "it is nobody's"
     assert len((await crm.get("/v1/touchpoints/quarantine")).json()["items"]) == 1, "the other's refused event stays"
     await proved(running, case)
+
+
+async def with_dead_letters(running: Running, url: str) -> None:
+    """Letters about the person: by their key, and by what an error quotes; and one about nobody."""
+    statement = (
+        'INSERT INTO {}.dead_letters (id, consumer, topic, partition, "offset", key, value, error_class, error, '
+        "traceback, attempts) VALUES (gen_random_uuid(), 'c', $1, 0, $2, $3, $4, 'E', $5, '', 1)"
+    )
+    record = json.dumps({"userId": USER, "name": NAME}).encode()
+    key = user_key(USER).bytes
+    await rows(url, statement.format("profiles"), "ingest", 1, key, record, "")
+    await rows(url, statement.format("metrics"), "orders", 2, b"x" * 16, b"{}", f"cannot read {EMAIL}")
+    await rows(url, statement.format("touchpoints"), "ingest", 3, b"y" * 16, b'{"userId":"somebody"}', "")
+    await running.platform.bus.append([OutRecord(DEAD_LETTERS.name, key, record, (("dlq-error", EMAIL.encode()),))])
 
 
 async def proved(running: Running, case: dict[str, Any]) -> None:
@@ -101,10 +121,12 @@ async def proved(running: Running, case: dict[str, Any]) -> None:
     assert is_signed(found["receipt"].encode(), signature, key)
     receipt = json.loads(found["receipt"])
     assert receipt["keys"] == sorted([str(user_key(USER)), str(anonymous_key(VISITOR))])
-    assert receipt["services"] == ["metrics", "profiles", "rights", "touchpoints"]
+    assert receipt["services"] == ["loyalty", "metrics", "profiles", "rights", "touchpoints"]
     assert receipt["removed"]["profiles"]["identifiers"] >= 5
     assert receipt["removed"]["profiles"]["consent_words"] == 1
     assert receipt["removed"]["profiles"]["idempotency_keys"] == 1
+    assert receipt["removed"]["profiles"]["dead_letters"] == receipt["removed"]["metrics"]["dead_letters"] == 1
+    assert receipt["removed"]["rights"]["topic dlq"] == 1
     assert receipt["removed"]["touchpoints"] == {
         "quarantine": 1,
         "topic ingest": 3,
@@ -208,6 +230,10 @@ async def test_a_person_of_several_keys_goes_as_a_whole_and_what_others_share_st
     assert said.status_code == 200, "what was never the person's alone is not suppressed"
 
 
+_PERSON = ("customer_id", "from_id", "into_id", "raw_id", "person_id")
+_KEPT = ("identity", "consent_announced", "rights_cases")
+
+
 async def test_no_table_of_profiles_is_forgotten(running: Running, database_url: str):
     """A table with a person's key that nobody thought of would keep them: every one is erased, or known to be kept."""
     await sent(running, everything())
@@ -219,6 +245,8 @@ async def test_no_table_of_profiles_is_forgotten(running: Running, database_url:
         "SELECT table_schema, table_name, column_name FROM information_schema.columns "
         "WHERE data_type = 'uuid' AND table_schema IN ('profiles', 'touchpoints')",
     )
+    holding = {table for schema, table, column in columns if schema == "profiles" and column in _PERSON}
+    assert holding - TABLES.keys() == {*_KEPT, "phrases"}, "phrases go with their traits"
     left = set()
     for schema, table, column in columns:
         found = await rows(database_url, f'SELECT 1 FROM "{schema}"."{table}" WHERE "{column}" = ANY($1) LIMIT 1', keys)

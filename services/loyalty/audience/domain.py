@@ -1,6 +1,6 @@
 """What rules may ask of a person, as values."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -114,14 +114,3 @@ def load_content(document: Sequence[Any], at: datetime) -> Content:
     event_id, source, coupon, lines, shipping, tax = document
     told = None if lines is None else tuple(OrderLine(*line) for line in lines)
     return Content(told is not None, at, UUID(event_id), source, coupon, told, shipping, tax)
-
-
-def segments_at(moves: Iterable[tuple[UUID, Move]], at: datetime) -> frozenset[UUID]:
-    """The segments in which somebody with these moves, each with the key it is of, is at an instant."""
-    latest: dict[tuple[UUID, UUID], Move] = {}
-    for key, move in moves:
-        if move.at <= at:
-            place = key, move.segment_id
-            if place not in latest or latest[place].at <= move.at:
-                latest[place] = move
-    return frozenset(segment for (_, segment), move in latest.items() if move.is_entered)

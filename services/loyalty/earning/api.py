@@ -12,6 +12,7 @@ from services.loyalty.earning.errors import (
     BadQuote,
     BadRule,
     FactUnknown,
+    FutureFact,
     RuleInPast,
     RuleLives,
     RuleMoved,
@@ -115,7 +116,7 @@ async def quote(body: QuoteIn, _: Checkout, loyalty: Loyalty) -> WhyOut:
     return await loyalty.simulation.quote(body, _key(body.customer))
 
 
-@router.post("/earning/facts", response_model=RecordedOut, responses=problems(BadIdempotencyKey, BadEarner))
+@router.post("/earning/facts", response_model=RecordedOut, responses=problems(BadIdempotencyKey, BadEarner, FutureFact))
 async def record_fact(body: FactIn, _: Writer, loyalty: Loyalty, idem: IdempotencyKey) -> Response:
     """Say that it is a customer's birthday, or that they answered a survey; rules may give points for it."""
     fact = KnownTouchpoint(

@@ -2,7 +2,7 @@
 
 NotFound    RuleUnknown, FactUnknown
 Conflict    RuleMoved, RuleNameTaken, TooManyRules, RuleLives
-Invalid     BadRule, RuleInPast, BadQuote
+Invalid     BadRule, RuleInPast, BadQuote, FutureFact
 BadRequest  BadEarner
 """
 
@@ -54,6 +54,15 @@ class BadQuote(Invalid):
 
     def __init__(self, currency: str) -> None:
         super().__init__("The currency is not an ISO 4217 code such as VND.", currency=currency)
+
+
+class FutureFact(Invalid):
+    """What has not happened earns nothing."""
+
+    code, title = "loyalty.future_fact", "Fact in the future"
+
+    def __init__(self) -> None:
+        super().__init__("The fact lies in the future; tell it when it has happened.")
 
 
 class BadEarner(BadRequest):

@@ -195,3 +195,25 @@ async def test_a_retroactive_rule_looks_at_everybody_again(earning: EarningWorld
     await earning.rule(PER_10K, since=DAY - timedelta(days=1))
 
     assert (await earning.points("An"), await earning.points("Bình")) == (10, 0)
+
+
+async def test_an_order_from_a_clock_a_little_ahead_is_not_lost(earning: EarningWorld):
+    await earning.rule({**PER_10K, "caps": [{"per": "day", "points": 50}]}, name="capped")
+    await earning.rule(PER_10K, name="plain")
+
+    await earning.hear(placed("o1", "An", 100_000, at=earning.world.clock.now() + timedelta(seconds=2)))
+
+    assert await earning.points("An") == 20
+
+
+async def test_points_beyond_measure_are_cut_instead_of_stopping_the_worker(earning: EarningWorld):
+    await earning.rule(
+        {
+            "trigger": {"on": "order"},
+            "effect": {"kind": "per_amount", "points": 10**8, "per_minor": 1, "currency": "VND"},
+        }
+    )
+
+    await earning.hear(placed("o1", "An", 10**15))
+
+    assert await earning.points("An") == 10**12

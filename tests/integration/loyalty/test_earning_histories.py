@@ -93,7 +93,7 @@ def golden(orders: Sequence[Bought], families: dict[str, str], at: datetime) -> 
     return {root for root, bought in own.items() if is_gold(sorted(bought, key=lambda each: each.at), at)}
 
 
-@pytest.mark.parametrize("seed", range(14))
+@pytest.mark.parametrize("seed", range(10))
 async def test_any_order_of_telling_ends_the_same(earning: EarningWorld, seed: int):
     random = Random(seed)
     orders = a_history(random)
@@ -141,9 +141,9 @@ async def matches(earning: EarningWorld, orders: Sequence[Bought], families: dic
 
 async def test_the_oracle_tells_histories_apart():
     """It would notice: caps, tea, gold and first orders each make a difference in some history."""
-    histories = [a_history(Random(seed)) for seed in range(14)]
+    histories = [a_history(Random(seed)) for seed in range(10)]
     alone = {each: each for each in PEOPLE}
     together = dict.fromkeys(PEOPLE, "An")
 
-    assert sum(earned(each, alone) != earned(each, together) for each in histories) > 5
+    assert sum(earned(each, alone) != earned(each, together) for each in histories) > 4
     assert any(golden(each, alone, BEGIN + timedelta(days=60)) for each in histories)

@@ -178,6 +178,7 @@ async def test_a_birthday_comes_once_a_year(crm: AsyncClient):
     assert await say(f"{person}-a", PAST + timedelta(days=1)) == {"recorded": True}
     assert await say(f"{person}-a", PAST + timedelta(days=1)) == {"recorded": False}
     await say(f"{person}-b", PAST + timedelta(days=30))
+    assert (await say("next", datetime.now(UTC) + timedelta(days=9)))["code"] == "loyalty.future_fact"
     awards = (await crm.get(f"/v1/loyalty/members/user_id:{person}/awards")).json()["items"]
 
     assert [each["points"] for each in awards] == [100]

@@ -21,7 +21,7 @@ from services.loyalty.earning.domain.rule import (
     Rounding,
     TierMultiplier,
 )
-from services.loyalty.programs.domain.terms import Terms
+from services.loyalty.programs.domain.terms import MAX_POINTS, Terms
 
 
 class Given(NamedTuple):
@@ -109,7 +109,8 @@ def _matching(fact: Fact, rules: Sequence[Live], terms: Terms, refused: list[Ref
     matching: list[Live] = []
     groups: set[str] = set()
     for live in rules:
-        reason = live.refusal(fact, terms)
+        # A wallet may have come later than the rule that names it.
+        reason = live.refusal(fact, terms) if live.rule.wallet in terms.wallets else "wallet"
         if reason is None and (group := live.rule.group) is not None:
             reason = f"group:{group}" if group in groups else None
             groups.add(group)
@@ -122,7 +123,7 @@ def _matching(fact: Fact, rules: Sequence[Live], terms: Terms, refused: list[Ref
 
 def _base(fact: Fact, live: Live, terms: Terms, caps: Caps) -> Given:
     exact = exactly(fact, live)
-    uncapped = rounded(exact, _rounding(live, terms))
+    uncapped = min(MAX_POINTS, rounded(exact, _rounding(live, terms)))
     points = caps.left(live, fact.day, uncapped) if live.rule.caps and uncapped else uncapped
     return Given(live, points, uncapped, exact)
 
@@ -166,7 +167,7 @@ def _extra(fact: Fact, base: Sequence[Given], multipliers: Sequence[Live], terms
             sums[each.rule_id] += points
     found = []
     for live in multipliers:
-        uncapped = sums[live.rule_id]
+        uncapped = min(MAX_POINTS, sums[live.rule_id])
         points = caps.left(live, fact.day, uncapped) if live.rule.caps and uncapped else uncapped
         found.append(Given(live, points, uncapped, Ratio(uncapped)))
     return found

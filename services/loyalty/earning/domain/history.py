@@ -54,6 +54,12 @@ class History:
     seen_at: datetime | None = None
     grants: Sequence[Grant] = ()
 
+    def until(self, now: datetime) -> datetime:
+        """Now, or the last fact where another machine's clock is a little ahead of ours: it must not go missing."""
+        orders = max((each.placed_at for each in self.orders), default=now)
+        others = max((each.at for each in self.touchpoints), default=now)
+        return max(now, orders, others)
+
 
 @dataclass(frozen=True, slots=True)
 class Rules:

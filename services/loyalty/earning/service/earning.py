@@ -25,6 +25,7 @@ from services.loyalty.members.domain import Member
 from services.loyalty.points.service import Points, Target
 from services.loyalty.programs.service import Programs
 from services.loyalty.tiers import repository as tier_rows
+from services.loyalty.tiers.domain.track import Anniversary
 from services.loyalty.tiers.service import standings
 from services.loyalty.tiers.service.standings import Cause
 from shared.clock import Clock
@@ -88,7 +89,7 @@ class Earning:
         """Note when somebody was seen first; in an anniversary track their years begin then."""
         rules = await self._open(tx)
         await audience.record_created(tx, events)
-        if rules.tracks:
+        if any(isinstance(each.track.window, Anniversary) for track in rules.tracks.values() for each in track):
             await self._settle(tx, {event.subject for event in events}, rules)
 
     async def record(self, tx: WriteTx, facts: Sequence[KnownTouchpoint]) -> int:
@@ -150,7 +151,7 @@ class Earning:
         due: dict[AwardKey, Award] = {}
         walked = {}
         for member, history in read.items():
-            found = outcome(history, rules, until=now)
+            found = outcome(history, rules, until=history.until(now))
             due |= found.awards
             walked[member.root] = found.standings
         await self._post(tx, stored, due)
@@ -175,7 +176,8 @@ class Earning:
                 continue
             member = owners.get(order.customer)
             own = {key: moves[key] for key in member.keys if key in moves} if member else {}
-            due |= outcome(History((order,), said.get(order.order_id, []), own), rules, until=now).awards
+            history = History((order,), said.get(order.order_id, []), own)
+            due |= outcome(history, rules, until=history.until(now)).awards
         before = [f"order:{change.before.order_id}" for change in changes if change.before is not None]
         await self._post(tx, await awards_rows.of_sources(tx, before) if before else {}, due)
 

@@ -222,7 +222,8 @@ class TracksService:
             rules = await rules_of(tx, self.programs)
             read = await histories(tx, persons, rules)
             walked: Mapping[UUID, Mapping[str, Standing]] = {
-                member.root: outcome(history, rules, until=now).standings for member, history in read.items()
+                member.root: outcome(history, rules, until=history.until(now)).standings
+                for member, history in read.items()
             }
             found = await differences(tx, walked, now)
         async with self.db.write() as tx:

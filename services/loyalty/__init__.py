@@ -14,6 +14,9 @@ Invariants
 * A wallet's balance is the sum of its lots and of its postings, and never below zero: what is owed is debt, apart.
 * Everything belongs to the raw person key it came from; a person has what their keys have together. So a merge and an
   unmerge move nothing, and give back exactly what was there before.
+* Redemptions that stand and live holds are never more than a limit, nor what they give more than a budget: counters
+  are changed by statements that say the limit themselves, and are always what the rows come to.
+* A reservation ends once; of a redemption no more is undone than was redeemed, and once for a refund.
 
 Rooms       members/ whose keys are locked together · programs/ the terms, in versions · points/ the ledger ·
             audience/ what rules ask of people · earning/ rules ·

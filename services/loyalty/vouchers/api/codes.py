@@ -39,6 +39,7 @@ from shared.http.idempotency import BadIdempotencyKey, IdempotencyKey, answer
 from shared.http.paging import BadCursor, Cursor, Limit, Page, encode_cursor
 from shared.http.problems import problems
 
+# `{voucher:uuid}`: another word in its place is another resource.
 router = APIRouter(prefix="/v1/loyalty", tags=["voucher codes"])
 
 _CSV: dict[int | str, dict[str, Any]] = {
@@ -148,13 +149,13 @@ async def look_up_voucher(body: LookupIn, caller: Reader, loyalty: Loyalty) -> V
         return found
 
 
-@router.get("/vouchers/{voucher}", responses=problems(VoucherUnknown))
+@router.get("/vouchers/{voucher:uuid}", responses=problems(VoucherUnknown))
 async def voucher(voucher: UUID, _: Reader, loyalty: Loyalty) -> VoucherOut:
     """Get a voucher as it stands."""
     return await loyalty.codes.get(voucher)
 
 
-@router.get("/vouchers/{voucher}/code", responses=problems(VoucherUnknown, CodesGone))
+@router.get("/vouchers/{voucher:uuid}/code", responses=problems(VoucherUnknown, CodesGone))
 async def voucher_code(voucher: UUID, _: Writer, loyalty: Loyalty, response: Response) -> CodeOut:
     """Get the code of a voucher that was assigned, to send it to its holder (again)."""
     response.headers.update(_NEVER_KEPT)
@@ -162,7 +163,7 @@ async def voucher_code(voucher: UUID, _: Writer, loyalty: Loyalty, response: Res
 
 
 @router.post(
-    "/vouchers/{voucher}/state",
+    "/vouchers/{voucher:uuid}/state",
     response_model=VoucherOut,
     responses=problems(BadIdempotencyKey, VoucherUnknown, WrongState),
 )
@@ -174,7 +175,7 @@ async def set_voucher_state(
 
 
 @router.post(
-    "/vouchers/{voucher}/top-up",
+    "/vouchers/{voucher:uuid}/top-up",
     response_model=VoucherOut,
     responses=problems(BadIdempotencyKey, VoucherUnknown, ValueNeeded, WrongState),
 )

@@ -36,6 +36,7 @@ from shared.delivery.outbox import OutboxWriter
 from shared.events.catalogue.touchpoints import OrderLine, OrderPlaced
 from shared.events.envelope import Catalogue, Event, encode
 from shared.ids import user_key, uuid7
+from shared.runtime.garbage import tune
 from shared.runtime.trees import trees_of
 from shared.testing.postgres import scratch_folder
 
@@ -166,6 +167,8 @@ async def scenario(
             await upgrade(firm.db.engine, trees_of([manifest]))
             await firm.rules(rules, track)
             await firm.earn(firm.records(min(size, 50)))
+            # As the platform does it once all is open.
+            tune()
             result = await measured(firm, size, seconds)
             await firm.db.dispose()
             return result

@@ -5,8 +5,8 @@ Owns        the ledger of points (double entry, never changed), lots and holds; 
             No personal data: person keys and facts.
 Consumes    CustomerMerged, CustomerUnmerged; OrderPlaced, OrderChanged, OrderRefunded, OrderCancelled;
             TouchpointRecorded where a rule asks for it; SegmentEntered, SegmentLeft; CustomerCreated
-Publishes   PointsEarned, -Spent, -Expired, -Reversed, -Moved; TierChanged; VoucherIssued, -Reserved, -Redeemed,
-            -RolledBack; FlashClaimed
+Publishes   PointsEarned, -Spent, -Expired, -Reversed, -Moved, -Expiring; TierChanged; VoucherIssued, -Reserved, -Redeemed,
+            -RolledBack; FlashClaimed; ReferralCompleted
 URLs        /v1/loyalty…
 
 Invariants
@@ -16,6 +16,8 @@ Invariants
   unmerge move nothing, and give back exactly what was there before.
 * Redemptions that stand and live holds are never more than a limit, nor what they give more than a budget: counters
   are changed by statements that say the limit themselves, and are always what the rows come to.
+* Of a flash sale's item, and of a reward, no more is taken than there is; of a referral nobody is paid twice, nor for
+  themselves.
 * A reservation ends once; of a redemption no more is undone than was redeemed, and once for a refund.
 
 Rooms       members/ whose keys are locked together · programs/ the terms, in versions · points/ the ledger ·

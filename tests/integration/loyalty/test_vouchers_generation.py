@@ -237,6 +237,21 @@ async def test_after_a_rotation_old_codes_are_found_and_new_ones_are_under_the_n
         await shared(rotated, await campaign(rotated, codes="shared"), old[0])
 
 
+async def test_a_job_whose_pepper_was_taken_away_holds_up_no_other(world: LoyaltyWorld):
+    service, campaign_id = world.service, await campaign(world.service)
+    lost = await job(service, campaign_id, 10)
+    # As an operator would who gives an old pepper up for good.
+    async with world.db.write() as tx:
+        await tx.execute("DELETE FROM peppers")
+    others = replace(service, vault=Vault([os.urandom(32)]))
+    good = await job(others, campaign_id, 10)
+
+    await others.code_jobs.run()
+
+    assert (await others.code_jobs.get(lost)).state == "cancelled"
+    assert len(await downloaded(others, good)) == 10
+
+
 async def test_a_process_with_another_pepper_says_so_instead_of_finding_nothing(world: LoyaltyWorld):
 
     made = await codes(world.service, await campaign(world.service), 1)

@@ -40,6 +40,9 @@ from shared.clock import Clock
 from shared.db.engine import Database, ReadTx, WriteTx
 from shared.delivery.idempotency import Answer, Idempotent, remember, replayed
 from shared.ids import uuid7, uuid7s
+from shared.observability.logging import logger
+
+log = logger(__name__)
 
 BATCH = 10_000
 _KEY_BYTES = 32
@@ -164,11 +167,16 @@ class Generation:
         return job
 
     async def run(self) -> None:
-        """Make the codes of all jobs that wait."""
+        """Make the codes of all jobs that wait; one that cannot be ended holds up none of the others."""
         async with self.db.read() as tx:
             found = await rows.waiting(tx)
         for job_id in found:
-            await self.make(job_id)
+            try:
+                await self.make(job_id)
+            except CodesGone:
+                # Its pepper was taken away: nobody could ever read what it would make.
+                log.error("code_job_cancelled", job=str(job_id), reason="its pepper is not here")
+                await self.cancel(job_id)
 
     async def make(self, job_id: UUID, moved: Callable[[int], None] = lambda _: None) -> None:
         """Make the codes of a job that are still missing; `moved` hears of each batch how many it had.

@@ -4,7 +4,7 @@ A membership is a function of the facts, the mapping, the rules and the time: lo
 however often, never does harm. So a person is looked at with all segments at once, whatever it was that changed.
 """
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
@@ -89,12 +89,16 @@ class Membership:
             await _announce(tx, entered, left, cause, now)
 
 
-async def _announce(tx: WriteTx, entered: Iterable[Move], left: Iterable[Move], cause: Cause, now: datetime) -> None:
+async def _announce(tx: WriteTx, entered: Sequence[Move], left: Sequence[Move], cause: Cause, now: datetime) -> None:
     found = await repository.versions(tx, {move.segment_id for moved in (entered, left) for move in moved})
     for kind, moved in ((SegmentLeft, left), (SegmentEntered, entered)):
+        # The same is said of everybody who moves: to make it costs more than to say it.
+        said = {
+            segment_id: kind(segment_id=segment_id, segment_version=found[segment_id], cause=cause)
+            for segment_id in {move.segment_id for move in moved}
+        }
         for segment_id, customer_id in moved:
-            said = kind(segment_id=segment_id, segment_version=found[segment_id], cause=cause)
-            tx.emit(Event(uuid7(), customer_id, now, now, said))
+            tx.emit(Event(uuid7(), customer_id, now, now, said[segment_id]))
 
 
 def _regrouped(emitted: Iterable[Event[EventData]]) -> set[UUID]:

@@ -56,9 +56,9 @@ class History:
 
     def until(self, now: datetime) -> datetime:
         """Now, or the last fact where another machine's clock is a little ahead of ours: it must not go missing."""
-        orders = max((each.placed_at for each in self.orders), default=now)
-        others = max((each.at for each in self.touchpoints), default=now)
-        return max(now, orders, others)
+        latest = [each.placed_at for each in self.orders if each.placed_at > now]
+        latest += [each.at for each in self.touchpoints if each.at > now]
+        return max(latest, default=now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,10 +136,9 @@ def _standings(history: History, rules: Rules, until: datetime) -> dict[str, Sta
 
 def _in_time(history: History, until: datetime) -> Iterator[KnownOrder | KnownTouchpoint]:
     """Facts that were, in the order of time; the id breaks ties, orders first."""
-    orders = sorted(
-        (each for each in history.orders if not each.is_cancelled and each.placed_at <= until),
-        key=attrgetter("placed_at", "order_id"),
-    )
+    orders = [each for each in history.orders if not each.is_cancelled and each.placed_at <= until]
+    if len(orders) > 1:
+        orders.sort(key=attrgetter("placed_at", "order_id"))
     if not history.touchpoints:
         return iter(orders)
     others = sorted((each for each in history.touchpoints if each.at <= until), key=attrgetter("at", "kind", "id"))
@@ -152,6 +151,8 @@ def _moment(each: KnownOrder | KnownTouchpoint) -> tuple[datetime, bool]:
 
 def _said(touchpoints: Iterable[KnownTouchpoint], waits: frozenset[str]) -> dict[str, dict[str, datetime]]:
     """For each order the touchpoints that name it and are waited for, with the first time of each."""
+    if not waits:
+        return {}
     said: defaultdict[str, dict[str, datetime]] = defaultdict(dict)
     for each in touchpoints:
         if each.order_id is not None and each.kind == "touchpoint" and each.name in waits:

@@ -77,7 +77,7 @@ class LoyaltyService:
     @property
     def points_upkeep(self) -> PointsUpkeep:
         """Timed work on points."""
-        return PointsUpkeep(self.db, self.clock, self.points)
+        return PointsUpkeep(self.db, self.clock, self.points, self.programs)
 
     @property
     def invariants(self) -> Invariants:

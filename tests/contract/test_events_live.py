@@ -138,7 +138,11 @@ async def a_request(running: Running) -> None:
 
 
 async def some_points(running: Running) -> None:
-    """Points are given, held, spent and taken back, and some end as soon as they come."""
+    """Points are given, held, spent and taken back; some end as soon as they come, and some are told to end soon."""
+    wallets = {"points": {"expiry": {"mode": "rolling", "days": 3}, "notice_days": [7]}}
+    version = await running.crm.post("/v1/loyalty/program/versions", json={"zone": "Etc/GMT-14", "wallets": wallets})
+    active = await running.crm.post(f"/v1/loyalty/program/versions/{version.json()['version']}/activate", json={})
+    assert active.status_code == 200, active.text
     lan = "/v1/loyalty/members/user_id:u-1"
     for points, more in ((100, {"note": PERSONAL[1]}), (-10, {}), (5, {"expires_at": "2020-01-01T00:00:00Z"})):
         body = {"points": points, "reason": "goodwill", **more}
@@ -148,6 +152,7 @@ async def some_points(running: Running) -> None:
     assert held.status_code == 201, held.text
     spent = await running.crm.post(f"/v1/loyalty/holds/{held.json()['id']}/commit", json={"points": 20})
     assert spent.status_code == 200, spent.text
+    await running.platform.value("loyalty").points_upkeep.run()
 
 
 async def a_tier(running: Running) -> None:

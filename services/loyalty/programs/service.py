@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from services.loyalty.programs import repository
@@ -75,9 +75,10 @@ class Programs:
                 return stored
             draft, now = await _draft(tx, number), self.clock.now()
             others = await repository.in_force(tx)
-            earliest = max([now, *(each for each, _ in others)])
+            # After those that stand, by the least there is.
+            earliest = max([now, *(each + timedelta(microseconds=1) for each, _ in others)])
             effective_at = earliest if at is None else at
-            if effective_at < earliest or any(each == effective_at for each, _ in others):
+            if effective_at < earliest:
                 raise EffectiveTooEarly(earliest.isoformat())
             before = others[-1][1] if others else default_terms(self.zone)
             if dropped := sorted(before.wallets.keys() - draft.terms.wallets.keys()):

@@ -25,6 +25,7 @@ PLACES = (
     Place("lots", f"wallet_id IN {_WALLETS}"),
     Place("allocations", f"lot_id IN {_LOTS}"),
     Place("sources", f"wallet_id IN {_WALLETS}"),
+    Place("expiry_notices", f"wallet_id IN {_WALLETS}"),
     Place("holds", "person_id = ANY(:keys)"),
     Place("adjustments", "person_id = ANY(:keys)", words=("note",)),
     Place("transfers", "sender_id = ANY(:keys) OR recipient_id = ANY(:keys)"),

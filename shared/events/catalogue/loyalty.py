@@ -51,6 +51,18 @@ class PointsMoved(_Points, type="tam.loyalty.points_moved.v1", topic=LOYALTY):
     """Points of the wallet became active, were held or let go; none came or went."""
 
 
+class PointsExpiring(EventData, type="tam.loyalty.points_expiring.v1", topic=LOYALTY):
+    """So many points of the person key `subject` will end at `expires_at`, unless they are spent before.
+
+    Told once for each end and each of the `days` before it that the programme names; in each wallet of a key.
+    """
+
+    wallet: str
+    points: int
+    expires_at: datetime
+    days: int
+
+
 class TierChanged(EventData, type="tam.loyalty.tier_changed.v1", topic=LOYALTY):
     """The person `subject` (the root of their keys) is in another tier of a track; None: in none.
 
@@ -137,6 +149,7 @@ PUBLISHES: tuple[type[EventData], ...] = (
     PointsExpired,
     PointsReversed,
     PointsMoved,
+    PointsExpiring,
     TierChanged,
     FlashClaimed,
     VoucherIssued,

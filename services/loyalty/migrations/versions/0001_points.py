@@ -225,6 +225,14 @@ _REQUESTS = """
     CREATE INDEX transfers_sender ON transfers (sender_id, wallet, day);
     CREATE INDEX transfers_recipient ON transfers (recipient_id);
 
+    CREATE TABLE expiry_notices (
+        wallet_id uuid NOT NULL REFERENCES wallets,
+        expires_at timestamptz NOT NULL,
+        days integer NOT NULL,
+        PRIMARY KEY (wallet_id, expires_at, days)
+    );
+    COMMENT ON TABLE expiry_notices IS 'of which ends members were told, and how many days before';
+
     CREATE TABLE invariant_findings (
         name text PRIMARY KEY,
         violations bigint,

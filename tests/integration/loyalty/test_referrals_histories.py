@@ -4,7 +4,7 @@ import random
 from typing import Any
 
 import pytest
-from earning_world import cancelled, placed, refunded
+from earning_world import EarningWorld, cancelled, placed, refunded
 from loyalty_world import LoyaltyWorld
 from referrals_world import FIRST_ORDER, Friends, programme
 
@@ -47,8 +47,11 @@ async def lived(world: LoyaltyWorld, seed: int, *, shuffle: int | None) -> list[
             await friends.merge("cuc", "binh")
         elif step == "wait":
             await friends.wait(days=0.6)
-        else:
+        elif dice.random() < 0.3:
             await friends.hear(step)
+        else:
+            # Several facts may come before the job looks.
+            await EarningWorld(world).hear(step)
     if is_one and splits:
         await friends.unmerge("cuc", "binh")
     await friends.wait(days=3)

@@ -43,6 +43,11 @@ class Rfm:
         Raises:
             ScaleMoved: it is of none of the versions `if_match` by now.
         """
+        now, scale, people = self.clock.now(), body.scale(), None
+        if body.basis == "quintiles":
+            # Outside the lock, for which everybody waits who looks at somebody: it reads all orders.
+            async with self.db.read() as look:
+                scale, people = await repository.quintiles(look, body.currency, now)
         async with self.db.write() as tx:
             if (stored := await replayed(tx, idem)) is not None:
                 return stored
@@ -50,7 +55,8 @@ class Rfm:
             old = await repository.current(tx)
             if if_match is not None and if_match.isdisjoint((str(old.version), ScaleOut.of(old).tag())):
                 raise ScaleMoved(old.version)
-            standing = await self._next(tx, old, body, by)
+            standing = Standing(old.version + 1, body.basis, scale, people, now, by)
+            await self._write(tx, old, standing)
             answer = Answer(200, ScaleOut.of(standing).model_dump_json().encode())
             await remember(tx, idem, answer)
             return answer
@@ -69,14 +75,6 @@ class Rfm:
             if await repository.current(tx) == old:
                 await self._write(tx, old, Standing(old.version + 1, "quintiles", scale, people, now, SCHEDULE))
         return True
-
-    async def _next(self, tx: WriteTx, old: Standing, body: ScaleIn, by: str) -> Standing:
-        scale, people, now = body.scale(), None, self.clock.now()
-        if body.basis == "quintiles":
-            scale, people = await repository.quintiles(tx, body.currency, now)
-        standing = Standing(old.version + 1, body.basis, scale, people, now, by)
-        await self._write(tx, old, standing)
-        return standing
 
     async def _write(self, tx: WriteTx, old: Standing, standing: Standing) -> None:
         await repository.put(tx, standing)

@@ -8,6 +8,7 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from time import monotonic
 from typing import Any
 from uuid import UUID, uuid4
@@ -18,6 +19,9 @@ import pytest_asyncio
 from checkout_world import Till, ask, open_till
 
 from services.loyalty.checkout.schemas import RedemptionIn
+from services.loyalty.checkout.service import Checkout
+from shared.db.engine import Database, make_engine
+from shared.delivery.outbox import OutboxWriter
 from shared.errors import AppError
 from shared.ids import user_key
 
@@ -37,6 +41,17 @@ async def sound(till: Till) -> AsyncIterator[None]:
     """After every race every invariant holds."""
     yield
     assert await till.violations() == {}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def wide(till: Till) -> AsyncIterator[Checkout]:
+    """Checkout with as many connections as the naive versions have."""
+    url = till.running.platform.settings.database_url
+    assert url is not None
+    engine = make_engine(url, schema="loyalty", pool_size=16)
+    service = replace(till.loyalty, db=Database(engine, schema="loyalty", outbox=OutboxWriter()))
+    yield service.checkout
+    await engine.dispose()
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -68,17 +83,19 @@ async def raced(clients: int, tries: int, attempt: Callable[[int, int], Awaitabl
     return found
 
 
-async def redeemed(till: Till, customer: str, code: str, order: str | None = None) -> str:
-    """What came of a redemption: its id is not, the word is."""
-    body = RedemptionIn.model_validate(ask(customer, code, order_id=order))
+async def redeemed(
+    checkout: Checkout, customer: str, code: str, order: str | None = None, *, total: int = 1_000_000
+) -> str:
+    """What came of a redemption."""
+    body = RedemptionIn.model_validate(ask(customer, code, order_id=order, total=total))
     try:
-        await till.loyalty.checkout.redeeming.redeem(user_key(customer), body, by="race", idem=None)
+        await checkout.redeeming.redeem(user_key(customer), body, by="race", idem=None)
     except AppError as refusal:
         return refusal.code
     return "redeemed"
 
 
-async def test_a_limit_of_500_gives_exactly_500(till: Till, naive: asyncpg.Pool):
+async def test_a_limit_of_500_gives_exactly_500(till: Till, wide: Checkout, naive: asyncpg.Pool):
     await naive.execute("INSERT INTO naive VALUES (1, 0, $1)", LIMIT)
 
     async def read_then_write(client: int, turn: int) -> bool:
@@ -94,7 +111,7 @@ async def test_a_limit_of_500_gives_exactly_500(till: Till, naive: asyncpg.Pool)
     assert careless[True] > LIMIT, "the race was none"
 
     campaign, code = await till.offer(limits={"max_uses": LIMIT})
-    found = await raced(CLIENTS, TRIES, lambda c, t: redeemed(till, f"k{c}-{t}", code, f"limit-{c}-{t}"))
+    found = await raced(CLIENTS, TRIES, lambda c, t: redeemed(wide, f"k{c}-{t}", code, f"limit-{c}-{t}"))
 
     assert found == {"redeemed": LIMIT, "loyalty.not_applicable": CLIENTS * TRIES - LIMIT}
     rows = await till.rows(
@@ -106,7 +123,7 @@ async def test_a_limit_of_500_gives_exactly_500(till: Till, naive: asyncpg.Pool)
     assert await till.counters(campaign) == (LIMIT, 0, LIMIT * 100_000, 0)
 
 
-async def test_one_use_per_customer_is_one(till: Till, naive: asyncpg.Pool):
+async def test_one_use_per_customer_is_one(till: Till, wide: Checkout, naive: asyncpg.Pool):
     async def lock_what_is_not_there(client: int, _: int) -> bool:
         async with naive.acquire() as connection, connection.transaction():
             row = await connection.fetchrow("SELECT n FROM naive_uses WHERE who = 'một người' FOR UPDATE")
@@ -121,26 +138,20 @@ async def test_one_use_per_customer_is_one(till: Till, naive: asyncpg.Pool):
 
     campaign, code = await till.offer(max_uses_per_customer=1)
     customer = f"một-người-{uuid4()}"
-    found = await raced(CLIENTS, 1, lambda c, _: redeemed(till, customer, code, f"{customer}-{c}"))
+    found = await raced(CLIENTS, 1, lambda c, _: redeemed(wide, customer, code, f"{customer}-{c}"))
 
     assert found == {"redeemed": 1, "loyalty.not_applicable": CLIENTS - 1}
     assert (await till.counters(campaign))[0] == 1
 
 
-async def test_a_budget_is_never_overdrawn_and_given_to_the_last_dong(till: Till):
+async def test_a_budget_is_never_overdrawn_and_given_to_the_last_dong(till: Till, wide: Checkout):
     benefit = {"type": "percentage", "percent": 7.77}
     campaign, code = await till.offer(benefit, limits={"budget_minor": 1_000_003}, grants_partly=True)
     dice = random.Random(7)
     totals = [dice.randrange(100_000, 2_000_000) for _ in range(32 * 4)]
 
     async def spend(client: int, turn: int) -> str:
-        customer = f"b{client}-{turn}-{uuid4()}"
-        body = RedemptionIn.model_validate(ask(customer, code, total=totals[client * 4 + turn]))
-        try:
-            await till.loyalty.checkout.redeeming.redeem(user_key(customer), body, by="race", idem=None)
-        except AppError as refusal:
-            return refusal.code
-        return "redeemed"
+        return await redeemed(wide, f"b{client}-{turn}-{uuid4()}", code, total=totals[client * 4 + turn])
 
     found = await raced(32, 4, spend)
 
@@ -271,11 +282,11 @@ async def test_ended_backends_lose_and_double_nothing(till: Till, naive: asyncpg
     campaign, code = await till.offer(limits={"max_uses": 40})
     killed, is_over = 0, False
     # While nothing dies, everything is quick.
-    await redeemed(till, "warm", (await till.offer())[1])
+    await till.post("/redemptions", ask("ấm", (await till.offer())[1]), 201)
 
     async def reaper() -> None:
         nonlocal killed
-        while not is_over:
+        while not is_over and killed < 25:
             killed += await naive.fetchval(
                 "SELECT count(pg_terminate_backend(pid)) FROM (SELECT pid FROM pg_stat_activity "
                 "WHERE application_name = 'tam:loyalty' AND datname = current_database() AND xact_start IS NOT NULL "
@@ -286,7 +297,7 @@ async def test_ended_backends_lose_and_double_nothing(till: Till, naive: asyncpg
     async def insist(client: int, turn: int) -> tuple[int, str]:
         customer, key = f"chết-{client}-{turn}", f"{code}-{client}-{turn}"
         body = ask(customer, code, order_id=f"{code}-{client}-{turn}")
-        for _ in range(60):
+        for _ in range(500):
             answer = await till.http.post("/v1/loyalty/redemptions", json=body, headers={"Idempotency-Key": key})
             if answer.status_code in (201, 409):
                 return answer.status_code, answer.json().get("code", "")

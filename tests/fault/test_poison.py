@@ -131,5 +131,5 @@ async def test_retrying_what_still_fails_leaves_it_dead(firm: Installation):
         return found == [("dead", 2)] * len(HEARERS[ORDERS.name])
 
     await until(tried_again, "they are dead again, with one attempt more")
-    assert "3 dead letters dropped" in await firm.command("dlq", "drop", "--all")
+    assert f"{len(HEARERS[ORDERS.name])} dead letters dropped" in await firm.command("dlq", "drop", "--all")
     assert await open_letters(firm) == []

@@ -9,7 +9,6 @@ from pydantic import BaseModel, Field
 
 from services.loyalty.tiers.domain.grants import Standing
 from services.loyalty.tiers.domain.track import Key, Track
-from services.loyalty.tiers.domain.walk import next_level
 from services.loyalty.tiers.repository import TrackVersion
 from shared.http.schemas import BigInt, Instant, Strict
 
@@ -125,7 +124,7 @@ class StandingOut(BaseModel):
     def of(cls, standing: Standing, at: datetime) -> "StandingOut":
         """As walked to a moment."""
         walk, level, grant = standing.walk, standing.level(at), standing.grant(at)
-        above, measured = next_level(walk, at), walk.measured(at)
+        above, measured = standing.next_level(at), walk.measured(at)
         benefits = level.benefits if level else None
         place = walk.track.place(level.key) if walk.track and level else None
         return cls(

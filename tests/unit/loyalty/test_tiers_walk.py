@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from services.loyalty.tiers.domain.grants import Grant, Standing
 from services.loyalty.tiers.domain.track import Track
-from services.loyalty.tiers.domain.walk import Earned, Version, Walk, next_level
+from services.loyalty.tiers.domain.walk import Earned, Version, Walk
 
 VIETNAM = ZoneInfo("Asia/Ho_Chi_Minh")
 FIRST = date(2024, 1, 1)
@@ -143,7 +143,7 @@ def test_a_level_that_is_gone_becomes_the_one_that_is_reached():
 def test_progress_to_the_next_level():
     walk = walked([(date(2024, 5, 1), 130)], a_track(), until=date(2024, 6, 1))
 
-    found = next_level(walk, local(date(2024, 6, 1)))
+    found = Standing(walk).next_level(local(date(2024, 6, 1)))
 
     assert found is not None
     assert (found[0].key, found[1]) == ("gold", 170)

@@ -56,6 +56,16 @@ class Standing:
             return self.walk.level
         return track.levels[place]
 
+    def next_level(self, at: datetime) -> tuple[Level, int] | None:
+        """The next level above the one held, and how much is missing for it; None: it is the highest."""
+        track, held = self.walk.track, self.level(at)
+        place = track.place(held.key) if track and held else None
+        above = 0 if place is None else place + 1
+        if track is None or above >= len(track.levels):
+            return None
+        level = track.levels[above]
+        return level, max(0, level.threshold - self.walk.measured(at))
+
     def is_by_hand(self, at: datetime) -> bool:
         """Whether the level held is there by hand alone."""
         held = self.level(at)

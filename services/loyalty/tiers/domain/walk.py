@@ -290,12 +290,3 @@ def _amount(track: Track, earned: Earned) -> int:
     if isinstance(measure, BySpend):
         return sum(minor for currency, minor in earned.spend if currency == measure.currency)
     return earned.orders
-
-
-def next_level(walk: Walk, at: datetime) -> tuple[Level, int] | None:
-    """The next level above the one held, and how much is missing for it; None: it is the highest."""
-    track = walk.track
-    if track is None or walk.place + 1 >= len(track.levels):
-        return None
-    above = track.levels[walk.place + 1]
-    return above, max(0, above.threshold - walk.measured(at))

@@ -104,9 +104,13 @@ async def live_of(tx: ReadTx, order_id: str) -> Reservation | None:
 
 
 async def end(tx: WriteTx, reservation_id: UUID, state: State, order_id: str | None = None) -> bool:
-    """End a hold that has not expired as committed or voided; whether it was ours to end."""
+    """End a hold that has not expired as committed or voided; whether it was ours to end.
+
+    What was in the basket is forgotten: only what has expired may be taken anew.
+    """
     done = await tx.execute(
-        "UPDATE reservations SET state = :state, ended_at = clock_timestamp(), order_id = coalesce(order_id, :order) "
+        "UPDATE reservations SET state = :state, ended_at = clock_timestamp(), order_id = coalesce(order_id, :order), "
+        "basket = '{}' "
         "WHERE id = :id AND state = 'held' AND expires_at > clock_timestamp()",
         {"id": reservation_id, "state": state, "order": order_id},
     )

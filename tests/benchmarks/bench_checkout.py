@@ -1,0 +1,205 @@
+"""What a look and a redemption cost at a steady rate, on one process and PostgreSQL, client included. About 50 seconds.
+
+All redemptions are of one campaign, each by a customer and for an order of its own, with an Idempotency-Key. Beside
+them, on the same server, what is naive and correct: SELECT … FOR UPDATE of the counter, then five more statements,
+straight on connections, without HTTP, rules, events or keys.
+"""
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from itertools import count
+from time import monotonic
+from typing import Any
+from uuid import uuid4
+
+import asyncpg
+import orjson
+from load import Wire
+from stand import Platform, durable_postgres, percentile, platform, store
+
+RATE, SECONDS, FLAT_OUT_SECONDS = 500.0, 6.0, 3.0
+CONNECTIONS = 48
+SQL_CONNECTIONS = 12
+CODE = "TETBENCH2027"
+LINES = [
+    {"id": str(number), "product_id": f"sku-{number}", "quantity": 1, "unit_minor": 250_000} for number in range(4)
+]
+
+
+def body(number: int) -> dict[str, Any]:
+    """A basket of four lines with one code."""
+    basket = {"currency": "VND", "lines": LINES, "order_id": f"o-{number}"}
+    return {"customer": f"user_id:k-{number}", "basket": basket, "vouchers": [CODE]}
+
+
+async def steadily(send: Callable[[int], Awaitable[None]], rate: float, seconds: float, first: int) -> dict[str, float]:
+    """Send at a fixed rate whatever the answers do; milliseconds from when each was due."""
+    started, total, late = monotonic(), int(rate * seconds), 0.0
+    spans: list[float] = []
+
+    async def one(number: int, due: float) -> None:
+        await send(number)
+        spans.append((monotonic() - due) * 1e3)
+
+    async with asyncio.TaskGroup() as group:
+        for number in range(total):
+            due = started + number / rate
+            if (wait := due - monotonic()) > 0:
+                await asyncio.sleep(wait)
+            late = max(late, monotonic() - due)
+            group.create_task(one(first + number, due))
+    took = monotonic() - started
+    return {
+        "sent": total,
+        "per_second": round(total / took, 1),
+        "p50_ms": round(percentile(spans, 0.5), 2),
+        "p95_ms": round(percentile(spans, 0.95), 2),
+        "p99_ms": round(percentile(spans, 0.99), 2),
+        "client_late_ms": round(late * 1e3, 1),
+    }
+
+
+class Clients:
+    """Kept-alive connections, each one request at a time."""
+
+    def __init__(self, url: str, key: str) -> None:
+        self._wires: asyncio.Queue[Wire] = asyncio.Queue()
+        self._url, self._key = url, key
+        for _ in range(CONNECTIONS):
+            self._wires.put_nowait(self._wire())
+
+    def _wire(self) -> Wire:
+        return Wire(self._url, f"Bearer {self._key}\r\nContent-Type: application/json")
+
+    async def send(self, path: str, number: int, status: int) -> None:
+        """One request; the answer must be `status`."""
+        wire = await self._wires.get()
+        # The key of a request is a header; the wire writes what stands behind the path as it is.
+        line = f"/v1/loyalty{path} HTTP/1.1\r\nIdempotency-Key: k-{number}\r\nX-Rest:"
+        try:
+            found, answer = await wire.request("POST", line, orjson.dumps(body(number)))
+        except asyncio.IncompleteReadError:
+            # It stood idle for too long, and was closed.
+            wire = self._wire()
+            found, answer = await wire.request("POST", line, orjson.dumps(body(number)))
+        self._wires.put_nowait(wire)
+        assert found == status, answer
+
+
+async def flat_out(send: Callable[[int], Awaitable[None]], clients: int, first: int) -> float:
+    """Requests a second when so many clients ask one after the other."""
+    numbers = count(first)
+    started = monotonic()
+
+    async def one() -> int:
+        done = 0
+        while monotonic() - started < FLAT_OUT_SECONDS:
+            await send(next(numbers))
+            done += 1
+        return done
+
+    done = sum(await asyncio.gather(*(one() for _ in range(clients))))
+    return done / (monotonic() - started)
+
+
+async def paced(send: Callable[[int], Awaitable[None]], first: int) -> dict[str, float]:
+    """What it takes at most, and how long it takes at `RATE`, or at half of what it takes at most if that is less."""
+    most = await flat_out(send, CONNECTIONS, first)
+    rate = min(RATE, most / 2)
+    found = await steadily(send, rate, SECONDS, first + 1_000_000)
+    return {"most_per_second": round(most), "rate": round(rate), **found}
+
+
+async def client(url: str, key: str, kind: str, first: int) -> dict[str, float]:
+    """Measure looks or redemptions."""
+    path, status = ("/validations", 200) if kind == "validate" else ("/redemptions", 201)
+    clients = Clients(url, key)
+
+    async def send(number: int) -> None:
+        await clients.send(path, number, status)
+
+    return await paced(send, first)
+
+
+async def naive(url: str) -> dict[str, float]:
+    """The counter locked by SELECT … FOR UPDATE, and the same rows as a redemption writes."""
+    async with asyncpg.create_pool(url, min_size=SQL_CONNECTIONS, max_size=SQL_CONNECTIONS) as pool:
+        await pool.execute(
+            "CREATE SCHEMA naive; CREATE TABLE naive.campaigns (id int PRIMARY KEY, used int, most int); "
+            "CREATE TABLE naive.uses (person text PRIMARY KEY, n int); "
+            "CREATE TABLE naive.redemptions (id uuid PRIMARY KEY, person text, order_id text UNIQUE, lines jsonb); "
+            "CREATE TABLE naive.keys (key text PRIMARY KEY, answer text); "
+            "INSERT INTO naive.campaigns VALUES (1, 0, 1000000000)"
+        )
+
+        async def redeem(number: int) -> None:
+            who = f"k-{number}"
+            async with pool.acquire() as connection, connection.transaction():
+                await connection.fetchrow("SELECT answer FROM naive.keys WHERE key = $1", who)
+                row = await connection.fetchrow("SELECT used, most FROM naive.campaigns WHERE id = 1 FOR UPDATE")
+                assert row["used"] < row["most"]
+                await connection.fetchrow("SELECT n FROM naive.uses WHERE person = $1 FOR UPDATE", who)
+                await connection.execute("INSERT INTO naive.uses VALUES ($1, 1)", who)
+                await connection.execute(
+                    "INSERT INTO naive.redemptions VALUES ($1, $2, $3, '[]')", uuid4(), who, f"o-{number}"
+                )
+                await connection.execute("UPDATE naive.campaigns SET used = $1 WHERE id = 1", row["used"] + 1)
+                await connection.execute("INSERT INTO naive.keys VALUES ($1, '{}')", who)
+
+        return await paced(redeem, 0)
+
+
+async def offer(under_test: Platform) -> str:
+    """A campaign with one shared code; its id."""
+    async with under_test.client() as http:
+        terms = {"benefit": {"type": "percentage", "percent": 10}, "max_uses_per_customer": 3}
+        asked = {"name": "Tết", "codes": "shared", "currency": "VND", "max_uses": 10**9, "terms": terms}
+        made: str = (await http.post("/v1/loyalty/campaigns", json=asked)).raise_for_status().json()["id"]
+        for path, said in (("state", {"state": "active"}), ("shared-codes", {"code": CODE})):
+            (await http.post(f"/v1/loyalty/campaigns/{made}/{path}", json=said)).raise_for_status()
+    return made
+
+
+async def measured(under_test: Platform, kind: str, first: int) -> dict[str, Any]:
+    """Run a client process; what it saw."""
+    arguments = (under_test.base_url, under_test.secret_key, kind, str(first))
+    process = await asyncio.create_subprocess_exec(sys.executable, __file__, *arguments, stdout=asyncio.subprocess.PIPE)
+    out, _ = await process.communicate()
+    assert process.returncode == 0, "the client failed"
+    found: dict[str, Any] = orjson.loads(out)
+    return found
+
+
+async def main() -> None:
+    """Measure looks, redemptions, and what is naive, on one server."""
+    figures: dict[str, Any] = {}
+    # No limit of requests per key: one client stands for many shops.
+    environ = {"TAM_HTTP_RATE_PER_SECOND": "100000", "TAM_HTTP_RATE_BURST": "100000", "TAM_DATABASE_POOL_SIZE": "24"}
+    async with durable_postgres() as (url, pid), platform(url, pid, ["api"], **environ) as under_test:
+        campaign = await offer(under_test)
+        for turn, kind in enumerate(("validate", "redeem")):
+            before = under_test.spent()
+            found = await measured(under_test, kind, turn * 10_000_000)
+            spent = under_test.spent().since(before)
+            requests = found["sent"] + found["most_per_second"] * FLAT_OUT_SECONDS
+            found |= {
+                "our_cpu_us": round(spent.ours / requests * 1e6),
+                "backend_cpu_us": round(spent.backend / requests * 1e6),
+            }
+            figures[kind] = found
+        figures["naive redeem, SQL alone"] = await naive(url)
+        async with under_test.client() as http:
+            counted = (await http.get(f"/v1/loyalty/campaigns/{campaign}")).json()["redeemed"]
+        async with asyncpg.create_pool(url, min_size=1, max_size=1) as pool:
+            rows = await pool.fetchval("SELECT count(*) FROM loyalty.redemptions")
+        assert counted == rows > 0, (counted, rows)
+    store("checkout", figures)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        given_url, given_key, given_kind, given_first = sys.argv[1:]
+        print(orjson.dumps(asyncio.run(client(given_url, given_key, given_kind, int(given_first)))).decode())
+    else:
+        asyncio.run(main())

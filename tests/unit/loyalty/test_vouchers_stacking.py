@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from vouchers_world import NOW, basket, campaign, candidate, fixed, percent, voucher
 
@@ -85,6 +85,9 @@ def test_a_line_that_is_cheaper_already_can_be_passed_over():
     said = worth(held, sale, candidate(2, percent(10), skips_discounted=True))
 
     assert said.lines == {"l0": 99_000, "l1": 45_000}
+    free = {"type": "item", "percent": 100, "applies_to": {"products": ["shirt", "hat"]}}
+    units = worth(held, sale, candidate(3, free, skips_discounted=True))
+    assert units.lines == {"l0": 99_000, "l1": 0}
 
 
 @pytest.mark.parametrize(("amount", "share", "off"), [(199_99, 10, 2_000), (5, 10, 1), (4, 10, 0), (1_005, 50, 503)])
@@ -139,6 +142,9 @@ SIDES = st.sampled_from([Selector(), Selector(products=frozenset("a")), Selector
 
 
 @settings(max_examples=150)
+# The two that are bought are the cheapest: the dear one is what is got.
+@example([("a", 2, 1), ("b", 1, 5)], Selector(products=frozenset("a")), 2, Selector(), 1, None)
+@example([("a", 5, 1), ("b", 1, 5)], Selector(products=frozenset("a")), 2, Selector(), 2, 2)
 @given(
     st.lists(st.tuples(st.sampled_from("abc"), st.integers(1, 3), st.integers(1, 9)), min_size=1, max_size=3),
     SIDES,

@@ -5,8 +5,8 @@ Owns        the ledger of points (double entry, never changed), lots and holds; 
             No personal data: person keys and facts.
 Consumes    CustomerMerged, CustomerUnmerged; OrderPlaced, OrderChanged, OrderRefunded, OrderCancelled;
             TouchpointRecorded where a rule asks for it; SegmentEntered, SegmentLeft; CustomerCreated
-Publishes   PointsEarned, -Spent, -Expired, -Reversed, -Moved, -Expiring; TierChanged; VoucherIssued, -Reserved, -Redeemed,
-            -RolledBack; FlashClaimed; ReferralCompleted
+Publishes   PointsEarned, -Spent, -Expired, -Reversed, -Moved, -Expiring; TierChanged;
+            VoucherIssued, -Reserved, -Redeemed, -RolledBack; FlashClaimed; ReferralCompleted
 URLs        /v1/loyalty…
 
 Invariants

@@ -119,7 +119,7 @@ class VoucherRolledBack(_Voucher, type="tam.loyalty.voucher_rolled_back.v1", top
 
 
 class FlashClaimed(EventData, type="tam.loyalty.flash_claimed.v1", topic=LOYALTY):
-    """The person `subject` got `units` of an item of a flash sale, for good: a claim that must be paid first, when it is.
+    """The person `subject` got `units` of an item of a flash sale for good; where it must be paid first, when it is.
 
     `sale` is the id of the sale, `item` what the shop calls the product.
     """

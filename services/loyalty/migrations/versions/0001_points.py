@@ -20,7 +20,8 @@ _MEMBERS = """
             SELECT unnest(ids) AS k
             UNION SELECT raw_id FROM identity WHERE root_id = ANY(ids)
             UNION SELECT root_id FROM identity WHERE raw_id = ANY(ids)
-            UNION SELECT kin.raw_id FROM identity AS own JOIN identity AS kin USING (root_id) WHERE own.raw_id = ANY(ids)
+            UNION SELECT kin.raw_id FROM identity AS own JOIN identity AS kin USING (root_id)
+                WHERE own.raw_id = ANY(ids)
         ) AS found;
         -- First all are made, then all are locked, both in ascending order: who makes holds no lock that anybody may
         -- wait for out of order, and nobody who locks waits for a row that is still being made.
@@ -33,7 +34,8 @@ _MEMBERS = """
             SELECT asked.id, coalesce(own.root_id, asked.id),
                 ARRAY(
                     SELECT coalesce(own.root_id, asked.id) UNION
-                    SELECT kin.raw_id FROM identity AS kin WHERE kin.root_id = coalesce(own.root_id, asked.id) ORDER BY 1
+                    SELECT kin.raw_id FROM identity AS kin WHERE kin.root_id = coalesce(own.root_id, asked.id)
+                    ORDER BY 1
                 )
             FROM unnest(ids) AS asked(id) LEFT JOIN identity AS own ON own.raw_id = asked.id;
     END $$;
@@ -146,7 +148,7 @@ _LEDGER = """
         points bigint NOT NULL CHECK (points <> 0),
         PRIMARY KEY (transaction_id, lot_id, of_id)
     );
-    COMMENT ON TABLE allocations IS 'points drawn from a lot, or (negative) returned to it; of_id: the transaction that '
+    COMMENT ON TABLE allocations IS 'points drawn from a lot, or (negative) returned; of_id: the transaction that '
         'drew them, itself or an earlier one';
     CREATE INDEX allocations_lot ON allocations (lot_id);
     CREATE INDEX allocations_of ON allocations (of_id);
@@ -209,7 +211,7 @@ _REQUESTS = """
     );
     CREATE INDEX adjustments_waiting ON adjustments (id) WHERE state = 'waiting';
     CREATE INDEX adjustments_person ON adjustments (person_id);
-    COMMENT ON COLUMN adjustments.note IS 'words of people, which may be personal: they stand in no ledger and no event';
+    COMMENT ON COLUMN adjustments.note IS 'words of people, perhaps personal: they stand in no ledger and no event';
 
     CREATE TABLE transfers (
         id uuid PRIMARY KEY,

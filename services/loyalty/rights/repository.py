@@ -41,3 +41,17 @@ async def forget_words(tx: WriteTx, place: Place, keys: Collection[UUID]) -> int
         f"UPDATE {place.table} AS t SET {emptied} WHERE ({place.where}) AND ({told})", {"keys": list(keys)}
     )
     return forgotten.rowcount
+
+
+async def forget_codes(tx: WriteTx, keys: Collection[UUID]) -> int:
+    """Let nobody ask for a person's codes again, and forget what their assignments were named; of how many codes.
+
+    The hashes stay: a code that is still in somebody's hands goes on being worth what it was worth.
+    """
+    await tx.execute(
+        "UPDATE assignments SET key = 'erased:' || CAST(id AS text) WHERE person = ANY(:keys)", {"keys": list(keys)}
+    )
+    closed = await tx.execute(
+        "UPDATE codes SET sealed = NULL WHERE holder = ANY(:keys) AND sealed IS NOT NULL", {"keys": list(keys)}
+    )
+    return closed.rowcount

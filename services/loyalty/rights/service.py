@@ -38,4 +38,5 @@ class LoyaltyRights:
                 erased.add(place.table, await repository.remove(tx, place, subject.keys))
             elif place.words:
                 erased.add(f"{place.table} (words)", await repository.forget_words(tx, place, subject.keys))
+        erased.add("codes (what opens them)", await repository.forget_codes(tx, subject.keys))
         return erased

@@ -1,7 +1,9 @@
 """Somebody asks what is kept of them, and is erased: the words go, and the books still add up."""
 
 from typing import Any
+from uuid import UUID
 
+import orjson
 from loyalty_world import LoyaltyWorld
 
 from services.loyalty.app import service as manifest
@@ -9,6 +11,8 @@ from services.loyalty.members import service as members
 from services.loyalty.points.schemas import AdjustmentIn
 from services.loyalty.points.service import Credit, Spend
 from services.loyalty.rights.domain import PLACES
+from services.loyalty.vouchers.schemas.campaigns import CampaignIn, StateIn
+from services.loyalty.vouchers.service.assignments import Assign
 from shared.ids import anonymous_key, user_key
 from shared.rights.contract import Subject
 
@@ -63,6 +67,23 @@ async def test_an_erasure_takes_the_words_and_leaves_sums_that_add_up(world: Loy
     assert {each.name: each.examples for each in found if each.violations} == {}
     async with world.db.read() as tx:
         assert (await world.service.points.balance(tx, await members.find(tx, AN), "points")).available == 70
+
+
+async def test_nobody_can_ask_for_the_codes_of_who_is_erased(world: LoyaltyWorld):
+    said = {"name": "Sinh nhật", "currency": "VND", "terms": {"benefit": {"type": "percentage", "percent": 10}}}
+    made = await world.service.campaigns.create(CampaignIn.model_validate(said), by="key-1", idem=None)
+    campaign = UUID(str(orjson.loads(made.body)["id"]))
+    await world.service.campaigns.set_state(campaign, StateIn(state="active"), idem=None)
+    async with world.db.write() as tx:
+        await world.service.assignments.assign(tx, Assign(campaign, AN, "sinh nhật của An", None, "key-1"))
+    assert manifest.rights is not None
+    async with world.db.write() as tx:
+        await manifest.rights.erase(world.service, tx, SUBJECT)
+
+    assert [row.sealed for row in await world.rows("SELECT sealed FROM codes WHERE holder IS NOT NULL")] == [None]
+    assert "An" not in str(await world.rows("SELECT key FROM assignments"))
+    found = await world.service.invariants.check()
+    assert {each.name: each.examples for each in found if each.violations} == {}
 
 
 async def test_every_table_that_knows_people_is_told_of(world: LoyaltyWorld):

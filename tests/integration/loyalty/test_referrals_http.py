@@ -7,6 +7,9 @@ from referrals_world import FIRST_ORDER
 
 from shared.testing.platform import Running
 
+# Of nothing. The same in every process: tests are told apart by it.
+NOWHERE = "01900000-0000-7000-8000-000000000000"
+
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 CAME = {"name": "came", "event": "signup", "advocate": {"points": 20}, "friend": {"points": 10}}
@@ -79,10 +82,10 @@ async def test_programmes_are_listed_paused_and_resumed(module_running: Running)
 @pytest.mark.parametrize(
     ("method", "path", "body", "code"),
     [
-        ("GET", f"referral-programs/{uuid4()}", None, "loyalty.referral_program_unknown"),
-        ("POST", f"referral-programs/{uuid4()}/codes", {"customer": "user_id:1"}, "loyalty.referral_program_unknown"),
-        ("GET", f"referrals/{uuid4()}", None, "loyalty.referral_unknown"),
-        ("POST", f"referrals/{uuid4()}/approve", {"reason": "x"}, "loyalty.referral_unknown"),
+        ("GET", f"referral-programs/{NOWHERE}", None, "loyalty.referral_program_unknown"),
+        ("POST", f"referral-programs/{NOWHERE}/codes", {"customer": "user_id:1"}, "loyalty.referral_program_unknown"),
+        ("GET", f"referrals/{NOWHERE}", None, "loyalty.referral_unknown"),
+        ("POST", f"referrals/{NOWHERE}/approve", {"reason": "x"}, "loyalty.referral_unknown"),
         ("POST", "referrals", {"code": "NOBODY22", "customer": "user_id:1"}, "loyalty.referral_code_unknown"),
         ("POST", "referrals", {"code": "NOBODY22", "customer": "ann"}, "loyalty.referral_bad_customer"),
         ("POST", "referrals", {"code": "N", "customer": "user_id:1", "signals": {"iris": ["12345678"]}}, "invalid"),

@@ -7,6 +7,9 @@ import pytest
 
 from shared.testing.platform import Running
 
+# Of nothing. The same in every process: tests are told apart by it.
+NOWHERE = "01900000-0000-7000-8000-000000000000"
+
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 BAG = {"name": "Túi vải", "kind": "material", "points": 0}
@@ -90,16 +93,16 @@ async def test_rewards_and_purchases_are_listed_page_by_page(module_running: Run
 @pytest.mark.parametrize(
     ("method", "path", "body", "code"),
     [
-        ("GET", f"rewards/{uuid4()}", None, "loyalty.reward_unknown"),
-        ("POST", f"rewards/{uuid4()}/purchases", {"customer": "user_id:1"}, "loyalty.reward_unknown"),
-        ("POST", f"rewards/{uuid4()}/purchases", {"customer": "ann"}, "loyalty.reward_bad_customer"),
-        ("POST", f"rewards/{uuid4()}/purchases", {"customer": "user_id:1", "quantity": 0}, "invalid"),
-        ("POST", f"rewards/{uuid4()}/purchases", {"customer": "user_id:1", "quantity": 1.5}, "invalid"),
-        ("POST", f"rewards/{uuid4()}/stock", {"units": 1}, "loyalty.reward_unknown"),
-        ("PUT", f"rewards/{uuid4()}", {**BAG, "version": 1}, "loyalty.reward_unknown"),
-        ("GET", f"reward-purchases/{uuid4()}", None, "loyalty.reward_purchase_unknown"),
-        ("POST", f"reward-purchases/{uuid4()}/cancel", {}, "loyalty.reward_purchase_unknown"),
-        ("POST", f"reward-purchases/{uuid4()}/fulfil", {}, "loyalty.reward_purchase_unknown"),
+        ("GET", f"rewards/{NOWHERE}", None, "loyalty.reward_unknown"),
+        ("POST", f"rewards/{NOWHERE}/purchases", {"customer": "user_id:1"}, "loyalty.reward_unknown"),
+        ("POST", f"rewards/{NOWHERE}/purchases", {"customer": "ann"}, "loyalty.reward_bad_customer"),
+        ("POST", f"rewards/{NOWHERE}/purchases", {"customer": "user_id:1", "quantity": 0}, "invalid"),
+        ("POST", f"rewards/{NOWHERE}/purchases", {"customer": "user_id:1", "quantity": 1.5}, "invalid"),
+        ("POST", f"rewards/{NOWHERE}/stock", {"units": 1}, "loyalty.reward_unknown"),
+        ("PUT", f"rewards/{NOWHERE}", {**BAG, "version": 1}, "loyalty.reward_unknown"),
+        ("GET", f"reward-purchases/{NOWHERE}", None, "loyalty.reward_purchase_unknown"),
+        ("POST", f"reward-purchases/{NOWHERE}/cancel", {}, "loyalty.reward_purchase_unknown"),
+        ("POST", f"reward-purchases/{NOWHERE}/fulfil", {}, "loyalty.reward_purchase_unknown"),
         ("GET", "reward-purchases?cursor=x", None, "bad_cursor"),
         ("GET", "rewards?customer=ann", None, "loyalty.reward_bad_customer"),
         ("POST", "rewards", {**BAG, "wallet": "gold"}, "loyalty.unknown_wallet"),

@@ -34,7 +34,7 @@ class PlatformSettings(Settings):
     database_url: str | None = Field(
         None, description="postgresql://user:password@host/database; unset: the embedded server."
     )
-    database_pool_size: int = Field(12, ge=2, le=200, description="Most connections per service and process.")
+    database_pool_size: int = Field(6, ge=2, le=200, description="Connections per service and process.")
     kafka_bootstrap_servers: str | None = Field(
         None, description="host:port[,host:port]; unset: the PostgreSQL log is the bus."
     )

@@ -152,11 +152,8 @@ def async_url(url: str) -> str:
     raise ValueError("a database URL begins with postgresql://")
 
 
-def make_engine(url: str, *, schema: str, pool_size: int | None = 12, application: str = APPLICATION) -> AsyncEngine:
-    """An engine whose connections see `schema` first. `pool_size` None opens a connection per use.
-
-    All of a pool are kept: an overflow is closed when it comes back, and under load that is a connection for each use.
-    """
+def make_engine(url: str, *, schema: str, pool_size: int | None = 6, application: str = APPLICATION) -> AsyncEngine:
+    """An engine whose connections see `schema` first. `pool_size` None opens a connection per use."""
     connect_args: dict[str, Any] = {
         "timeout": CONNECT_TIMEOUT_SECONDS,
         "command_timeout": COMMAND_TIMEOUT_SECONDS,
@@ -172,7 +169,7 @@ def make_engine(url: str, *, schema: str, pool_size: int | None = 12, applicatio
     options: dict[str, Any] = (
         {"poolclass": NullPool}
         if pool_size is None
-        else {"pool_size": pool_size, "max_overflow": 0, "pool_timeout": 10, "pool_recycle": 1800}
+        else {"pool_size": pool_size, "max_overflow": pool_size, "pool_timeout": 10, "pool_recycle": 1800}
     )
     return create_async_engine(
         async_url(url),

@@ -171,7 +171,7 @@ async def test_an_exhausted_pool_says_so_in_time(database_url: str, monkeypatch:
     engine.sync_engine.pool._timeout = 0.2
     db = Database(engine, schema="public")
 
-    async with db.read():
+    async with db.read(), db.read():
         with pytest.raises(PoolTimeout):
             async with db.read():
                 pass

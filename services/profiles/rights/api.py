@@ -74,7 +74,7 @@ async def request(
     return answer(await profiles.rights.requests.open(customer, body, by=caller.key_id, idem=idem))
 
 
-@router.post("/rights/readmissions", **_ACCEPTED, responses=problems(BadIdempotencyKey, NobodySuppressed))
+@router.post("/readmissions", **_ACCEPTED, responses=problems(BadIdempotencyKey, NobodySuppressed))
 async def readmit(body: ReadmissionIn, caller: Writer, profiles: Profiles, idem: IdempotencyKey) -> Response:
     """Let somebody in again who was erased and asks for it: their identifiers are refused no longer."""
     return answer(await profiles.rights.requests.readmit(body, by=caller.key_id, idem=idem))

@@ -54,7 +54,7 @@ class Suppressed(Conflict):
     def __init__(self) -> None:
         super().__init__(
             "Somebody who asked to be erased goes by one of these identifiers. They come back by their own request "
-            "alone: POST /v1/rights/readmissions."
+            "alone: POST /v1/readmissions."
         )
 
 

@@ -189,14 +189,14 @@ async def cleaned(url: str) -> None:
 async def come_back(running: Running) -> None:
     """By their own will, and then under everything they went by."""
     body = {"references": [f"email:{EMAIL}"], "verified_by": "email_link"}
-    readmitted = await running.crm.post("/v1/rights/readmissions", json=body)
+    readmitted = await running.crm.post("/v1/readmissions", json=body)
     assert readmitted.status_code == 202, readmitted.text
     await done(running.crm, readmitted.json()["id"])
     await sent(running, everything())
     back = (await running.crm.get(f"/v1/customers/user_id:{USER}")).json()
     assert {each["type"] for each in back["identifiers"]} >= {"user_id", "email", "phone", "card"}
     assert len((await running.crm.get(f"/v1/customers/user_id:{USER}/touchpoints")).json()["items"]) >= 2
-    again = await running.crm.post("/v1/rights/readmissions", json=body)
+    again = await running.crm.post("/v1/readmissions", json=body)
     assert (again.status_code, again.json()["code"]) == (404, "profiles.nobody_suppressed")
 
 

@@ -36,7 +36,10 @@ async def test_an_order_becomes_a_touchpoint_and_a_money_fact(running: Running) 
 
     [received] = await on_the_log(running.platform.bus, INGEST)
     [placed] = await on_the_log(running.platform.bus, ORDERS)
-    assert placed.data == facts.OrderPlaced(order_id="o1", total_minor=2750, currency="USD", source="web", items=2)
+    line = facts.OrderLine(sku="a", quantity=2)
+    assert placed.data == facts.OrderPlaced(
+        order_id="o1", total_minor=2750, currency="USD", source="web", items=2, lines=(line,)
+    )
     assert placed.subject == user_key("u1")
     assert placed.time.isoformat() == "1997-03-01T10:00:00+00:00"
     # So that the time from the request to a changed figure can be measured.

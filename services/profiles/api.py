@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
@@ -37,7 +37,7 @@ from services.profiles.service import ProfilesService
 from services.profiles.trait_schema.errors import SENSITIVE_SCOPE, TraitsMisfit
 from shared.http.access import service_of
 from shared.http.auth import Caller, require
-from shared.http.etag import with_etag
+from shared.http.etag import UNMODIFIED, with_etag
 from shared.http.idempotency import BadIdempotencyKey, IdempotencyKey, answer
 from shared.http.paging import BadCursor, Cursor, Limit, Page, decode_cursor, encode_cursor
 from shared.http.problems import problems
@@ -59,7 +59,6 @@ Reference = Annotated[
     ),
 ]
 IfMatch = Annotated[str | None, Header(description="ETags of the traits; another by now is refused with 412.")]
-UNMODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "Not modified: the client has this state already."}}
 
 
 @router.post(

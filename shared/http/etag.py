@@ -1,9 +1,13 @@
 """`ETag` and `If-None-Match`: who polls gets 304 while nothing has changed."""
 
 import hashlib
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
+
+# What OpenAPI is told of such an answer.
+UNMODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "Not modified: the client has this state already."}}
 
 
 def with_etag(

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
+from services.loyalty.api import Checkout, Loyalty, Reader
 from services.loyalty.checkout.errors import (
     AlreadyUsed,
     BadTtl,
@@ -43,11 +44,9 @@ from services.loyalty.checkout.schemas import (
 )
 from services.loyalty.points.errors import NotEnoughPoints
 from services.loyalty.programs.errors import UnknownWallet
-from services.loyalty.service import LoyaltyService
 from services.loyalty.throttle.domain import Who
 from services.loyalty.throttle.errors import Throttled
 from services.loyalty.vouchers.errors import BadBasket, BadCustomer, PepperMissing
-from shared.http.access import service_of
 from shared.http.auth import Caller, caller_of, require
 from shared.http.caller import WrongKeyKind
 from shared.http.idempotency import BadIdempotencyKey, IdempotencyKey, answer
@@ -71,9 +70,6 @@ class WriteKey(require):
         return caller
 
 
-Loyalty = Annotated[LoyaltyService, Depends(service_of("loyalty"))]
-Reader = Annotated[Caller, Depends(require("loyalty:read"))]
-Till = Annotated[Caller, Depends(require("loyalty:checkout"))]
 Shop = Annotated[Caller, Depends(WriteKey("loyalty:checkout"))]
 Of = Annotated[
     str | None,
@@ -97,7 +93,7 @@ _HELD = (BadIdempotencyKey, ReservationUnknown, ReservationEnded)
 
 
 @router.post("/validations", responses=problems(*_ASKED))
-async def validate(body: ValidationIn, caller: Till, loyalty: Loyalty) -> ValidationOut:
+async def validate(body: ValidationIn, caller: Checkout, loyalty: Loyalty) -> ValidationOut:
     """Say what vouchers and points are worth on a basket, or why not. Nothing is changed."""
     return await loyalty.checkout.validating.validate(_person(body.customer), body, by=caller.key_id)
 
@@ -122,7 +118,7 @@ async def validate_anonymously(
     status_code=201,
     responses=problems(*_TAKEN, BadTtl, OrderReserved),
 )
-async def reserve(body: ReservationIn, caller: Till, loyalty: Loyalty, idem: IdempotencyKey) -> Response:
+async def reserve(body: ReservationIn, caller: Checkout, loyalty: Loyalty, idem: IdempotencyKey) -> Response:
     """Hold vouchers and points for a checkout: all of them, or nothing."""
     person = _named(body.customer)
     return answer(await loyalty.checkout.reserving.reserve(person, body, by=caller.key_id, idem=idem))
@@ -145,7 +141,7 @@ async def reservations(
 
 
 @router.get("/reservations/{reservation}", responses=problems(ReservationUnknown))
-async def reservation(reservation: UUID, caller: Till, loyalty: Loyalty) -> ReservationOut:
+async def reservation(reservation: UUID, caller: Checkout, loyalty: Loyalty) -> ReservationOut:
     """Get a reservation of yours."""
     return await loyalty.checkout.reserving.get(reservation, by=caller.key_id)
 
@@ -156,7 +152,7 @@ async def reservation(reservation: UUID, caller: Till, loyalty: Loyalty) -> Rese
     responses=problems(*_HELD, BadTtl, TooManyExtensions),
 )
 async def extend(
-    reservation: UUID, body: ExtensionIn, caller: Till, loyalty: Loyalty, idem: IdempotencyKey
+    reservation: UUID, body: ExtensionIn, caller: Checkout, loyalty: Loyalty, idem: IdempotencyKey
 ) -> Response:
     """Hold it longer, from now on; three times at most."""
     held = loyalty.checkout.reserving
@@ -169,20 +165,22 @@ async def extend(
     status_code=201,
     responses=problems(*_TAKEN, *_HELD, ReservationMismatch, CommitExceeds, UnknownVoucher),
 )
-async def commit(reservation: UUID, body: CommitIn, caller: Till, loyalty: Loyalty, idem: IdempotencyKey) -> Response:
+async def commit(
+    reservation: UUID, body: CommitIn, caller: Checkout, loyalty: Loyalty, idem: IdempotencyKey
+) -> Response:
     """Use what is held, wholly or in part; what is not used is let go."""
     person = _person(body.customer)
     return answer(await loyalty.checkout.reserving.commit(reservation, person, body, by=caller.key_id, idem=idem))
 
 
 @router.post("/reservations/{reservation}/void", response_model=ReservationOut, responses=problems(*_HELD))
-async def void(reservation: UUID, caller: Till, loyalty: Loyalty, idem: IdempotencyKey) -> Response:
+async def void(reservation: UUID, caller: Checkout, loyalty: Loyalty, idem: IdempotencyKey) -> Response:
     """Let go of all that is held."""
     return answer(await loyalty.checkout.reserving.void(reservation, by=caller.key_id, idem=idem))
 
 
 @router.post("/redemptions", response_model=RedemptionOut, status_code=201, responses=problems(*_TAKEN))
-async def redeem(body: RedemptionIn, caller: Till, loyalty: Loyalty, idem: IdempotencyKey) -> Response:
+async def redeem(body: RedemptionIn, caller: Checkout, loyalty: Loyalty, idem: IdempotencyKey) -> Response:
     """Use vouchers and points for an order in one step: all of them, or nothing."""
     person = _named(body.customer)
     return answer(await loyalty.checkout.redeeming.redeem(person, body, by=caller.key_id, idem=idem))
@@ -226,7 +224,7 @@ async def rollbacks(redemption: UUID, _: Reader, loyalty: Loyalty) -> list[Rollb
     },
 )
 async def roll_back(
-    redemption: UUID, body: RollbackIn, caller: Till, loyalty: Loyalty, idem: IdempotencyKey
+    redemption: UUID, body: RollbackIn, caller: Checkout, loyalty: Loyalty, idem: IdempotencyKey
 ) -> Response:
     """Undo a redemption, wholly or by voucher, line, amount and points; no more than is left, and once per refund."""
     return answer(await loyalty.checkout.rolling_back.roll_back(redemption, body, by=caller.key_id, idem=idem))

@@ -4,8 +4,9 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Path, Response
+from fastapi import APIRouter, Path, Response
 
+from services.loyalty.api import Checkout, Loyalty, Reader, Writer
 from services.loyalty.audience.domain import KnownTouchpoint
 from services.loyalty.earning.errors import (
     BadEarner,
@@ -31,9 +32,6 @@ from services.loyalty.earning.schemas.explaining import (
 )
 from services.loyalty.earning.schemas.rules import ProgressOut, RuleChangeIn, RuleIn, RuleOut
 from services.loyalty.earning.service.simulation import Place
-from services.loyalty.service import LoyaltyService
-from shared.http.access import service_of
-from shared.http.auth import Caller, require
 from shared.http.idempotency import BadIdempotencyKey, IdempotencyKey, answer
 from shared.http.paging import BadCursor, Cursor, Limit, Page, decode_cursor, encode_cursor
 from shared.http.problems import problems
@@ -41,10 +39,6 @@ from shared.ids import customer_key
 
 router = APIRouter(prefix="/v1/loyalty", tags=["earning"])
 
-Loyalty = Annotated[LoyaltyService, Depends(service_of("loyalty"))]
-Reader = Annotated[Caller, Depends(require("loyalty:read"))]
-Writer = Annotated[Caller, Depends(require("loyalty:write"))]
-Checkout = Annotated[Caller, Depends(require("loyalty:checkout"))]
 Reference = Annotated[
     str, Path(max_length=300, description="A customer id, `user_id:<value>` or `anonymous_id:<value>`.")
 ]

@@ -1,11 +1,11 @@
 """Flash sales over HTTP. A claim is idempotent by the key in its body; confirming and releasing are so by nature."""
 
 from datetime import datetime
-from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Request, Response
 
+from services.loyalty.api import Checkout, Loyalty, Reader, Writer
 from services.loyalty.flash.errors import (
     BadSaleCustomer,
     BadSaleTime,
@@ -25,21 +25,13 @@ from services.loyalty.flash.errors import (
     TooManyWaiting,
 )
 from services.loyalty.flash.schemas import ClaimIn, ClaimOut, ConfirmIn, ExtendIn, ItemIn, SaleIn, SaleOut, UnitsIn
-from services.loyalty.service import LoyaltyService
-from shared.http.access import service_of
-from shared.http.auth import Caller, require
-from shared.http.etag import with_etag
+from shared.http.etag import UNMODIFIED, with_etag
 from shared.http.idempotency import BadIdempotencyKey, IdempotencyKey, answer
 from shared.http.paging import BadCursor, Cursor, Limit, Page, decode_cursor, encode_cursor
 from shared.http.problems import problems
 
 router = APIRouter(prefix="/v1/loyalty", tags=["flash sales"])
 
-Loyalty = Annotated[LoyaltyService, Depends(service_of("loyalty"))]
-Reader = Annotated[Caller, Depends(require("loyalty:read"))]
-Writer = Annotated[Caller, Depends(require("loyalty:write"))]
-Checkout = Annotated[Caller, Depends(require("loyalty:checkout"))]
-UNMODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "Not modified: the client has this state already."}}
 _CHANGE = problems(BadIdempotencyKey, SaleUnknown, SaleOver)
 
 

@@ -1,17 +1,12 @@
 """Invariants over HTTP."""
 
-from typing import Annotated
-
 from fastapi import APIRouter, Depends
 
+from services.loyalty.api import Loyalty
 from services.loyalty.invariants.schemas import InvariantOut, InvariantsOut
-from services.loyalty.service import LoyaltyService
-from shared.http.access import service_of
 from shared.http.auth import require
 
 router = APIRouter(prefix="/v1/loyalty", tags=["loyalty"], dependencies=[Depends(require("loyalty:read"))])
-
-Loyalty = Annotated[LoyaltyService, Depends(service_of("loyalty"))]
 
 
 @router.get("/invariants")

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
+from services.loyalty.api import Checkout, Loyalty, Reader, Writer
 from services.loyalty.points.domain.requests import Place
 from services.loyalty.points.errors import (
     AdjustmentDecided,
@@ -47,10 +48,7 @@ from services.loyalty.points.service.accounts import Account, Liability
 from services.loyalty.points.service.counter import read_member
 from services.loyalty.programs.domain.terms import Name
 from services.loyalty.programs.errors import UnknownWallet
-from services.loyalty.service import LoyaltyService
-from shared.http.access import service_of
-from shared.http.auth import Caller, require
-from shared.http.etag import with_etag
+from shared.http.etag import UNMODIFIED, with_etag
 from shared.http.idempotency import BadIdempotencyKey, IdempotencyKey, answer
 from shared.http.paging import BadCursor, Cursor, Limit, Page, decode_cursor, encode_cursor
 from shared.http.problems import problems
@@ -58,11 +56,6 @@ from shared.rights.audit import saw
 
 router = APIRouter(prefix="/v1/loyalty", tags=["loyalty"])
 
-Loyalty = Annotated[LoyaltyService, Depends(service_of("loyalty"))]
-Reader = Annotated[Caller, Depends(require("loyalty:read"))]
-Writer = Annotated[Caller, Depends(require("loyalty:write"))]
-Checkout = Annotated[Caller, Depends(require("loyalty:checkout"))]
-UNMODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "Not modified: the client has this state already."}}
 _CSV: dict[int | str, dict[str, Any]] = {
     200: {"description": "The table.", "content": {"text/csv": {"schema": {"type": "string"}}}}
 }

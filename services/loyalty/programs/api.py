@@ -3,13 +3,11 @@
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query, Response
+from fastapi import APIRouter, Path, Query, Response
 
+from services.loyalty.api import Loyalty, Reader, Writer
 from services.loyalty.programs.errors import EffectiveTooEarly, NotADraft, VersionUnknown, WalletDropped
 from services.loyalty.programs.schemas import MAX_VERSION, ActivateIn, PreviewOut, ProgramIn, ProgramOut
-from services.loyalty.service import LoyaltyService
-from shared.http.access import service_of
-from shared.http.auth import Caller, require
 from shared.http.idempotency import BadIdempotencyKey, IdempotencyKey, answer
 from shared.http.paging import BadCursor, Cursor, Limit, Page, decode_cursor, encode_cursor
 from shared.http.problems import problems
@@ -17,9 +15,6 @@ from shared.http.schemas import Instant
 
 router = APIRouter(prefix="/v1/loyalty/program", tags=["loyalty"])
 
-Loyalty = Annotated[LoyaltyService, Depends(service_of("loyalty"))]
-Reader = Annotated[Caller, Depends(require("loyalty:read"))]
-Writer = Annotated[Caller, Depends(require("loyalty:write"))]
 Number = Annotated[int, Path(ge=1, le=MAX_VERSION)]
 
 

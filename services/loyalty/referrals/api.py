@@ -4,8 +4,9 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Query, Response
 
+from services.loyalty.api import Loyalty, Reader, Writer
 from services.loyalty.programs.errors import UnknownWallet
 from services.loyalty.referrals.domain.referral import State
 from services.loyalty.referrals.errors import (
@@ -29,18 +30,12 @@ from services.loyalty.referrals.schemas import (
     ReferralIn,
     ReferralOut,
 )
-from services.loyalty.service import LoyaltyService
-from shared.http.access import service_of
-from shared.http.auth import Caller, require
 from shared.http.idempotency import BadIdempotencyKey, IdempotencyKey, answer
 from shared.http.paging import BadCursor, Cursor, Limit, Page, decode_cursor, encode_cursor
 from shared.http.problems import problems
 
 router = APIRouter(prefix="/v1/loyalty", tags=["referrals"])
 
-Loyalty = Annotated[LoyaltyService, Depends(service_of("loyalty"))]
-Reader = Annotated[Caller, Depends(require("loyalty:read"))]
-Writer = Annotated[Caller, Depends(require("loyalty:write"))]
 Reference = Annotated[str | None, Query(max_length=300, description="A customer reference.")]
 
 

@@ -3,8 +3,9 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Query, Response
 
+from services.loyalty.api import Checkout, Loyalty, Reader, Writer
 from services.loyalty.programs.errors import UnknownWallet
 from services.loyalty.rewards.domain import PurchaseState, RewardState
 from services.loyalty.rewards.errors import (
@@ -28,20 +29,13 @@ from services.loyalty.rewards.schemas import (
     RewardOut,
     StockIn,
 )
-from services.loyalty.service import LoyaltyService
 from services.loyalty.vouchers.errors import AlreadyAssigned, CampaignUnknown, ValueNeeded, WrongKindOfCodes, WrongState
-from shared.http.access import service_of
-from shared.http.auth import Caller, require
 from shared.http.idempotency import BadIdempotencyKey, IdempotencyKey, answer
 from shared.http.paging import BadCursor, Cursor, Limit, Page, decode_cursor, encode_cursor
 from shared.http.problems import problems
 
 router = APIRouter(prefix="/v1/loyalty", tags=["rewards"])
 
-Loyalty = Annotated[LoyaltyService, Depends(service_of("loyalty"))]
-Reader = Annotated[Caller, Depends(require("loyalty:read"))]
-Writer = Annotated[Caller, Depends(require("loyalty:write"))]
-Checkout = Annotated[Caller, Depends(require("loyalty:checkout"))]
 Customer = Annotated[
     str | None, Query(max_length=300, description="A customer id, user_id:<value> or anonymous_id:<value>.")
 ]

@@ -3,9 +3,9 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Path, Query, Response
+from fastapi import APIRouter, Path, Query, Response
 
-from services.loyalty.service import LoyaltyService
+from services.loyalty.api import Loyalty, Reader, Writer
 from services.loyalty.tiers.errors import (
     BadTierMember,
     BadTrack,
@@ -25,8 +25,6 @@ from services.loyalty.tiers.schemas import (
     TrackPreviewIn,
     TrackPreviewOut,
 )
-from shared.http.access import service_of
-from shared.http.auth import Caller, require
 from shared.http.idempotency import BadIdempotencyKey, IdempotencyKey, answer
 from shared.http.paging import BadCursor, Cursor, Limit, Page, decode_cursor, encode_cursor
 from shared.http.problems import problems
@@ -35,9 +33,6 @@ from shared.ids import customer_key
 
 router = APIRouter(prefix="/v1/loyalty", tags=["tiers"])
 
-Loyalty = Annotated[LoyaltyService, Depends(service_of("loyalty"))]
-Reader = Annotated[Caller, Depends(require("loyalty:read"))]
-Writer = Annotated[Caller, Depends(require("loyalty:write"))]
 Reference = Annotated[
     str, Path(max_length=300, description="A customer id, `user_id:<value>` or `anonymous_id:<value>`.")
 ]

@@ -1,6 +1,6 @@
 """Computed traits over HTTP."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Request, Response
 
@@ -10,12 +10,10 @@ from services.profiles.schemas import MAX_REFERENCE
 from services.profiles.service import ProfilesService
 from shared.http.access import service_of
 from shared.http.auth import Caller, require
-from shared.http.etag import with_etag
+from shared.http.etag import UNMODIFIED, with_etag
 from shared.http.problems import problems
 
 router = APIRouter(prefix="/v1/customers", tags=["customers"])
-
-UNMODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "Not modified: the client has this state already."}}
 
 
 @router.get(

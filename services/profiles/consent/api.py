@@ -7,7 +7,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
-from services.profiles.api import UNMODIFIED, Profiles, Reference
+from services.profiles.api import Profiles, Reference
 from services.profiles.consent.errors import (
     BadExpiry,
     BadReferences,
@@ -36,7 +36,7 @@ from services.profiles.consent.schemas import (
 )
 from services.profiles.errors import AmbiguousIdentifier, CustomerUnknown, FutureTime
 from shared.http.auth import Caller, require
-from shared.http.etag import with_etag
+from shared.http.etag import UNMODIFIED, with_etag
 from shared.http.idempotency import BadIdempotencyKey, IdempotencyKey, answer
 from shared.http.paging import BadCursor, Cursor, Limit, Page, decode_cursor, encode_cursor
 from shared.http.problems import problems

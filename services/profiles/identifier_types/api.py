@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Path, Request, Response
 
-from services.profiles.api import UNMODIFIED, Profiles, Reader, Writer
+from services.profiles.api import Profiles, Reader, Writer
 from services.profiles.domain.identifiers import MAX_TYPE_LENGTH
 from services.profiles.identifier_types.errors import (
     BadIdentifierType,
@@ -19,7 +19,7 @@ from services.profiles.identifier_types.schemas import (
     IdentifierTypesOut,
     IdentifierTypeVersionOut,
 )
-from shared.http.etag import with_etag
+from shared.http.etag import UNMODIFIED, with_etag
 from shared.http.idempotency import BadIdempotencyKey, IdempotencyKey, answer
 from shared.http.paging import BadCursor, Cursor, Limit, Page, decode_cursor, encode_cursor
 from shared.http.problems import problems

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 
-from services.profiles.api import UNMODIFIED, Profiles, Reader, Reference, Writer, sees_sensitive
+from services.profiles.api import Profiles, Reader, Reference, Writer, sees_sensitive
 from services.profiles.errors import AmbiguousIdentifier, CustomerUnknown, FutureTime
 from services.profiles.needs.domain.languages import accepted
 from services.profiles.needs.errors import BadPreference, UnknownPreference
@@ -19,7 +19,7 @@ from services.profiles.needs.schemas import (
     PreferenceWordOut,
 )
 from services.profiles.rights.errors import Restricted
-from shared.http.etag import with_etag
+from shared.http.etag import UNMODIFIED, with_etag
 from shared.http.idempotency import BadIdempotencyKey, IdempotencyKey, answer
 from shared.http.paging import BadCursor, Cursor, Limit, Page, decode_cursor, encode_cursor
 from shared.http.problems import problems

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 from fastapi.responses import HTMLResponse
 
-from services.profiles.api import UNMODIFIED, Profiles, Reader, Reference, Writer
+from services.profiles.api import Profiles, Reader, Reference, Writer
 from services.profiles.errors import AmbiguousIdentifier, CustomerUnknown, FutureTime
 from services.profiles.personas.domain.languages import preferred
 from services.profiles.personas.domain.persona import Language, Status, shown
@@ -36,7 +36,7 @@ from services.profiles.personas.schemas.persona import (
     PersonaVersionOut,
     RetireIn,
 )
-from shared.http.etag import with_etag
+from shared.http.etag import UNMODIFIED, with_etag
 from shared.http.idempotency import BadIdempotencyKey, IdempotencyKey, answer
 from shared.http.paging import BadCursor, Cursor, Limit, Page, decode_cursor, encode_cursor
 from shared.http.problems import problems

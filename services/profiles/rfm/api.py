@@ -4,10 +4,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Request, Response
 
-from services.profiles.api import UNMODIFIED, Profiles, Reader, Writer
+from services.profiles.api import Profiles, Reader, Writer
 from services.profiles.rfm.errors import ScaleMoved
 from services.profiles.rfm.schemas import ScaleIn, ScaleOut
-from shared.http.etag import with_etag
+from shared.http.etag import UNMODIFIED, with_etag
 from shared.http.idempotency import BadIdempotencyKey, IdempotencyKey, answer
 from shared.http.paging import BadCursor, Cursor, Limit, Page, decode_cursor, encode_cursor
 from shared.http.problems import problems

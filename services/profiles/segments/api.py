@@ -1,6 +1,6 @@
 """Segments over HTTP."""
 
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Request, Response
@@ -32,7 +32,7 @@ from services.profiles.segments.schemas import (
     SegmentSizeOut,
     VersionOut,
 )
-from shared.http.etag import with_etag
+from shared.http.etag import UNMODIFIED, with_etag
 from shared.http.idempotency import BadIdempotencyKey, IdempotencyKey, answer
 from shared.http.paging import BadCursor, Cursor, Limit, Page, decode_cursor, encode_cursor
 from shared.http.problems import problems
@@ -41,7 +41,6 @@ from shared.http.problems import problems
 router = APIRouter(prefix="/v1", tags=["segments"])
 
 Reference = Annotated[str, Path(max_length=MAX_REFERENCE, description="A customer id, or `<type>:<value>`.")]
-UNMODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "Not modified: the client has this state already."}}
 
 
 @router.post(

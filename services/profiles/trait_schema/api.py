@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Path, Request, Response
 
-from services.profiles.api import UNMODIFIED, Profiles, Reader, Reference, Writer, sees_sensitive
+from services.profiles.api import Profiles, Reader, Reference, Writer, sees_sensitive
 from services.profiles.errors import AmbiguousIdentifier, CustomerUnknown
 from services.profiles.trait_schema.errors import BadTraitName, DeclarationMoved, TooManyDeclared, TraitUndeclared
 from services.profiles.trait_schema.schemas import (
@@ -14,7 +14,7 @@ from services.profiles.trait_schema.schemas import (
     DeclarationVersionOut,
     RefusedTraitsOut,
 )
-from shared.http.etag import with_etag
+from shared.http.etag import UNMODIFIED, with_etag
 from shared.http.idempotency import BadIdempotencyKey, IdempotencyKey, answer
 from shared.http.paging import BadCursor, Cursor, Limit, Page, decode_cursor, encode_cursor
 from shared.http.problems import problems

@@ -5,7 +5,8 @@ from uuid import UUID
 
 from fastapi import APIRouter, Path, Response
 
-from services.loyalty.vouchers.api.common import Loyalty, Reader, Writer, place
+from services.loyalty.api import Loyalty, Reader, Writer
+from services.loyalty.vouchers.api.common import place
 from services.loyalty.vouchers.errors import (
     AlreadyAssigned,
     AssignmentKeyTaken,

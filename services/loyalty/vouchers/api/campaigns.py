@@ -5,7 +5,8 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 
-from services.loyalty.vouchers.api.common import Loyalty, Reader, Writer, number, place
+from services.loyalty.api import Loyalty, Reader, Writer
+from services.loyalty.vouchers.api.common import number, place
 from services.loyalty.vouchers.domain.voucher import CampaignState
 from services.loyalty.vouchers.errors import (
     BadRule,

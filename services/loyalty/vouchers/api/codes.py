@@ -6,9 +6,10 @@ from uuid import UUID
 from fastapi import APIRouter, Response
 from fastapi.responses import StreamingResponse
 
+from services.loyalty.api import Loyalty, Reader, Writer
 from services.loyalty.throttle.domain import Who
 from services.loyalty.throttle.errors import Throttled
-from services.loyalty.vouchers.api.common import Loyalty, Reader, Writer, place
+from services.loyalty.vouchers.api.common import place
 from services.loyalty.vouchers.errors import (
     AlreadyOver,
     BadCode,

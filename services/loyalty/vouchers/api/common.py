@@ -1,18 +1,8 @@
-"""What the pages of vouchers share: who may ask, and places in lists."""
+"""What the pages of vouchers share: places in lists."""
 
-from typing import Annotated
 from uuid import UUID
 
-from fastapi import Depends
-
-from services.loyalty.service import LoyaltyService
-from shared.http.access import service_of
-from shared.http.auth import Caller, require
 from shared.http.paging import BadCursor, decode_cursor
-
-Loyalty = Annotated[LoyaltyService, Depends(service_of("loyalty"))]
-Reader = Annotated[Caller, Depends(require("loyalty:read"))]
-Writer = Annotated[Caller, Depends(require("loyalty:write"))]
 
 
 def place(cursor: str | None) -> UUID | None:

@@ -17,12 +17,9 @@ from services.loyalty.audience.domain import (
 )
 from shared.db.bulk import insert_rows
 from shared.db.engine import ReadTx, WriteTx
-from shared.errors import Retry
-from shared.events.orders import ORDER_COLUMNS, Content, Order, order_of_row, order_row
-
-_COLUMNS = {**ORDER_COLUMNS, "content_at": "timestamptz", "content": "jsonb", "net_minor": "bigint"}
-_ORDER = "SELECT " + ", ".join(_COLUMNS) + " FROM orders "
-_REPLACE = ", ".join(f"{name} = EXCLUDED.{name}" for name in _COLUMNS if name != "order_id")
+from shared.db.orders import OrderTable, order_after
+from shared.events.envelope import Event
+from shared.events.orders import ORDER_COLUMNS, Content, Order, OrderFact, order_of_row, order_row, with_content
 
 
 class Folded(NamedTuple):
@@ -32,51 +29,35 @@ class Folded(NamedTuple):
     content: Content | None
 
 
-async def lock_orders(tx: WriteTx, order_ids: Collection[str]) -> dict[str, Folded]:
-    """Those of the orders that are stored, locked until the transaction ends."""
-    rows = await tx.execute(
-        _ORDER + "WHERE order_id = ANY(CAST(:ids AS text[])) ORDER BY order_id FOR UPDATE", {"ids": list(order_ids)}
-    )
-    return {row.order_id: _folded(row) for row in rows}
-
-
-async def add_orders(tx: WriteTx, orders: Mapping[str, Folded]) -> None:
-    """Store orders that were not there when those that are were locked.
-
-    Raises:
-        Retry: another transaction has stored one of them since.
-    """
-    tail = "ON CONFLICT (order_id) DO NOTHING RETURNING true AS added"
-    if len(await insert_rows(tx, "orders", _COLUMNS, _rows(orders), tail)) < len(orders):
-        raise Retry("another worker stored one of these orders at the same time")
-
-
-async def replace_orders(tx: WriteTx, orders: Mapping[str, Folded]) -> None:
-    """Store what is now known of orders that are locked."""
-    await insert_rows(tx, "orders", _COLUMNS, _rows(orders), f"ON CONFLICT (order_id) DO UPDATE SET {_REPLACE}")
-
-
-def _rows(orders: Mapping[str, Folded]) -> list[tuple[Any, ...]]:
-    return [
-        (
-            *order_row(order_id, folded.order),
-            folded.content.at if folded.content else None,
-            dump_content(folded.content),
-            net_minor(folded.order),
-        )
-        for order_id, folded in sorted(orders.items())
-    ]
-
-
-def _folded(row: Any) -> Folded:
+def _of_row(row: Any) -> Folded:
     *_, content_at, content, _ = row
     return Folded(order_of_row(row), None if content is None else load_content(content, content_at))
+
+
+def _to_row(order_id: str, folded: Folded) -> tuple[Any, ...]:
+    order, content = folded
+    return (*order_row(order_id, order), content and content.at, dump_content(content), net_minor(order))
+
+
+def _after(before: Folded | None, event: Event[OrderFact]) -> Folded:
+    order, content = before or (None, None)
+    return Folded(order_after(order, event), with_content(content, event))
+
+
+ORDERS = OrderTable(
+    "orders",
+    {**ORDER_COLUMNS, "content_at": "timestamptz", "content": "jsonb", "net_minor": "bigint"},
+    _of_row,
+    _to_row,
+    _after,
+)
+_ORDER = ORDERS.select + " "
 
 
 async def orders_of(tx: ReadTx, customers: Collection[UUID]) -> list[KnownOrder]:
     """All orders that these person keys placed, cancelled ones among them."""
     rows = await tx.execute(_ORDER + "WHERE customer = ANY(:customers)", {"customers": list(customers)})
-    return [order for row in rows if (order := known(row.order_id, *_folded(row))) is not None]
+    return [order for row in rows if (order := known(row.order_id, *_of_row(row))) is not None]
 
 
 async def moves_of(tx: ReadTx, customers: Collection[UUID], segments: Collection[UUID]) -> dict[UUID, list[Move]]:
@@ -117,7 +98,7 @@ async def touchpoints_on(tx: ReadTx, order_ids: Collection[str]) -> dict[str, li
 async def order_of(tx: ReadTx, order_id: str) -> KnownOrder | None:
     """An order, once it was placed."""
     row = (await tx.execute(_ORDER + "WHERE order_id = :id", {"id": order_id})).one_or_none()
-    return None if row is None else known(order_id, *_folded(row))
+    return None if row is None else known(order_id, *_of_row(row))
 
 
 async def customers_since(tx: ReadTx, first: datetime, last: datetime, *, after: UUID | None, limit: int) -> list[UUID]:

@@ -1,6 +1,5 @@
 """Use cases of the audience: fold what is heard, and tell what rules ask of a person."""
 
-from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
@@ -8,16 +7,14 @@ from uuid import UUID
 
 from services.loyalty.audience import repository
 from services.loyalty.audience.domain import Facts, KnownOrder, known
-from services.loyalty.audience.repository import Folded
 from services.loyalty.members.service import Member
 from services.loyalty.tiers import repository as tiers
 from shared.db.engine import ReadTx, WriteTx
 from shared.events.catalogue.profiles import CustomerCreated, SegmentEntered, SegmentLeft
 from shared.events.envelope import Event
-from shared.events.orders import UNKNOWN, OrderFact, with_content, with_fact
+from shared.events.orders import OrderFact
 
 _EVER = datetime.fromisoformat("9999-01-01T00:00:00+00:00")
-_NOTHING = Folded(UNKNOWN, None)
 
 
 async def facts_of(tx: ReadTx, member: Member, *, at: datetime | None = None) -> Facts:
@@ -56,27 +53,12 @@ class Change(NamedTuple):
 
 async def record_orders(tx: WriteTx, events: Sequence[Event[OrderFact]]) -> list[Change]:
     """Fold facts about orders; those that are now seen otherwise. Locks the orders: lock no person before."""
-    news: defaultdict[str, list[Event[OrderFact]]] = defaultdict(list)
-    for event in events:
-        news[event.data.order_id].append(event)
-    stored = await repository.lock_orders(tx, news)
-    added: dict[str, Folded] = {}
-    replaced: dict[str, Folded] = {}
-    changes: list[Change] = []
-    for order_id, facts in news.items():
-        before = stored.get(order_id, _NOTHING)
-        order, content = before
-        for fact in facts:
-            order, content = with_fact(order, fact), with_content(content, fact)
-        after = Folded(order, content)
-        if after != before:
-            (replaced if order_id in stored else added)[order_id] = after
-            change = Change(known(order_id, *before), known(order_id, *after))
-            if change.before != change.after:
-                changes.append(change)
-    await repository.add_orders(tx, added)
-    await repository.replace_orders(tx, replaced)
-    return changes
+    folded = await repository.ORDERS.fold(tx, events)
+    changes = [
+        Change(before and known(order_id, *before), known(order_id, *after))
+        for order_id, (before, after) in folded.items()
+    ]
+    return [change for change in changes if change.before != change.after]
 
 
 async def record_moves(

@@ -7,11 +7,10 @@ from uuid import UUID
 from services.metrics.domain.lifeline import Cell, Days
 from shared.db.bulk import insert_rows
 from shared.db.engine import ReadTx, WriteTx
+from shared.db.orders import plain_orders
 from shared.errors import Retry
-from shared.events.orders import ORDER_COLUMNS, Order, order_of_row, order_row
 
-_ORDER = "SELECT " + ", ".join(ORDER_COLUMNS) + " FROM orders "
-_REPLACE_ORDER = ", ".join(f"{name} = EXCLUDED.{name}" for name in ORDER_COLUMNS if name != "order_id")
+ORDERS = plain_orders("orders")
 _ACTIVITY_COLUMNS = {"customer": "uuid", "days": "int[]", "counts": "int[]"}
 
 
@@ -27,34 +26,6 @@ async def set_calendar_zone(tx: WriteTx, zone: str) -> None:
         "INSERT INTO calendar (zone) VALUES (:zone) ON CONFLICT (only_one) DO UPDATE SET zone = EXCLUDED.zone",
         {"zone": zone},
     )
-
-
-async def lock_orders(tx: WriteTx, order_ids: Collection[str]) -> dict[str, Order]:
-    """Those of the orders that are stored, locked until the transaction ends."""
-    rows = await tx.execute(
-        _ORDER + "WHERE order_id = ANY(CAST(:ids AS text[])) ORDER BY order_id FOR UPDATE", {"ids": list(order_ids)}
-    )
-    return {row.order_id: order_of_row(row) for row in rows}
-
-
-async def add_orders(tx: WriteTx, orders: Mapping[str, Order]) -> None:
-    """Store orders that were not there when those that are were locked.
-
-    Raises:
-        Retry: another transaction has stored one of them since.
-    """
-    rows = [order_row(order_id, order) for order_id, order in sorted(orders.items())]
-    added = await insert_rows(
-        tx, "orders", ORDER_COLUMNS, rows, "ON CONFLICT (order_id) DO NOTHING RETURNING true AS added"
-    )
-    if len(added) < len(rows):
-        raise Retry("another worker stored one of these orders at the same time")
-
-
-async def replace_orders(tx: WriteTx, orders: Mapping[str, Order]) -> None:
-    """Store what is now known of orders that are locked."""
-    rows = [order_row(order_id, order) for order_id, order in sorted(orders.items())]
-    await insert_rows(tx, "orders", ORDER_COLUMNS, rows, f"ON CONFLICT (order_id) DO UPDATE SET {_REPLACE_ORDER}")
 
 
 async def activity(tx: ReadTx, customers: Collection[UUID]) -> dict[UUID, Days]:

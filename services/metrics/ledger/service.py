@@ -17,7 +17,7 @@ from shared.db.engine import Database, WriteTx
 from shared.errors import Retry
 from shared.events.catalogue.profiles import CustomerMerged, CustomerUnmerged
 from shared.events.envelope import Event
-from shared.events.orders import UNKNOWN, Order, OrderFact, with_fact
+from shared.events.orders import OrderFact
 from shared.identity import mapping
 from shared.observability.logging import logger
 from shared.runtime.progress import empty_projection
@@ -81,23 +81,9 @@ class Ledger:
             raise Retry(f"the figures are kept in days of {stored}, not of {self.zone.key}")
 
     async def _fold(self, tx: WriteTx, events: Sequence[Event[OrderFact]]) -> Changes:
-        facts: defaultdict[str, list[Event[OrderFact]]] = defaultdict(list)
-        for event in events:
-            facts[event.data.order_id].append(event)
-        stored = await repository.lock_orders(tx, facts)
         changes = Changes(self.zone)
-        added: dict[str, Order] = {}
-        replaced: dict[str, Order] = {}
-        for order_id, news in facts.items():
-            before = stored.get(order_id)
-            after = before or UNKNOWN
-            for event in news:
-                after = with_fact(after, event)
-            if after != before:
-                (added if before is None else replaced)[order_id] = after
-                changes.replace(before, after)
-        await repository.add_orders(tx, added)
-        await repository.replace_orders(tx, replaced)
+        for before, after in (await repository.ORDERS.fold(tx, events)).values():
+            changes.replace(before, after)
         return changes
 
     async def _move_purchases(self, tx: WriteTx, changes: Mapping[UUID, Days]) -> dict[Cell, int]:

@@ -8,15 +8,26 @@ from uuid import UUID
 from services.profiles.activity.domain import MAX_INSTANTS, EventCell, EventTotals, MoneyTotals, Tally, refunded_minor
 from shared.db.bulk import insert_rows
 from shared.db.engine import ReadTx, WriteTx
-from shared.errors import Retry
+from shared.db.orders import OrderTable, order_after
 from shared.events.orders import ORDER_COLUMNS, Order, order_of_row, order_row
 
-_ORDER_COLUMNS = {
-    **{"customer_id" if name == "customer" else name: kind for name, kind in ORDER_COLUMNS.items()},
-    "refunded_minor": "bigint",
-}
-_REPLACE_ORDER = ", ".join(f"{name} = EXCLUDED.{name}" for name in _ORDER_COLUMNS if name != "order_id")
 MAX_EVENT_NAMES = 500
+
+
+def _row_of(order_id: str, order: Order) -> tuple[Any, ...]:
+    return (*order_row(order_id, order), refunded_minor(order))
+
+
+ORDERS = OrderTable(
+    "orders",
+    {
+        **{"customer_id" if name == "customer" else name: kind for name, kind in ORDER_COLUMNS.items()},
+        "refunded_minor": "bigint",
+    },
+    order_of_row,
+    _row_of,
+    order_after,
+)
 
 
 async def add_events(tx: WriteTx, cells: Mapping[EventCell, Tally]) -> None:
@@ -57,36 +68,6 @@ def _by_cell(item: tuple[EventCell, Tally]) -> EventCell:
     return item[0]
 
 
-async def lock_orders(tx: WriteTx, order_ids: Collection[str]) -> dict[str, Order]:
-    """Those of the orders that are stored, locked until the transaction ends."""
-    rows = await tx.execute(
-        f"SELECT {', '.join(_ORDER_COLUMNS)} FROM orders WHERE order_id = ANY(CAST(:ids AS text[])) "
-        "ORDER BY order_id FOR UPDATE",
-        {"ids": list(order_ids)},
-    )
-    return {row.order_id: order_of_row(row) for row in rows}
-
-
-async def add_orders(tx: WriteTx, orders: Mapping[str, Order]) -> None:
-    """Store orders that were not there when those that are were locked.
-
-    Raises:
-        Retry: another transaction has stored one of them since.
-    """
-    rows = [_row_of(order_id, order) for order_id, order in sorted(orders.items())]
-    added = await insert_rows(
-        tx, "orders", _ORDER_COLUMNS, rows, "ON CONFLICT (order_id) DO NOTHING RETURNING true AS added"
-    )
-    if len(added) < len(rows):
-        raise Retry("another worker stored one of these orders at the same time")
-
-
-async def replace_orders(tx: WriteTx, orders: Mapping[str, Order]) -> None:
-    """Store what is now known of orders that are locked."""
-    rows = [_row_of(order_id, order) for order_id, order in sorted(orders.items())]
-    await insert_rows(tx, "orders", _ORDER_COLUMNS, rows, f"ON CONFLICT (order_id) DO UPDATE SET {_REPLACE_ORDER}")
-
-
 async def money_of(tx: ReadTx, keys: Collection[UUID]) -> list[MoneyTotals]:
     """The orders under these keys, per currency (index orders_customer)."""
     rows = await tx.execute(
@@ -113,7 +94,3 @@ async def events_of(tx: ReadTx, keys: Collection[UUID]) -> list[EventTotals]:
         {"keys": list(keys), "most": MAX_EVENT_NAMES},
     )
     return [EventTotals._make(row) for row in rows]
-
-
-def _row_of(order_id: str, order: Order) -> tuple[Any, ...]:
-    return (*order_row(order_id, order), refunded_minor(order))

@@ -1,7 +1,6 @@
 """Use cases of what customers did: take clean facts in, and tell what a person did in sum."""
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -19,7 +18,7 @@ from shared.clock import Clock
 from shared.db.engine import Database, WriteTx
 from shared.events.catalogue.touchpoints import TouchpointRecorded
 from shared.events.envelope import Event
-from shared.events.orders import UNKNOWN, Order, OrderFact, with_fact
+from shared.events.orders import OrderFact
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +35,11 @@ class ActivityService:
         """Count events that were not counted before, and fold facts about orders."""
         touched = Touched()
         cells: dict[EventCell, Tally] = {}
-        facts: defaultdict[str, list[Event[Any]]] = defaultdict(list)
+        facts: list[Event[Any]] = []
         for event in batch:
             data = event.data
             if not isinstance(data, TouchpointRecorded):
-                facts[data.order_id].append(event)
+                facts.append(event)
                 continue
             cell = EventCell(event.subject, data.name, local_day(event.time, self.zone))
             tally = cells.get(cell)
@@ -50,8 +49,7 @@ class ActivityService:
                 tally.add(event.time)
             touched.events[data.name].add(event.subject)
         await repository.add_events(tx, cells)
-        if facts:
-            touched.orders = await _fold(tx, facts)
+        touched.orders = await _fold(tx, facts)
         await self.membership.refresh(tx, touched)
 
     async def of(self, reference: str) -> Activity:
@@ -72,20 +70,7 @@ class ActivityService:
             )
 
 
-async def _fold(tx: WriteTx, facts: Mapping[str, Sequence[Event[OrderFact]]]) -> set[UUID]:
+async def _fold(tx: WriteTx, facts: Sequence[Event[OrderFact]]) -> set[UUID]:
     """Fold facts into their orders; who had or now has an order that changed."""
-    stored = await repository.lock_orders(tx, facts)
-    added: dict[str, Order] = {}
-    replaced: dict[str, Order] = {}
-    customers: set[UUID] = set()
-    for order_id, news in facts.items():
-        before = stored.get(order_id)
-        after = before or UNKNOWN
-        for event in news:
-            after = with_fact(after, event)
-        if after != before:
-            (added if before is None else replaced)[order_id] = after
-            customers.update(order.placing.customer for order in (before, after) if order and order.placing)
-    await repository.add_orders(tx, added)
-    await repository.replace_orders(tx, replaced)
-    return customers
+    changed = await repository.ORDERS.fold(tx, facts)
+    return {order.placing.customer for each in changed.values() for order in each if order and order.placing}

@@ -1,28 +1,11 @@
 """What came of the orders that vouchers or points were taken for: refunds, cancellations, and what was to be paid."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 
-from shared.db.bulk import insert_rows
-from shared.db.engine import ReadTx, WriteTx
-from shared.errors import Retry
-from shared.events.orders import ORDER_COLUMNS, Order, order_of_row, order_row
+from shared.db.engine import ReadTx
+from shared.db.orders import plain_orders
 
-_ORDER = f"SELECT {', '.join(ORDER_COLUMNS)} FROM checkout_orders "
-_REPLACE = ", ".join(f"{name} = EXCLUDED.{name}" for name in ORDER_COLUMNS if name != "order_id")
-
-
-async def lock(tx: WriteTx, order_ids: Collection[str]) -> dict[str, Order]:
-    """Those of the orders that are stored, locked until the transaction ends."""
-    rows = await tx.execute(
-        _ORDER + "WHERE order_id = ANY(CAST(:ids AS text[])) ORDER BY order_id FOR UPDATE", {"ids": list(order_ids)}
-    )
-    return {row.order_id: order_of_row(row) for row in rows}
-
-
-async def find(tx: ReadTx, order_ids: Collection[str]) -> dict[str, Order]:
-    """Those of the orders that are stored."""
-    rows = await tx.execute(_ORDER + "WHERE order_id = ANY(CAST(:ids AS text[]))", {"ids": list(order_ids)})
-    return {row.order_id: order_of_row(row) for row in rows}
+ORDERS = plain_orders("checkout_orders")
 
 
 async def concerned(tx: ReadTx, order_ids: Collection[str]) -> set[str]:
@@ -33,27 +16,6 @@ async def concerned(tx: ReadTx, order_ids: Collection[str]) -> set[str]:
         {"ids": list(order_ids)},
     )
     return {row.order_id for row in rows}
-
-
-async def add(tx: WriteTx, orders: Mapping[str, Order]) -> None:
-    """Store orders that were not there when those that are were locked.
-
-    Raises:
-        Retry: another worker has stored one of them since.
-    """
-    tail = "ON CONFLICT (order_id) DO NOTHING RETURNING true AS added"
-    if len(await insert_rows(tx, "checkout_orders", ORDER_COLUMNS, _rows(orders), tail)) < len(orders):
-        raise Retry("another worker stored one of these orders at the same time")
-
-
-async def replace(tx: WriteTx, orders: Mapping[str, Order]) -> None:
-    """Store what is now known of orders that are locked."""
-    tail = f"ON CONFLICT (order_id) DO UPDATE SET {_REPLACE}"
-    await insert_rows(tx, "checkout_orders", ORDER_COLUMNS, _rows(orders), tail)
-
-
-def _rows(orders: Mapping[str, Order]) -> list[tuple[object, ...]]:
-    return [order_row(order_id, order) for order_id, order in sorted(orders.items())]
 
 
 async def unsettled(tx: ReadTx, *, limit: int) -> list[str]:

@@ -22,7 +22,7 @@ from shared.clock import Clock
 from shared.db.engine import Database, WriteTx
 from shared.events.catalogue.touchpoints import OrderCancelled, OrderRefunded
 from shared.events.envelope import Event
-from shared.events.orders import UNKNOWN, Order, OrderFact, with_fact
+from shared.events.orders import Order, OrderFact
 
 BY = "orders"
 MOST_AT_ONCE = 500
@@ -46,33 +46,15 @@ class Refunds:
         wanted = await orders.concerned(tx, news)
         # What comes back is kept also of others: their redemption may be on its way.
         wanted |= {order_id for order_id, facts in news.items() if any(map(_comes_back, facts))}
-        changed = await self._fold(tx, {order_id: news[order_id] for order_id in wanted})
-        await self._settle(tx, changed)
-
-    async def _fold(self, tx: WriteTx, news: dict[str, list[Event[OrderFact]]]) -> dict[str, Order]:
-        """The orders as known with the facts, stored; of those that came back at all."""
-        if not news:
-            return {}
-        known = await orders.lock(tx, news)
-        added: dict[str, Order] = {}
-        replaced: dict[str, Order] = {}
-        for order_id, facts in news.items():
-            before = order = known.get(order_id, UNKNOWN)
-            for fact in facts:
-                order = with_fact(order, fact)
-            if order != before:
-                (replaced if order_id in known else added)[order_id] = order
-        await orders.add(tx, added)
-        await orders.replace(tx, replaced)
-        return {
-            order_id: order for order_id, order in {**added, **replaced}.items() if order.is_cancelled or order.refunds
-        }
+        changed = await orders.ORDERS.fold(tx, (event for order_id in wanted for event in news[order_id]))
+        known = {order_id: each.after for order_id, each in changed.items()}
+        await self._settle(tx, {each: order for each, order in known.items() if order.is_cancelled or order.refunds})
 
     async def settle_late(self) -> int:
         """Undo what was redeemed for an order that came back in the very moment; how many orders were looked at."""
         async with self.db.write() as tx:
             late = await orders.unsettled(tx, limit=MOST_AT_ONCE)
-            await self._settle(tx, await orders.find(tx, late))
+            await self._settle(tx, await orders.ORDERS.find(tx, late))
             return len(late)
 
     async def _settle(self, tx: WriteTx, changed: dict[str, Order]) -> None:

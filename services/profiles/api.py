@@ -1,6 +1,5 @@
 """Customers over HTTP. Nothing that a caller sent comes back in a refusal, and no URL we make holds an identifier."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID
@@ -39,7 +38,17 @@ from shared.http.access import service_of
 from shared.http.auth import Caller, require
 from shared.http.etag import UNMODIFIED, with_etag
 from shared.http.idempotency import BadIdempotencyKey, IdempotencyKey, answer
-from shared.http.paging import BadCursor, Cursor, Limit, Page, decode_cursor, encode_cursor
+from shared.http.paging import (
+    BadCursor,
+    Cursor,
+    Limit,
+    Page,
+    decode_cursor,
+    encode_cursor,
+    moment_and_id_in,
+    read_id,
+    read_moment,
+)
 from shared.http.problems import problems
 from shared.http.schemas import Instant
 from shared.rights import audit
@@ -105,7 +114,7 @@ async def customers(
     cursor: Cursor = None,
 ) -> Page[CustomerSummaryOut]:
     """List customers, one item per person, those we heard of last first; or what changed since a time."""
-    place = None if cursor is None else _moment_and_id(decode_cursor(cursor, length=2))
+    place = moment_and_id_in(cursor)
     if updated_since is not None:
         rows, more = await profiles.changed(since=updated_since, identified=identified, after=place, limit=limit)
     else:
@@ -223,18 +232,7 @@ def _tags(header: str | None) -> frozenset[str] | None:
 def _line(cursor: str | None) -> tuple[datetime, UUID, int] | None:
     if cursor is None:
         return None
-    values = decode_cursor(cursor, length=3)
-    version = values.pop()
+    moment, key, version = decode_cursor(cursor, length=3)
     if not isinstance(version, int) or not 0 <= version < 2**63:
         raise BadCursor
-    return (*_moment_and_id(values), version)
-
-
-def _moment_and_id(values: Sequence[object]) -> tuple[datetime, UUID]:
-    try:
-        moment, key = datetime.fromisoformat(str(values[0])), UUID(str(values[1]))
-    except ValueError:
-        raise BadCursor from None
-    if moment.tzinfo is None:
-        raise BadCursor
-    return moment, key
+    return read_moment(moment), read_id(key), version

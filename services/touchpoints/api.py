@@ -1,9 +1,7 @@
 """Reads: a customer's journey, and what was refused. The door for events is in `ingest/`."""
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from typing import Annotated, Literal, TypeVar
-from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path, Query
 
@@ -19,7 +17,15 @@ from services.touchpoints.schemas import (
 from services.touchpoints.service import Position, TouchpointsService, Wanted
 from shared.http.access import service_of
 from shared.http.auth import require
-from shared.http.paging import MAX_CURSOR_LENGTH, BadCursor, Cursor, Limit, Page, decode_cursor, encode_cursor
+from shared.http.paging import (
+    MAX_CURSOR_LENGTH,
+    BadCursor,
+    Cursor,
+    Limit,
+    Page,
+    encode_cursor,
+    moment_and_id_in,
+)
 from shared.http.problems import problems
 from shared.http.profile_api import PREFIX, ProfileApiRoute, Space, SpaceCursor
 from shared.http.schemas import Instant
@@ -57,7 +63,10 @@ async def journey(
     except ValueError:
         raise BadCustomer from None
     rows = await touchpoints.journey(
-        customer_id, Wanted(None if name is None else [name], (), since, until), before=_position(cursor), limit=limit
+        customer_id,
+        Wanted(None if name is None else [name], (), since, until),
+        before=moment_and_id_in(cursor),
+        limit=limit,
     )
     shown = rows[:limit]
     next_cursor = _cursor(rows, limit, lambda row: (row.time, row.id))
@@ -85,7 +94,7 @@ async def space_events(
     except ValueError:
         raise BadCustomer from None
     wanted = Wanted(_list(include), _list(exclude) or (), start, end)
-    rows = await touchpoints.journey(customer_id, wanted, before=_position(next_ or None), limit=limit)
+    rows = await touchpoints.journey(customer_id, wanted, before=moment_and_id_in(next_ or None), limit=limit)
     more = _cursor(rows, limit, lambda row: (row.time, row.id))
     return SpaceEventsOut(
         data=[SpaceEventOut.of(row) for row in rows[:limit]],
@@ -102,7 +111,7 @@ async def quarantine(
     cursor: Cursor = None,
 ) -> QuarantinePage:
     """List events that were refused, newest first, and count them by reason."""
-    rows, counts = await touchpoints.quarantined(code=code, source=source, before=_position(cursor), limit=limit)
+    rows, counts = await touchpoints.quarantined(code=code, source=source, before=moment_and_id_in(cursor), limit=limit)
     return QuarantinePage(
         items=[QuarantinedOut.of(row) for row in rows[:limit]],
         next_cursor=_cursor(rows, limit, lambda row: (row.received_at, row.id)),
@@ -115,24 +124,6 @@ def _list(text: str | None) -> list[str] | None:
 
 
 Row = TypeVar("Row")
-
-
-def _position(cursor: str | None) -> Position | None:
-    """The sort key in a cursor.
-
-    Raises:
-        BadCursor: it is none of ours.
-    """
-    if cursor is None:
-        return None
-    time, last = decode_cursor(cursor, length=2)
-    try:
-        moment, position = datetime.fromisoformat(time), UUID(last)
-    except (TypeError, ValueError, AttributeError):
-        raise BadCursor from None
-    if moment.tzinfo is None:
-        raise BadCursor
-    return moment, position
 
 
 def _cursor(rows: Sequence[Row], limit: int, position: Callable[[Row], Position]) -> str | None:

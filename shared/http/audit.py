@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from shared.errors import BadRequest
 from shared.http.auth import require
-from shared.http.paging import BadCursor, Cursor, Limit, Page, decode_cursor, encode_cursor
+from shared.http.paging import BadCursor, Cursor, Limit, Page, encode_cursor, number_in
 from shared.http.problems import problems
 from shared.ids import customer_key
 from shared.rights.audit import AuditLog
@@ -69,7 +69,7 @@ async def entries(
         key = None if customer is None else customer_key(customer)
     except ValueError:
         raise BadAuditReference from None
-    found = await audit.entries(customer=key, key_id=key_id, before=_before(cursor), limit=limit)
+    found = await audit.entries(customer=key, key_id=key_id, before=number_in(cursor, below=2**63), limit=limit)
     items = [EntryOut(**{**each._asdict(), "digest": each.digest.hex()}) for each in found[:limit]]
     return Page(items=items, next_cursor=encode_cursor((items[-1].id,)) if len(found) > limit else None)
 
@@ -79,12 +79,3 @@ async def verify(audit: AuditDep) -> ChainOut:
     """Read the whole log, and say whether every entry is as it was written."""
     number, broken = await audit.verify()
     return ChainOut(whole=broken is None, entries=number, broken_at=broken)
-
-
-def _before(cursor: str | None) -> int | None:
-    if cursor is None:
-        return None
-    (value,) = decode_cursor(cursor, length=1)
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 2**63:
-        raise BadCursor
-    return value

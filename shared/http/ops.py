@@ -22,7 +22,7 @@ from shared.delivery.inbox import stored_offsets
 from shared.delivery.subscription import Subscription
 from shared.errors import Conflict, NotFound
 from shared.http.auth import require
-from shared.http.paging import BadCursor, Cursor, Limit, Page, decode_cursor, encode_cursor
+from shared.http.paging import BadCursor, Cursor, Limit, Page, encode_cursor, id_in
 from shared.http.problems import problems
 
 _BUS_SECONDS = 3.0
@@ -214,7 +214,7 @@ _writes = [Depends(require("ops:write"))]
 @router.get("/dead-letters", dependencies=_reads, responses=problems(BadCursor))
 async def dead_letter_list(ops: OpsDep, cursor: Cursor = None, limit: Limit = 50) -> Page[LetterOut]:
     """List open dead letters, oldest first."""
-    return await ops.page(_after(cursor), limit)
+    return await ops.page(id_in(cursor), limit)
 
 
 @router.get("/dead-letters/{letter_id}", dependencies=_writes, responses=problems(LetterNotFound))
@@ -239,13 +239,3 @@ async def dead_letter_drop(ops: OpsDep, letter_id: UUID) -> LetterOut:
 async def consumers(ops: OpsDep) -> Consumers:
     """Show how far every consumer is."""
     return Consumers(items=await ops.consumers())
-
-
-def _after(cursor: str | None) -> UUID | None:
-    if cursor is None:
-        return None
-    (value,) = decode_cursor(cursor, length=1)
-    try:
-        return UUID(value)
-    except (ValueError, TypeError, AttributeError):
-        raise BadCursor from None

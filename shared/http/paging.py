@@ -7,7 +7,9 @@ that come in between neither repeat nor hide others.
 import base64
 import binascii
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Annotated, Any, Generic, TypeVar
+from uuid import UUID
 
 import orjson
 from fastapi import Query
@@ -62,3 +64,65 @@ def decode_cursor(cursor: str, *, length: int | None = None) -> list[Any]:
     if not isinstance(values, list) or (length is not None and len(values) != length):
         raise BadCursor
     return values
+
+
+def read_id(value: object) -> UUID:
+    """An id in a cursor.
+
+    Raises:
+        BadCursor: it is none.
+    """
+    try:
+        return UUID(str(value))
+    except ValueError:
+        raise BadCursor from None
+
+
+def read_moment(value: object) -> datetime:
+    """A time with offset in a cursor.
+
+    Raises:
+        BadCursor: it is none.
+    """
+    try:
+        moment = datetime.fromisoformat(str(value))
+    except ValueError:
+        raise BadCursor from None
+    if moment.tzinfo is None:
+        raise BadCursor
+    return moment
+
+
+def id_in(cursor: str | None) -> UUID | None:
+    """The id that a cursor is; None for the first page.
+
+    Raises:
+        BadCursor: it is none.
+    """
+    return None if cursor is None else read_id(decode_cursor(cursor, length=1)[0])
+
+
+def moment_and_id_in(cursor: str | None) -> tuple[datetime, UUID] | None:
+    """The time and the id that a cursor is; None for the first page.
+
+    Raises:
+        BadCursor: it is none.
+    """
+    if cursor is None:
+        return None
+    moment, key = decode_cursor(cursor, length=2)
+    return read_moment(moment), read_id(key)
+
+
+def number_in(cursor: str | None, *, below: int = 2**31) -> int | None:
+    """The number from 0 that a cursor is; None for the first page.
+
+    Raises:
+        BadCursor: it is none.
+    """
+    if cursor is None:
+        return None
+    (number,) = decode_cursor(cursor, length=1)
+    if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number < below:
+        raise BadCursor
+    return number

@@ -50,7 +50,7 @@ from services.loyalty.vouchers.errors import BadBasket, BadCustomer, PepperMissi
 from shared.http.auth import Caller, caller_of, require
 from shared.http.caller import WrongKeyKind
 from shared.http.idempotency import BadIdempotencyKey, IdempotencyKey, answer
-from shared.http.paging import BadCursor, Cursor, Limit, Page, decode_cursor, encode_cursor
+from shared.http.paging import BadCursor, Cursor, Limit, Page, encode_cursor, id_in
 from shared.http.problems import problems
 from shared.http.schemas import ExternalId
 from shared.ids import customer_key
@@ -135,7 +135,7 @@ async def reservations(
 ) -> Page[ReservationOut]:
     """List reservations, of a customer or an order if named, the newest first."""
     found = await loyalty.checkout.reserving.page(
-        person=_person(customer), order_id=order_id, before=_place(cursor), limit=limit
+        person=_person(customer), order_id=order_id, before=id_in(cursor), limit=limit
     )
     return Page(items=list(found[:limit]), next_cursor=_next([each.id for each in found], limit))
 
@@ -197,7 +197,7 @@ async def redemptions(
 ) -> Page[RedemptionOut]:
     """List redemptions, of a customer or an order if named, the newest first."""
     found = await loyalty.checkout.redeeming.page(
-        person=_person(customer), order_id=order_id, before=_place(cursor), limit=limit
+        person=_person(customer), order_id=order_id, before=id_in(cursor), limit=limit
     )
     return Page(items=list(found[:limit]), next_cursor=_next([each.id for each in found], limit))
 
@@ -239,15 +239,6 @@ def _named(reference: str) -> UUID:
 
 def _person(reference: str | None) -> UUID | None:
     return None if reference is None else _named(reference)
-
-
-def _place(cursor: str | None) -> UUID | None:
-    if cursor is None:
-        return None
-    try:
-        return UUID(decode_cursor(cursor, length=1)[0])
-    except (ValueError, TypeError, AttributeError):
-        raise BadCursor from None
 
 
 def _next(ids: list[UUID], limit: int) -> str | None:

@@ -1,6 +1,5 @@
 """Earning rules over HTTP, what they would give, and why somebody has what they have."""
 
-from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -33,7 +32,7 @@ from services.loyalty.earning.schemas.explaining import (
 from services.loyalty.earning.schemas.rules import ProgressOut, RuleChangeIn, RuleIn, RuleOut
 from services.loyalty.earning.service.simulation import Place
 from shared.http.idempotency import BadIdempotencyKey, IdempotencyKey, answer
-from shared.http.paging import BadCursor, Cursor, Limit, Page, decode_cursor, encode_cursor
+from shared.http.paging import BadCursor, Cursor, Limit, Page, decode_cursor, encode_cursor, id_in, read_id, read_moment
 from shared.http.problems import problems
 from shared.ids import customer_key
 
@@ -54,7 +53,7 @@ async def create_rule(body: RuleIn, caller: Writer, loyalty: Loyalty, idem: Idem
 @router.get("/earning/rules", responses=problems(BadCursor))
 async def rules(_: Reader, loyalty: Loyalty, limit: Limit = 50, cursor: Cursor = None) -> Page[RuleOut]:
     """List earning rules in their latest version, those made last first."""
-    found = await loyalty.earning_rules.listed(after=_id(cursor), limit=limit)
+    found = await loyalty.earning_rules.listed(after=id_in(cursor), limit=limit)
     more = len(found) > limit
     return Page(
         items=[RuleOut.of(each) for each in found[:limit]],
@@ -151,21 +150,8 @@ def _key(reference: str) -> UUID:
         raise BadEarner from None
 
 
-def _id(cursor: str | None) -> UUID | None:
-    if cursor is None:
-        return None
-    try:
-        return UUID(str(decode_cursor(cursor, length=1)[0]))
-    except ValueError:
-        raise BadCursor from None
-
-
 def _place(cursor: str) -> Place:
     at, source, rule = decode_cursor(cursor, length=3)
-    try:
-        moment, place = datetime.fromisoformat(str(at)), UUID(str(rule))
-    except ValueError:
-        raise BadCursor from None
-    if moment.tzinfo is None or not isinstance(source, str) or "\x00" in source:
+    if not isinstance(source, str) or "\x00" in source:
         raise BadCursor
-    return moment, source, place
+    return read_moment(at), source, read_id(rule)

@@ -1,6 +1,5 @@
 """Flash sales over HTTP. A claim is idempotent by the key in its body; confirming and releasing are so by nature."""
 
-from datetime import datetime
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
@@ -27,7 +26,7 @@ from services.loyalty.flash.errors import (
 from services.loyalty.flash.schemas import ClaimIn, ClaimOut, ConfirmIn, ExtendIn, ItemIn, SaleIn, SaleOut, UnitsIn
 from shared.http.etag import UNMODIFIED, with_etag
 from shared.http.idempotency import BadIdempotencyKey, IdempotencyKey, answer
-from shared.http.paging import BadCursor, Cursor, Limit, Page, decode_cursor, encode_cursor
+from shared.http.paging import BadCursor, Cursor, Limit, Page, encode_cursor, moment_and_id_in
 from shared.http.problems import problems
 
 router = APIRouter(prefix="/v1/loyalty", tags=["flash sales"])
@@ -46,7 +45,7 @@ async def create_flash_sale(body: SaleIn, caller: Writer, loyalty: Loyalty, idem
 @router.get("/flash-sales", responses=problems(BadCursor))
 async def flash_sales(_: Reader, loyalty: Loyalty, limit: Limit = 50, cursor: Cursor = None) -> Page[SaleOut]:
     """List flash sales, those that start last first."""
-    found = await loyalty.flash_sales.listed(after=_place(cursor), limit=limit)
+    found = await loyalty.flash_sales.listed(after=moment_and_id_in(cursor), limit=limit)
     last = found[limit - 1][0] if len(found) > limit else None
     return Page(
         items=[SaleOut.of(*each) for each in found[:limit]],
@@ -161,16 +160,3 @@ async def release_claim(claim_id: UUID, _: Checkout, loyalty: Loyalty) -> ClaimO
 
 def _out(found: ClaimOut, *, status: int) -> Response:
     return Response(found.model_dump_json(), status_code=status, media_type="application/json")
-
-
-def _place(cursor: str | None) -> tuple[datetime, UUID] | None:
-    if cursor is None:
-        return None
-    at, key = decode_cursor(cursor, length=2)
-    try:
-        moment, place = datetime.fromisoformat(str(at)), UUID(str(key))
-    except ValueError:
-        raise BadCursor from None
-    if moment.tzinfo is None:
-        raise BadCursor
-    return moment, place

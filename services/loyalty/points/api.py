@@ -2,7 +2,6 @@
 
 import csv
 import io
-from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -50,7 +49,7 @@ from services.loyalty.programs.domain.terms import Name
 from services.loyalty.programs.errors import UnknownWallet
 from shared.http.etag import UNMODIFIED, with_etag
 from shared.http.idempotency import BadIdempotencyKey, IdempotencyKey, answer
-from shared.http.paging import BadCursor, Cursor, Limit, Page, decode_cursor, encode_cursor
+from shared.http.paging import BadCursor, Cursor, Limit, Page, decode_cursor, encode_cursor, id_in, read_id, read_moment
 from shared.http.problems import problems
 from shared.rights.audit import saw
 
@@ -119,7 +118,7 @@ async def lots(
     cursor: Cursor = None,
 ) -> Page[LotOut]:
     """List where a member's points came from and when they end, the latest first."""
-    found = await loyalty.accounts.lots(member, wallet=wallet, is_open=is_open, before=_id(cursor), limit=limit)
+    found = await loyalty.accounts.lots(member, wallet=wallet, is_open=is_open, before=id_in(cursor), limit=limit)
     now = loyalty.clock.now()
     return Page(
         items=[LotOut.of(each, now) for each in found[:limit]],
@@ -161,7 +160,7 @@ async def waiting_adjustments(
     _: Reader, loyalty: Loyalty, limit: Limit = 50, cursor: Cursor = None
 ) -> Page[AdjustmentOut]:
     """List the adjustments that wait for a second person, the oldest first."""
-    found = await loyalty.counter.waiting(after=_id(cursor), limit=limit)
+    found = await loyalty.counter.waiting(after=id_in(cursor), limit=limit)
     return Page(
         items=[AdjustmentOut.of(each) for each in found[:limit]],
         next_cursor=encode_cursor((found[limit - 1].id,)) if len(found) > limit else None,
@@ -287,21 +286,6 @@ def _place(cursor: str | None) -> Place | None:
     if cursor is None:
         return None
     at, version, id_ = decode_cursor(cursor, length=3)
-    try:
-        recorded_at = datetime.fromisoformat(at)
-        place = Place(recorded_at, version, UUID(id_))
-    except (TypeError, ValueError, AttributeError):
-        raise BadCursor from None
-    if recorded_at.tzinfo is None or not isinstance(version, int) or not 0 <= version < 2**63:
+    if not isinstance(version, int) or not 0 <= version < 2**63:
         raise BadCursor
-    return place
-
-
-def _id(cursor: str | None) -> UUID | None:
-    if cursor is None:
-        return None
-    (id_,) = decode_cursor(cursor, length=1)
-    try:
-        return UUID(id_)
-    except (TypeError, ValueError, AttributeError):
-        raise BadCursor from None
+    return Place(read_moment(at), version, read_id(id_))

@@ -9,7 +9,7 @@ from services.loyalty.api import Loyalty, Reader, Writer
 from services.loyalty.programs.errors import EffectiveTooEarly, NotADraft, VersionUnknown, WalletDropped
 from services.loyalty.programs.schemas import MAX_VERSION, ActivateIn, PreviewOut, ProgramIn, ProgramOut
 from shared.http.idempotency import BadIdempotencyKey, IdempotencyKey, answer
-from shared.http.paging import BadCursor, Cursor, Limit, Page, decode_cursor, encode_cursor
+from shared.http.paging import BadCursor, Cursor, Limit, Page, encode_cursor, number_in
 from shared.http.problems import problems
 from shared.http.schemas import Instant
 
@@ -33,7 +33,7 @@ async def draft_version(body: ProgramIn, caller: Writer, loyalty: Loyalty, idem:
 @router.get("/versions", responses=problems(BadCursor))
 async def versions(_: Reader, loyalty: Loyalty, limit: Limit = 50, cursor: Cursor = None) -> Page[ProgramOut]:
     """List the versions of the programme, the latest first."""
-    found = await loyalty.programs.listed(before=_before(cursor), limit=limit)
+    found = await loyalty.programs.listed(before=number_in(cursor, below=MAX_VERSION + 1), limit=limit)
     return Page(
         items=[ProgramOut.of(each.terms, each) for each in found[:limit]],
         next_cursor=encode_cursor((found[limit - 1].version,)) if len(found) > limit else None,
@@ -91,12 +91,3 @@ async def preview_version(
     """Say from when to when points would count that are earned at some moments, and what of that is new."""
     moments: list[datetime] = earned_at or []
     return await loyalty.programs.preview(version, earned_at=moments)
-
-
-def _before(cursor: str | None) -> int | None:
-    if cursor is None:
-        return None
-    (number,) = decode_cursor(cursor, length=1)
-    if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number <= MAX_VERSION:
-        raise BadCursor
-    return number

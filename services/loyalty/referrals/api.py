@@ -1,6 +1,5 @@
 """Referrals over HTTP."""
 
-from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -31,7 +30,7 @@ from services.loyalty.referrals.schemas import (
     ReferralOut,
 )
 from shared.http.idempotency import BadIdempotencyKey, IdempotencyKey, answer
-from shared.http.paging import BadCursor, Cursor, Limit, Page, decode_cursor, encode_cursor
+from shared.http.paging import BadCursor, Cursor, Limit, Page, encode_cursor, id_in, moment_and_id_in
 from shared.http.problems import problems
 
 router = APIRouter(prefix="/v1/loyalty", tags=["referrals"])
@@ -53,7 +52,7 @@ async def create_referral_program(body: ProgramIn, caller: Writer, loyalty: Loya
 @router.get("/referral-programs", responses=problems(BadCursor))
 async def referral_programs(_: Reader, loyalty: Loyalty, limit: Limit = 50, cursor: Cursor = None) -> Page[ProgramOut]:
     """List referral programmes, those made last first."""
-    found = await loyalty.referral_programs.listed(after=_key(cursor), limit=limit)
+    found = await loyalty.referral_programs.listed(after=id_in(cursor), limit=limit)
     more = len(found) > limit
     return Page(items=list(found[:limit]), next_cursor=encode_cursor((found[limit - 1].id,)) if more else None)
 
@@ -128,7 +127,7 @@ async def referrals(
 ) -> Page[ReferralOut]:
     """List referrals, those that came first first; `state=review` is the queue of those that wait for a person."""
     found = await loyalty.referrals.listed(
-        state=state, advocate=advocate, friend=friend, after=_place(cursor), limit=limit
+        state=state, advocate=advocate, friend=friend, after=moment_and_id_in(cursor), limit=limit
     )
     last = found[limit - 1] if len(found) > limit else None
     return Page(
@@ -169,25 +168,3 @@ async def reject_referral(
 
 def _json(body: str, *, is_new: bool) -> Response:
     return Response(body, status_code=201 if is_new else 200, media_type="application/json")
-
-
-def _key(cursor: str | None) -> UUID | None:
-    if cursor is None:
-        return None
-    try:
-        return UUID(str(decode_cursor(cursor, length=1)[0]))
-    except ValueError:
-        raise BadCursor from None
-
-
-def _place(cursor: str | None) -> tuple[datetime, UUID] | None:
-    if cursor is None:
-        return None
-    at, key = decode_cursor(cursor, length=2)
-    try:
-        moment, place = datetime.fromisoformat(str(at)), UUID(str(key))
-    except ValueError:
-        raise BadCursor from None
-    if moment.tzinfo is None:
-        raise BadCursor
-    return moment, place

@@ -31,7 +31,7 @@ from services.loyalty.rewards.schemas import (
 )
 from services.loyalty.vouchers.errors import AlreadyAssigned, CampaignUnknown, ValueNeeded, WrongKindOfCodes, WrongState
 from shared.http.idempotency import BadIdempotencyKey, IdempotencyKey, answer
-from shared.http.paging import BadCursor, Cursor, Limit, Page, decode_cursor, encode_cursor
+from shared.http.paging import BadCursor, Cursor, Limit, Page, encode_cursor, id_in
 from shared.http.problems import problems
 
 router = APIRouter(prefix="/v1/loyalty", tags=["rewards"])
@@ -59,7 +59,7 @@ async def rewards(
     cursor: Cursor = None,
 ) -> Page[RewardOut]:
     """List rewards, those made last first; with a customer, whether they may have one of each, and why not."""
-    found = await loyalty.rewards.listed(state=state, customer=customer, after=_key(cursor), limit=limit)
+    found = await loyalty.rewards.listed(state=state, customer=customer, after=id_in(cursor), limit=limit)
     more = len(found) > limit
     return Page(items=list(found[:limit]), next_cursor=encode_cursor((found[limit - 1].id,)) if more else None)
 
@@ -142,7 +142,7 @@ async def reward_purchases(
 ) -> Page[PurchaseOut]:
     """List purchases, the latest first; `state=ordered` is what waits to be handed over."""
     found = await loyalty.rewards.purchases(
-        customer=customer, reward=reward, state=state, before=_key(cursor), limit=limit
+        customer=customer, reward=reward, state=state, before=id_in(cursor), limit=limit
     )
     more = len(found) > limit
     return Page(items=list(found[:limit]), next_cursor=encode_cursor((found[limit - 1].id,)) if more else None)
@@ -176,12 +176,3 @@ async def cancel_purchase(
 ) -> Response:
     """Cancel a purchase that was not handed over: points go back to the lots they came from, units to the stock."""
     return answer(await loyalty.rewards.cancel(purchase, body, by=caller.key_id, idem=idem))
-
-
-def _key(cursor: str | None) -> UUID | None:
-    if cursor is None:
-        return None
-    try:
-        return UUID(str(decode_cursor(cursor, length=1)[0]))
-    except ValueError:
-        raise BadCursor from None

@@ -26,7 +26,7 @@ from services.loyalty.tiers.schemas import (
     TrackPreviewOut,
 )
 from shared.http.idempotency import BadIdempotencyKey, IdempotencyKey, answer
-from shared.http.paging import BadCursor, Cursor, Limit, Page, decode_cursor, encode_cursor
+from shared.http.paging import BadCursor, Cursor, Limit, Page, encode_cursor, id_in
 from shared.http.problems import problems
 from shared.http.schemas import Instant
 from shared.ids import customer_key
@@ -81,7 +81,7 @@ async def level_members(
     track: Key, level: Key, _: Reader, loyalty: Loyalty, limit: Limit = 50, cursor: Cursor = None
 ) -> Page[MemberOut]:
     """List who holds a level, by id."""
-    found = await loyalty.tracks.holders(track, level, after=_place(cursor), limit=limit)
+    found = await loyalty.tracks.holders(track, level, after=id_in(cursor), limit=limit)
     more = len(found) > limit
     return Page(
         items=[MemberOut(customer=each) for each in found[:limit]],
@@ -119,12 +119,3 @@ def _key(reference: str) -> UUID:
         return customer_key(reference)
     except ValueError:
         raise BadTierMember from None
-
-
-def _place(cursor: str | None) -> UUID | None:
-    if cursor is None:
-        return None
-    try:
-        return UUID(str(decode_cursor(cursor, length=1)[0]))
-    except ValueError:
-        raise BadCursor from None

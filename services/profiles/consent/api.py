@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
-from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
@@ -38,7 +37,16 @@ from services.profiles.errors import AmbiguousIdentifier, CustomerUnknown, Futur
 from shared.http.auth import Caller, require
 from shared.http.etag import UNMODIFIED, with_etag
 from shared.http.idempotency import BadIdempotencyKey, IdempotencyKey, answer
-from shared.http.paging import BadCursor, Cursor, Limit, Page, decode_cursor, encode_cursor
+from shared.http.paging import (
+    BadCursor,
+    Cursor,
+    Limit,
+    Page,
+    decode_cursor,
+    encode_cursor,
+    moment_and_id_in,
+    read_moment,
+)
 from shared.http.problems import problems
 from shared.http.schemas import Instant
 
@@ -105,7 +113,7 @@ async def history(
     cursor: Cursor = None,
 ) -> Page[ConsentWordOut]:
     """List everything a customer said on consent, with its proof, the latest first."""
-    before = None if cursor is None else _place(cursor)
+    before = moment_and_id_in(cursor)
     words = await profiles.consent.history(customer, purpose=purpose, channel=channel, before=before, limit=limit)
     last = words[limit - 1] if len(words) > limit else None
     return Page(
@@ -160,20 +168,8 @@ async def texts(_: Reader, profiles: Profiles, limit: Limit = 50, cursor: Cursor
     )
 
 
-def _place(cursor: str) -> tuple[datetime, UUID]:
-    time, key = _moment(decode_cursor(cursor, length=2))
-    try:
-        return time, UUID(key)
-    except ValueError:
-        raise BadCursor from None
-
-
 def _moment(values: Sequence[object]) -> tuple[datetime, str]:
     time, rest = values
-    try:
-        moment = datetime.fromisoformat(str(time))
-    except ValueError:
-        raise BadCursor from None
-    if moment.tzinfo is None or not isinstance(rest, str) or "\x00" in rest:
+    if not isinstance(rest, str) or "\x00" in rest:
         raise BadCursor
-    return moment, rest
+    return read_moment(time), rest

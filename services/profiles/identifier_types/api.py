@@ -21,7 +21,7 @@ from services.profiles.identifier_types.schemas import (
 )
 from shared.http.etag import UNMODIFIED, with_etag
 from shared.http.idempotency import BadIdempotencyKey, IdempotencyKey, answer
-from shared.http.paging import BadCursor, Cursor, Limit, Page, decode_cursor, encode_cursor
+from shared.http.paging import BadCursor, Cursor, Limit, Page, encode_cursor, number_in
 from shared.http.problems import problems
 
 router = APIRouter(prefix="/v1/identifier-types", tags=["customers"])
@@ -85,7 +85,7 @@ async def identifier_type_versions(
     name: Name, _: Reader, profiles: Profiles, limit: Limit = 50, cursor: Cursor = None
 ) -> Page[IdentifierTypeVersionOut]:
     """List what a type was declared as, the latest first."""
-    found = await profiles.identifier_types.versions(name, before=_version(cursor), limit=limit)
+    found = await profiles.identifier_types.versions(name, before=number_in(cursor), limit=limit)
     more = len(found) > limit
     return Page(
         items=[IdentifierTypeVersionOut.of(each) for each in found[:limit]],
@@ -98,12 +98,3 @@ def _versions(header: str | None) -> frozenset[str] | None:
     if header is None or header.strip() == "*":
         return None
     return frozenset(each.strip().removeprefix("W/").strip('"') for each in header.split(","))
-
-
-def _version(cursor: str | None) -> int | None:
-    if cursor is None:
-        return None
-    (version,) = decode_cursor(cursor, length=1)
-    if not isinstance(version, int) or isinstance(version, bool) or not 0 <= version < 2**31:
-        raise BadCursor
-    return version

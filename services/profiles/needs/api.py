@@ -1,8 +1,6 @@
 """Preferences, interests and the next best action over HTTP."""
 
-from datetime import datetime
 from typing import Annotated
-from uuid import UUID
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 
@@ -21,7 +19,7 @@ from services.profiles.needs.schemas import (
 from services.profiles.rights.errors import Restricted
 from shared.http.etag import UNMODIFIED, with_etag
 from shared.http.idempotency import BadIdempotencyKey, IdempotencyKey, answer
-from shared.http.paging import BadCursor, Cursor, Limit, Page, decode_cursor, encode_cursor
+from shared.http.paging import BadCursor, Cursor, Limit, Page, encode_cursor, moment_and_id_in
 from shared.http.problems import problems
 from shared.http.schemas import Instant
 
@@ -46,7 +44,7 @@ async def history(
     customer: Reference, _: Reader, profiles: Profiles, limit: Limit = 50, cursor: Cursor = None
 ) -> Page[PreferenceWordOut]:
     """List everything a customer said on what they want, the latest first; what was taken back stays here."""
-    before = None if cursor is None else _place(cursor)
+    before = moment_and_id_in(cursor)
     words = await profiles.needs.history(customer, before=before, limit=limit)
     last = words[limit - 1] if len(words) > limit else None
     return Page(
@@ -118,14 +116,3 @@ async def next_best_actions(
     response.headers.update({"Content-Language": language, "Vary": "Accept-Language", "Cache-Control": "no-store"})
     sees = sees_sensitive(caller)
     return await profiles.needs.next_best_actions(customer, language=language, sees_sensitive=sees)
-
-
-def _place(cursor: str) -> tuple[datetime, UUID]:
-    time, key = decode_cursor(cursor, length=2)
-    try:
-        moment, place = datetime.fromisoformat(str(time)), UUID(str(key))
-    except ValueError:
-        raise BadCursor from None
-    if moment.tzinfo is None:
-        raise BadCursor
-    return moment, place

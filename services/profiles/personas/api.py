@@ -38,7 +38,7 @@ from services.profiles.personas.schemas.persona import (
 )
 from shared.http.etag import UNMODIFIED, with_etag
 from shared.http.idempotency import BadIdempotencyKey, IdempotencyKey, answer
-from shared.http.paging import BadCursor, Cursor, Limit, Page, decode_cursor, encode_cursor
+from shared.http.paging import BadCursor, Cursor, Limit, Page, decode_cursor, encode_cursor, number_in
 from shared.http.problems import problems
 
 router = APIRouter(prefix="/v1", tags=["personas"])
@@ -153,7 +153,7 @@ async def persona_versions(
     persona: Key, _: Reader, profiles: Profiles, limit: Limit = 50, cursor: Cursor = None
 ) -> Page[PersonaVersionOut]:
     """List what a persona was, the latest version first: who changed it, when and why."""
-    found = await profiles.personas.versions(persona, before=_version(cursor), limit=limit)
+    found = await profiles.personas.versions(persona, before=number_in(cursor), limit=limit)
     more = len(found) > limit
     return Page(
         items=[PersonaVersionOut.of(each) for each in found[:limit]],
@@ -231,12 +231,3 @@ def _key(cursor: str | None) -> str | None:
     if not isinstance(key, str) or not re.fullmatch(KEY_PATTERN, key, re.ASCII):
         raise BadCursor
     return key
-
-
-def _version(cursor: str | None) -> int | None:
-    if cursor is None:
-        return None
-    (version,) = decode_cursor(cursor, length=1)
-    if not isinstance(version, int) or isinstance(version, bool) or not 0 <= version <= MAX_VERSION:
-        raise BadCursor
-    return version

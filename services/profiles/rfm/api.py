@@ -9,7 +9,7 @@ from services.profiles.rfm.errors import ScaleMoved
 from services.profiles.rfm.schemas import ScaleIn, ScaleOut
 from shared.http.etag import UNMODIFIED, with_etag
 from shared.http.idempotency import BadIdempotencyKey, IdempotencyKey, answer
-from shared.http.paging import BadCursor, Cursor, Limit, Page, decode_cursor, encode_cursor
+from shared.http.paging import BadCursor, Cursor, Limit, Page, encode_cursor, number_in
 from shared.http.problems import problems
 
 router = APIRouter(prefix="/v1/rfm-scale", tags=["segments"])
@@ -36,7 +36,7 @@ async def set_rfm_scale(
 @router.get("/versions", responses=problems(BadCursor))
 async def rfm_scale_versions(_: Reader, profiles: Profiles, limit: Limit = 50, cursor: Cursor = None) -> Page[ScaleOut]:
     """List the scales there were, the latest first."""
-    found = await profiles.rfm.versions(before=_version(cursor), limit=limit)
+    found = await profiles.rfm.versions(before=number_in(cursor), limit=limit)
     more = len(found) > limit
     return Page(
         items=[ScaleOut.of(each) for each in found[:limit]],
@@ -46,12 +46,3 @@ async def rfm_scale_versions(_: Reader, profiles: Profiles, limit: Limit = 50, c
 
 def _tag(text: str) -> str:
     return text.strip().removeprefix("W/").strip('"')
-
-
-def _version(cursor: str | None) -> int | None:
-    if cursor is None:
-        return None
-    (version,) = decode_cursor(cursor, length=1)
-    if not isinstance(version, int) or isinstance(version, bool) or not 0 <= version < 2**31:
-        raise BadCursor
-    return version

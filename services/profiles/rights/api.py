@@ -1,6 +1,5 @@
 """Data rights over HTTP. Cases name nobody; the bundle of an access request is personal data."""
 
-from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -36,7 +35,7 @@ from services.profiles.schemas import MAX_REFERENCE
 from services.profiles.trait_schema.errors import TraitsMisfit
 from shared.http.auth import Caller, require
 from shared.http.idempotency import BadIdempotencyKey, IdempotencyKey, answer
-from shared.http.paging import BadCursor, Cursor, Limit, Page, decode_cursor, encode_cursor
+from shared.http.paging import BadCursor, Cursor, Limit, Page, encode_cursor, moment_and_id_in
 from shared.http.problems import problems
 
 router = APIRouter(prefix="/v1", tags=["rights"])
@@ -91,7 +90,7 @@ async def cases(
     cursor: Cursor = None,
 ) -> Page[CaseOut]:
     """List cases without their progress, the newest first."""
-    before = None if cursor is None else _place(cursor)
+    before = moment_and_id_in(cursor)
     found = await profiles.rights.cases.listed(
         customer=customer, kind=kind, is_open=is_open, before=before, limit=limit
     )
@@ -164,14 +163,3 @@ async def bundle(case: CaseId, _: Reader, profiles: Profiles, response: Response
 async def receipt(case: CaseId, _: Reader, profiles: Profiles) -> ReceiptOut:
     """Get the signed receipt of a case that is done."""
     return await profiles.rights.cases.receipt(case)
-
-
-def _place(cursor: str) -> tuple[datetime, UUID]:
-    values = decode_cursor(cursor, length=2)
-    try:
-        moment, key = datetime.fromisoformat(str(values[0])), UUID(str(values[1]))
-    except ValueError:
-        raise BadCursor from None
-    if moment.tzinfo is None:
-        raise BadCursor
-    return moment, key

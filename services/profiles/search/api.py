@@ -1,7 +1,6 @@
 """The search over HTTP. Cursors hold no personal data, and what is searched for is in no log."""
 
 from typing import Annotated
-from uuid import UUID
 
 from fastapi import APIRouter, Query
 
@@ -10,7 +9,7 @@ from services.profiles.search.errors import NothingToSearch, SearchMoved, Sensit
 from services.profiles.search.schemas import FoundOut
 from services.profiles.search.service import Place
 from services.profiles.trait_schema.errors import SENSITIVE_SCOPE
-from shared.http.paging import BadCursor, Cursor, Limit, Page, decode_cursor, encode_cursor
+from shared.http.paging import BadCursor, Cursor, Limit, Page, decode_cursor, encode_cursor, read_id
 from shared.http.problems import problems
 
 router = APIRouter(prefix="/v1/customers", tags=["customers"])
@@ -56,7 +55,4 @@ def _place(cursor: str | None) -> Place | None:
     if cursor is None:
         return None
     key, digest = decode_cursor(cursor, length=2)
-    try:
-        return Place(UUID(str(key)), str(digest))
-    except ValueError:
-        raise BadCursor from None
+    return Place(read_id(key), str(digest))

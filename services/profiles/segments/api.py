@@ -34,7 +34,7 @@ from services.profiles.segments.schemas import (
 )
 from shared.http.etag import UNMODIFIED, with_etag
 from shared.http.idempotency import BadIdempotencyKey, IdempotencyKey, answer
-from shared.http.paging import BadCursor, Cursor, Limit, Page, decode_cursor, encode_cursor
+from shared.http.paging import BadCursor, Cursor, Limit, Page, encode_cursor, id_in, number_in
 from shared.http.problems import problems
 
 # `{segment:uuid}`: other words in its place are other resources, with methods of their own.
@@ -58,7 +58,7 @@ async def create_segment(body: SegmentIn, caller: Writer, profiles: Profiles, id
 @router.get("/segments", responses=problems(BadCursor))
 async def segments(_: Reader, profiles: Profiles, limit: Limit = 50, cursor: Cursor = None) -> Page[SegmentOut]:
     """List segments, those made last first."""
-    found = await profiles.segments.listed(after=_place(cursor), limit=limit)
+    found = await profiles.segments.listed(after=id_in(cursor), limit=limit)
     more = len(found) > limit
     return Page(
         items=[SegmentOut.of(each) for each in found[:limit]],
@@ -110,7 +110,7 @@ async def segment_versions(
     segment: UUID, _: Reader, profiles: Profiles, limit: Limit = 50, cursor: Cursor = None
 ) -> Page[VersionOut]:
     """List what a segment was, the latest version first."""
-    found = await profiles.segments.versions(segment, before=_version(cursor), limit=limit)
+    found = await profiles.segments.versions(segment, before=number_in(cursor), limit=limit)
     more = len(found) > limit
     return Page(
         items=[VersionOut.of(each) for each in found[:limit]],
@@ -123,7 +123,7 @@ async def segment_members(
     segment: UUID, _: Reader, profiles: Profiles, limit: Limit = 50, cursor: Cursor = None
 ) -> Page[SegmentMemberOut]:
     """List who is in a segment, by id."""
-    found = await profiles.segments.members(segment, after=_place(cursor), limit=limit)
+    found = await profiles.segments.members(segment, after=id_in(cursor), limit=limit)
     more = len(found) > limit
     return Page(
         items=[SegmentMemberOut.of(each) for each in found[:limit]],
@@ -152,21 +152,3 @@ async def customer_segments(customer: Reference, _: Reader, profiles: Profiles, 
     """List the segments that a customer is in."""
     found = BelongingsOut.of(*await profiles.segments.of(customer))
     return with_etag(request, found.model_dump_json().encode())
-
-
-def _place(cursor: str | None) -> UUID | None:
-    if cursor is None:
-        return None
-    try:
-        return UUID(str(decode_cursor(cursor, length=1)[0]))
-    except ValueError:
-        raise BadCursor from None
-
-
-def _version(cursor: str | None) -> int | None:
-    if cursor is None:
-        return None
-    (version,) = decode_cursor(cursor, length=1)
-    if not isinstance(version, int) or isinstance(version, bool) or not 0 <= version < 2**31:
-        raise BadCursor
-    return version

@@ -16,7 +16,7 @@ from services.profiles.trait_schema.schemas import (
 )
 from shared.http.etag import UNMODIFIED, with_etag
 from shared.http.idempotency import BadIdempotencyKey, IdempotencyKey, answer
-from shared.http.paging import BadCursor, Cursor, Limit, Page, decode_cursor, encode_cursor
+from shared.http.paging import BadCursor, Cursor, Limit, Page, decode_cursor, encode_cursor, number_in
 from shared.http.problems import problems
 
 router = APIRouter(prefix="/v1", tags=["traits"])
@@ -89,7 +89,7 @@ async def declared_trait_versions(
     name: Name, _: Reader, profiles: Profiles, limit: Limit = 50, cursor: Cursor = None
 ) -> Page[DeclarationVersionOut]:
     """List what a trait was declared as, the latest first: what an old value was judged by."""
-    found = await profiles.trait_schema.versions(name, before=_version(cursor), limit=limit)
+    found = await profiles.trait_schema.versions(name, before=number_in(cursor), limit=limit)
     more = len(found) > limit
     return Page(
         items=[DeclarationVersionOut.of(each) for each in found[:limit]],
@@ -122,12 +122,3 @@ def _place(cursor: str | None) -> str | None:
     if not isinstance(name, str) or "\x00" in name or not name.isprintable():
         raise BadCursor
     return name
-
-
-def _version(cursor: str | None) -> int | None:
-    if cursor is None:
-        return None
-    (version,) = decode_cursor(cursor, length=1)
-    if not isinstance(version, int) or isinstance(version, bool) or not 0 <= version < 2**31:
-        raise BadCursor
-    return version

@@ -6,7 +6,6 @@ from uuid import UUID
 from fastapi import APIRouter, Path, Response
 
 from services.loyalty.api import Loyalty, Reader, Writer
-from services.loyalty.vouchers.api.common import place
 from services.loyalty.vouchers.errors import (
     AlreadyAssigned,
     AssignmentKeyTaken,
@@ -19,7 +18,7 @@ from services.loyalty.vouchers.errors import (
 from services.loyalty.vouchers.schemas.assignments import MAX_REFERENCE, AssignedOut, AssignIn
 from services.loyalty.vouchers.schemas.codes import VoucherOut
 from shared.http.idempotency import BadIdempotencyKey, IdempotencyKey, answer
-from shared.http.paging import BadCursor, Cursor, Limit, Page, encode_cursor
+from shared.http.paging import BadCursor, Cursor, Limit, Page, encode_cursor, id_in
 from shared.http.problems import problems
 from shared.ids import customer_key
 
@@ -63,7 +62,7 @@ async def customer_vouchers(
     customer: Reference, _: Reader, loyalty: Loyalty, limit: Limit = 50, cursor: Cursor = None
 ) -> Page[VoucherOut]:
     """List the vouchers a customer was assigned, the latest first."""
-    found = await loyalty.assignments.of(_person(customer), before=place(cursor), limit=limit)
+    found = await loyalty.assignments.of(_person(customer), before=id_in(cursor), limit=limit)
     more = len(found) > limit
     return Page(items=list(found[:limit]), next_cursor=encode_cursor((found[limit - 1].id,)) if more else None)
 

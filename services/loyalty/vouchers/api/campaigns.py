@@ -6,7 +6,6 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response
 
 from services.loyalty.api import Loyalty, Reader, Writer
-from services.loyalty.vouchers.api.common import number, place
 from services.loyalty.vouchers.domain.voucher import CampaignState
 from services.loyalty.vouchers.errors import (
     BadRule,
@@ -25,7 +24,7 @@ from services.loyalty.vouchers.schemas.campaigns import (
     VersionOut,
 )
 from shared.http.idempotency import BadIdempotencyKey, IdempotencyKey, answer
-from shared.http.paging import BadCursor, Cursor, Limit, Page, encode_cursor
+from shared.http.paging import BadCursor, Cursor, Limit, Page, encode_cursor, id_in, number_in
 from shared.http.problems import problems
 
 router = APIRouter(prefix="/v1/loyalty", tags=["campaigns"])
@@ -49,7 +48,7 @@ async def campaigns(
     _: Reader, loyalty: Loyalty, state: _State = None, limit: Limit = 50, cursor: Cursor = None
 ) -> Page[CampaignOut]:
     """List campaigns with their live counters, those made last first."""
-    found = await loyalty.campaigns.listed(before=place(cursor), state=state, limit=limit)
+    found = await loyalty.campaigns.listed(before=id_in(cursor), state=state, limit=limit)
     more = len(found) > limit
     return Page(items=list(found[:limit]), next_cursor=encode_cursor((found[limit - 1].id,)) if more else None)
 
@@ -98,7 +97,7 @@ async def campaign_versions(
     campaign: UUID, _: Reader, loyalty: Loyalty, limit: Limit = 50, cursor: Cursor = None
 ) -> Page[VersionOut]:
     """List what a campaign has said, the latest version first."""
-    found = await loyalty.campaigns.versions(campaign, before=number(cursor), limit=limit)
+    found = await loyalty.campaigns.versions(campaign, before=number_in(cursor), limit=limit)
     more = len(found) > limit
     return Page(
         items=[VersionOut.of(each) for each in found[:limit]],

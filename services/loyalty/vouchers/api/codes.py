@@ -9,7 +9,6 @@ from fastapi.responses import StreamingResponse
 from services.loyalty.api import Loyalty, Reader, Writer
 from services.loyalty.throttle.domain import Who
 from services.loyalty.throttle.errors import Throttled
-from services.loyalty.vouchers.api.common import place
 from services.loyalty.vouchers.errors import (
     AlreadyOver,
     BadCode,
@@ -37,7 +36,7 @@ from services.loyalty.vouchers.schemas.codes import (
     VoucherOut,
 )
 from shared.http.idempotency import BadIdempotencyKey, IdempotencyKey, answer
-from shared.http.paging import BadCursor, Cursor, Limit, Page, encode_cursor
+from shared.http.paging import BadCursor, Cursor, Limit, Page, encode_cursor, id_in
 from shared.http.problems import problems
 
 # `{voucher:uuid}`: another word in its place is another resource.
@@ -70,7 +69,7 @@ async def code_jobs(
     campaign: UUID, _: Reader, loyalty: Loyalty, limit: Limit = 50, cursor: Cursor = None
 ) -> Page[JobOut]:
     """List the jobs of a campaign, the latest first."""
-    found = await loyalty.code_jobs.listed(campaign, before=place(cursor), limit=limit)
+    found = await loyalty.code_jobs.listed(campaign, before=id_in(cursor), limit=limit)
     more = len(found) > limit
     return Page(items=list(found[:limit]), next_cursor=encode_cursor((found[limit - 1].id,)) if more else None)
 
@@ -134,7 +133,7 @@ async def campaign_vouchers(
     campaign: UUID, _: Reader, loyalty: Loyalty, limit: Limit = 50, cursor: Cursor = None
 ) -> Page[VoucherOut]:
     """List the vouchers of a campaign and their states, those made first at the beginning."""
-    found = await loyalty.codes.listed(campaign, after=place(cursor), limit=limit)
+    found = await loyalty.codes.listed(campaign, after=id_in(cursor), limit=limit)
     more = len(found) > limit
     return Page(items=list(found[:limit]), next_cursor=encode_cursor((found[limit - 1].id,)) if more else None)
 

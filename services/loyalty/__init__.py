@@ -20,7 +20,7 @@ Invariants
   themselves.
 * A reservation ends once; of a redemption no more is undone than was redeemed, and once for a refund.
 
-Rooms       members/ whose keys are locked together · programs/ the terms, in versions · points/ the ledger ·
+Rooms       programs/ the terms, in versions · points/ the ledger ·
             audience/ what rules ask of people · earning/ rules ·
             tiers/ · rewards/ · vouchers/ campaigns and codes · checkout/ reservations ·
             flash/ flash sales · referrals/

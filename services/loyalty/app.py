@@ -5,6 +5,7 @@ from pathlib import Path
 from services.loyalty.checkout.api import router as checkout
 from services.loyalty.checkout.consumers import SUBSCRIPTIONS as CHECKOUT
 from services.loyalty.checkout.jobs import JOBS as CHECKOUT_JOBS
+from services.loyalty.consumers import SUBSCRIPTIONS as MEMBERS
 from services.loyalty.earning.api import router as earning
 from services.loyalty.earning.consumers import SUBSCRIPTIONS as EARNING
 from services.loyalty.earning.jobs import JOBS as EARNING_JOBS
@@ -13,7 +14,6 @@ from services.loyalty.flash.jobs import JOBS as FLASH
 from services.loyalty.invariants.api import router as invariants
 from services.loyalty.invariants.jobs import JOBS as INVARIANTS
 from services.loyalty.invariants.jobs import refresh_gauges
-from services.loyalty.members.consumers import SUBSCRIPTIONS as MEMBERS
 from services.loyalty.points.api import router as points
 from services.loyalty.points.jobs import JOBS as POINTS
 from services.loyalty.programs.api import router as programs

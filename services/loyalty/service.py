@@ -16,7 +16,6 @@ from services.loyalty.flash.service.lanes import Lanes
 from services.loyalty.flash.service.sales import Sales, Views
 from services.loyalty.flash.service.upkeep import Upkeep
 from services.loyalty.invariants.service import Invariants
-from services.loyalty.members import service as members
 from services.loyalty.points.repository.checks import CHECKS as POINTS_CHECKS
 from services.loyalty.points.service import Points
 from services.loyalty.points.service.accounts import Accounts
@@ -40,6 +39,7 @@ from shared.clock import Clock
 from shared.db.engine import Database, WriteTx
 from shared.events.catalogue.profiles import CustomerMerged, CustomerUnmerged
 from shared.events.envelope import Event
+from shared.identity import mapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ class LoyaltyService:
 
         Points, codes and uses stay where they are. A room that says something of whole persons looks at them here.
         """
-        moved = await members.follow(tx, events)
+        moved = await mapping.follow(tx, events)
         await self.earning.regroup(tx, moved)
         await self.referral_settling.note_moves(tx, moved)
         return moved

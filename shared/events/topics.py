@@ -37,6 +37,7 @@ PROFILES = Topic("profiles", "Customers made and changed; names of traits, never
 CONSENT = Topic("consent", "What customers allow, for which purpose and over which channel; no personal data.")
 SEGMENTS = Topic("segments", "Who entered and who left which segment; no personal data.")
 LOYALTY = Topic("loyalty", "Points, tiers, vouchers, claims and referrals; no personal data, no code.")
+SURVEYS = Topic("surveys", "What was asked, what was answered, and the cases it opened; no personal data, no text.")
 RIGHTS = Topic(
     "rights",
     "What people ask of their data, and what each service answers.",
@@ -62,6 +63,7 @@ TOPICS: tuple[Topic, ...] = (
     CONSENT,
     SEGMENTS,
     LOYALTY,
+    SURVEYS,
     RIGHTS,
     DEAD_LETTERS,
 )

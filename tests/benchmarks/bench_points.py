@@ -20,7 +20,6 @@ from stand import cpu_seconds, descendants, store
 
 from services.loyalty.app import service as manifest
 from services.loyalty.invariants.service import Invariants
-from services.loyalty.members import service as members
 from services.loyalty.points.repository.checks import CHECKS
 from services.loyalty.points.service import Spend, Target
 from services.loyalty.service import LoyaltyService
@@ -31,6 +30,7 @@ from shared.db.embedded import EmbeddedServer
 from shared.db.engine import Database, make_engine
 from shared.db.migrate import upgrade
 from shared.delivery.outbox import OutboxWriter
+from shared.identity import members
 from shared.ids import user_key, uuid7
 from shared.runtime.trees import trees_of
 from shared.testing.postgres import scratch_folder

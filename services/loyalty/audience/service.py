@@ -7,12 +7,12 @@ from uuid import UUID
 
 from services.loyalty.audience import repository
 from services.loyalty.audience.domain import Facts, KnownOrder, known
-from services.loyalty.members.service import Member
 from services.loyalty.tiers import repository as tiers
 from shared.db.engine import ReadTx, WriteTx
 from shared.events.catalogue.profiles import CustomerCreated, SegmentEntered, SegmentLeft
 from shared.events.envelope import Event
 from shared.events.orders import OrderFact
+from shared.identity.person import Member
 
 _EVER = datetime.fromisoformat("9999-01-01T00:00:00+00:00")
 

@@ -6,8 +6,6 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from services.loyalty.audience import service as audience
-from services.loyalty.members import service as members
-from services.loyalty.members.domain import Member
 from services.loyalty.points.service import Credit, Points, Spend
 from services.loyalty.programs.service import Programs
 from services.loyalty.rewards import repository as rows
@@ -46,6 +44,8 @@ from shared.clock import Clock
 from shared.db.engine import Database, ReadTx, WriteTx
 from shared.delivery.idempotency import Answer, Idempotent, remember, replayed
 from shared.errors import AppError
+from shared.identity import members
+from shared.identity.person import Member
 from shared.ids import customer_key, uuid7
 
 _AT_ONCE = ("voucher", "gift_credit", "points")

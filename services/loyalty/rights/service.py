@@ -4,10 +4,10 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
-from services.loyalty.members import service as members
 from services.loyalty.rights import repository
 from services.loyalty.rights.domain import PLACES
 from shared.db.engine import ReadTx, WriteTx
+from shared.identity import members
 from shared.rights.contract import Erased, Subject
 
 _KEPT = {

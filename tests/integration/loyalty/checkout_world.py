@@ -13,12 +13,12 @@ from loyalty_world import follow
 
 from services.loyalty.app import service as manifest
 from services.loyalty.checkout.repository.checks import CHECKS
-from services.loyalty.members import service as members
 from services.loyalty.points.service import Credit
 from services.loyalty.service import LoyaltyService
 from shared.db.engine import Database
 from shared.events.catalogue.profiles import CustomerMerged, CustomerUnmerged
 from shared.events.envelope import Event, EventData
+from shared.identity import members
 from shared.ids import user_key, uuid7
 from shared.testing.platform import Running, running_platform
 from shared.testing.postgres import fresh_database

@@ -11,8 +11,6 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from services.loyalty.app import service as manifest
-from services.loyalty.members import service as members
-from services.loyalty.members.domain import Member
 from services.loyalty.service import LoyaltyService
 from services.loyalty.settings import LoyaltySettings
 from services.loyalty.vouchers.service import Vault
@@ -21,6 +19,8 @@ from shared.db.migrate import upgrade
 from shared.delivery.outbox import OutboxWriter
 from shared.events.catalogue.profiles import CustomerMerged, CustomerUnmerged
 from shared.events.envelope import Catalogue, Event, EventData
+from shared.identity import members
+from shared.identity.person import Member
 from shared.ids import uuid7
 from shared.runtime.trees import trees_of
 

@@ -11,8 +11,8 @@ import pytest_asyncio
 from earning_world import DAY, PER_10K, EarningWorld, cancelled, emptied, entered, key, placed
 from loyalty_world import LoyaltyWorld
 
-from services.loyalty.members import service as members
 from shared.errors import Retry
+from shared.identity import members
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -5,9 +5,9 @@ from uuid import UUID
 
 from loyalty_world import LoyaltyWorld
 
-from services.loyalty.members import service as members
-from services.loyalty.members.domain import Member
 from services.loyalty.points.service import Balance, Credit, Spend, Target
+from shared.identity import members
+from shared.identity.person import Member
 from shared.ids import anonymous_key, user_key
 
 AN, BINH, CHI = user_key("an"), user_key("bình"), anonymous_key("chi")

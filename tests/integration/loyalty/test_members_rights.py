@@ -7,12 +7,12 @@ import orjson
 from loyalty_world import LoyaltyWorld
 
 from services.loyalty.app import service as manifest
-from services.loyalty.members import service as members
 from services.loyalty.points.schemas import AdjustmentIn
 from services.loyalty.points.service import Credit, Spend
 from services.loyalty.rights.domain import PLACES
 from services.loyalty.vouchers.schemas.campaigns import CampaignIn, StateIn
 from services.loyalty.vouchers.service.assignments import Assign
+from shared.identity import members
 from shared.ids import anonymous_key, user_key
 from shared.rights.contract import Subject
 

@@ -14,10 +14,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from loyalty_world import LoyaltyWorld, open_world
 from points_model import Model, ModelWallet
 
-from services.loyalty.members import service as members
 from services.loyalty.points.errors import HoldEnded, NotEnoughPoints
 from services.loyalty.points.service import HoldRequest, Points, Spend, Target
 from shared.db.engine import WriteTx
+from shared.identity import members
 from shared.ids import user_key, uuid7
 from shared.testing.postgres import fresh_database
 

@@ -8,13 +8,13 @@ from loyalty_world import LoyaltyWorld
 from sqlalchemy.exc import DBAPIError
 
 from services.loyalty.invariants.service import Invariants
-from services.loyalty.members import service as members
 from services.loyalty.points.repository.checks import CHECKS
 from services.loyalty.points.service import Credit, HoldRequest, Points, Spend, Target
 from services.loyalty.programs.domain.terms import DEFAULT_WALLET
 from shared.db.engine import Database, ReadTx, WriteTx
 from shared.delivery.outbox import OutboxWriter
 from shared.events.envelope import Event, EventData
+from shared.identity import members
 from shared.ids import user_key, uuid7
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -9,11 +9,11 @@ import pytest
 from loyalty_world import LoyaltyWorld
 
 from services.loyalty.invariants.service import Invariants
-from services.loyalty.members import service as members
 from services.loyalty.points.errors import HoldEnded, NotEnoughPoints
 from services.loyalty.points.repository.checks import CHECKS
 from services.loyalty.points.service import Credit, HoldRequest, Points, Posted, Spend, Target
 from shared.db.engine import WriteTx
+from shared.identity import members
 from shared.ids import user_key, uuid7
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

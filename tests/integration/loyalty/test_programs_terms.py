@@ -9,10 +9,10 @@ import pytest
 from loyalty_world import HandClock, LoyaltyWorld
 
 from services.loyalty.app import service as manifest
-from services.loyalty.members import service as members
 from services.loyalty.points.service import WAITING, Balance, Credit, Spend, Target
 from services.loyalty.programs.schemas import ProgramIn
 from shared.events.catalogue.loyalty import PointsExpiring
+from shared.identity import members
 from shared.ids import user_key
 from shared.testing.platform import running_platform
 

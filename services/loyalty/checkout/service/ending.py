@@ -7,10 +7,10 @@ from uuid import UUID
 from services.loyalty.checkout.domain.effects import Effects, letting_go
 from services.loyalty.checkout.domain.reservation import Reservation
 from services.loyalty.checkout.repository import counters, reservations
-from services.loyalty.members import service as members
 from services.loyalty.points.repository import ledger
 from services.loyalty.points.service import Points
 from shared.db.engine import Database, ReadTx, WriteTx
+from shared.identity import members
 
 # Ended in one transaction, and at one need.
 BATCH = 20

@@ -13,7 +13,6 @@ from services.loyalty.checkout.domain.shares import ORDER_LEVEL, Share
 from services.loyalty.checkout.errors import RepeatedVoucher
 from services.loyalty.checkout.repository import counters
 from services.loyalty.checkout.repository.counters import Overdue, Used
-from services.loyalty.members.domain import Member
 from services.loyalty.points.service import Points
 from services.loyalty.programs.domain.terms import Terms
 from services.loyalty.programs.service import Programs
@@ -24,6 +23,7 @@ from services.loyalty.vouchers.domain.stacking import Applied, Candidate, Policy
 from services.loyalty.vouchers.domain.voucher import Reason, Voucher
 from services.loyalty.vouchers.service import Vouchers
 from shared.db.engine import ReadTx
+from shared.identity.person import Member
 
 # What a hold that has run out may stand behind.
 SCARCE = frozenset(

@@ -19,10 +19,10 @@ from services.loyalty.checkout.service.taking import (
     persistently,
     redemption_of,
 )
-from services.loyalty.members import service as members
 from shared.clock import Clock
 from shared.db.engine import Database
 from shared.delivery.idempotency import Answer, Idempotent, remember, replayed
+from shared.identity import members
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,6 @@ from services.loyalty.checkout.domain.redemption import Redemption
 from services.loyalty.checkout.domain.returns import gone, points_undone, undone
 from services.loyalty.checkout.repository import orders, redemptions
 from services.loyalty.checkout.service.rolling_back import RollingBack, Undoing, persons_of
-from services.loyalty.members import service as members
 from services.loyalty.programs.domain.terms import Terms as ProgramTerms
 from services.loyalty.programs.service import Programs
 from services.loyalty.vouchers.domain.terms import Terms
@@ -23,6 +22,7 @@ from shared.db.engine import Database, WriteTx
 from shared.events.catalogue.touchpoints import OrderCancelled, OrderRefunded
 from shared.events.envelope import Event
 from shared.events.orders import Order, OrderFact
+from shared.identity import members
 
 BY = "orders"
 MOST_AT_ONCE = 500

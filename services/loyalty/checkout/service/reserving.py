@@ -52,8 +52,6 @@ from services.loyalty.checkout.service.taking import (
     standing_of,
 )
 from services.loyalty.checkout.settings import CheckoutSettings
-from services.loyalty.members import service as members
-from services.loyalty.members.domain import Member
 from services.loyalty.points.service import HoldRequest, Points
 from services.loyalty.throttle.domain import Who
 from shared.clock import Clock
@@ -61,6 +59,8 @@ from shared.db.engine import Database, ReadTx, WriteTx
 from shared.delivery.idempotency import Answer, Idempotent, remember, replayed
 from shared.events.catalogue.loyalty import VoucherReserved
 from shared.events.envelope import Event
+from shared.identity import members
+from shared.identity.person import Member
 from shared.ids import uuid7
 
 

@@ -13,7 +13,6 @@ from services.loyalty.checkout.errors import NothingLeft, RedemptionUnknown, Rol
 from services.loyalty.checkout.repository import counters, redemptions, rollbacks
 from services.loyalty.checkout.schemas import RollbackIn, RollbackOut
 from services.loyalty.checkout.service.taking import spend_key
-from services.loyalty.members import service as members
 from services.loyalty.points.repository import ledger
 from services.loyalty.points.service import Points
 from services.loyalty.vouchers.domain.terms import Terms
@@ -23,6 +22,7 @@ from shared.db.engine import Database, ReadTx, WriteTx
 from shared.delivery.idempotency import Answer, Idempotent, remember, replayed
 from shared.events.catalogue.loyalty import VoucherRolledBack
 from shared.events.envelope import Event
+from shared.identity import members
 from shared.ids import uuid7
 
 

@@ -26,7 +26,6 @@ from services.loyalty.checkout.errors import (
 from services.loyalty.checkout.repository import counters, redemptions
 from services.loyalty.checkout.schemas import PointsQuoteOut, RedemptionIn
 from services.loyalty.checkout.service.quoting import Pay, Priced, Quoting, Slip, When, rejection
-from services.loyalty.members.domain import Member
 from services.loyalty.points.errors import NotEnoughPoints
 from services.loyalty.points.service import Points, Spend
 from services.loyalty.throttle.domain import Who
@@ -36,6 +35,7 @@ from shared.clock import Clock
 from shared.db.engine import ReadTx, WriteTx
 from shared.events.catalogue.loyalty import VoucherRedeemed
 from shared.events.envelope import Event
+from shared.identity.person import Member
 from shared.ids import uuid7
 
 T = TypeVar("T")

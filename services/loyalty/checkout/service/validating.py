@@ -16,11 +16,11 @@ from services.loyalty.checkout.schemas import (
 )
 from services.loyalty.checkout.service.quoting import Pay, Priced, Quoting, Slip, When, rejection, shares_of
 from services.loyalty.checkout.service.taking import points_out
-from services.loyalty.members import service as members
 from services.loyalty.throttle.domain import Who
 from services.loyalty.throttle.service import Guard
 from shared.clock import Clock
 from shared.db.engine import Database
+from shared.identity import members
 
 
 @dataclass(frozen=True, slots=True)

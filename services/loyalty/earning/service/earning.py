@@ -20,8 +20,6 @@ from services.loyalty.earning.repository import awards as awards_rows
 from services.loyalty.earning.repository import rules as rule_rows
 from services.loyalty.earning.repository.awards import Stored
 from services.loyalty.earning.service.histories import histories, moves_of, rules_of
-from services.loyalty.members import service as members
-from services.loyalty.members.domain import Member
 from services.loyalty.points.service import Points, Target
 from services.loyalty.programs.service import Programs
 from services.loyalty.tiers import repository as tier_rows
@@ -34,7 +32,8 @@ from shared.events.catalogue.profiles import CustomerCreated, SegmentEntered, Se
 from shared.events.catalogue.touchpoints import TouchpointRecorded
 from shared.events.envelope import Event
 from shared.events.orders import OrderFact
-from shared.identity import mapping
+from shared.identity import mapping, members
+from shared.identity.person import Member
 
 CHUNK = 200
 

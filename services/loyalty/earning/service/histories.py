@@ -9,11 +9,11 @@ from services.loyalty.audience import repository as audience
 from services.loyalty.audience.domain import KnownOrder, KnownTouchpoint, Move
 from services.loyalty.earning.domain.history import History, Rules
 from services.loyalty.earning.repository import rules as rows
-from services.loyalty.members.domain import Member
 from services.loyalty.programs.service import Programs
 from services.loyalty.tiers import repository as tiers
 from services.loyalty.tiers.domain.grants import Grant
 from shared.db.engine import ReadTx
+from shared.identity.person import Member
 
 
 async def rules_of(tx: ReadTx, programs: Programs) -> Rules:

@@ -24,10 +24,10 @@ from services.loyalty.earning.schemas.explaining import (
 )
 from services.loyalty.earning.service.histories import histories, rules_of
 from services.loyalty.earning.service.rules import rule_problems
-from services.loyalty.members import service as members
 from services.loyalty.programs.service import Programs
 from shared.clock import Clock
 from shared.db.engine import Database, ReadTx
+from shared.identity import members
 from shared.ids import uuid7
 
 __all__ = ["Place", "Simulation"]

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from services.loyalty.members.domain import Member
+from shared.identity.person import Member
 
 # As `expires_at`: whatever the terms say, these points never end.
 NEVER = datetime.max.replace(tzinfo=UTC)

@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from services.loyalty.members import service as members
 from services.loyalty.points.domain.requests import Place
 from services.loyalty.points.repository import holds as hold_rows
 from services.loyalty.points.repository import reading
@@ -18,6 +17,7 @@ from services.loyalty.programs.domain.terms import Terms
 from services.loyalty.programs.service import Programs
 from shared.clock import Clock
 from shared.db.engine import Database
+from shared.identity import members
 
 
 class Account(NamedTuple):

@@ -7,7 +7,6 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
-from services.loyalty.members import service as members
 from services.loyalty.points.domain.requests import HoldRequest
 from services.loyalty.points.errors import (
     AdjustmentDecided,
@@ -38,6 +37,7 @@ from services.loyalty.programs.service import Programs
 from shared.clock import Clock
 from shared.db.engine import Database, ReadTx, WriteTx
 from shared.delivery.idempotency import Answer, Idempotent, remember, replayed
+from shared.identity import members
 from shared.ids import customer_key, uuid7
 
 

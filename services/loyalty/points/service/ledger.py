@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from services.loyalty.members import service as members
-from services.loyalty.members.domain import Member
 from services.loyalty.points.domain import moves, settling
 from services.loyalty.points.domain.announcements import announcement
 from services.loyalty.points.domain.ledger import Book, Cause, Draw, Wallet
@@ -40,6 +38,8 @@ from services.loyalty.programs.domain.terms import Terms, Timeline
 from services.loyalty.programs.service import Programs
 from shared.clock import Clock
 from shared.db.engine import ReadTx, WriteTx
+from shared.identity import members
+from shared.identity.person import Member
 
 
 @dataclass(frozen=True, slots=True)

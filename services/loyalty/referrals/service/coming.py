@@ -6,8 +6,6 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from services.loyalty.audience import service as audience
-from services.loyalty.members import service as members
-from services.loyalty.members.domain import Member
 from services.loyalty.referrals.domain.fraud import PLACES, Evidence, judge
 from services.loyalty.referrals.domain.program import Terms, terms_of
 from services.loyalty.referrals.domain.referral import Referral, State
@@ -29,6 +27,8 @@ from services.loyalty.referrals.service.settling import Settling, ring
 from shared.clock import Clock
 from shared.db.engine import Database, ReadTx
 from shared.delivery.idempotency import Answer, Idempotent, remember, replayed
+from shared.identity import members
+from shared.identity.person import Member
 from shared.ids import uuid7
 
 _STATES: dict[str, State] = {"allow": "active", "review": "review", "block": "blocked"}

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from services.loyalty.members import service as members
 from services.loyalty.programs.service import Programs
 from services.loyalty.referrals.domain.fraud import Signal, digest
 from services.loyalty.referrals.errors import (
@@ -22,6 +21,7 @@ from services.loyalty.referrals.schemas import CodeIn, CodeOut, ProgramIn, Progr
 from shared.clock import Clock
 from shared.db.engine import Database, WriteTx
 from shared.delivery.idempotency import Answer, Idempotent, remember, replayed
+from shared.identity import members
 from shared.ids import customer_key, uuid7
 
 # Without letters that are taken for digits, and without vowels, so that no code is a word.

@@ -9,7 +9,6 @@ from uuid import UUID
 from services.loyalty.audience import repository as known
 from services.loyalty.audience.domain import KnownTouchpoint
 from services.loyalty.earning.service.earning import Earning
-from services.loyalty.members import service as members
 from services.loyalty.points.service import Points, Target
 from services.loyalty.referrals.domain.program import SIDES, Reward, Side
 from services.loyalty.referrals.domain.referral import Hindrance, Reached, Referral, outcome
@@ -23,7 +22,7 @@ from shared.errors import AppError
 from shared.events.catalogue.loyalty import ReferralCompleted
 from shared.events.envelope import Event
 from shared.events.orders import OrderFact
-from shared.identity import mapping
+from shared.identity import mapping, members
 from shared.ids import derived_id
 from shared.observability.logging import logger
 

@@ -10,7 +10,6 @@ from services.loyalty.earning.domain.history import Rules, outcome
 from services.loyalty.earning.repository import rules as rule_rows
 from services.loyalty.earning.service import Earning
 from services.loyalty.earning.service.histories import histories, rules_of
-from services.loyalty.members import service as members
 from services.loyalty.programs.service import Programs
 from services.loyalty.tiers import repository
 from services.loyalty.tiers.domain.grants import Grant, Standing
@@ -38,6 +37,7 @@ from services.loyalty.tiers.service.standings import differences
 from shared.clock import Clock
 from shared.db.engine import Database, ReadTx
 from shared.delivery.idempotency import Answer, Idempotent, remember, replayed
+from shared.identity import members
 from shared.ids import uuid7
 from shared.observability.logging import logger
 

@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
-from services.loyalty.members import service as members
 from services.loyalty.programs.domain.calendar import day_end, local_day
 from services.loyalty.vouchers.domain import codes
 from services.loyalty.vouchers.domain.voucher import Voucher
@@ -39,6 +38,7 @@ from shared.db.engine import Database, ReadTx, WriteTx
 from shared.delivery.idempotency import Answer, Idempotent, remember, replayed
 from shared.events.catalogue.loyalty import VoucherIssued
 from shared.events.envelope import Event
+from shared.identity import members
 from shared.ids import derived_id, uuid7
 from shared.money import MAX_MINOR
 

@@ -1,16 +1,11 @@
 """Whose keys are locked together: whoever changes something of a person locks the person first."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection
 from uuid import UUID
 
-from services.loyalty.members import repository
-from services.loyalty.members.domain import Member
 from shared.db.engine import ReadTx, WriteTx
-from shared.events.catalogue.profiles import CustomerMerged, CustomerUnmerged
-from shared.events.envelope import Event
 from shared.identity import mapping
-
-__all__ = ["Member", "find", "find_many", "follow", "lock", "lock_many"]
+from shared.identity.person import Member
 
 
 async def find(tx: ReadTx, person: UUID) -> Member:
@@ -33,16 +28,8 @@ async def lock(tx: WriteTx, person: UUID) -> Member:
 async def lock_many(tx: WriteTx, persons: Collection[UUID]) -> dict[UUID, Member]:
     """The same for several persons at once, locked in ascending order of their keys.
 
-    Who needs several locks them in one call: two calls may meet another's in the opposite order.
+    In one statement, for every use case begins with it. Who needs several locks them in one call: two calls may meet
+    another's in the opposite order.
     """
-    return {found.key: Member(found.root, found.keys) for found in await repository.lock(tx, persons)}
-
-
-async def follow(
-    tx: WriteTx, events: Sequence[Event[CustomerMerged] | Event[CustomerUnmerged]]
-) -> Mapping[UUID, tuple[UUID, UUID]]:
-    """Take over who is whom; the keys whose person changed, each with its old and its new root.
-
-    Nothing else moves: everything is kept under the key it came from.
-    """
-    return await mapping.follow(tx, events)
+    rows = await tx.execute(f"SELECT key, root, keys FROM lock_members(:keys, {mapping.LOCK})", {"keys": list(persons)})
+    return {row.key: Member(row.root, tuple(row.keys)) for row in rows}

@@ -1,4 +1,4 @@
-"""What members hear: who was merged, and who was taken apart."""
+"""What all rooms of loyalty hear: who was merged, and who was taken apart."""
 
 from collections.abc import Sequence
 

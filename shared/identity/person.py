@@ -1,4 +1,4 @@
-"""A person as loyalty sees them."""
+"""A person as services see them."""
 
 from typing import NamedTuple
 from uuid import UUID

@@ -1,0 +1,8 @@
+"""Answers as facts, and what they come to."""
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade() -> None:
+    """Nothing yet."""

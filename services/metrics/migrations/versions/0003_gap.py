@@ -1,0 +1,8 @@
+"""Delivery gap and earned growth."""
+
+revision = "0003"
+down_revision = "0002"
+
+
+def upgrade() -> None:
+    """Nothing yet."""

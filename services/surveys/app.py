@@ -1,0 +1,26 @@
+"""The manifest of the surveys service."""
+
+from pathlib import Path
+
+from services.surveys.consumers import SUBSCRIPTIONS as IDENTITY
+from services.surveys.service import SurveysService
+from services.surveys.settings import SurveysSettings
+from shared.events.catalogue.surveys import PUBLISHES
+from shared.runtime.service import Parts, Service
+
+
+def build(parts: Parts) -> SurveysService:
+    """The service on its parts."""
+    settings = parts.settings if isinstance(parts.settings, SurveysSettings) else SurveysSettings()
+    return SurveysService(db=parts.db, clock=parts.clock, zone=parts.zone, settings=settings)
+
+
+service = Service(
+    name="surveys",
+    build=build,
+    migrations=Path(__file__).parent / "migrations",
+    settings=SurveysSettings,
+    publishes=PUBLISHES,
+    subscriptions=(*IDENTITY,),
+    follows_identity=True,
+)

@@ -1,0 +1,26 @@
+"""The built service: one collaborator per subject."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from services.surveys.settings import SurveysSettings
+from shared.clock import Clock
+from shared.db.engine import Database, WriteTx
+from shared.events.catalogue.profiles import CustomerMerged, CustomerUnmerged
+from shared.events.envelope import Event
+from shared.identity import mapping
+
+
+@dataclass(frozen=True, slots=True)
+class SurveysService:
+    """What `build` makes. Each subject is a property that puts its collaborators together."""
+
+    db: Database
+    clock: Clock
+    zone: ZoneInfo
+    settings: SurveysSettings
+
+    async def regroup(self, tx: WriteTx, events: Sequence[Event[CustomerMerged] | Event[CustomerUnmerged]]) -> None:
+        """Follow merges and unmerges. Everything stays where it is, under the key it came from."""
+        await mapping.follow(tx, events)

@@ -31,17 +31,35 @@ class _Server(uvicorn.Server):
         """Take no new connection, answer what is on its way on those there are, then close.
 
         uvicorn alone closes a connection whose request it has not read yet, and idle ones under their clients' hands:
-        answers from now on tell the client that the connection ends.
+        answers from now on tell the client that the connection ends. Whoever is in the kernel's queue is let in first,
+        for closing the port would reset them.
         """
         self.server_state.default_headers = [*self.server_state.default_headers, (b"connection", b"close")]
+        waiting = [each for sock in sockets or () for each in _accept_waiting(sock)]
         for each in (*self.servers, *(sockets or ())):
             each.close()
+        for connection in waiting:
+            await asyncio.get_running_loop().connect_accepted_socket(self._protocol, sock=connection)
         await asyncio.sleep(GOODBYE_SECONDS)
         await super().shutdown(sockets)
+
+    def _protocol(self) -> asyncio.Protocol:
+        """What uvicorn makes for each connection that it takes itself."""
+        return self.config.http_protocol_class(  # type: ignore[call-arg]
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+
+def _accept_waiting(sock: socket.socket) -> Iterator[socket.socket]:
+    """The connections that the kernel holds and nobody has taken yet."""
+    sock.setblocking(False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            yield sock.accept()[0]
 
 
 def bind(host: str, port: int) -> socket.socket:

@@ -10,7 +10,8 @@ Owns        customers, identifiers, traits, the evidence and decisions on who is
 Consumes    TouchpointReceived (as sent, short-lived), TouchpointRecorded, OrderPlaced, -Changed, -Refunded, -Cancelled,
             TierChanged, PointsEarned, -Spent, -Expired, -Reversed, -Moved
 Publishes   CustomerCreated, TraitsChanged (names only), CustomerMerged, CustomerUnmerged,
-            SegmentEntered, SegmentLeft, ConsentChanged, RightsAsked (short-lived; of it the answers come back)
+            SegmentEntered, SegmentLeft, ConsentChanged, PersonaChanged,
+            RightsAsked (short-lived; of it the answers come back)
 URLs        /v1/customers…, /v1/identifier-types…, /v1/trait-schema…, /v1/spaces… (Segment's Profile API),
             /v1/segments…, /v1/personas…, /v1/consent…, /v1/rfm-scale, /v1/rights…, /v1/customers/{c}/rights
 

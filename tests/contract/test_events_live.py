@@ -92,6 +92,10 @@ async def a_marketing_day(running: Running) -> None:
     for change in ("add", "remove"):
         moved = await running.crm.post(f"/v1/segments/{listed.json()['id']}/members", json={change: ["user_id:u-1"]})
         assert moved.status_code == 200, moved.text
+    words = {"vi": {"name": "Mẹ bận rộn", "summary": "Mua vào buổi tối."}}
+    persona = {"key": "me-ban-ron", "segment": listed.json()["id"], "owner": "CX", "texts": words}
+    written = await running.crm.post("/v1/personas", json=persona)
+    assert written.status_code == 201, written.text
 
 
 async def a_voucher(running: Running) -> None:

@@ -34,6 +34,9 @@ from services.profiles.segments.repository import definitions
 from shared.clock import Clock
 from shared.db.engine import Database, ReadTx, WriteTx
 from shared.delivery.idempotency import Answer, Idempotent, remember, replayed
+from shared.events.catalogue.profiles import PersonaChanged
+from shared.events.envelope import Event
+from shared.ids import derived_id, uuid7
 
 MAX_PERSONAS = 100
 
@@ -200,6 +203,8 @@ class Personas:
         if was != is_:
             await memberships.claim_definitions(tx)
         await repository.put(tx, persona)
+        if old is None or (old.segment_id, old.status) != (persona.content.segment_id, persona.content.status):
+            _announce(tx, persona)
         if was == is_:
             return
         try:
@@ -231,6 +236,17 @@ async def _known(tx: ReadTx, key: str, version: int | None = None) -> Persona:
     if (latest := await repository.latest(tx, key)) is None:
         raise PersonaUnknown
     raise PersonaVersionUnknown(latest)
+
+
+def _announce(tx: WriteTx, persona: Persona) -> None:
+    said = PersonaChanged(
+        key=persona.key,
+        version=persona.version,
+        segment_id=persona.content.segment_id,
+        status=persona.content.status,
+    )
+    subject = derived_id("persona", persona.key)
+    tx.emit(Event(uuid7(), subject, persona.changed_at, persona.changed_at, said))
 
 
 def _segment_in_use(content: Content) -> UUID | None:

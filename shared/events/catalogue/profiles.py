@@ -90,6 +90,19 @@ class SegmentLeft(EventData, type="tam.profiles.segment_left.v1", topic=SEGMENTS
     cause: Literal["fact", "time", "rule"]
 
 
+class PersonaChanged(EventData, type="tam.profiles.persona_changed.v1", topic=SEGMENTS):
+    """A persona describes the people of another segment, or came into use, or went out of it.
+
+    Subject is a key derived from `key`; of a `key` the highest `version` holds. While it is `active`, whoever is in
+    `segment_id` belongs to it; a draft or retired one has nobody. What is written of it stays in profiles.
+    """
+
+    key: str
+    version: int
+    segment_id: UUID
+    status: Literal["draft", "active", "retired"]
+
+
 class RightsAsked(EventData, type="tam.profiles.rights_asked.v1", topic=RIGHTS):
     """A person, or the firm, asks something of everything that is kept of the person `subject`.
 
@@ -117,5 +130,6 @@ PUBLISHES: tuple[type[EventData], ...] = (
     ConsentChanged,
     SegmentEntered,
     SegmentLeft,
+    PersonaChanged,
     RightsAsked,
 )

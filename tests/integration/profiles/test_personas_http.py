@@ -1,6 +1,7 @@
 """Personas over HTTP: written down together, versioned, and beside them how many people they really are."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
@@ -410,3 +411,24 @@ async def test_the_card_is_a_page_that_loads_and_runs_nothing(running: Running, 
     unmodified = await running.crm.get(f"{LAN}/card", headers={"If-None-Match": own.headers["etag"]})
     assert (unmodified.status_code, unmodified.text) == (304, "")
     assert unmodified.headers["vary"] == "Accept-Language"
+
+
+async def test_others_are_told_whose_people_a_persona_describes(running: Running, segment: str):
+    await created(running, segment, status="draft")
+    await put(running, written(segment))
+    await put(running, written(segment, owner="Giám đốc CX"))
+    await running.crm.post(f"{LAN}/retire", json={})
+
+    async with running.platform.units["profiles"].db.read() as tx:
+        rows = await tx.execute('SELECT "values" FROM outbox ORDER BY id')
+        told = [json.loads(value) for row in rows for value in row.values]
+    said = [each for each in told if each["type"] == "tam.profiles.persona_changed.v1"]
+
+    assert [(each["data"]["version"], each["data"]["status"]) for each in said] == [
+        (1, "draft"),
+        (2, "active"),
+        (4, "retired"),
+    ]
+    assert {each["data"]["segment_id"] for each in said} == {segment}
+    assert len({each["subject"] for each in said}) == 1
+    assert "Lan" not in json.dumps(said, ensure_ascii=False)

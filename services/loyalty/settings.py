@@ -1,11 +1,9 @@
 """Settings of loyalty: the variables `TAM_LOYALTY_…`."""
 
-import base64
-import binascii
-
 from pydantic import Field, field_validator
 
 from services.loyalty.checkout.settings import CheckoutSettings
+from shared.secret_keys import secrets_in
 
 
 class LoyaltySettings(CheckoutSettings):
@@ -25,25 +23,10 @@ class LoyaltySettings(CheckoutSettings):
     @classmethod
     def _peppers_are_long(cls, value: str | None) -> str | None:
         if value is not None:
-            peppers_of(value)
+            secrets_in(value)
         return value
 
     @property
     def peppers(self) -> tuple[bytes, ...]:
         """The secrets of voucher codes, the current one first; none if they are not set."""
-        return () if self.code_peppers is None else peppers_of(self.code_peppers)
-
-
-def peppers_of(text: str) -> tuple[bytes, ...]:
-    """The secrets in a list of base64.
-
-    Raises:
-        ValueError: one of them is not base64, or too short.
-    """
-    try:
-        found = tuple(base64.b64decode(each.strip(), validate=True) for each in text.split(","))
-    except binascii.Error:
-        raise ValueError("it is a list of base64, separated by commas") from None
-    if any(len(each) < 32 for each in found):
-        raise ValueError("each secret has 32 bytes or more, such as `openssl rand -base64 32` gives")
-    return found
+        return () if self.code_peppers is None else secrets_in(self.code_peppers)

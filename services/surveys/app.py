@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from services.surveys.consumers import SUBSCRIPTIONS as IDENTITY
+from services.surveys.links.service import Links, key_file
 from services.surveys.service import SurveysService
 from services.surveys.settings import SurveysSettings
 from shared.events.catalogue.surveys import PUBLISHES
@@ -12,7 +13,8 @@ from shared.runtime.service import Parts, Service
 def build(parts: Parts) -> SurveysService:
     """The service on its parts."""
     settings = parts.settings if isinstance(parts.settings, SurveysSettings) else SurveysSettings()
-    return SurveysService(db=parts.db, clock=parts.clock, zone=parts.zone, settings=settings)
+    links = Links(settings.link_secrets, key_file(parts.platform))
+    return SurveysService(db=parts.db, clock=parts.clock, zone=parts.zone, settings=settings, links=links)
 
 
 service = Service(

@@ -1,9 +1,10 @@
 """The built service: one collaborator per subject."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
+from services.surveys.links.service import Links
 from services.surveys.settings import SurveysSettings
 from shared.clock import Clock
 from shared.db.engine import Database, WriteTx
@@ -20,6 +21,7 @@ class SurveysService:
     clock: Clock
     zone: ZoneInfo
     settings: SurveysSettings
+    links: Links = field(default_factory=Links)
 
     async def regroup(self, tx: WriteTx, events: Sequence[Event[CustomerMerged] | Event[CustomerUnmerged]]) -> None:
         """Follow merges and unmerges. Everything stays where it is, under the key it came from."""

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-PEPPER_BYTES = 32
 FINGERPRINT_BYTES = 16
 _NONCE_BYTES = 12
 

@@ -5,23 +5,20 @@ whoever has a copy of that has no code. A database whose codes are under a peppe
 its codes would all seem unknown.
 """
 
-import base64
-import os
-import tempfile
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from uuid import UUID
 
 from services.loyalty.vouchers.domain.codes import Shape, matching
-from services.loyalty.vouchers.domain.keys import PEPPER_BYTES, Peppers
+from services.loyalty.vouchers.domain.keys import Peppers
 from services.loyalty.vouchers.errors import PepperMissing
 from services.loyalty.vouchers.repository import campaigns as campaign_rows
 from services.loyalty.vouchers.repository import codes as rows
 from services.loyalty.vouchers.repository.campaigns import Version
 from shared.config import PlatformSettings
 from shared.db.engine import ReadTx, WriteTx
-from shared.errors import ConfigError
+from shared.secret_keys import secret_from
 
 PEPPER_FILE = "loyalty-code-pepper"
 _MAX_VERSIONS = 10_000
@@ -57,7 +54,7 @@ class Vault:
     def _own(self) -> list[bytes]:
         if self._file is None:
             raise PepperMissing
-        return [_from_file(self._file)]
+        return [secret_from(self._file, what="The pepper of codes", setting="TAM_LOYALTY_CODE_PEPPERS")]
 
     async def using(self, tx: WriteTx, now: datetime) -> Peppers:
         """The peppers, for whoever keeps codes under the current one.
@@ -92,38 +89,3 @@ class Vault:
 def pepper_file(platform: PlatformSettings) -> Path | None:
     """Where a pepper may be kept that nobody set: beside the data, while all processes share that folder."""
     return None if platform.kafka_bootstrap_servers else platform.data_dir / PEPPER_FILE
-
-
-def _from_file(file: Path) -> bytes:
-    """The pepper in a file, which is made if need be.
-
-    Raises:
-        ConfigError: it cannot be read or made.
-    """
-    try:
-        if not file.exists():
-            _make(file)
-        secret = base64.b64decode(file.read_text().strip(), validate=True)
-    except (OSError, ValueError) as error:
-        raise ConfigError(
-            f"The pepper of codes cannot be read from {file} ({type(error).__name__}); set TAM_LOYALTY_CODE_PEPPERS."
-        ) from None
-    if len(secret) < PEPPER_BYTES:
-        raise ConfigError(f"{file} holds no pepper of {PEPPER_BYTES} bytes; set TAM_LOYALTY_CODE_PEPPERS.")
-    return secret
-
-
-def _make(file: Path) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, draft = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
-    try:
-        with os.fdopen(descriptor, "w") as stream:
-            stream.write(base64.b64encode(os.urandom(PEPPER_BYTES)).decode() + "\n")
-            stream.flush()
-            os.fsync(stream.fileno())
-        # A link, not a rename: of two processes that make one, the first one's holds for both.
-        os.link(draft, file)
-    except FileExistsError:
-        return
-    finally:
-        Path(draft).unlink()

@@ -1,0 +1,1 @@
+"""What responses are: pure rules."""

@@ -1,0 +1,52 @@
+"""What comes in, and what became of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+# As stored; a response that is not complete in time is shown as `expired`.
+State = Literal["started", "partial", "complete", "withdrawn"]
+Shown = Literal["started", "partial", "complete", "expired", "withdrawn"]
+Verification = Literal["confirmed", "inferred"]
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """Answers as they come from a page, the widget or the API.
+
+    With an `invitation_id` its survey, version, person and place hold, and what stands here of them is not looked at.
+    Without one, `survey_id` is needed; `version` None is the current one, `person` is a raw person key or nobody.
+    `answers` is what the definition reads, by question id. `is_final`: whoever answers is done; if not, what is there
+    is kept as a part. An anonymous survey takes whole answers only.
+    """
+
+    answers: Mapping[str, Any]
+    at: datetime
+    channel: str
+    locale: str | None = None
+    is_final: bool = True
+    verification: Verification = "confirmed"
+    invitation_id: UUID | None = None
+    survey_id: UUID | None = None
+    version: int | None = None
+    person: UUID | None = None
+    touchpoint: str | None = None
+    stage: str | None = None
+    staff_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What became of a submission.
+
+    `response_id` is None of an anonymous answer: nobody is told under which id it will stand. `is_new`: something was
+    stored that was not there before. Until `editable_until` the same invitation may say something else.
+    """
+
+    response_id: UUID | None
+    revision: int
+    state: State
+    is_new: bool
+    editable_until: datetime | None

@@ -1,0 +1,87 @@
+"""What responses refuse.
+
+NotFound   ResponseUnknown
+Conflict   AnswerTooLate, AnswerWithdrawn, ResponseExists
+Invalid    SurveyNeeded, WholeAnswerNeeded, NobodyMayBeNamed, BadResponseCustomer
+"""
+
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from shared.errors import Conflict, Invalid, NotFound
+
+Kept = Literal["nothing", "partial", "complete"]
+
+
+class ResponseUnknown(NotFound):
+    """There is no such response."""
+
+    code, title = "surveys.response_unknown", "Response unknown"
+
+    def __init__(self) -> None:
+        super().__init__("There is no response with this id.")
+
+
+class AnswerTooLate(Conflict):
+    """The invitation has expired, the survey has closed, or the window for changes is over."""
+
+    code, title = "surveys.answer_too_late", "Too late"
+
+    def __init__(self, kept: Kept, *, closed_at: datetime) -> None:
+        said = "nothing was kept" if kept == "nothing" else f"what was answered before stays ({kept})"
+        super().__init__(f"Answers were taken until {closed_at.isoformat()}; {said}.", kept=kept, closed_at=closed_at)
+
+
+class AnswerWithdrawn(Conflict):
+    """The response was withdrawn, and stays so."""
+
+    code, title = "surveys.answer_withdrawn", "Answer withdrawn"
+
+    def __init__(self) -> None:
+        super().__init__("This response was withdrawn; it takes no more answers.")
+
+
+class SurveyNeeded(Invalid):
+    """Neither an invitation nor a survey was named."""
+
+    code, title = "surveys.survey_needed", "Survey needed"
+
+    def __init__(self) -> None:
+        super().__init__("Name the invitation or the survey that is answered.")
+
+
+class WholeAnswerNeeded(Invalid):
+    """Parts of an anonymous answer cannot be put together: that would need something that leads back."""
+
+    code, title = "surveys.whole_answer_needed", "Whole answer needed"
+
+    def __init__(self) -> None:
+        super().__init__("An anonymous survey takes whole answers only; send all of them at once, as final.")
+
+
+class NobodyMayBeNamed(Invalid):
+    """An anonymous survey came with a name."""
+
+    code, title = "surveys.nobody_may_be_named", "Nobody may be named"
+
+    def __init__(self) -> None:
+        super().__init__("This survey is anonymous; send neither a customer, a member of staff nor a reference.")
+
+
+class BadResponseCustomer(Invalid):
+    """The reference names nobody."""
+
+    code, title = "surveys.bad_response_customer", "Bad customer"
+
+    def __init__(self) -> None:
+        super().__init__("Name a customer as a customer id, user_id:<id> or anonymous_id:<id>.")
+
+
+class ResponseExists(Conflict):
+    """A reference of the caller's stands on another response."""
+
+    code, title = "surveys.response_exists", "Response exists"
+
+    def __init__(self, response_id: UUID) -> None:
+        super().__init__("This reference belongs to another response.", response_id=response_id)

@@ -84,7 +84,7 @@ $(VENV)/bin/python:
 	exit 1
 
 $(RUNTIME): constraints.txt pyproject.toml | $(VENV)/bin/python
-	@echo "Installing what the platform needs (about 60 MB the first time)" >&2
+	@echo "Installing what the platform needs (about 120 MB the first time)" >&2
 	@$(BIN)/python -m pip install --disable-pip-version-check --require-hashes -r constraints.txt \
 		| $(call COUNT,constraints.txt)
 	@$(BIN)/python -m pip install --disable-pip-version-check -q --no-deps --no-build-isolation -e .

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
+from services.surveys.asking.service.invitations import Invitations
 from services.surveys.links.service import Links
 from services.surveys.settings import SurveysSettings
 from shared.clock import Clock
@@ -26,3 +27,8 @@ class SurveysService:
     async def regroup(self, tx: WriteTx, events: Sequence[Event[CustomerMerged] | Event[CustomerUnmerged]]) -> None:
         """Follow merges and unmerges. Everything stays where it is, under the key it came from."""
         await mapping.follow(tx, events)
+
+    @property
+    def invitations(self) -> Invitations:
+        """Who was asked."""
+        return Invitations(self.db, self.clock)

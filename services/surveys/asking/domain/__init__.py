@@ -1,0 +1,1 @@
+"""Rules of asking, pure: no clock, no SQL."""

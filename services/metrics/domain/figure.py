@@ -3,21 +3,10 @@
 from dataclasses import dataclass, field
 from datetime import date
 from fractions import Fraction
-from typing import Literal
 
 from services.metrics.domain.definitions import DEFINITIONS
-from services.metrics.domain.statistics import wilson
+from services.metrics.domain.intervals import Interval, wilson
 from shared.money import EXPONENTS, to_decimal_string
-
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """Where the true value lies, with probability `level`."""
-
-    low: float
-    high: float
-    level: float = 0.95
-    method: Literal["wilson"] = "wilson"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +47,7 @@ class Frame:
             numerator / denominator,
             numerator=numerator,
             denominator=denominator,
-            interval=Interval(*wilson(numerator, denominator)),
+            interval=wilson(numerator, denominator),
             parameters=parameters,
         )
 

@@ -1,7 +1,7 @@
 """All SQL of the audience. Every statement takes a whole batch, and locks rows in ascending order of their keys."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -112,21 +112,6 @@ async def customers_since(tx: ReadTx, first: datetime, last: datetime, *, after:
     return [row.customer for row in rows]
 
 
-async def add_moves(tx: WriteTx, moves: Iterable[tuple[UUID, UUID, datetime, UUID, bool]]) -> list[tuple[UUID, UUID]]:
-    """Store moves (key, segment, time, event id, entered); the key and segment of those that are new."""
-    columns = {
-        "customer": "uuid",
-        "segment_id": "uuid",
-        "at": "timestamptz",
-        "event_id": "uuid",
-        "is_entered": "boolean",
-    }
-    tail = "ON CONFLICT DO NOTHING RETURNING customer, segment_id"
-    return [
-        (row.customer, row.segment_id) for row in await insert_rows(tx, "segment_moves", columns, sorted(moves), tail)
-    ]
-
-
 async def add_seen(tx: WriteTx, seen: Mapping[UUID, datetime]) -> None:
     """Note when person keys were seen for the first time; the earliest holds."""
     await insert_rows(
@@ -163,21 +148,10 @@ async def add_touchpoints(tx: WriteTx, facts: Sequence[KnownTouchpoint]) -> list
     ]
 
 
-_SEGMENTS = """
-    SELECT DISTINCT segment_id FROM (
-        SELECT DISTINCT ON (customer, segment_id) segment_id, is_entered FROM segment_moves
-        WHERE customer = ANY(:keys) AND at <= :at ORDER BY customer, segment_id, at DESC, event_id DESC
-    ) latest WHERE is_entered
-"""
 _SPENT = """
     SELECT currency, count(*) AS orders, min(placed_at) AS first, max(placed_at) AS last, sum(net_minor)::bigint AS net
     FROM orders WHERE customer = ANY(:keys) AND placed_at <= :at AND NOT is_cancelled GROUP BY currency
 """
-
-
-async def segments_of(tx: ReadTx, keys: Sequence[UUID], at: datetime) -> frozenset[UUID]:
-    """The segments one of these keys is in at an instant."""
-    return frozenset((await tx.execute(_SEGMENTS, {"keys": list(keys), "at": at})).scalars())
 
 
 class Spent(NamedTuple):

@@ -8,8 +8,9 @@ from uuid import UUID
 from services.loyalty.audience import repository
 from services.loyalty.audience.domain import Facts, KnownOrder, known
 from services.loyalty.tiers import repository as tiers
+from shared.db import segment_moves
 from shared.db.engine import ReadTx, WriteTx
-from shared.events.catalogue.profiles import CustomerCreated, SegmentEntered, SegmentLeft
+from shared.events.catalogue.profiles import CustomerCreated
 from shared.events.envelope import Event
 from shared.events.orders import OrderFact
 from shared.identity.person import Member
@@ -28,7 +29,7 @@ async def facts_of(tx: ReadTx, member: Member, *, at: datetime | None = None) ->
     held = await tiers.held(tx, member.root)
     seen = await repository.seen_at(tx, member.keys)
     return Facts(
-        segments=await repository.segments_of(tx, member.keys, instant),
+        segments=frozenset().union(*(await segment_moves.inside(tx, member.keys, instant)).values()),
         tiers={each.track: each.level for each in held},
         tier_ranks={each.track: each.rank for each in held},
         orders_count=sum(each.orders for each in spent),
@@ -59,17 +60,6 @@ async def record_orders(tx: WriteTx, events: Sequence[Event[OrderFact]]) -> list
         for order_id, (before, after) in folded.items()
     ]
     return [change for change in changes if change.before != change.after]
-
-
-async def record_moves(
-    tx: WriteTx, events: Sequence[Event[SegmentEntered] | Event[SegmentLeft]]
-) -> list[tuple[UUID, UUID]]:
-    """Note who entered and who left which segment; the person key and the segment of the moves that are new."""
-    moves = {
-        (event.subject, event.data.segment_id, event.time, event.id, isinstance(event.data, SegmentEntered))
-        for event in events
-    }
-    return await repository.add_moves(tx, moves)
 
 
 async def record_created(tx: WriteTx, events: Sequence[Event[CustomerCreated]]) -> None:

@@ -27,6 +27,7 @@ from services.loyalty.tiers.domain.track import Anniversary
 from services.loyalty.tiers.service import standings
 from services.loyalty.tiers.service.standings import Cause
 from shared.clock import Clock
+from shared.db import segment_moves
 from shared.db.engine import Database, WriteTx
 from shared.events.catalogue.profiles import CustomerCreated, SegmentEntered, SegmentLeft
 from shared.events.catalogue.touchpoints import TouchpointRecorded
@@ -81,7 +82,7 @@ class Earning:
     async def record_moves(self, tx: WriteTx, events: Sequence[Event[SegmentEntered] | Event[SegmentLeft]]) -> None:
         """Note who entered and left segments; what they did since is settled again where a rule asks for it."""
         rules = await self._open(tx)
-        moved = await audience.record_moves(tx, events)
+        moved = await segment_moves.record(tx, events)
         await self._settle(tx, {key for key, segment in moved if segment in rules.book.segments}, rules)
 
     async def record_created(self, tx: WriteTx, events: Sequence[Event[CustomerCreated]]) -> None:

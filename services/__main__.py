@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from services.cli import customers, dlq, export, keys, orders, voucher_files, vouchers
+from services.cli import customers, dlq, export, keys, orders, rights, voucher_files, vouchers
 from services.cli.common import database_url, fail, pick, read_settings, run, say
 from services.cli.contracts import contracts
 from services.cli.demo import demo
@@ -96,6 +96,7 @@ def migrate() -> None:
 app.command()(topics)
 app.command()(replay)
 app.add_typer(dlq.app, name="dlq")
+app.add_typer(rights.app, name="rights")
 app.command()(contracts)
 app.command()(settings)
 

@@ -18,6 +18,7 @@ from services.profiles.rfm.jobs import JOBS as RFM
 from services.profiles.rights.api import router as rights
 from services.profiles.rights.consumers import RIGHTS
 from services.profiles.rights.jobs import JOBS as RIGHTS_JOBS
+from services.profiles.rights.jobs import refresh_gauges
 from services.profiles.rights.service.installation import Installation
 from services.profiles.search.api import router as search
 from services.profiles.segments.api import router as segments
@@ -51,5 +52,6 @@ service = Service(
     subscriptions=SUBSCRIPTIONS,
     jobs=(*JOBS, *TRAIT_SCHEMA, *RFM, *RIGHTS_JOBS),
     rights=RIGHTS,
+    on_scrape=refresh_gauges,
     follows_identity=True,
 )

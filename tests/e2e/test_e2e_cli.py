@@ -1,5 +1,6 @@
 """The command as a person meets it: help, and one clear line for whatever they can mend."""
 
+import json
 import re
 import shutil
 import socket
@@ -12,7 +13,20 @@ from e2e_world import Shop, clean_environ, fresh, serving, tam
 
 from shared.testing.ports import free_port
 
-COMMANDS = ["serve", "migrate", "topics", "keys", "import", "export", "demo", "replay", "dlq", "contracts", "settings"]
+COMMANDS = [
+    "serve",
+    "migrate",
+    "topics",
+    "keys",
+    "import",
+    "export",
+    "demo",
+    "replay",
+    "dlq",
+    "rights",
+    "contracts",
+    "settings",
+]
 
 
 def one_line(ended: subprocess.CompletedProcess[str]) -> str:
@@ -169,6 +183,22 @@ def test_topics_and_settings_are_listed_on_stdout(one_box: Shop):
     assert re.search(r"^TAM_HTTP_MAX_BODY_BYTES ", settings.stdout, re.M)
     assert one_box.environ["TAM_DATABASE_URL"] not in settings.stdout
     assert tam("topics", "--create", **one_box.environ).returncode == 0
+
+
+def test_what_people_asked_of_their_data_is_listed_with_its_deadlines(one_box: Shop):
+    one_box.asked("POST", "/v1/customers", {"user_id": "cli-rights"})
+    case = one_box.asked("POST", "/v1/customers/user_id:cli-rights/rights", {"kind": "access"})
+
+    listed, late, shown, unsigned = (
+        tam("rights", *words, **one_box.environ)
+        for words in (("list", "--open"), ("list", "--overdue"), ("show", case["id"]), ("receipt", case["id"]))
+    )
+
+    assert case["id"] in listed.stdout
+    assert (late.returncode, late.stdout) == (0, "")
+    assert json.loads(shown.stdout)["due_at"] == case["due_at"]
+    assert "There is no receipt" in one_line(unsigned)
+    assert "ask counsel" in tam("rights", "deadlines").stdout
 
 
 def test_the_installed_command_is_the_same():

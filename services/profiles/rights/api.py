@@ -86,13 +86,14 @@ async def cases(
     customer: Annotated[str | None, Query(max_length=MAX_REFERENCE, description="Only about this person.")] = None,
     kind: Annotated[Kind | None, Query(description="Only of this kind.")] = None,
     is_open: Annotated[bool | None, Query(alias="open", description="Only open cases, or only others.")] = None,
+    overdue: Annotated[bool, Query(description="Only open cases of which a deadline has passed.")] = False,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Page[CaseOut]:
     """List cases without their progress, the newest first."""
     before = moment_and_id_in(cursor)
     found = await profiles.rights.cases.listed(
-        customer=customer, kind=kind, is_open=is_open, before=before, limit=limit
+        customer=customer, kind=kind, is_open=is_open, is_overdue=overdue, before=before, limit=limit
     )
     last = found[limit - 1] if len(found) > limit else None
     return Page(
@@ -123,6 +124,14 @@ async def case(case: CaseId, _: Reader, profiles: Profiles) -> CaseOut:
 async def prove(case: CaseId, body: ProofIn, _: Writer, profiles: Profiles, idem: IdempotencyKey) -> Response:
     """Note that the person has proved who they are: the request is followed now."""
     return answer(await profiles.rights.requests.prove(case, body.verified_by, idem=idem))
+
+
+@router.post(
+    "/rights/{case}/acknowledge", response_model=CaseOut, responses=problems(BadIdempotencyKey, CaseUnknown, CaseClosed)
+)
+async def acknowledge(case: CaseId, _: Writer, profiles: Profiles, idem: IdempotencyKey) -> Response:
+    """Note that the person was told that their request came and how it is followed, as the law asks within days."""
+    return answer(await profiles.rights.requests.acknowledge(case, idem=idem))
 
 
 @router.post(

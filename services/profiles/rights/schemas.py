@@ -78,7 +78,8 @@ class CaseOut(BaseModel):
     verified_by: Proof | None
     recorded_by: str = Field(description="The key that took it down.")
     received_at: datetime
-    acknowledge_by: datetime | None
+    acknowledge_by: datetime | None = Field(description="By when the person is told how it is followed.")
+    acknowledged_at: datetime | None = Field(description="When they were: POST /v1/rights/{case}/acknowledge.")
     due_at: datetime
     extended_at: datetime | None
     rules: list[str] = Field(description="The rules that the deadlines follow: GET /v1/rights/deadlines.")
@@ -102,6 +103,7 @@ class CaseOut(BaseModel):
             recorded_by=case.recorded_by,
             received_at=case.received_at,
             acknowledge_by=case.acknowledge_by,
+            acknowledged_at=case.acknowledged_at,
             due_at=case.due_at,
             extended_at=case.extended_at,
             rules=list(case.rules),

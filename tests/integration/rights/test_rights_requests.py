@@ -5,10 +5,13 @@ from typing import Any
 
 import httpx
 import pytest
+from prometheus_client import generate_latest
 from rights_world import CARD, EMAIL, NAME, OTHER, STREET, STRINGS, USER, asked, done, everything, other, sent
 
+from services.profiles.rights.jobs import refresh_gauges
 from services.registry import SERVICES
 from shared.ids import anonymous_key, user_key
+from shared.observability.metrics import REGISTRY
 from shared.rights.marks import is_signed
 from shared.testing.platform import Running, running_platform
 
@@ -155,7 +158,7 @@ async def test_a_case_waits_for_proof_and_keeps_its_deadlines(database_url: str)
         case = (await crm.post(url, json={"kind": "erasure"}, headers={"Idempotency-Key": "k"})).json()
         assert (case["state"], case["waiting_for"]) == ("awaiting_proof", [])
         assert case["due_at"].startswith("2026-12-10T16:59:59")
-        assert case["acknowledge_by"].startswith("2026-11-24T16:59:59")
+        assert case["acknowledge_by"].startswith("2026-11-25T16:59:59")
         assert (await crm.post(url, json={"kind": "erasure"}, headers={"Idempotency-Key": "k"})).json() == case
         assert (await crm.get(CUSTOMER)).status_code == 200
         clock.at += timedelta(days=1)
@@ -177,6 +180,36 @@ async def test_a_case_waits_for_proof_and_keeps_its_deadlines(database_url: str)
         await done(crm, case["id"])
         closed = await crm.post(f"/v1/rights/{case['id']}/proof", json={"verified_by": "in_person"})
         assert (closed.status_code, closed.json()["code"]) == (409, "profiles.case_closed")
+
+
+async def test_a_deadline_that_passed_is_said_until_somebody_keeps_it(database_url: str):
+    clock = HandClock()
+    async with running_platform(database_url, SERVICES, role="api", clock=clock) as running:
+        crm = running.crm
+        await crm.post("/v1/customers", json={"user_id": USER})
+
+        async def overdue() -> list[str]:
+            found = (await crm.get("/v1/rights", params={"overdue": True})).json()["items"]
+            await refresh_gauges(running.platform.value("profiles"))
+            assert f'rights_overdue{{kind="access"}} {float(len(found))}' in generate_latest(REGISTRY).decode()
+            return [each["id"] for each in found]
+
+        case = (await crm.post(f"{CUSTOMER}/rights", json={"kind": "access"})).json()
+        clock.at = datetime(2026, 11, 25, 16, 0, tzinfo=UTC)
+        assert await overdue() == []
+        clock.at = datetime(2026, 11, 25, 17, 0, tzinfo=UTC)
+        assert await overdue() == [case["id"]]
+
+        told = await crm.post(f"/v1/rights/{case['id']}/acknowledge")
+        clock.at += timedelta(hours=1)
+        again = await crm.post(f"/v1/rights/{case['id']}/acknowledge")
+        assert told.json()["acknowledged_at"] == again.json()["acknowledged_at"] == "2026-11-25T17:00:00Z"
+        assert await overdue() == []
+
+        clock.at = datetime(2026, 12, 1, tzinfo=UTC)
+        assert await overdue() == [case["id"]]
+        assert (await crm.post(f"/v1/rights/{case['id']}/refuse", json={"reason": "abusive"})).is_success
+        assert await overdue() == []
 
 
 @pytest.mark.parametrize(

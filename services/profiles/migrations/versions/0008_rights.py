@@ -26,6 +26,7 @@ def upgrade() -> None:
             reason text,
             received_at timestamptz NOT NULL,
             acknowledge_by timestamptz,
+            acknowledged_at timestamptz,
             due_at timestamptz NOT NULL,
             extended_at timestamptz,
             rules text[] NOT NULL,
@@ -36,6 +37,7 @@ def upgrade() -> None:
             signature bytea
         );
         COMMENT ON COLUMN rights_cases.keys IS 'the raw person keys there were, pseudonyms';
+        COMMENT ON COLUMN rights_cases.acknowledged_at IS 'when the person was told that and how it is followed';
         COMMENT ON COLUMN rights_cases.rules IS 'ids of the dated rules that the deadlines follow';
         CREATE INDEX rights_cases_customer ON rights_cases USING gin (keys);
         CREATE INDEX rights_cases_received ON rights_cases (received_at DESC, id DESC);

@@ -36,11 +36,19 @@ class Case:
     reason: str | None
     received_at: datetime
     acknowledge_by: datetime | None
+    acknowledged_at: datetime | None
     due_at: datetime
     extended_at: datetime | None
     rules: tuple[str, ...]
     slices: int
     finished_at: datetime | None
+
+    def is_overdue(self, now: datetime) -> bool:
+        """Whether a deadline has passed that nobody kept: of the answer, or of all of it."""
+        if self.state not in OPEN:
+            return False
+        unanswered = self.acknowledged_at is None and self.acknowledge_by is not None and self.acknowledge_by < now
+        return unanswered or self.due_at < now
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,20 +1,24 @@
 """Deadlines by law: a dated table, never constants in code. A later law is a new row with the day it is valid from.
 
-Days are days of the firm's zone, the day of receipt not counted; a deadline is the end of its day.
+Days are days of the firm's zone, the day of receipt not counted; a deadline is the end of its day. Working days are
+those of `shared/holidays.py` where the law is one country's; of Europe's, which names none, every Monday to Friday.
 """
 
 from calendar import monthrange
-from collections.abc import Collection
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
+
+from shared.holidays import Country, is_working_day
 
 Kind = Literal["access", "rectification", "restriction", "objection", "erasure", "readmission"]
 Jurisdiction = Literal["VN", "EU"]
 Unit = Literal["working_days", "days", "months"]
 What = Literal["acknowledge", "complete", "extend"]
 
+_COUNTRIES: Mapping[Jurisdiction, Country | None] = {"VN": "VN", "EU": None}
 _DECREE_356 = "Decree 356/2025/ND-CP art. 5, on Law 91/2025/QH15"
 _GDPR = "Regulation (EU) 2016/679 (GDPR) art. 12(3)"
 _STOP: tuple[Kind, ...] = ("restriction", "objection")
@@ -66,7 +70,7 @@ def rule_for(jurisdiction: Jurisdiction, kind: Kind, what: What, on: date) -> Ru
     return max(fitting, key=lambda rule: rule.valid_from, default=None)
 
 
-def end_of(rule: Rule, start: datetime, zone: ZoneInfo, holidays: Collection[date] = ()) -> datetime:
+def end_of(rule: Rule, start: datetime, zone: ZoneInfo) -> datetime:
     """The last moment of a deadline that began at `start`."""
     day = start.astimezone(zone).date()
     match rule.unit:
@@ -74,7 +78,7 @@ def end_of(rule: Rule, start: datetime, zone: ZoneInfo, holidays: Collection[dat
             left = rule.number
             while left:
                 day += timedelta(days=1)
-                left -= day.weekday() < 5 and day not in holidays
+                left -= is_working_day(day, _COUNTRIES[rule.jurisdiction])
         case "days":
             day += timedelta(days=rule.number)
         case "months":

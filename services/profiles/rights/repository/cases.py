@@ -14,8 +14,10 @@ from shared.db.engine import ReadTx, WriteTx
 
 _FIELDS = (
     "id, kind, jurisdiction, customer_id, keys, purposes, asked_through, verified_by, recorded_by, state, reason, "
-    "received_at, acknowledge_by, due_at, extended_at, rules, slices, finished_at"
+    "received_at, acknowledge_by, acknowledged_at, due_at, extended_at, rules, slices, finished_at"
 )
+# As `Case.is_overdue`; with `_OPEN` the index rights_cases_open is enough.
+_OVERDUE = "(due_at < :now OR (acknowledged_at IS NULL AND acknowledge_by < :now))"
 _OPEN = "state IN ('awaiting_proof', 'in_progress', 'awaiting_expiry')"
 
 
@@ -51,10 +53,11 @@ async def listed(
     key: UUID | None,
     kind: str | None,
     is_open: bool | None,
+    overdue_at: datetime | None = None,
     before: tuple[datetime, UUID] | None,
     limit: int,
 ) -> list[Case]:
-    """Cases, the newest first."""
+    """Cases, the newest first; `overdue_at`: only those that are overdue at that moment."""
     at, id_ = before or (None, None)
     rows = await tx.execute(
         f"""
@@ -62,6 +65,7 @@ async def listed(
           {"" if key is None else "AND keys @> ARRAY[CAST(:key AS uuid)]"}
           {"" if kind is None else "AND kind = :kind"}
           {"" if is_open is None else f"AND {'' if is_open else 'NOT '}{_OPEN}"}
+          {"" if overdue_at is None else f"AND {_OPEN} AND {_OVERDUE}"}
           {"" if before is None else "AND (received_at, id) < (:at, :id)"}
         ORDER BY received_at DESC, id DESC LIMIT :limit
         """,
@@ -69,10 +73,27 @@ async def listed(
             "limit": limit,
             **({} if key is None else {"key": key}),
             **({} if kind is None else {"kind": kind}),
+            **({} if overdue_at is None else {"now": overdue_at}),
             **({} if before is None else {"at": at, "id": id_}),
         },
     )
     return [_case(row) for row in rows]
+
+
+async def overdue(tx: ReadTx, now: datetime) -> dict[str, int]:
+    """How many open cases of each kind are overdue."""
+    rows = await tx.execute(
+        f"SELECT kind, count(*) AS number FROM rights_cases WHERE {_OPEN} AND {_OVERDUE} GROUP BY kind", {"now": now}
+    )
+    return {row.kind: row.number for row in rows}
+
+
+async def acknowledge(tx: WriteTx, case_id: UUID, at: datetime) -> None:
+    """The person was told; the first time holds."""
+    await tx.execute(
+        "UPDATE rights_cases SET acknowledged_at = coalesce(acknowledged_at, :at) WHERE id = :id",
+        {"id": case_id, "at": at},
+    )
 
 
 async def set_state(tx: WriteTx, case_id: UUID, state: State, *, reason: str | None = None, at: Any = None) -> None:

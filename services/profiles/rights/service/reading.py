@@ -12,6 +12,7 @@ from services.profiles.rights.errors import CaseUnknown, NoBundle, NoReceipt
 from services.profiles.rights.repository import cases
 from services.profiles.rights.schemas import CaseOut, ReceiptIn, ReceiptOut, VerdictOut
 from services.profiles.rights.service.following import Following
+from shared.clock import Clock
 from shared.db.engine import Database, ReadTx
 from shared.rights.marks import Seal, is_signed
 
@@ -21,6 +22,7 @@ class Cases:
     """What became of requests. `country` is that of phone numbers without a country code."""
 
     db: Database
+    clock: Clock
     country: str
     seal: Seal
     following: Following
@@ -41,6 +43,7 @@ class Cases:
         customer: str | None,
         kind: str | None,
         is_open: bool | None,
+        is_overdue: bool = False,
         before: tuple[datetime, UUID] | None,
         limit: int,
     ) -> list[Case]:
@@ -51,7 +54,20 @@ class Cases:
         """
         async with self.db.read() as tx:
             key = None if customer is None else await people.root_of(tx, customer, country=self.country)
-            return await cases.listed(tx, key=key, kind=kind, is_open=is_open, before=before, limit=limit + 1)
+            return await cases.listed(
+                tx,
+                key=key,
+                kind=kind,
+                is_open=is_open,
+                overdue_at=self.clock.now() if is_overdue else None,
+                before=before,
+                limit=limit + 1,
+            )
+
+    async def overdue(self) -> Mapping[str, int]:
+        """How many open cases of each kind are past a deadline."""
+        async with self.db.read() as tx:
+            return await cases.overdue(tx, self.clock.now())
 
     async def bundle(self, case_id: UUID) -> Mapping[str, Any]:
         """Everything that every service keeps of the person.

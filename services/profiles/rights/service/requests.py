@@ -87,6 +87,19 @@ class Requests:
             await self.following.begin(tx, replace(case, verified_by=proof))
             return await self._answer(tx, idem, case_id, 202)
 
+    async def acknowledge(self, case_id: UUID, *, idem: Idempotent | None) -> Answer:
+        """The person was told that their request came, and how it is followed. Said again it changes nothing.
+
+        Raises:
+            CaseUnknown, CaseClosed: there is no such open case.
+        """
+        async with self.db.write() as tx:
+            if (stored := await replayed(tx, idem)) is not None:
+                return stored
+            await self._open_case(tx, case_id)
+            await cases.acknowledge(tx, case_id, self.clock.now())
+            return await self._answer(tx, idem, case_id, 200)
+
     async def refuse(self, case_id: UUID, reason: RefusalReason, *, idem: Idempotent | None) -> Answer:
         """The request is not followed, for a reason that the law knows.
 
@@ -199,6 +212,7 @@ class Requests:
             reason=None,
             received_at=now,
             acknowledge_by=None if first is None else end_of(first, now, self.zone),
+            acknowledged_at=None,
             due_at=end_of(complete, now, self.zone),
             extended_at=None,
             rules=tuple(rule.id for rule in (first, complete) if rule is not None),

@@ -52,4 +52,4 @@ class DataRights:
     @property
     def cases(self) -> Cases:
         """What became of them."""
-        return Cases(self.db, self.country, self.installation.seal, self.following)
+        return Cases(self.db, self.clock, self.country, self.installation.seal, self.following)

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
 from services.surveys.asking.service.invitations import Invitations
+from services.surveys.definitions.service.editing import Editing
+from services.surveys.definitions.service.reading import Shelf, Surveys
 from services.surveys.links.service import Links
 from services.surveys.settings import SurveysSettings
 from shared.clock import Clock
@@ -23,6 +25,17 @@ class SurveysService:
     zone: ZoneInfo
     settings: SurveysSettings
     links: Links = field(default_factory=Links)
+    shelf: Shelf = field(default_factory=Shelf)
+
+    @property
+    def definitions(self) -> Surveys:
+        """Surveys as they are asked."""
+        return Surveys(self.clock, self.shelf)
+
+    @property
+    def editing(self) -> Editing:
+        """Surveys as staff makes them."""
+        return Editing(self.db, self.clock)
 
     async def regroup(self, tx: WriteTx, events: Sequence[Event[CustomerMerged] | Event[CustomerUnmerged]]) -> None:
         """Follow merges and unmerges. Everything stays where it is, under the key it came from."""

@@ -1,0 +1,1 @@
+"""What a survey is, what is asked of somebody who gave these answers, and what cannot be published."""

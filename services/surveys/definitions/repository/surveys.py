@@ -1,0 +1,114 @@
+"""All SQL of surveys and their versions."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from shared.db.engine import ReadTx, WriteTx
+
+
+class Survey(NamedTuple):
+    """What is live of a survey. `draft` is its JSON text; `version` 0: none was published."""
+
+    id: UUID
+    name: str
+    draft: str | None
+    revision: int
+    version: int
+    closes_at: datetime | None
+    quota: int | None
+    is_full: bool
+    closed_at: datetime | None
+    closed_by: str | None
+    library_key: str | None
+    created_at: datetime
+    created_by: str
+    changed_at: datetime
+    changed_by: str
+
+
+class Version(NamedTuple):
+    """A version; `document` is its JSON text."""
+
+    survey_id: UUID
+    version: int
+    document: str
+    note: str
+    published_at: datetime
+    published_by: str
+
+
+_SURVEY = ", ".join("CAST(draft AS text) AS draft" if name == "draft" else name for name in Survey._fields)
+_VERSION = ", ".join("CAST(document AS text) AS document" if name == "document" else name for name in Version._fields)
+
+
+async def get(tx: ReadTx, survey_id: UUID) -> Survey | None:
+    """A survey."""
+    row = (await tx.execute(f"SELECT {_SURVEY} FROM surveys WHERE id = :id", {"id": survey_id})).one_or_none()
+    return None if row is None else Survey._make(row)
+
+
+async def lock(tx: WriteTx, survey_id: UUID) -> Survey | None:
+    """A survey that nobody else changes until the transaction ends."""
+    found = await tx.execute(f"SELECT {_SURVEY} FROM surveys WHERE id = :id FOR NO KEY UPDATE", {"id": survey_id})
+    row = found.one_or_none()
+    return None if row is None else Survey._make(row)
+
+
+async def put(tx: WriteTx, survey: Survey) -> None:
+    """Store a survey, or its next state."""
+    names = ", ".join(Survey._fields)
+    values = ", ".join("CAST(:draft AS jsonb)" if name == "draft" else f":{name}" for name in Survey._fields)
+    changes = ", ".join(f"{name} = EXCLUDED.{name}" for name in Survey._fields if name != "id")
+    await tx.execute(
+        f"INSERT INTO surveys ({names}) VALUES ({values}) ON CONFLICT (id) DO UPDATE SET {changes}", survey._asdict()
+    )
+
+
+async def listed(tx: ReadTx, *, before: UUID | None, limit: int) -> list[Survey]:
+    """Surveys, those made last first."""
+    rows = await tx.execute(
+        f"SELECT {_SURVEY} FROM surveys {'' if before is None else 'WHERE id < :before'} ORDER BY id DESC LIMIT :limit",
+        {"limit": limit, **({} if before is None else {"before": before})},
+    )
+    return [Survey._make(row) for row in rows]
+
+
+async def asked(tx: ReadTx, now: datetime) -> Sequence[tuple[UUID, int]]:
+    """The surveys that take answers, each with its version."""
+    rows = await tx.execute(
+        "SELECT id, version FROM surveys WHERE version > 0 AND closed_at IS NULL AND NOT is_full "
+        "AND (closes_at IS NULL OR closes_at > :now) ORDER BY id",
+        {"now": now},
+    )
+    return [(row.id, row.version) for row in rows]
+
+
+async def add_version(tx: WriteTx, version: Version) -> None:
+    """Store a version."""
+    await tx.execute(
+        "INSERT INTO survey_versions (survey_id, version, document, note, published_at, published_by) "
+        "VALUES (:survey_id, :version, CAST(:document AS jsonb), :note, :published_at, :published_by)",
+        version._asdict(),
+    )
+
+
+async def version(tx: ReadTx, survey_id: UUID, number: int) -> Version | None:
+    """A version."""
+    found = await tx.execute(
+        f"SELECT {_VERSION} FROM survey_versions WHERE survey_id = :id AND version = :number",
+        {"id": survey_id, "number": number},
+    )
+    row = found.one_or_none()
+    return None if row is None else Version._make(row)
+
+
+async def versions(tx: ReadTx, survey_id: UUID, *, before: int | None, limit: int) -> list[Version]:
+    """The versions of a survey, the latest first."""
+    rows = await tx.execute(
+        f"SELECT {_VERSION} FROM survey_versions WHERE survey_id = :id AND version < :before "
+        "ORDER BY version DESC LIMIT :limit",
+        {"id": survey_id, "before": 2**31 - 1 if before is None else before, "limit": limit},
+    )
+    return [Version._make(row) for row in rows]

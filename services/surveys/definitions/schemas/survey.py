@@ -1,0 +1,66 @@
+"""Wire models of a survey: the document that is written, stored with each version, exported and imported."""
+
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import Field
+
+from services.surveys.definitions.domain.definition import Definition
+from services.surveys.definitions.errors import BadSurvey, Problem
+from services.surveys.definitions.schemas.question import Key, Locale, QuestionIn, Words
+from shared.events.catalogue.surveys import Purpose
+from shared.http.schemas import ExternalId, Instant, Strict
+
+MAX_QUESTIONS = 50
+DAY_SECONDS = 86_400
+_Place = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.:-]{0,59}$")]
+
+
+class SurveyIn(Strict):
+    """A survey as it shall be."""
+
+    name: ExternalId = Field(description="What staff calls it.")
+    purpose: Purpose = "customers"
+    touchpoint: _Place | None = Field(None, description="The experience it asks about.", examples=["order_delivered"])
+    stage: _Place | None = Field(None, description="The stage of the customer journey.", examples=["delivery"])
+    locales: list[Locale] = Field(min_length=1, max_length=20, description="Each text is there in each of them.")
+    default_locale: Locale = Field(description="One of the locales: for whoever speaks none of them.")
+    is_anonymous: bool = False
+    edit_window_seconds: int = Field(7 * DAY_SECONDS, ge=0, le=90 * DAY_SECONDS, description="How long to change one.")
+    closes_at: Instant | None = Field(None, description="From then on it takes no answers.")
+    quota: int | None = Field(None, ge=1, le=10**9, description="How many complete answers it takes.")
+    metric: Key | None = Field(None, description="The question that the survey is for.")
+    title: Words
+    intro: Words = Field(default_factory=dict)
+    thanks: Words
+    questions: list[QuestionIn] = Field(min_length=1, max_length=MAX_QUESTIONS)
+
+    def definition(self, survey_id: UUID, version: int) -> Definition:
+        """The survey as the domain knows it.
+
+        Raises:
+            BadSurvey: a condition has no such form.
+        """
+        problems: list[Problem] = []
+        questions = tuple(each.question(f"/questions/{n}", problems) for n, each in enumerate(self.questions))
+        if problems:
+            raise BadSurvey(problems)
+        return Definition(
+            survey_id=survey_id,
+            version=version,
+            name=self.name,
+            purpose=self.purpose,
+            default_locale=self.default_locale,
+            locales=tuple(self.locales),
+            questions=questions,
+            title=self.title,
+            thanks=self.thanks,
+            intro=self.intro,
+            metric=self.metric,
+            touchpoint=self.touchpoint,
+            stage=self.stage,
+            is_anonymous=self.is_anonymous,
+            edit_window_seconds=self.edit_window_seconds,
+            closes_at=self.closes_at,
+            quota=self.quota,
+        )

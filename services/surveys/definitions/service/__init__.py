@@ -1,0 +1,1 @@
+"""Use cases of surveys: what is asked, and how staff makes it."""

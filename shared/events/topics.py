@@ -38,6 +38,7 @@ CONSENT = Topic("consent", "What customers allow, for which purpose and over whi
 SEGMENTS = Topic("segments", "Who entered and who left which segment, and whose personas those are; no personal data.")
 LOYALTY = Topic("loyalty", "Points, tiers, vouchers, claims and referrals; no personal data, no code.")
 SURVEYS = Topic("surveys", "What was asked, what was answered, and the cases it opened; no personal data, no text.")
+METRICS = Topic("metrics", "Figures told to who shows them or acts on them; no person.")
 RIGHTS = Topic(
     "rights",
     "What people ask of their data, and what each service answers.",
@@ -64,6 +65,7 @@ TOPICS: tuple[Topic, ...] = (
     SEGMENTS,
     LOYALTY,
     SURVEYS,
+    METRICS,
     RIGHTS,
     DEAD_LETTERS,
 )

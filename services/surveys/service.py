@@ -5,9 +5,13 @@ from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
 from services.surveys.asking.service.invitations import Invitations
+from services.surveys.cases.service.opening import Opening
+from services.surveys.definitions.service.bank import Bank
 from services.surveys.definitions.service.editing import Editing
 from services.surveys.definitions.service.reading import Shelf, Surveys
 from services.surveys.links.service import Links
+from services.surveys.mirror.service.answering import MirrorAnswering
+from services.surveys.mirror.service.waves import Waves
 from services.surveys.settings import SurveysSettings
 from shared.clock import Clock
 from shared.db.engine import Database, WriteTx
@@ -35,7 +39,12 @@ class SurveysService:
     @property
     def editing(self) -> Editing:
         """Surveys as staff makes them."""
-        return Editing(self.db, self.clock)
+        return Editing(self.db, self.clock, self.question_bank)
+
+    @property
+    def question_bank(self) -> Bank:
+        """Questions that are written once and stand in many surveys."""
+        return Bank(self.db, self.clock)
 
     async def regroup(self, tx: WriteTx, events: Sequence[Event[CustomerMerged] | Event[CustomerUnmerged]]) -> None:
         """Follow merges and unmerges. Everything stays where it is, under the key it came from."""
@@ -45,3 +54,18 @@ class SurveysService:
     def invitations(self) -> Invitations:
         """Who was asked."""
         return Invitations(self.db, self.clock)
+
+    @property
+    def mirror_waves(self) -> Waves:
+        """Waves of the mirror survey."""
+        return Waves(self.db, self.clock, self.zone, self.definitions)
+
+    @property
+    def mirror_answering(self) -> MirrorAnswering:
+        """Answers of staff, in their customers' place."""
+        return MirrorAnswering(self.db, self.clock, self.definitions)
+
+    @property
+    def cases(self) -> Opening:
+        """What answers do to cases."""
+        return Opening(self.clock, self.zone)

@@ -115,73 +115,112 @@ class _Case(EventData, type="tam.surveys.case.v1", topic=SURVEYS):
 
 
 class CaseOpened(_Case, type="tam.surveys.case_opened.v1", topic=SURVEYS):
-    """Somebody is unhappy, and `owner` answers for it. Of a `case_id` the highest `version` is what holds."""
+    """Somebody is unhappy, and `owner` answers for it. Of a `case_id` the highest `version` is what holds.
 
-    survey_id: UUID
-    response_id: UUID
+    `rule` is what made it a case: an answer with `score` of `kind`, or somebody of the staff; then it has no response.
+    The subject is the raw person key, or the response of an anonymous answer.
+    """
+
+    survey_id: UUID | None
+    response_id: UUID | None
     owner: str | None
+    team: str | None = None
     priority: Literal["low", "normal", "high", "urgent"]
+    rule: str
+    kind: str | None = None
+    score: int | None = None
     touchpoint: str | None = None
     stage: str | None = None
+    wants_callback: bool = False
     contact_due_at: datetime
     resolve_due_at: datetime
 
 
 class CaseChanged(_Case, type="tam.surveys.case_changed.v1", topic=SURVEYS):
-    """Status, owner or priority changed; `contacted_at` is when the customer was first spoken to."""
+    """Status, owner or priority changed; `contacted_at` is when the customer was first spoken to.
+
+    With `merged_into` the case is part of that one, until a later version says that it is not.
+    """
 
     status: Literal["open", "in_progress", "waiting_customer", "resolved", "closed"]
     owner: str | None
+    team: str | None = None
     priority: Literal["low", "normal", "high", "urgent"]
     contacted_at: datetime | None = None
+    merged_into: UUID | None = None
 
 
 class CaseEscalated(_Case, type="tam.surveys.case_escalated.v1", topic=SURVEYS):
-    """A clock ran out, and somebody else was told: once for each step of a case."""
+    """A clock ran out, or the case is old: `owner` is told, or has it now. Once for each step of a case."""
 
     step: str
-    clock: Literal["contact", "resolution"]
+    clock: Literal["contact", "resolution", "age"]
+    action: Literal["notify", "reassign", "raise"]
     owner: str | None
 
 
 class CaseClosed(_Case, type="tam.surveys.case_closed.v1", topic=SURVEYS):
-    """Done: what came of it and what it was. `is_late` says of each clock whether it had run out."""
+    """Done: what came of it and what it was, and of each clock whether it had run out.
 
-    outcome: str
+    `was_contact_late` is None where nobody spoke to the customer.
+    """
+
+    outcome: Literal["solved", "compensated", "explained", "no_answer", "not_justified", "nothing_done"]
     root_cause: str
-    was_contact_late: bool
+    was_contact_late: bool | None
     was_resolution_late: bool
 
 
 class CaseRecovered(_Case, type="tam.surveys.case_recovered.v1", topic=SURVEYS):
-    """Asked again after the case was closed: `is_recovered` says whether they are happy now."""
+    """Asked again after the case was closed: `is_recovered` says whether they are happy now.
+
+    Of a `response_id` the highest `version` holds; `score` None: that answer counts no more.
+    """
 
     response_id: UUID
-    score: int
+    score: int | None
     is_recovered: bool
 
 
 class MirrorWaveClosed(EventData, type="tam.surveys.mirror_wave_closed.v1", topic=SURVEYS):
-    """Staff has said what it thinks customers will say of `period_from` to `period_to` (both included, local days).
+    """Staff has said what it thinks customers say of `period_from` to `period_to` (both included, local days).
 
-    Subject is `wave_id`. Was it closed before the period's customer results could be seen? `is_unbiased`.
+    Subject is `wave_id`; the time is when it closed; its answers went before it. `bias` says why what staff thinks may
+    have been coloured by what customers said: nothing, where the wave was over before their results counted as
+    visible, at `results_visible_from`. `questions` are those that were asked, with their scales. Of `answered` answers
+    `withheld` are never told, for their roles had too few; `shared` came over a link that several people could use.
     """
 
     wave_id: UUID
     survey_id: UUID
+    version: int
+    touchpoint: str | None = None
+    stage: str | None = None
     period_from: date
     period_to: date
+    opened_at: datetime
+    results_visible_from: datetime
     is_unbiased: bool
+    bias: tuple[Literal["opened_late", "closed_late"], ...] = ()
+    questions: tuple[AskedQuestion, ...]
+    answered: int
+    withheld: int
+    shared: int = 0
 
 
 class MirrorAnswered(EventData, type="tam.surveys.mirror_answered.v1", topic=SURVEYS):
-    """What somebody of the staff thinks; nobody knows who. Subject is a key made for the answer alone."""
+    """What somebody of the staff thinks that customers say; nobody knows who. Told when the wave has closed.
+
+    Subject is `wave_id`, and the time is that of its closing: neither when nor in what order staff answered is told.
+    At least five of each `role` answered. `predicted_nps` (−100 to 100) is what they think that customers' NPS is.
+    """
 
     wave_id: UUID
+    answer_id: UUID
     survey_id: UUID
     role: str
-    touchpoint: str | None = None
     scores: tuple[AnsweredScore, ...] = ()
+    predicted_nps: int | None = None
 
 
 # A room that sends an event adds it here.

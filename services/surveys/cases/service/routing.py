@@ -1,0 +1,62 @@
+"""Who gets a case: along the routes of a rule, the first that leads to somebody."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+
+from services.surveys.cases.domain.case import Case
+from services.surveys.cases.domain.policy import Route
+from services.surveys.cases.domain.routing import next_in_turn
+from services.surveys.cases.repository import teams
+from shared.db.engine import WriteTx
+
+
+@dataclass(frozen=True, slots=True)
+class Routing:
+    """Finds owners. `today` is the firm's local day: whoever is away on it gets nothing."""
+
+    today: date
+
+    async def assigned(self, tx: WriteTx, case: Case, routes: Sequence[Route]) -> Case:
+        """The case with its owner and team.
+
+        A route to a team of which nobody is there gives it the team alone, if no route after it leads to a person; a
+        case that no route leads anywhere keeps what it has.
+        """
+        team_alone: str | None = None
+        for route in routes:
+            owner, team = await self._follow(tx, case, route)
+            if owner is not None:
+                return replace(case, owner=owner, team=team)
+            team_alone = team_alone or team
+        return case if team_alone is None else replace(case, owner=None, team=team_alone)
+
+    async def _follow(self, tx: WriteTx, case: Case, route: Route) -> tuple[str | None, str | None]:
+        match route.to:
+            case "agent" | "staff":
+                return await self._agent(tx, route.name if route.to == "agent" else case.staff_id)
+            case "team":
+                return await self.turn(tx, route.name)
+            case "unit":
+                return await self.turn(tx, case.staff_id and await teams.team_of_unit_of(tx, case.staff_id))
+            case "touchpoint":
+                return await self.turn(tx, (route.teams or {}).get(case.touchpoint or ""))
+            case "stage":
+                return await self.turn(tx, (route.teams or {}).get(case.stage or ""))
+
+    async def _agent(self, tx: WriteTx, agent: str | None) -> tuple[str | None, str | None]:
+        if agent is None or not await teams.is_present(tx, agent, self.today):
+            return None, None
+        return agent, await teams.team_of(tx, agent)
+
+    async def turn(self, tx: WriteTx, team: str | None) -> tuple[str | None, str | None]:
+        """Whose turn it is in a team, and the team; the turn is given.
+
+        Exact among many at once: the team is locked until the case that came of it is stored, or is not.
+        """
+        if team is None or (last := await teams.lock_turn(tx, team)) is None:
+            return None, None
+        owner = next_in_turn(await teams.present_members(tx, team, self.today), last.last_agent)
+        if owner is not None:
+            await teams.give_turn(tx, team, owner)
+        return owner, team

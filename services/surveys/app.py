@@ -4,6 +4,8 @@ from pathlib import Path
 
 from services.surveys.consumers import SUBSCRIPTIONS as IDENTITY
 from services.surveys.links.service import Links, key_file
+from services.surveys.mirror.api import router as mirror
+from services.surveys.mirror.jobs import JOBS as MIRROR
 from services.surveys.service import SurveysService
 from services.surveys.settings import SurveysSettings
 from shared.events.catalogue.surveys import PUBLISHES
@@ -21,8 +23,10 @@ service = Service(
     name="surveys",
     build=build,
     migrations=Path(__file__).parent / "migrations",
+    routers=(mirror,),
     settings=SurveysSettings,
     publishes=PUBLISHES,
     subscriptions=(*IDENTITY,),
+    jobs=(*MIRROR,),
     follows_identity=True,
 )

@@ -4,6 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
+from services.surveys.answers.service.ballots import Ballots
+from services.surveys.answers.service.reading import Reading
+from services.surveys.answers.service.taking import Answering
 from services.surveys.asking.service.invitations import Invitations
 from services.surveys.cases.service.opening import Opening
 from services.surveys.definitions.service.bank import Bank
@@ -69,3 +72,18 @@ class SurveysService:
     def cases(self) -> Opening:
         """What answers do to cases."""
         return Opening(self.clock, self.zone)
+
+    @property
+    def ballots(self) -> Ballots:
+        """Anonymous answers, until they have company."""
+        return Ballots(self.db, self.clock, self.zone, self.definitions, self.cases, self.links, self.reading)
+
+    @property
+    def reading(self) -> Reading:
+        """What texts say."""
+        return Reading()
+
+    @property
+    def answering(self) -> Answering:
+        """Answers that come in."""
+        return Answering(self.clock, self.definitions, self.cases, self.ballots, self.reading)

@@ -2,10 +2,19 @@
 
 import math
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 # RFC 3339: pydantic alone would take 1700000000 and "1700000000" for a time as well.
@@ -68,6 +77,25 @@ def _in_utc(value: datetime) -> datetime:
 
 # A moment: RFC 3339 with an offset on the wire, an aware UTC datetime in the code. A naive time is refused.
 Instant = Annotated[AwareDatetime, BeforeValidator(_only_rfc_3339), AfterValidator(_in_utc)]
+
+
+def _only_iso_day(value: Any) -> Any:
+    if isinstance(value, str) and len(value) == 10:
+        try:
+            day = date.fromisoformat(value)
+        except ValueError:
+            day = None
+        if day is not None and day.year >= 1900:
+            return day
+    raise PydanticCustomError("day", "Input should be a day such as 2026-01-31, not before 1900")
+
+
+# A day is written 2026-01-31 and no other way: pydantic alone would take seconds since 1970 as well.
+Day = Annotated[
+    date,
+    BeforeValidator(_only_iso_day),
+    WithJsonSchema({"type": "string", "format": "date", "examples": ["2026-01-31"]}),
+]
 
 # A whole number in a JSON body that fits PostgreSQL's bigint; "1", 1.0 and true are none.
 BigInt = Annotated[int, Field(strict=True, ge=-(2**63), le=2**63 - 1)]

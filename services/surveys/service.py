@@ -12,6 +12,7 @@ from services.surveys.cases.service.opening import Opening
 from services.surveys.definitions.service.bank import Bank
 from services.surveys.definitions.service.editing import Editing
 from services.surveys.definitions.service.reading import Shelf, Surveys
+from services.surveys.definitions.service.versions import Versions
 from services.surveys.links.service import Links
 from services.surveys.mirror.service.answering import MirrorAnswering
 from services.surveys.mirror.service.waves import Waves
@@ -43,6 +44,11 @@ class SurveysService:
     def editing(self) -> Editing:
         """Surveys as staff makes them."""
         return Editing(self.db, self.clock, self.question_bank)
+
+    @property
+    def survey_versions(self) -> Versions:
+        """What was published of surveys, and what is about to be."""
+        return Versions(self.db)
 
     @property
     def question_bank(self) -> Bank:

@@ -1,13 +1,12 @@
 """What responses refuse.
 
 NotFound   ResponseUnknown
-Conflict   AnswerTooLate, AnswerWithdrawn, ResponseExists
+Conflict   AnswerTooLate, AnswerWithdrawn, TakeAlone
 Invalid    SurveyNeeded, WholeAnswerNeeded, NobodyMayBeNamed, BadResponseCustomer
 """
 
 from datetime import datetime
 from typing import Literal
-from uuid import UUID
 
 from shared.errors import Conflict, Invalid, NotFound
 
@@ -78,10 +77,10 @@ class BadResponseCustomer(Invalid):
         super().__init__("Name a customer as a customer id, user_id:<id> or anonymous_id:<id>.")
 
 
-class ResponseExists(Conflict):
-    """A reference of the caller's stands on another response."""
+class TakeAlone(Conflict):
+    """Whoever takes several at once takes this one in a transaction of its own; no client ever sees it."""
 
-    code, title = "surveys.response_exists", "Response exists"
+    code, title = "surveys.take_alone", "Take alone"
 
-    def __init__(self, response_id: UUID) -> None:
-        super().__init__("This reference belongs to another response.", response_id=response_id)
+    def __init__(self) -> None:
+        super().__init__("An anonymous answer is taken alone.")

@@ -17,9 +17,11 @@ class Submission:
     """Answers as they come from a page, the widget or the API.
 
     With an `invitation_id` its survey, version, person and place hold, and what stands here of them is not looked at.
-    Without one, `survey_id` is needed; `version` None is the current one, `person` is a raw person key or nobody.
+    Without one, `survey_id` is needed; `version` None is the current one, `person` is a raw person key or nobody, and
+    `reference` is by what whoever brings it knows the response: the same again is the same response.
     `answers` is what the definition reads, by question id. `is_final`: whoever answers is done; if not, what is there
-    is kept as a part. An anonymous survey takes whole answers only.
+    is kept as a part; what an earlier part said and this one does not mention stays. An anonymous survey takes whole
+    answers only. `at` is now; `answered_at` is when it was said, where that is longer ago.
     """
 
     answers: Mapping[str, Any]
@@ -35,6 +37,8 @@ class Submission:
     touchpoint: str | None = None
     stage: str | None = None
     staff_id: str | None = None
+    reference: str | None = None
+    answered_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """SQL of invitations, and of the contacts they made."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import astuple, fields
 from datetime import datetime
 from typing import Any
@@ -62,6 +62,14 @@ async def lock(tx: WriteTx, key: UUID) -> Invitation | None:
     return None if row is None else _read(row)
 
 
+async def lock_many(tx: WriteTx, keys: Collection[UUID]) -> dict[UUID, Invitation]:
+    """Those of the invitations that there are, which nobody else changes until the transaction ends."""
+    rows = await tx.execute(
+        f"SELECT {_NAMES} FROM invitations WHERE id = ANY(:ids) ORDER BY id FOR NO KEY UPDATE", {"ids": list(keys)}
+    )
+    return {row.id: _read(row) for row in rows}
+
+
 async def set_delivered(tx: WriteTx, key: UUID, at: datetime) -> Invitation | None:
     """Note that it was delivered; None where it was before, or is none."""
     row = (
@@ -79,6 +87,16 @@ async def set_answered(tx: WriteTx, key: UUID, at: datetime) -> None:
     await tx.execute(
         "UPDATE invitations SET answered_at = :at WHERE id = :id AND answered_at IS NULL AND NOT is_anonymous",
         {"id": key, "at": at},
+    )
+
+
+async def set_all_answered(tx: WriteTx, answered: Mapping[UUID, datetime]) -> None:
+    """The same for several that are locked, each with its time."""
+    await tx.execute(
+        "UPDATE invitations AS i SET answered_at = t.at "
+        "FROM unnest(CAST(:ids AS uuid[]), CAST(:times AS timestamptz[])) AS t (id, at) "
+        "WHERE i.id = t.id AND i.answered_at IS NULL AND NOT i.is_anonymous",
+        {"ids": list(answered), "times": list(answered.values())},
     )
 
 

@@ -7,8 +7,8 @@ from shared.db.engine import ReadTx, WriteTx
 SLOTS = 16
 
 _COUNT = """
-    INSERT INTO survey_completes (survey_id, slot, answers) VALUES (:id, :slot, 1)
-    ON CONFLICT (survey_id, slot) DO UPDATE SET answers = survey_completes.answers + 1
+    INSERT INTO survey_completes (survey_id, slot, answers) VALUES (:id, :slot, :answers)
+    ON CONFLICT (survey_id, slot) DO UPDATE SET answers = survey_completes.answers + :answers
 """
 
 
@@ -18,9 +18,9 @@ async def has_quota(tx: ReadTx, survey_id: UUID) -> bool | None:
     return found.scalar_one_or_none()
 
 
-async def count(tx: WriteTx, survey_id: UUID, slot: int) -> None:
-    """One complete answer more."""
-    await tx.execute(_COUNT, {"id": survey_id, "slot": slot})
+async def count(tx: WriteTx, survey_id: UUID, slot: int, answers: int = 1) -> None:
+    """So many complete answers more."""
+    await tx.execute(_COUNT, {"id": survey_id, "slot": slot, "answers": answers})
 
 
 async def counted(tx: ReadTx, survey_id: UUID) -> int:

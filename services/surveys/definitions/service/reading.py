@@ -106,6 +106,10 @@ class Surveys:
         if taken + 1 >= survey.quota:
             await places.set_full(tx, survey_id)
 
+    async def count_completes(self, tx: WriteTx, survey_id: UUID, answers: int) -> None:
+        """Count several complete answers to a survey that had no quota when they were taken, in one slot."""
+        await places.count(tx, survey_id, random.randrange(places.SLOTS), answers)
+
 
 def why_not(survey: Survey, now: datetime) -> WhyNot | None:
     """Why a survey takes no answers; None: it does."""

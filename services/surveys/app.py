@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from services.surveys.consumers import SUBSCRIPTIONS as IDENTITY
+from services.surveys.definitions.api import router as definitions
 from services.surveys.links.service import Links, key_file
 from services.surveys.mirror.api import router as mirror
 from services.surveys.mirror.jobs import JOBS as MIRROR
@@ -23,7 +24,7 @@ service = Service(
     name="surveys",
     build=build,
     migrations=Path(__file__).parent / "migrations",
-    routers=(mirror,),
+    routers=(definitions, mirror),
     settings=SurveysSettings,
     publishes=PUBLISHES,
     subscriptions=(*IDENTITY,),

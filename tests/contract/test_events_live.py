@@ -215,6 +215,16 @@ async def a_referral(running: Running) -> None:
     assert came.status_code == 201, came.text
 
 
+async def a_survey(running: Running) -> str:
+    """Something can be asked: the address of the survey."""
+    made = await running.crm.post("/v1/surveys", json={"library": "after_delivery"})
+    assert made.status_code == 201, made.text
+    survey = f"/v1/surveys/{made.json()['id']}"
+    published = await running.crm.post(f"{survey}/publish", json={"note": PERSONAL[1]})
+    assert published.status_code == 200, published.text
+    return survey
+
+
 async def test_every_record_fits_its_schema_and_none_tells_who_a_customer_is(running: Running):
     answer = (await running.shop.post("/v1/batch", json={"batch": a_day()})).json()
     assert [each["code"] for each in answer["rejected"]] == ["impossible_amount"]
@@ -231,6 +241,7 @@ async def test_every_record_fits_its_schema_and_none_tells_who_a_customer_is(run
     await a_tier(running)
     await a_flash_sale(running)
     await a_referral(running)
+    await a_survey(running)
     await a_request(running)
     await a_voucher(running)
     await a_checkout(running)

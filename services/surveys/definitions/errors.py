@@ -129,3 +129,30 @@ class SurveyMoved(PreconditionFailed):
 
     def __init__(self, survey_id: UUID, revision: int) -> None:
         super().__init__("The survey was changed since; get it again.", survey_id=str(survey_id), revision=revision)
+
+
+class QuestionNotFound(NotFound):
+    """The bank has no such question."""
+
+    code, title = "surveys.question_not_found", "Question not found"
+
+    def __init__(self, question_id: UUID) -> None:
+        super().__init__("The bank has no question with this id.", question_id=str(question_id))
+
+
+class QuestionNameTaken(Conflict):
+    """Another question of the bank goes by this name."""
+
+    code, title = "surveys.question_name_taken", "Name taken"
+
+    def __init__(self, name: str) -> None:
+        super().__init__("Another question of the bank has this name.", name=name)
+
+
+class QuestionMoved(PreconditionFailed):
+    """Somebody else changed the question."""
+
+    code, title = "surveys.question_moved", "Question moved"
+
+    def __init__(self, question_id: UUID, version: int) -> None:
+        super().__init__("The question was changed since; get it again.", question_id=str(question_id), version=version)

@@ -90,6 +90,7 @@ class SurveyAnswered(EventData, type="tam.surveys.survey_answered.v1", topic=SUR
 
     `state`: `partial` was begun and not finished, `complete` was, `withdrawn` counts no more (erased, or found to be a
     machine's). `verification`: `confirmed` by an act of a person, `inferred` from a click that nothing spoke against.
+    `score` is that of the question that the survey is about, of the kind `metric`.
     """
 
     response_id: UUID
@@ -107,6 +108,8 @@ class SurveyAnswered(EventData, type="tam.surveys.survey_answered.v1", topic=SUR
     staff_id: str | None = None
     weight: float = 1.0
     is_anonymous: bool = False
+    metric: QuestionKind | None = None
+    score: int | None = None
 
 
 class _Case(EventData, type="tam.surveys.case.v1", topic=SURVEYS):
@@ -224,4 +227,4 @@ class MirrorAnswered(EventData, type="tam.surveys.mirror_answered.v1", topic=SUR
 
 
 # A room that sends an event adds it here.
-PUBLISHES: tuple[type[EventData], ...] = ()
+PUBLISHES: tuple[type[EventData], ...] = (SurveyPublished,)

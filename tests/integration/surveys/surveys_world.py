@@ -17,7 +17,7 @@ import orjson
 from services.surveys.app import service as manifest
 from services.surveys.definitions.domain.definition import Definition
 from services.surveys.definitions.domain.library import ready
-from services.surveys.definitions.schemas.survey import SurveyIn
+from services.surveys.definitions.schemas.survey import DraftIn
 from services.surveys.links.service import Links
 from services.surveys.service import SurveysService
 from services.surveys.settings import SurveysSettings
@@ -65,7 +65,7 @@ class SurveysWorld:
 
     async def publish_document(self, document: dict[str, Any], survey_id: UUID | None = None) -> Definition:
         """A survey of one's own that takes answers; with `survey_id`, its next version."""
-        editing, body = self.service.editing, SurveyIn.model_validate(document)
+        editing, body = self.service.editing, DraftIn.model_validate(document)
         if survey_id is None:
             made = await editing.create(body, by=STAFF, idem=None)
             survey_id = UUID(orjson.loads(made.body)["id"])

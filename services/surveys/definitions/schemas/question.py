@@ -85,8 +85,8 @@ class BankRef(Strict):
     version: int = Field(ge=1, lt=2**31)
 
 
-class QuestionIn(ContentIn):
-    """A question where it stands in a survey."""
+class PlaceIn(Strict):
+    """Where a question stands in a survey, and when it is asked."""
 
     id: Key
     is_required: bool = False
@@ -94,7 +94,14 @@ class QuestionIn(ContentIn):
     next: list[JumpIn] = Field(
         default_factory=list, max_length=20, description="The first that holds leads on; none: the next question."
     )
-    bank: BankRef | None = Field(None, description="The question of the bank that it was taken from.")
+
+
+class QuestionIn(PlaceIn, ContentIn):
+    """A question where it stands in a survey."""
+
+    bank: BankRef | None = Field(
+        None, description="The question of the bank that it was taken from, and of which it says the same."
+    )
 
     def question(self, path: str, problems: list[Problem]) -> Question:
         """The question; what is wrong with its conditions is noted in `problems`."""

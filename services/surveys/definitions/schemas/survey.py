@@ -1,13 +1,13 @@
 """Wire models of a survey: the document that is written, stored with each version, exported and imported."""
 
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 
 from services.surveys.definitions.domain.definition import Definition
 from services.surveys.definitions.errors import BadSurvey, Problem
-from services.surveys.definitions.schemas.question import Key, Locale, QuestionIn, Words
+from services.surveys.definitions.schemas.question import BankRef, Key, Locale, PlaceIn, QuestionIn, Words
 from shared.events.catalogue.surveys import Purpose
 from shared.http.schemas import ExternalId, Instant, Strict
 
@@ -16,9 +16,7 @@ DAY_SECONDS = 86_400
 _Place = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.:-]{0,59}$")]
 
 
-class SurveyIn(Strict):
-    """A survey as it shall be."""
-
+class _SurveyFields(Strict):
     name: ExternalId = Field(description="What staff calls it.")
     purpose: Purpose = "customers"
     touchpoint: _Place | None = Field(None, description="The experience it asks about.", examples=["order_delivered"])
@@ -33,6 +31,11 @@ class SurveyIn(Strict):
     title: Words
     intro: Words = Field(default_factory=dict)
     thanks: Words
+
+
+class SurveyIn(_SurveyFields):
+    """A survey whole, as it is stored, exported and imported."""
+
     questions: list[QuestionIn] = Field(min_length=1, max_length=MAX_QUESTIONS)
 
     def definition(self, survey_id: UUID, version: int) -> Definition:
@@ -64,3 +67,41 @@ class SurveyIn(Strict):
             closes_at=self.closes_at,
             quota=self.quota,
         )
+
+
+class BankedIn(PlaceIn):
+    """A question of the bank where it stands in a survey: what it says is taken from the bank when this is written."""
+
+    bank: BankRef
+
+
+def _is_banked(value: Any) -> str:
+    known = value if isinstance(value, dict) else getattr(value, "__dict__", {})
+    return "banked" if "bank" in known and "kind" not in known else "whole"
+
+
+class DraftIn(_SurveyFields):
+    """A survey as it shall be. Its questions are written out, or taken from the bank."""
+
+    questions: list[
+        Annotated[
+            Annotated[QuestionIn, Tag("whole")] | Annotated[BankedIn, Tag("banked")],
+            Discriminator(_is_banked),
+        ]
+    ] = Field(min_length=1, max_length=MAX_QUESTIONS)
+
+
+class FromLibraryIn(Strict):
+    """A ready survey, to be written down as a draft."""
+
+    library: str = Field(max_length=64, description="Its key, of `/v1/survey-library`.", examples=["after_delivery"])
+    name: ExternalId | None = Field(None, description="What staff calls it; none: as in the library.")
+
+
+def _is_library(value: Any) -> str:
+    return "library" if isinstance(value, FromLibraryIn | dict) and "library" in dict(value) else "whole"
+
+
+NewSurveyIn = Annotated[
+    Annotated[DraftIn, Tag("whole")] | Annotated[FromLibraryIn, Tag("library")], Discriminator(_is_library)
+]

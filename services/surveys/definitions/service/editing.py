@@ -16,11 +16,13 @@ from services.surveys.definitions.errors import (
     SurveyMoved,
     SurveyNotFound,
 )
+from services.surveys.definitions.repository import bank as bank_rows
 from services.surveys.definitions.repository import places
 from services.surveys.definitions.repository import surveys as rows
 from services.surveys.definitions.repository.surveys import Survey, Version
-from services.surveys.definitions.schemas.live import SurveyOut
-from services.surveys.definitions.schemas.survey import SurveyIn
+from services.surveys.definitions.schemas.live import ProblemOut, ProblemsOut, SurveyOut
+from services.surveys.definitions.schemas.survey import DraftIn, FromLibraryIn, SurveyIn
+from services.surveys.definitions.service.bank import Bank
 from services.surveys.definitions.service.reading import why_not
 from shared.clock import Clock
 from shared.db.engine import Database, ReadTx, WriteTx
@@ -29,6 +31,9 @@ from shared.events.catalogue.surveys import AskedQuestion, SurveyPublished
 from shared.events.envelope import Event
 from shared.ids import uuid7
 
+# The id of a survey that is only looked at.
+NOT_YET = UUID(int=0)
+
 
 @dataclass(frozen=True, slots=True)
 class Editing:
@@ -36,51 +41,65 @@ class Editing:
 
     db: Database
     clock: Clock
+    bank: Bank
 
     async def create(
-        self, body: SurveyIn, *, by: str, idem: Idempotent | None, library_key: str | None = None
+        self, body: DraftIn, *, by: str, idem: Idempotent | None, library_key: str | None = None
     ) -> Answer:
         """Write a survey down, as a draft.
 
         Raises:
-            BadSurvey: a condition has no such form.
+            BadSurvey: a condition has no such form, or a question is not in the bank.
         """
-        survey_id, now = uuid7(), self.clock.now()
-        body.definition(survey_id, 0)
-        survey = Survey(
-            survey_id, body.name, body.model_dump_json(), 1, 0, None, None, False, None, None, library_key, now, by,
-            now, by,
-        )  # fmt: skip
         async with self.db.write() as tx:
             if (stored := await replayed(tx, idem)) is not None:
                 return stored
+            survey_id, now, document = uuid7(), self.clock.now(), await self._document(tx, body)
+            survey = Survey(
+                id=survey_id,
+                name=body.name,
+                draft=document,
+                revision=1,
+                version=0,
+                closes_at=None,
+                quota=None,
+                is_full=False,
+                closed_at=None,
+                closed_by=None,
+                library_key=library_key,
+                created_at=now,
+                created_by=by,
+                changed_at=now,
+                changed_by=by,
+            )
             return await self._put(tx, survey, 201, idem)
 
-    async def create_ready(self, key: str, *, by: str, idem: Idempotent | None) -> Answer:
+    async def create_ready(self, body: FromLibraryIn, *, by: str, idem: Idempotent | None) -> Answer:
         """Write a ready survey down, as a draft.
 
         Raises:
             LibraryNotFound: there is none of this key.
         """
-        if key not in KEYS:
-            raise LibraryNotFound(key)
-        body = SurveyIn.model_validate(ready(key)["survey"])
-        return await self.create(body, by=by, idem=idem, library_key=key)
+        if body.library not in KEYS:
+            raise LibraryNotFound(body.library)
+        draft = DraftIn.model_validate(ready(body.library)["survey"])
+        named = draft.model_copy(update={"name": body.name or draft.name})
+        return await self.create(named, by=by, idem=idem, library_key=body.library)
 
     async def change(
-        self, survey_id: UUID, body: SurveyIn, *, by: str, if_match: frozenset[str] | None, idem: Idempotent | None
+        self, survey_id: UUID, body: DraftIn, *, by: str, if_match: frozenset[str] | None, idem: Idempotent | None
     ) -> Answer:
         """Write the draft anew, whole; of a survey that was published, the draft of its next version.
 
         Raises:
             SurveyNotFound, SurveyMoved, BadSurvey: it cannot be.
         """
-        body.definition(survey_id, 0)
         async with self.db.write() as tx:
             if (stored := await replayed(tx, idem)) is not None:
                 return stored
             survey = await _locked(tx, survey_id, if_match)
-            return await self._put(tx, self._next(survey, by)._replace(draft=body.model_dump_json()), 200, idem)
+            document = await self._document(tx, body)
+            return await self._put(tx, self._next(survey, by)._replace(draft=document), 200, idem)
 
     async def publish(
         self, survey_id: UUID, *, note: str, by: str, if_match: frozenset[str] | None, idem: Idempotent | None
@@ -103,6 +122,8 @@ class Editing:
             if problems := problems_of(definition, now):
                 raise BadSurvey(problems)
             await rows.add_version(tx, Version(survey_id, definition.version, survey.draft, note, now, by))
+            used = [each.bank for each in definition.questions if each.bank is not None]
+            await bank_rows.add_uses(tx, survey_id, definition.version, used)
             taken = await places.counted(tx, survey_id)
             live = self._next(survey, by)._replace(
                 draft=None,
@@ -156,11 +177,31 @@ class Editing:
         async with self.db.read() as tx:
             return await self._out(tx, await _known(tx, survey_id))
 
+    async def problems(self, survey_id: UUID) -> ProblemsOut:
+        """What keeps the draft of a survey from being published.
+
+        Raises:
+            SurveyNotFound: there is none.
+        """
+        async with self.db.read() as tx:
+            survey = await _known(tx, survey_id)
+        if survey.draft is None:
+            return ProblemsOut(problems=[])
+        definition = SurveyIn.model_validate_json(survey.draft).definition(survey_id, survey.version + 1)
+        found = problems_of(definition, self.clock.now())
+        return ProblemsOut(problems=[ProblemOut(**each._asdict()) for each in found])
+
     async def listed(self, *, before: UUID | None, limit: int) -> Sequence[SurveyOut]:
         """Surveys, those made last first; one more than `limit` if there are more."""
         async with self.db.read() as tx:
             found = await rows.listed(tx, before=before, limit=limit + 1)
             return [await self._out(tx, each) for each in found]
+
+    async def _document(self, tx: ReadTx, body: DraftIn) -> str:
+        """What is stored of a draft; a condition that has no form is refused now, all else at publication."""
+        whole = await self.bank.filled(tx, body)
+        whole.definition(NOT_YET, 0)
+        return whole.model_dump_json()
 
     def _next(self, survey: Survey, by: str) -> Survey:
         return survey._replace(revision=survey.revision + 1, changed_at=self.clock.now(), changed_by=by)

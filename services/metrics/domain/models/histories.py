@@ -1,0 +1,64 @@
+"""Purchase histories, counted: many customers have the same one, and a likelihood needs each only once."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Histories:
+    """Distinct histories: `repeats`, `recency` and `age` in days, and how many customers have each."""
+
+    repeats: Array
+    recency: Array
+    age: Array
+    customers: Array
+
+    def __len__(self) -> int:
+        return len(self.repeats)
+
+    @property
+    def total(self) -> float:
+        """All customers."""
+        return float(self.customers.sum())
+
+    @property
+    def repeaters(self) -> float:
+        """Customers who bought again."""
+        return float(self.customers[self.repeats > 0].sum())
+
+    def sample(self, at_most: int) -> "Histories":
+        """Every so-manieth history, the same ones each time: to begin a fit with."""
+        step = max(1, len(self) // at_most)
+        return Histories(self.repeats[::step], self.recency[::step], self.age[::step], self.customers[::step])
+
+
+def counted(repeats: Ints, recency: Ints, age: Ints, customers: Ints | None = None) -> Histories:
+    """The distinct ones among these histories, in ascending order.
+
+    Raises:
+        ValueError: a history that cannot be: negative, a last purchase after its age, or repeats without a day for
+            each. Numbers above a million (2,700 years) are refused too.
+    """
+    limit = 1 << 20
+    is_possible = (
+        (repeats >= 0) & (recency >= repeats) & (age >= recency) & (age < limit) & ((repeats > 0) | (recency == 0))
+    )
+    if not is_possible.all():
+        raise ValueError("a purchase history that cannot be")
+    packed = (repeats << 40) | (recency << 20) | age
+    if customers is None:
+        distinct, counts = np.unique(packed, return_counts=True)
+    else:
+        distinct, place = np.unique(packed, return_inverse=True)
+        counts = np.bincount(place, weights=customers)
+    return Histories(
+        (distinct >> 40).astype(np.float64),
+        ((distinct >> 20) & (limit - 1)).astype(np.float64),
+        (distinct & (limit - 1)).astype(np.float64),
+        counts.astype(np.float64),
+    )

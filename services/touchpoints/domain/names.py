@@ -10,6 +10,10 @@ ORDER_COMPLETED = "Order Completed"
 ORDER_UPDATED = "Order Updated"
 ORDER_REFUNDED = "Order Refunded"
 ORDER_CANCELLED = "Order Cancelled"
+# Not of Segment's vocabulary: what becomes of an order after it was paid.
+ORDER_SHIPPED = "Order Shipped"
+ORDER_DELIVERED = "Order Delivered"
+RETURN_REQUESTED = "Return Requested"
 SUBSCRIPTION_STARTED = "Subscription Started"
 SUBSCRIPTION_RENEWED = "Subscription Renewed"
 SUBSCRIPTION_UPGRADED = "Subscription Upgraded"
@@ -34,6 +38,7 @@ CANONICAL: frozenset[str] = frozenset(
         *("Product Clicked", "Product Viewed", "Product Added", "Product Removed"),
         *("Cart Viewed", "Checkout Started", "Checkout Step Viewed", "Checkout Step Completed"),
         *("Payment Info Entered", ORDER_UPDATED, ORDER_COMPLETED, ORDER_REFUNDED, ORDER_CANCELLED),
+        *(ORDER_SHIPPED, ORDER_DELIVERED, RETURN_REQUESTED),
         *("Coupon Entered", "Coupon Applied", "Coupon Denied", "Coupon Removed"),
         *("Product Added to Wishlist", "Product Removed from Wishlist", "Wishlist Product Added to Cart"),
         *("Product Shared", "Cart Shared", "Product Reviewed"),
@@ -63,6 +68,9 @@ _ALIASES: dict[str, str] = {
     # American spelling.
     "order canceled": ORDER_CANCELLED,
     "canceled order": ORDER_CANCELLED,
+    "shipped order": ORDER_SHIPPED,
+    "delivered order": ORDER_DELIVERED,
+    "requested return": RETURN_REQUESTED,
     "subscription canceled": SUBSCRIPTION_CANCELLED,
     # GA4.
     "search": "Products Searched",

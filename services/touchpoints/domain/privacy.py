@@ -31,6 +31,7 @@ _LOGGED = _words(
     refund_id refund_amount subscription_id plan_id mrr interval period_start period_end is_voluntary
     transaction_id item_id item_list_id item_brand item_category item_variant index payment_type shipping_tier
     staff_id agent_id store_id ticket_id
+    promised_at delivered_at refund_promised_at
     """
 )
 _STORED = _LOGGED | _words(

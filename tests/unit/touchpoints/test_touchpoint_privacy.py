@@ -48,6 +48,14 @@ def test_commerce_passes_both() -> None:
     assert privacy.for_table("Order Completed", order)["products"] == [{"sku": "a", "price": 1, "name": "Áo dài"}]
 
 
+def test_what_was_promised_passes_both() -> None:
+    said = {"order_id": "o1", "promised_at": "2026-11-25T18:00:00+07:00", "delivered_at": "2026-11-26", "note": "Lan"}
+    kept = {field: value for field, value in said.items() if field != "note"}
+
+    assert privacy.for_log(said) == kept
+    assert privacy.for_table("Order Delivered", said) == kept
+
+
 def test_a_name_is_kept_of_products_and_pages_only() -> None:
     assert privacy.for_table("Product Viewed", {"name": "Áo dài"}) == {"name": "Áo dài"}
     assert privacy.for_table("Page Viewed", {"name": "Home"}) == {"name": "Home"}

@@ -2,8 +2,11 @@
 
 from fastapi import APIRouter
 
-from services.surveys.definitions.api import bank, library, surveys, versions
+from services.surveys.definitions.api.bank import router as bank
+from services.surveys.definitions.api.library import router as library
+from services.surveys.definitions.api.surveys import router as surveys
+from services.surveys.definitions.api.versions import router as versions
 
 router = APIRouter()
 for page in (surveys, versions, bank, library):
-    router.include_router(page.router)
+    router.include_router(page)

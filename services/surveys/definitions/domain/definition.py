@@ -25,7 +25,8 @@ CHOICES: frozenset[QuestionKind] = frozenset({"single", "multiple"})
 class Option:
     """Something to choose. `is_other` asks for a text, `is_alone` goes with no other ("none of these").
 
-    `is_earned`, of a question why somebody came: somebody else brought them.
+    `is_earned`, of a question why somebody came: somebody else brought them. `is_callback`: whoever chooses it wants to
+    be spoken to.
     """
 
     id: str
@@ -33,6 +34,7 @@ class Option:
     is_other: bool = False
     is_alone: bool = False
     is_earned: bool = False
+    is_callback: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,12 @@ def pipes(text: str) -> Iterator[Pipe]:
         yield Pipe(found[1].strip())
 
 
+def leftover(text: str) -> bool:
+    """Whether braces are left that are no place."""
+    rest = _PLACE.sub("", text)
+    return "{{" in rest or "}}" in rest
+
+
 def piped(definition: Definition, text: Text, locale: str, answers: Answers, *, order: str | None = None) -> str:
     """A text in a language, with its places filled in."""
 

@@ -40,6 +40,7 @@ class OptionIn(Strict):
     is_other: bool = Field(False, description="Comes with a text field.")
     is_alone: bool = Field(False, description="Goes with no other, such as none of these.")
     is_earned: bool = Field(False, description="Somebody else brought them; for surveys of why somebody came.")
+    is_callback: bool = Field(False, description="Whoever chooses it wants to be spoken to.")
 
 
 class RowIn(Strict):

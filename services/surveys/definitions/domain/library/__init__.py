@@ -7,7 +7,14 @@ from typing import Any
 import orjson
 
 # In the order in which they are offered.
-KEYS = ("after_delivery",)
+KEYS = (
+    "after_delivery",
+    "after_support",
+    "after_return",
+    "relationship_nps",
+    "why_did_you_join",
+    "staff_mirror",
+)
 
 
 @lru_cache(maxsize=len(KEYS))

@@ -2,11 +2,19 @@
 
 from pathlib import Path
 
+from services.surveys.answers.api import router as answers
+from services.surveys.answers.jobs import JOBS as ANSWERS
+from services.surveys.asking.api import router as asking
+from services.surveys.asking.consumers import SUBSCRIPTIONS as ASKING
+from services.surveys.asking.jobs import JOBS as ASKING_JOBS
 from services.surveys.consumers import SUBSCRIPTIONS as IDENTITY
 from services.surveys.definitions.api import router as definitions
 from services.surveys.links.service import Links, key_file
 from services.surveys.mirror.api import router as mirror
 from services.surveys.mirror.jobs import JOBS as MIRROR
+from services.surveys.pages.api import page_routes
+from services.surveys.pages.api import router as pages
+from services.surveys.pages.jobs import JOBS as PAGES
 from services.surveys.service import SurveysService
 from services.surveys.settings import SurveysSettings
 from shared.events.catalogue.surveys import PUBLISHES
@@ -24,10 +32,11 @@ service = Service(
     name="surveys",
     build=build,
     migrations=Path(__file__).parent / "migrations",
-    routers=(definitions, mirror),
+    routers=(definitions, asking, answers, mirror, pages),
+    raw_routes=page_routes,
     settings=SurveysSettings,
     publishes=PUBLISHES,
-    subscriptions=(*IDENTITY,),
-    jobs=(*MIRROR,),
+    subscriptions=(*IDENTITY, *ASKING),
+    jobs=(*ASKING_JOBS, *ANSWERS, *MIRROR, *PAGES),
     follows_identity=True,
 )

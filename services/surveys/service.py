@@ -5,9 +5,16 @@ from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
 from services.surveys.answers.service.ballots import Ballots
+from services.surveys.answers.service.desk import Desk
+from services.surveys.answers.service.lane import Lane
 from services.surveys.answers.service.reading import Reading
 from services.surveys.answers.service.taking import Answering
+from services.surveys.asking.service.deciding import Deciding
+from services.surveys.asking.service.hearing import Hearing, PlanShelf
 from services.surveys.asking.service.invitations import Invitations
+from services.surveys.asking.service.inviting import Inviting
+from services.surveys.asking.service.policies import Policies
+from services.surveys.asking.service.sweeping import Sweeping
 from services.surveys.cases.service.opening import Opening
 from services.surveys.definitions.service.bank import Bank
 from services.surveys.definitions.service.editing import Editing
@@ -16,6 +23,12 @@ from services.surveys.definitions.service.versions import Versions
 from services.surveys.links.service import Links
 from services.surveys.mirror.service.answering import MirrorAnswering
 from services.surveys.mirror.service.waves import Waves
+from services.surveys.pages.service.clicks import ClickLog, Clicks
+from services.surveys.pages.service.links import Addresses
+from services.surveys.pages.service.previews import Previews
+from services.surveys.pages.service.seats import Seats
+from services.surveys.pages.service.steps import Advance
+from services.surveys.pages.service.visits import Pages
 from services.surveys.settings import SurveysSettings
 from shared.clock import Clock
 from shared.db.engine import Database, WriteTx
@@ -34,6 +47,8 @@ class SurveysService:
     settings: SurveysSettings
     links: Links = field(default_factory=Links)
     shelf: Shelf = field(default_factory=Shelf)
+    answer_lane: Lane = field(default_factory=Lane)
+    plans: PlanShelf = field(default_factory=PlanShelf)
 
     @property
     def definitions(self) -> Surveys:
@@ -65,6 +80,31 @@ class SurveysService:
         return Invitations(self.db, self.clock)
 
     @property
+    def asking_policies(self) -> Policies:
+        """Whom surveys ask, and how often anybody is asked."""
+        return Policies(self.db, self.clock, self.definitions)
+
+    @property
+    def hearing(self) -> Hearing:
+        """Facts in, candidates out."""
+        return Hearing(self.zone, self.definitions, self.plans)
+
+    @property
+    def deciding(self) -> Deciding:
+        """Who of the candidates is asked."""
+        return Deciding(self.db, self.clock, self.zone, self.definitions, self.cases.open_of)
+
+    @property
+    def sweeping(self) -> Sweeping:
+        """Whose turn it is in the rounds of schedules."""
+        return Sweeping(self.db, self.clock, self.zone, self.definitions)
+
+    @property
+    def inviting(self) -> Inviting:
+        """Asking by hand, and what was decided."""
+        return Inviting(self.db, self.definitions, self.deciding)
+
+    @property
     def mirror_waves(self) -> Waves:
         """Waves of the mirror survey."""
         return Waves(self.db, self.clock, self.zone, self.definitions)
@@ -93,3 +133,30 @@ class SurveysService:
     def answering(self) -> Answering:
         """Answers that come in."""
         return Answering(self.clock, self.definitions, self.cases, self.ballots, self.reading)
+
+    @property
+    def answers(self) -> Desk:
+        """Responses as staff and other systems bring and read them."""
+        return Desk(self.db, self.clock, self.answering, self.answer_lane)
+
+    @property
+    def pages(self) -> Pages:
+        """What people see by a link."""
+        seats = Seats(self.clock, self.links, self.definitions, self.invitations, self.ballots)
+        advance = Advance(self.links, self.answering)
+        return Pages(self.db, seats, advance, ClickLog(self.links, self.settings))
+
+    @property
+    def clicks(self) -> Clicks:
+        """What clicks on scores in mails come to."""
+        return Clicks(self.db, self.clock, self.settings, self.definitions, self.invitations, self.answering)
+
+    @property
+    def addresses(self) -> Addresses:
+        """Whole links."""
+        return Addresses(self.db, self.settings, self.links, self.definitions, self.invitations)
+
+    @property
+    def page_previews(self) -> Previews:
+        """Pages for staff to look at."""
+        return Previews(self.db, self.definitions)

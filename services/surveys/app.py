@@ -7,6 +7,8 @@ from services.surveys.answers.jobs import JOBS as ANSWERS
 from services.surveys.asking.api import router as asking
 from services.surveys.asking.consumers import SUBSCRIPTIONS as ASKING
 from services.surveys.asking.jobs import JOBS as ASKING_JOBS
+from services.surveys.cases.api import router as cases
+from services.surveys.cases.jobs import JOBS as CASES
 from services.surveys.consumers import SUBSCRIPTIONS as IDENTITY
 from services.surveys.definitions.api import router as definitions
 from services.surveys.links.service import Links, key_file
@@ -32,11 +34,11 @@ service = Service(
     name="surveys",
     build=build,
     migrations=Path(__file__).parent / "migrations",
-    routers=(definitions, asking, answers, mirror, pages),
+    routers=(definitions, asking, answers, cases, mirror, pages),
     raw_routes=page_routes,
     settings=SurveysSettings,
     publishes=PUBLISHES,
     subscriptions=(*IDENTITY, *ASKING),
-    jobs=(*ASKING_JOBS, *ANSWERS, *MIRROR, *PAGES),
+    jobs=(*ASKING_JOBS, *ANSWERS, *CASES, *MIRROR, *PAGES),
     follows_identity=True,
 )

@@ -15,7 +15,12 @@ from services.surveys.asking.service.invitations import Invitations
 from services.surveys.asking.service.inviting import Inviting
 from services.surveys.asking.service.policies import Policies
 from services.surveys.asking.service.sweeping import Sweeping
+from services.surveys.cases.service.desk import Desk as CaseDesk
+from services.surveys.cases.service.escalation import Escalation
+from services.surveys.cases.service.merging import Merging
 from services.surveys.cases.service.opening import Opening
+from services.surveys.cases.service.reading import Reading as CaseReading
+from services.surveys.cases.service.settings import CaseSettings
 from services.surveys.definitions.service.bank import Bank
 from services.surveys.definitions.service.editing import Editing
 from services.surveys.definitions.service.reading import Shelf, Surveys
@@ -118,6 +123,31 @@ class SurveysService:
     def cases(self) -> Opening:
         """What answers do to cases."""
         return Opening(self.clock, self.zone)
+
+    @property
+    def case_inbox(self) -> CaseReading:
+        """Cases as they are read."""
+        return CaseReading(self.db, self.clock, self.zone)
+
+    @property
+    def case_desk(self) -> CaseDesk:
+        """What staff does with cases."""
+        return CaseDesk(self.db, self.clock, self.zone, self.case_inbox)
+
+    @property
+    def case_merging(self) -> Merging:
+        """Cases that become one, and are taken apart."""
+        return Merging(self.db, self.clock, self.zone, self.case_inbox)
+
+    @property
+    def case_settings(self) -> CaseSettings:
+        """What a firm sets for cases."""
+        return CaseSettings(self.db, self.clock, self.zone)
+
+    @property
+    def case_escalation(self) -> Escalation:
+        """Clocks that run out."""
+        return Escalation(self.db, self.clock, self.zone)
 
     @property
     def ballots(self) -> Ballots:

@@ -3,7 +3,7 @@
 NotFound             CaseUnknown, TeamUnknown, AgentUnknown, CalendarUnknown, RootCauseUnknown, ImprovementUnknown
 Conflict             CaseIsMerged, BadMove, NotMergeable, NotSeparable, AlreadyOpened
 PreconditionFailed   CaseMoved, SettingMoved
-Invalid              BadCaseCustomer, BadPolicy, BadCalendar, BadMember
+Invalid              BadCaseCustomer, BadPolicy, ContactInFuture
 """
 
 from typing import Any
@@ -146,10 +146,10 @@ class BadPolicy(Invalid):
         super().__init__(detail, **data)
 
 
-class BadCalendar(Invalid):
-    """In this calendar nobody ever works, or its hours overlap."""
+class ContactInFuture(Invalid):
+    """Nobody has spoken to the customer tomorrow."""
 
-    code, title = "surveys.case_bad_calendar", "Bad calendar"
+    code, title = "surveys.case_contact_in_future", "Contact in the future"
 
-    def __init__(self, detail: str, **data: Any) -> None:
-        super().__init__(detail, **data)
+    def __init__(self) -> None:
+        super().__init__("The contact lies in the future; say it when it has happened.")

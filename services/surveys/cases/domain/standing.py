@@ -11,7 +11,6 @@ from services.surveys.cases.domain.policy import Policy
 from shared.holidays import HOLIDAYS
 
 DEFAULT_CALENDAR = "default"
-_OFFICE: Hours = ((8 * 60, 12 * 60), (13 * 60, 17 * 60))
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +27,11 @@ class Standing:
         return self.calendars[key]
 
 
-def default_calendar(zone: ZoneInfo) -> Calendar:
+def default_document(zone: str) -> dict[str, Any]:
     """Until a firm says otherwise: Monday to Friday, eight hours, without Vietnam's public holidays."""
-    closed: dict[date, Hours] = dict.fromkeys(HOLIDAYS["VN"], ())
-    return Calendar(zone, (_OFFICE,) * 5 + ((), ()), closed)
+    office = [{"opens": "08:00", "closes": "12:00"}, {"opens": "13:00", "closes": "17:00"}]
+    closed = [{"day": day.isoformat(), "hours": [], "name": name} for day, name in HOLIDAYS["VN"].items()]
+    return {"zone": zone, "week": [office] * 5 + [[], []], "days": closed}
 
 
 def read_calendar(document: Mapping[str, Any]) -> Calendar:
@@ -44,7 +44,7 @@ def read_calendar(document: Mapping[str, Any]) -> Calendar:
 
 
 def _hours(spans: list[Mapping[str, str]]) -> Hours:
-    return tuple((_minute(each["from"]), _minute(each["to"])) for each in spans)
+    return tuple((_minute(each["opens"]), _minute(each["closes"])) for each in spans)
 
 
 def _minute(text: str) -> int:

@@ -145,12 +145,14 @@ async def claim_due(tx: WriteTx, now: datetime, limit: int) -> list[Case]:
     return list(map(read, rows))
 
 
-async def closed_of(tx: WriteTx, persons: Collection[UUID], since: datetime, until: datetime) -> list[Case]:
-    """Cases of these person keys that were closed in a time and are not merged, locked."""
+async def lock_for(
+    tx: WriteTx, response_id: UUID, persons: Collection[UUID], since: datetime, until: datetime
+) -> list[Case]:
+    """The case of a response, and those of these person keys that were closed in a time; all locked."""
     rows = await tx.execute(
-        f"SELECT {NAMES} FROM cases WHERE person = ANY(:persons) AND closed_at >= :since AND closed_at < :until "
-        "AND merged_into IS NULL ORDER BY id FOR NO KEY UPDATE",
-        {"persons": list(persons), "since": since, "until": until},
+        f"SELECT {NAMES} FROM cases WHERE response_id = :response "
+        "OR (person = ANY(:persons) AND closed_at >= :since AND closed_at < :until) ORDER BY id FOR NO KEY UPDATE",
+        {"response": response_id, "persons": list(persons), "since": since, "until": until},
     )
     return list(map(read, rows))
 

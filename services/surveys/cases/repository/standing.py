@@ -7,7 +7,7 @@ import orjson
 
 from services.surveys.cases.domain.calendar import Calendar
 from services.surveys.cases.domain.policy import DEFAULT_POLICY, Policy, read_policy
-from services.surveys.cases.domain.standing import DEFAULT_CALENDAR, Standing, default_calendar, read_calendar
+from services.surveys.cases.domain.standing import DEFAULT_CALENDAR, Standing, default_document, read_calendar
 from shared.db.engine import ReadTx, WriteTx
 
 _LOCK = "hashtextextended(current_schema() || '.cases', 0)"
@@ -60,4 +60,4 @@ def _calendar(document: str) -> Calendar:
 
 @lru_cache(maxsize=16)
 def _default(zone: ZoneInfo) -> Calendar:
-    return default_calendar(zone)
+    return read_calendar(default_document(zone.key))

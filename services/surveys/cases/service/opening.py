@@ -12,10 +12,12 @@ from services.surveys.cases.domain.policy import Match, first_match
 from services.surveys.cases.domain.standing import Standing
 from services.surveys.cases.repository import cases as rows
 from services.surveys.cases.repository import standing as standing_rows
+from services.surveys.cases.service.recovering import judge
 from services.surveys.cases.service.routing import Routing
 from services.surveys.cases.service.writing import SYSTEM, Draft, store
 from shared.clock import Clock
 from shared.db.engine import ReadTx, WriteTx
+from shared.identity import members
 from shared.ids import uuid7
 
 
@@ -34,13 +36,17 @@ class Opening:
         """
         seen = await rows.glance(tx, judged.response_id, judged.person)
         policy = standing_rows.policy_of(seen.policy)
-        if not seen.has_case and first_match(policy.rules, judged) is None:
+        if not (seen.has_case or seen.has_closed) and first_match(policy.rules, judged) is None:
             return None
         await standing_rows.hold(tx)
         standing = await standing_rows.standing(tx, self.zone)
-        if not seen.has_case and (opened := await self._open(tx, judged, standing)) is not None:
+        own, closed = await self._locked(tx, judged, standing, has_closed=seen.has_closed)
+        await store(tx, await judge(tx, judged, closed, standing.policy.recovery), standing)
+        if own is None and (opened := await self._open(tx, judged, standing)) is not None:
             return opened
-        return await self._note(tx, judged, standing)
+        # Somebody else may have opened it since: then their transaction is over, and the case is there.
+        own = own or await rows.lock_of_response(tx, judged.response_id)
+        return None if own is None else await self._note(tx, own, judged, standing)
 
     async def open_among(self, tx: ReadTx, keys: Collection[UUID]) -> bool:
         """Whether one of these raw person keys has a case that is not closed: they are not to be asked now."""
@@ -65,11 +71,22 @@ class Opening:
         await store(tx, [draft], standing)
         return draft.case.id
 
-    async def _note(self, tx: WriteTx, judged: Judged, standing: Standing) -> UUID | None:
+    async def _locked(
+        self, tx: WriteTx, judged: Judged, standing: Standing, *, has_closed: bool
+    ) -> tuple[Case | None, list[Case]]:
+        """The case of the response, and those of the person that were closed before it; all locked in one order."""
+        keys: Collection[UUID] = ()
+        if has_closed and judged.person is not None:
+            keys = (await members.find(tx, judged.person)).keys
+        since = judged.at - timedelta(days=standing.policy.recovery.within_days)
+        found = await rows.lock_for(tx, judged.response_id, keys, since, judged.at)
+        own = next((each for each in found if each.response_id == judged.response_id), None)
+        return own, [each for each in found if each is not own and each.merged_into is None]
+
+    async def _note(self, tx: WriteTx, case: Case, judged: Judged, standing: Standing) -> UUID:
         """Note in its case what a response says now; nothing is closed by it."""
-        case = await rows.lock_of_response(tx, judged.response_id)
-        if case is None or judged.revision <= case.revision:
-            return None if case is None else case.id
+        if judged.revision <= case.revision:
+            return case.id
         draft = Draft.of(case, by=SYSTEM, at=judged.at if case.is_anonymous else self.clock.now())
         match = first_match(standing.policy.rules, judged)
         draft.change(revision=judged.revision)

@@ -64,6 +64,9 @@ async def store(tx: WriteTx, drafts: Sequence[Draft], standing: Standing) -> lis
     if standing.policy.ladder:
         behind = await rows.steps(tx, [each.case.id for each in changed])
     for draft in changed:
+        if draft.before is not None and draft.before.status == draft.case.status == "closed":
+            # What was due in it stays what it was, whatever calendar or policy came since.
+            continue
         taken = {*behind.get(draft.case.id, ()), *draft.taken}
         draft.case = planned(draft.case, standing.policy, standing.calendar(draft.case.team), taken)
     await rows.save(tx, [each.case for each in changed])

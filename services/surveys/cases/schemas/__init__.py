@@ -1,0 +1,1 @@
+"""Wire models of cases, and of what a firm sets for them."""

@@ -2,11 +2,12 @@
 
 from pydantic import Field, field_validator
 
-from shared.config import Settings
+from services.surveys.mail.settings import MailSettings
+from services.surveys.pages.settings import PagesSettings
 from shared.secret_keys import secrets_in
 
 
-class SurveysSettings(Settings):
+class SurveysSettings(PagesSettings, MailSettings):
     """What an installation sets; what a firm changes from day to day stands in its surveys and policies."""
 
     link_keys: str | None = Field(

@@ -10,12 +10,16 @@ import hmac
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 KID_BYTES = 4
 MAC_BYTES = 16
 _UUID_BYTES = 16
 _NO_SCORE = 0xFF
+_TIME_BYTES = 6
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NONCE = re.compile(r"[A-Za-z0-9_-]{30}", re.ASCII)
 MAX_SCORE = 100
 # Ids of questions are short; what is longer is no token of ours, and is not even decoded.
 MAX_QUESTION_BYTES = 80
@@ -56,7 +60,10 @@ class LinkKeys:
         keys = [LinkKey(secret) for secret in secrets]
         self._current = keys[0].kid
         self._keys = {each.kid: each.mac_key for each in keys}
-        self.page_key = _derived(secrets[0], b"page")
+        self._page_keys = [_derived(secret, b"page") for secret in secrets]
+        self._mark_keys = [_derived(secret, b"mark") for secret in secrets]
+        # Of the box of anonymous answers: the first one seals, all of them open.
+        self.box_keys = [_derived(secret, b"box") for secret in secrets]
 
     def sign(self, link: Link) -> str:
         """The token of a link.
@@ -82,6 +89,25 @@ class LinkKeys:
             return None
         return _link(plain[KID_BYTES:])
 
+    def nonce(self, invitation_id: UUID, at: datetime) -> str:
+        """What a page carries, so that what is sent back is known to come from a page that was shown at `at`."""
+        shown = _milliseconds(at).to_bytes(_TIME_BYTES, "big")
+        return _text(shown + _seen(self._page_keys[0], invitation_id, shown))
+
+    def shown_at(self, invitation_id: UUID, nonce: str) -> datetime | None:
+        """When the page was shown that a nonce comes from; None if it is no page's of this invitation."""
+        if not _NONCE.fullmatch(nonce):
+            return None
+        raw = base64.urlsafe_b64decode(nonce + "=" * (-len(nonce) % 4))
+        shown, mac = raw[:_TIME_BYTES], raw[_TIME_BYTES:]
+        if not any(hmac.compare_digest(mac, _seen(key, invitation_id, shown)) for key in self._page_keys):
+            return None
+        return _EPOCH + timedelta(milliseconds=int.from_bytes(shown, "big"))
+
+    def marks(self, text: str) -> list[bytes]:
+        """Keyed hashes of a text (an address) under every key, the current one first: to be compared, not read."""
+        return [hmac.digest(key, text.encode(), "sha256")[:MAC_BYTES] for key in self._mark_keys]
+
     def _mac(self, kid: bytes, plain: bytes) -> bytes:
         return hmac.digest(self._keys[kid], plain, "sha256")[:MAC_BYTES]
 
@@ -102,6 +128,14 @@ def _link(plain: bytes) -> Link:
         return Link(invitation_id)
     score = None if rest[0] == _NO_SCORE else rest[0]
     return Link(invitation_id, score, rest[1:].decode() or None)
+
+
+def _seen(key: bytes, invitation_id: UUID, shown: bytes) -> bytes:
+    return hmac.digest(key, invitation_id.bytes + shown, "sha256")[:MAC_BYTES]
+
+
+def _milliseconds(at: datetime) -> int:
+    return (at - _EPOCH) // timedelta(milliseconds=1)
 
 
 def _text(raw: bytes) -> str:

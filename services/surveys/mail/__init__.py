@@ -1,0 +1,1 @@
+"""Invitations that leave by mail: at most one transmission each, and none whose fate nobody knows is sent again."""

@@ -1,0 +1,1 @@
+"""Rules of pages, forms and clicks; pure."""

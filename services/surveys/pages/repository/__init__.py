@@ -1,0 +1,1 @@
+"""All SQL of pages: clicks, what was made of them, and policies."""

@@ -14,9 +14,16 @@ OPEN = "SELECT consumer, topic, status, attempts FROM dead_letters WHERE status 
 # What each of the consumers of a topic buries.
 HEARERS = {
     INGEST.name: ("profiles.touchpoints", "touchpoints.recorder"),
-    ORDERS.name: ("loyalty.checkout", "loyalty.orders", "metrics.orders", "profiles.activity", "tally.orders"),
+    ORDERS.name: (
+        "loyalty.checkout",
+        "loyalty.orders",
+        "metrics.orders",
+        "profiles.activity",
+        "surveys.facts",
+        "tally.orders",
+    ),
 }
-SERVICES = ("touchpoints", "profiles", "loyalty", "metrics", "tally")
+SERVICES = ("touchpoints", "profiles", "surveys", "loyalty", "metrics", "tally")
 
 
 def misshapen(event_type: str, topic: str) -> list[OutRecord]:

@@ -227,4 +227,10 @@ class MirrorAnswered(EventData, type="tam.surveys.mirror_answered.v1", topic=SUR
 
 
 # A room that sends an event adds it here.
-PUBLISHES: tuple[type[EventData], ...] = (SurveyPublished,)
+PUBLISHES: tuple[type[EventData], ...] = (
+    SurveyPublished,
+    SurveyInvited,
+    SurveyDelivered,
+    SurveyExpired,
+    SurveyAnswered,
+)

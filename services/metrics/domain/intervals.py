@@ -9,11 +9,33 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import erfc, sqrt
 from statistics import NormalDist
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
-Method = Literal["adjusted_wald", "wilson", "newcombe"]
+from shared.intervals import LEVEL, Interval, Method, normal_quantile, wilson
 
-LEVEL = 0.95
+__all__ = [
+    "LEVEL",
+    "POWER",
+    "Comparison",
+    "Interval",
+    "Method",
+    "Sample",
+    "benjamini_hochberg",
+    "compare_nps",
+    "compare_samples",
+    "compare_shares",
+    "effective_n",
+    "mean_sample",
+    "net_sample",
+    "newcombe",
+    "normal_quantile",
+    "nps_interval",
+    "sample_interval",
+    "smallest_detectable",
+    "two_sided_p",
+    "wilson",
+]
+
 POWER = 0.80
 # Rocks (2016), Sauro and Lewis: three answers nobody gave, split like a triangle over −1, 0 and 1.
 _PSEUDO = {-1: 0.75, 0: 1.5, 1: 0.75}
@@ -21,16 +43,6 @@ _PSEUDO = {-1: 0.75, 0: 1.5, 1: 0.75}
 _PSEUDO_TOTAL = 3.0
 
 _NORMAL = NormalDist()
-
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """Where the true value lies, with probability `level`."""
-
-    low: float
-    high: float
-    level: float = LEVEL
-    method: Method = "wilson"
 
 
 class Sample(NamedTuple):
@@ -59,31 +71,9 @@ class Comparison:
     smallest_detectable: float
 
 
-def normal_quantile(level: float) -> float:
-    """How many standard errors reach to each side for a two-sided level, 0 < level < 1."""
-    return _NORMAL.inv_cdf((1 + level) / 2)
-
-
 def effective_n(weights: float, squares: float) -> float:
     """How many equally weighted answers are worth as much: (Σw)² / Σw²; 0 without any."""
     return weights * weights / squares if squares else 0.0
-
-
-def wilson(successes: float, trials: float, level: float = LEVEL) -> Interval:
-    """Wilson's score interval of a share; `trials` must be positive.
-
-    It stays within 0 and 1 and has the stated coverage for small numbers too, where p ± 1.96·SE has neither.
-    """
-    z = normal_quantile(level)
-    share = successes / trials
-    square = z * z / trials
-    centre = (share + square / 2) / (1 + square)
-    # Of weights, a share of 1 can come out an ulp above it.
-    spread = max(0.0, share * (1 - share) / trials + square / (4 * trials))
-    half = z * sqrt(spread) / (1 + square)
-    low = 0.0 if successes <= 0 else max(0.0, centre - half)
-    high = 1.0 if successes >= trials else min(1.0, centre + half)
-    return Interval(low, high, level, "wilson")
 
 
 def net_sample(positive: float, neutral: float, negative: float) -> Sample:

@@ -6,7 +6,6 @@ What was put in is never read again, so an answer `{{order}}` stays what it is.
 """
 
 import re
-import unicodedata
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -17,6 +16,8 @@ MAX_PIPED = 200
 ORDER = "order"
 _PLACE = re.compile(r"\{\{([^{}|]*)(?:\|([^{}]*))?\}\}")
 _ANSWER = "answer:"
+# Marks of direction: left open, they would turn round what stands after them.
+_TURNS = dict.fromkeys((0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)))
 
 
 class Pipe(NamedTuple):
@@ -78,7 +79,6 @@ def _in_words(definition: Definition, question: Question, locale: str, answer: A
 
 
 def _one_line(text: str) -> str:
-    """On one line, without control characters or marks that turn the direction of what follows, and not too long."""
-    spaced = " ".join(text.split())
-    plain = "".join(each for each in spaced if unicodedata.category(each) not in ("Cc", "Cf", "Cs", "Co"))
-    return plain if len(plain) <= MAX_PIPED else plain[: MAX_PIPED - 1].rstrip() + "…"
+    """On one line, without marks that turn the direction of what follows, and not too long."""
+    spaced = " ".join(text.translate(_TURNS).split())
+    return spaced if len(spaced) <= MAX_PIPED else spaced[: MAX_PIPED - 1].rstrip() + "…"

@@ -17,6 +17,8 @@ from services.surveys.asking.service.policies import Policies
 from services.surveys.asking.service.sweeping import Sweeping
 from services.surveys.cases.service.desk import Desk as CaseDesk
 from services.surveys.cases.service.escalation import Escalation
+from services.surveys.cases.service.figures import CaseFigures
+from services.surveys.cases.service.improvements import Improvements
 from services.surveys.cases.service.merging import Merging
 from services.surveys.cases.service.opening import Opening
 from services.surveys.cases.service.reading import Reading as CaseReading
@@ -148,6 +150,16 @@ class SurveysService:
     def case_escalation(self) -> Escalation:
         """Clocks that run out."""
         return Escalation(self.db, self.clock, self.zone)
+
+    @property
+    def case_figures(self) -> CaseFigures:
+        """What came of cases."""
+        return CaseFigures(self.db, self.clock, self.zone)
+
+    @property
+    def case_improvements(self) -> Improvements:
+        """What was changed because of cases."""
+        return Improvements(self.db, self.clock)
 
     @property
     def ballots(self) -> Ballots:

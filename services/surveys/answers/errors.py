@@ -2,13 +2,14 @@
 
 NotFound   ResponseUnknown
 Conflict   AnswerTooLate, AnswerWithdrawn, TakeAlone
-Invalid    SurveyNeeded, WholeAnswerNeeded, NobodyMayBeNamed, BadResponseCustomer
+Invalid    SurveyNeeded, WholeAnswerNeeded, NobodyMayBeNamed, BadResponseCustomer, AnsweredLater, TooManyTags
+Unavailable TooManyAnswers
 """
 
 from datetime import datetime
 from typing import Literal
 
-from shared.errors import Conflict, Invalid, NotFound
+from shared.errors import Conflict, Invalid, NotFound, Unavailable
 
 Kept = Literal["nothing", "partial", "complete"]
 
@@ -84,3 +85,30 @@ class TakeAlone(Conflict):
 
     def __init__(self) -> None:
         super().__init__("An anonymous answer is taken alone.")
+
+
+class AnsweredLater(Invalid):
+    """It says that it was answered in the future."""
+
+    code, title = "surveys.answered_later", "Answered later"
+
+    def __init__(self) -> None:
+        super().__init__("`answered_at` lies in the future.")
+
+
+class TooManyTags(Invalid):
+    """Nobody reads so many tags."""
+
+    code, title = "surveys.too_many_tags", "Too many tags"
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"A response has at most {most} tags.", most=most)
+
+
+class TooManyAnswers(Unavailable):
+    """More answers wait than this process can take soon."""
+
+    code, title = "surveys.too_many_answers", "Too many answers"
+
+    def __init__(self) -> None:
+        super().__init__("More answers wait than can be taken soon; nothing was taken, send it again.")

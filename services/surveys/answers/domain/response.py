@@ -120,7 +120,7 @@ def changed(
     verification = known.verification if known.verification == "confirmed" else submission.verification
     if (answers, state, verification) == (known.answers, known.state, known.verification):
         return None
-    if submission.at >= known.open_until:
+    if known.is_anonymous or submission.at >= known.open_until:
         raise AnswerTooLate("complete" if known.state == "complete" else "partial", closed_at=known.open_until)
     response = replace(
         known,
@@ -149,7 +149,7 @@ def withdrawn(known: Response, *, by: str, reason: str, at: datetime) -> Respons
         known,
         state="withdrawn",
         revision=known.revision + 1,
-        changed_at=at,
+        changed_at=known.changed_at if known.is_anonymous else at,
         withdrawn_by=by,
         withdrawn_reason=reason,
     )

@@ -16,9 +16,10 @@ Verification = Literal["confirmed", "inferred"]
 class Submission:
     """Answers as they come from a page, the widget or the API.
 
-    With an `invitation_id` its survey, version, person and place hold, and what stands here of them is not looked at.
-    Without one, `survey_id` is needed; `version` None is the current one, `person` is a raw person key or nobody, and
-    `reference` is by what whoever brings it knows the response: the same again is the same response.
+    A `response_id` names what is changed. With an `invitation_id` its survey, version, person and place hold, and what
+    stands here of them is not looked at. Without both, `survey_id` is needed; `version` None is the current one,
+    `person` is a raw person key or nobody, and `reference` is by what whoever brings it knows the response: the same
+    again is the same response.
     `answers` is what the definition reads, by question id. `is_final`: whoever answers is done; if not, what is there
     is kept as a part; what an earlier part said and this one does not mention stays. An anonymous survey takes whole
     answers only. `at` is now; `answered_at` is when it was said, where that is longer ago.
@@ -30,6 +31,7 @@ class Submission:
     locale: str | None = None
     is_final: bool = True
     verification: Verification = "confirmed"
+    response_id: UUID | None = None
     invitation_id: UUID | None = None
     survey_id: UUID | None = None
     version: int | None = None

@@ -100,19 +100,33 @@ def read(row: Any) -> Response:
 
 
 async def lock(
-    tx: WriteTx, invitation_ids: Collection[UUID], references: Collection[tuple[UUID, str]]
+    tx: WriteTx, ids: Collection[UUID], invitation_ids: Collection[UUID], references: Collection[tuple[UUID, str]]
 ) -> list[Response]:
-    """The responses of invitations, and those under references of surveys; nobody else changes them now."""
+    """Responses by their ids, by their invitations and by their references; nobody else changes them now."""
     rows = await tx.execute(
-        f"SELECT {NAMES} FROM responses WHERE invitation_id = ANY(:invitations) OR (survey_id, reference) IN "
-        "(SELECT * FROM unnest(CAST(:surveys AS uuid[]), CAST(:references AS text[]))) ORDER BY id FOR UPDATE",
+        f"SELECT {NAMES} FROM responses WHERE id = ANY(ARRAY("
+        "SELECT unnest(CAST(:ids AS uuid[])) "
+        "UNION ALL SELECT id FROM responses WHERE invitation_id = ANY(:invitations) "
+        "UNION ALL SELECT id FROM responses AS r "
+        "JOIN unnest(CAST(:surveys AS uuid[]), CAST(:references AS text[])) AS t (survey, reference) "
+        "ON r.survey_id = t.survey AND r.reference = t.reference"
+        ")) ORDER BY id FOR UPDATE",
         {
+            "ids": list(ids),
             "invitations": list(invitation_ids),
             "surveys": [survey_id for survey_id, _ in references],
             "references": [reference for _, reference in references],
         },
     )
     return [read(row) for row in rows]
+
+
+async def persons(tx: ReadTx, ids: Collection[UUID]) -> set[UUID]:
+    """Whose responses these are."""
+    rows = await tx.execute(
+        "SELECT DISTINCT person FROM responses WHERE id = ANY(:ids) AND person IS NOT NULL", {"ids": list(ids)}
+    )
+    return {row.person for row in rows}
 
 
 async def lock_references(tx: WriteTx, references: Collection[tuple[UUID, str]]) -> None:

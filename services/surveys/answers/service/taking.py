@@ -1,7 +1,7 @@
 """Answers come in: one response for an invitation, whatever is sent again."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -10,7 +10,7 @@ from services.surveys.answers.domain.plain import texts
 from services.surveys.answers.domain.response import Response, changed, first
 from services.surveys.answers.domain.said import Said
 from services.surveys.answers.domain.submission import Submission, Taken
-from services.surveys.answers.errors import SurveyNeeded, TakeAlone
+from services.surveys.answers.errors import ResponseUnknown, SurveyNeeded, TakeAlone
 from services.surveys.answers.repository import responses as rows
 from services.surveys.answers.repository.responses import Revision
 from services.surveys.answers.service.ballots import Ballots
@@ -30,6 +30,7 @@ from shared.identity import members
 # What a submission belongs to: an invitation, or a reference of a survey; what has neither belongs to nothing.
 Key = UUID | tuple[UUID, str]
 Outcome = Taken | AppError
+_NOBODY = UUID(int=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +116,7 @@ class Answering:
         to somebody.
 
         Raises:
-            InvitationNotFound, SurveyNotFound, SurveyNotActive, SurveyNeeded: there is nothing to be answered.
+            InvitationNotFound, ResponseUnknown, SurveyNotFound, SurveyNotActive, SurveyNeeded: nothing can be answered.
             BadAnswers: an answer does not fit its question, or one is missing.
             AnswerTooLate, AnswerWithdrawn: it was answered, and is closed.
             WholeAnswerNeeded, NobodyMayBeNamed: the survey is anonymous.
@@ -125,29 +126,40 @@ class Answering:
             raise outcome
         return outcome
 
-    async def take_all(self, tx: WriteTx, submissions: Sequence[Submission]) -> list[Outcome]:
-        """Take several in one transaction, in their order: what became of each, or why it was refused.
+    async def replace(self, tx: WriteTx, before: Response, after: Response) -> None:
+        """Store what a locked response becomes by something else than an answer, and tell it."""
+        work = _Work(is_alone=True, known={})
+        definition = await self.surveys.version(tx, after.survey_id, after.version)
+        work.put(None, before, await self._read(after), definition)
+        await self._store(tx, work)
 
+    async def take_all(self, tx: WriteTx, submissions: Sequence[Submission]) -> list[Outcome]:
+        """Take several in one transaction: what became of each, or why it was refused.
+
+        Those of one response are taken in their order.
         An anonymous one among several is refused with `TakeAlone`: what is written together can be found together.
-        Sort them by survey where several processes do so, for counters are locked in that order.
+        Those of one survey come together, for counters are locked in that order.
         """
         asked = await self._invitations(tx, submissions)
+        ids = {each.response_id for each in submissions if each.response_id is not None}
         references = {key for each in submissions if isinstance(key := _key(each), tuple)}
         await rows.lock_references(tx, references)
-        found = await rows.lock(tx, asked.keys(), references) if asked or references else []
-        work = _Work(is_alone=len(submissions) == 1, known={_key_of(each): each for each in found})
-        outcomes = [await self._one(tx, work, each, asked) for each in submissions]
+        found = await rows.lock(tx, ids, asked.keys(), references) if ids or asked or references else []
+        work = _Work(is_alone=len(submissions) == 1, known=_by_key(found, ids))
+        outcomes: dict[int, Outcome] = {}
+        for place in sorted(range(len(submissions)), key=lambda at: _survey_of(submissions[at], work, asked)):
+            outcomes[place] = await self._one(tx, work, submissions[place], asked)
         await self._store(tx, work)
-        return outcomes
+        return [outcomes[place] for place in range(len(submissions))]
 
     async def _invitations(self, tx: WriteTx, submissions: Sequence[Submission]) -> dict[UUID, Invitation]:
         """The invitations that are answered. Of named ones the persons are locked, and then they."""
         ids = {each.invitation_id for each in submissions if each.invitation_id is not None}
         found = await invitation_rows.find(tx, ids) if ids else {}
         named = [each for each in found.values() if not each.is_anonymous]
-        persons = {each.person for each in named} | {
-            each.person for each in submissions if each.invitation_id is None and each.person is not None
-        }
+        persons = {each.person for each in named} | {each.person for each in submissions if each.person is not None}
+        if changing := [each.response_id for each in submissions if each.response_id is not None]:
+            persons |= await rows.persons(tx, changing)
         if persons:
             await members.lock_many(tx, persons)
         if named:
@@ -161,7 +173,7 @@ class Answering:
                 raise InvitationNotFound
             survey = await self._survey(tx, work, submission, invitation)
             definition = await self._definition(tx, survey, submission, work.of(_key(submission)) or invitation)
-            if not definition.is_anonymous:
+            if not definition.is_anonymous or submission.response_id is not None:
                 return await self._take(tx, work, survey, _Said(submission, definition, invitation))
             if not work.is_alone:
                 return TakeAlone()
@@ -170,7 +182,11 @@ class Answering:
             return refusal
 
     async def _survey(self, tx: WriteTx, work: _Work, submission: Submission, invitation: Invitation | None) -> _Survey:
-        survey_id = submission.survey_id if invitation is None else invitation.survey_id
+        known = work.of(_key(submission))
+        if submission.response_id is not None and known is None:
+            raise ResponseUnknown
+        pinned = known or invitation
+        survey_id = submission.survey_id if pinned is None else pinned.survey_id
         if survey_id is None:
             raise SurveyNeeded
         if survey_id not in work.surveys:
@@ -201,10 +217,13 @@ class Answering:
             after = become
         if after.state == "complete" and (known is None or known.state != "complete"):
             await self._count(tx, work, survey)
-        written = texts(after.answers)
-        after = after.reads(await self.reading.said(written) if written else Said())
+        after = await self._read(after)
         work.put(key, known, after, said.definition)
         return _taken(after, is_new=True)
+
+    async def _read(self, response: Response) -> Response:
+        written = texts(response.answers)
+        return response.reads(await self.reading.said(written) if written else Said())
 
     async def _count(self, tx: WriteTx, work: _Work, survey: _Survey) -> None:
         """Count a complete answer: at once where places are few, with all others at the end where they are not."""
@@ -235,15 +254,29 @@ class Answering:
 
 
 def _key(submission: Submission) -> Key | None:
-    if submission.invitation_id is not None:
-        return submission.invitation_id
+    if submission.response_id is not None or submission.invitation_id is not None:
+        return submission.response_id or submission.invitation_id
     if submission.survey_id is None or submission.reference is None:
         return None
     return submission.survey_id, submission.reference
 
 
-def _key_of(response: Response) -> Key:
-    return response.invitation_id or (response.survey_id, response.reference or "")
+def _by_key(found: Sequence[Response], ids: Collection[UUID]) -> dict[Key, Response]:
+    """Responses by what submissions know them by."""
+    known: dict[Key, Response] = {}
+    for each in found:
+        if each.id in ids:
+            known[each.id] = each
+        elif each.invitation_id is not None:
+            known[each.invitation_id] = each
+        elif each.reference is not None:
+            known[each.survey_id, each.reference] = each
+    return known
+
+
+def _survey_of(submission: Submission, work: _Work, asked: Mapping[UUID, Invitation]) -> str:
+    pinned = work.of(_key(submission)) or asked.get(submission.invitation_id or _NOBODY)
+    return str(submission.survey_id if pinned is None else pinned.survey_id)
 
 
 def _taken(response: Response, *, is_new: bool) -> Taken:

@@ -1,9 +1,9 @@
 """What cases refuse.
 
 NotFound             CaseUnknown, TeamUnknown, AgentUnknown, CalendarUnknown, RootCauseUnknown, ImprovementUnknown
-Conflict             CaseIsMerged, BadMove, NotMergeable, NotSeparable, AlreadyOpened
+Conflict             CaseIsMerged, BadMove, NotMergeable, NotSeparable, AlreadyOpened, NotPublished
 PreconditionFailed   CaseMoved, SettingMoved
-Invalid              BadCaseCustomer, BadPolicy, ContactInFuture
+Invalid              BadCaseCustomer, BadPolicy, ContactInFuture, BadPeriod
 """
 
 from typing import Any
@@ -110,6 +110,15 @@ class AlreadyOpened(Conflict):
         super().__init__("This response has a case already.", case_id=case_id)
 
 
+class NotPublished(Conflict):
+    """Nobody is to be told of it yet."""
+
+    code, title = "surveys.case_improvement_not_published", "Not published"
+
+    def __init__(self) -> None:
+        super().__init__("Publish the improvement before customers are told of it.")
+
+
 class CaseMoved(PreconditionFailed):
     """Somebody changed the case in between."""
 
@@ -153,3 +162,12 @@ class ContactInFuture(Invalid):
 
     def __init__(self) -> None:
         super().__init__("The contact lies in the future; say it when it has happened.")
+
+
+class BadPeriod(Invalid):
+    """The days do not make a period."""
+
+    code, title = "surveys.case_bad_period", "Bad period"
+
+    def __init__(self) -> None:
+        super().__init__("A period ends on its first day or after, and is at most ten years long.")

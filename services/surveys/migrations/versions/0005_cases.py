@@ -99,6 +99,7 @@ def upgrade() -> None:
             resolve_due_at timestamptz,
             due_at timestamptz NOT NULL,
             next_step_at timestamptz NOT NULL,
+            is_forgotten boolean NOT NULL DEFAULT false,
             CHECK ((status = 'closed') = (closed_at IS NOT NULL)),
             CHECK (status <> 'closed' OR (outcome IS NOT NULL AND root_cause IS NOT NULL AND resolved_at IS NOT NULL)),
             CHECK ((status IN ('open', 'in_progress')) = (running_since IS NOT NULL)),
@@ -106,6 +107,7 @@ def upgrade() -> None:
             CHECK (NOT is_anonymous OR person IS NULL)
         );
         COMMENT ON COLUMN cases.ran IS 'spans in which the resolution clock ran: [[since, until], ...]';
+        COMMENT ON COLUMN cases.is_forgotten IS 'they asked to be: what was written is gone, and they are told nothing';
         COMMENT ON COLUMN cases.due_at IS 'the next of its clocks; the year 9999 where none runs';
         CREATE INDEX cases_person ON cases (person) WHERE person IS NOT NULL;
         CREATE INDEX cases_of_open_persons ON cases (person)

@@ -18,6 +18,8 @@ from stand import Platform, durable_postgres, percentile, platform, store
 
 from services.metrics.domain.calendar import day_number
 from services.metrics.domain.lifeline import cells
+from services.metrics.domain.purchases import Bought
+from services.metrics.ledger.repository import ACTIVITY_COLUMNS, activity_rows
 from shared.db.bulk import insert_rows
 from shared.db.engine import Database, make_engine
 
@@ -43,19 +45,18 @@ async def fill(url: str, customers: int) -> None:
     counted: Counter[Any] = Counter()
     money: Counter[int] = Counter()
     db = Database(make_engine(url, schema="metrics", pool_size=1), schema="metrics")
-    activity: list[tuple[UUID, str, str]] = []
+    activity: list[tuple[UUID, str, str, str, str]] = []
 
     async def flush() -> None:
         async with db.write() as tx:
-            columns = {"customer": "uuid", "days": "int[]", "counts": "int[]"}
-            await insert_rows(tx, "activity", columns, activity)
+            await insert_rows(tx, "activity", ACTIVITY_COLUMNS, activity)
         activity.clear()
 
     for number, days in enumerate(lives(customers)):
         counted.update(cells(days))
         money.update(days)
-        ordered = sorted(days)
-        activity.append((UUID(int=number), _array(ordered), _array([days[day] for day in ordered])))
+        bought = {(day, "VND"): Bought(orders, orders * 250_000) for day, orders in days.items()}
+        activity += activity_rows({UUID(int=number): bought})
         if len(activity) == CHUNK:
             await flush()
     await flush()
@@ -80,10 +81,6 @@ async def fill(url: str, customers: int) -> None:
         await connection.exec_driver_sql("ANALYZE")
         await connection.commit()
     await db.dispose()
-
-
-def _array(numbers: list[int]) -> str:
-    return "{" + ",".join(map(str, numbers)) + "}"
 
 
 async def reads(under_test: Platform, **params: str) -> dict[str, float]:

@@ -1,24 +1,21 @@
 """What a batch of facts changes: the orders' old part in the figures is taken out, their new part put in."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import tzinfo
 from uuid import UUID
 
-from services.metrics.domain.lifeline import Days
 from services.metrics.domain.orders import accounts
+from services.metrics.domain.purchases import Bought, Bucket
 from shared.events.orders import Order
-
-Bucket = tuple[int, str]
 
 
 @dataclass(slots=True)
 class Changes:
-    """Differences to apply: money per day and currency, purchases per person key and day."""
+    """Differences to apply: money per day and currency, purchases per person key, day and currency."""
 
     zone: tzinfo
     money: dict[Bucket, list[int]] = field(default_factory=dict)
-    purchases: dict[UUID, dict[int, int]] = field(default_factory=dict)
+    purchases: dict[UUID, dict[Bucket, Bought]] = field(default_factory=dict)
 
     def replace(self, before: Order | None, after: Order) -> None:
         """Count `after` instead of `before`."""
@@ -35,9 +32,11 @@ class Changes:
             else:
                 for index, each in enumerate(sums):
                     bucket[index] += sign * each
-        if part.is_purchase and part.day is not None and order.placing is not None:
-            days = self.purchases.setdefault(order.placing.customer, {})
-            days[part.day] = days.get(part.day, 0) + sign
+        if part.is_purchase and part.day is not None and order.placing is not None and order.total is not None:
+            bought = self.purchases.setdefault(order.placing.customer, {})
+            count, net = bought.get((part.day, order.total.currency), _NONE)
+            left = sum(sums.gross_minor - sums.refunds_minor for _, _, sums in part.entries)
+            bought[part.day, order.total.currency] = Bought(count + sign, net + sign * left)
 
     def money_changes(self) -> list[tuple[int, str, int, int, int, int]]:
         """Rows (day, currency, orders, gross, refunds, unmatched) that are not all zero, in ascending order."""
@@ -47,26 +46,13 @@ class Changes:
             if orders or gross or refunds or unmatched
         ]
 
-    def purchase_changes(self) -> dict[UUID, dict[int, int]]:
-        """Person keys with the days whose number of purchases changes."""
-        found: dict[UUID, dict[int, int]] = {}
-        for customer, days in self.purchases.items():
-            if changed := {day: number for day, number in days.items() if number}:
+    def purchase_changes(self) -> dict[UUID, dict[Bucket, Bought]]:
+        """Person keys with what changes of their purchases."""
+        found: dict[UUID, dict[Bucket, Bought]] = {}
+        for customer, bought in self.purchases.items():
+            if changed := {bucket: each for bucket, each in bought.items() if any(each)}:
                 found[customer] = changed
         return found
 
 
-def after_change(days: Days, change: Mapping[int, int]) -> dict[int, int]:
-    """Purchases per day after a change; days without any are left out.
-
-    Raises:
-        ValueError: a day would have fewer than none, which no set of facts can say.
-    """
-    after = dict(days)
-    for day, number in change.items():
-        left = after.pop(day, 0) + number
-        if left < 0:
-            raise ValueError(f"day {day} would have {left} purchases")
-        if left:
-            after[day] = left
-    return after
+_NONE = Bought(0, 0)

@@ -7,10 +7,9 @@ added. Chains of weeks and of months are kept the same way, and `repeat` cells h
 second purchase (which may be the same day).
 """
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from itertools import chain, pairwise
+from itertools import pairwise
 from typing import Literal
 
 from services.metrics.domain.calendar import Period, period_start
@@ -23,7 +22,6 @@ Kind = Literal["day", "week", "month", "repeat"]
 Cell = tuple[Kind, int, int]
 # Purchases per day.
 Days = Mapping[int, int]
-NOTHING: Days = {}
 
 
 def cells(days: Days) -> Sequence[Cell]:
@@ -57,21 +55,3 @@ def _periods(period: Period, active: Iterable[int]) -> Iterable[int]:
 
 def _chain(kind: Kind, starts: Iterable[int]) -> list[Cell]:
     return [(kind, here, there) for here, there in pairwise((NEVER, *starts, NOT_YET))]
-
-
-def difference(before: Iterable[Days], after: Iterable[Days]) -> dict[Cell, int]:
-    """What to add to the count of each cell when the people of `before` turn into those of `after`."""
-    total = Counter(chain.from_iterable(map(cells, after)))
-    for cell, people in Counter(chain.from_iterable(map(cells, before))).items():
-        total[cell] -= people
-    return {cell: people for cell, people in total.items() if people}
-
-
-def together(parts: Sequence[Days]) -> Days:
-    """The purchases of one person who is known under several keys."""
-    if len(parts) == 1:
-        return parts[0]
-    whole: Counter[int] = Counter()
-    for part in parts:
-        whole.update(part)
-    return whole

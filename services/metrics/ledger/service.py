@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from services.metrics.domain.changes import Changes, after_change
-from services.metrics.domain.lifeline import NOTHING, Cell, Days, difference, together
+from services.metrics.domain.changes import Changes
+from services.metrics.domain.purchases import NOTHING, Difference, Purchases, after_change, difference, together
 from services.metrics.ledger import repository
 from shared.db.engine import Database, WriteTx
 from shared.errors import Retry
@@ -28,7 +28,8 @@ log = logger(__name__)
 ORDERS_GROUP = "metrics.orders"
 IDENTITY_GROUP = "metrics.identity"
 PROJECTION = Projection(
-    tables=("orders", "activity", "cells", "day_money", "identity"), groups=(ORDERS_GROUP, IDENTITY_GROUP)
+    tables=("orders", "activity", "cells", "histories", "spends", "day_money", "identity"),
+    groups=(ORDERS_GROUP, IDENTITY_GROUP),
 )
 
 _REBUILDING = "rebuilding"
@@ -60,8 +61,7 @@ class Ledger:
         await self._check_calendar(tx)
         await mapping.hold(tx)
         changes = await self._fold(tx, events)
-        cells = await self._move_purchases(tx, changes.purchase_changes())
-        await repository.add_to_cells(tx, cells)
+        await self._add(tx, await self._move_purchases(tx, changes.purchase_changes()))
         await repository.add_to_money(tx, changes.money_changes())
 
     async def follow_identity(
@@ -71,7 +71,7 @@ class Ledger:
         await self._check_calendar(tx)
         moved = await mapping.follow(tx, events)
         if moved:
-            await repository.add_to_cells(tx, await self._regroup(tx, moved))
+            await self._add(tx, await self._regroup(tx, moved))
 
     async def _check_calendar(self, tx: WriteTx) -> None:
         stored = await repository.calendar_zone(tx)
@@ -80,22 +80,28 @@ class Ledger:
         elif stored != self.zone.key:
             raise Retry(f"the figures are kept in days of {stored}, not of {self.zone.key}")
 
+    @staticmethod
+    async def _add(tx: WriteTx, changed: Difference) -> None:
+        await repository.add_to_cells(tx, changed.cells)
+        await repository.add_to_histories(tx, changed.histories)
+        await repository.add_to_spends(tx, changed.spends)
+
     async def _fold(self, tx: WriteTx, events: Sequence[Event[OrderFact]]) -> Changes:
         changes = Changes(self.zone)
         for before, after in (await repository.ORDERS.fold(tx, events)).values():
             changes.replace(before, after)
         return changes
 
-    async def _move_purchases(self, tx: WriteTx, changes: Mapping[UUID, Days]) -> dict[Cell, int]:
-        """Store changed purchases per person key; the cells that change with them."""
+    async def _move_purchases(self, tx: WriteTx, changes: Mapping[UUID, Purchases]) -> Difference:
+        """Store changed purchases per person key; the sums that change with them."""
         if not changes:
-            return {}
+            return Difference()
         families = await mapping.families(tx, changes)
         known = await self._lock_persons(tx, changes.keys(), families)
         after = {raw: after_change(known.get(raw, NOTHING), change) for raw, change in changes.items()}
-        await repository.add_activity(tx, {raw: days for raw, days in after.items() if days and raw not in known})
+        await repository.add_activity(tx, {raw: each for raw, each in after.items() if each and raw not in known})
         emptied = {root: NOTHING for root in families if root not in after and not known[root]}
-        await repository.replace_activity(tx, emptied | {raw: days for raw, days in after.items() if raw in known})
+        await repository.replace_activity(tx, emptied | {raw: each for raw, each in after.items() if raw in known})
         now = known | after
         alone = after.keys() - {raw for raws in families.values() for raw in raws}
         persons = [*families.values(), *([raw] for raw in alone)]
@@ -106,7 +112,7 @@ class Ledger:
 
     async def _lock_persons(
         self, tx: WriteTx, customers: Set[UUID], families: Mapping[UUID, Sequence[UUID]]
-    ) -> dict[UUID, Days]:
+    ) -> dict[UUID, Purchases]:
         """The purchases of these persons under all their keys that have a row, while nobody else changes them.
 
         A person known under one key needs no lock where there is no row: two that insert it meet there. The others
@@ -120,15 +126,15 @@ class Ledger:
             raise Retry("another worker removed the last purchase of one of these customers at the same time")
         return known | await repository.activity(tx, others)
 
-    async def _regroup(self, tx: WriteTx, moved: Mapping[UUID, tuple[UUID, UUID]]) -> dict[Cell, int]:
-        """The cells that change when person keys move from one person to another."""
+    async def _regroup(self, tx: WriteTx, moved: Mapping[UUID, tuple[UUID, UUID]]) -> Difference:
+        """The sums that change when person keys move from one person to another."""
         touched = {root for roots in moved.values() for root in roots}
         raws = set(moved) | {raw for members in (await mapping.members(tx, touched)).values() for raw in members}
         now = await mapping.roots(tx, raws)
-        days = await repository.activity(tx, raws)
-        before: defaultdict[UUID, list[Days]] = defaultdict(list)
-        after: defaultdict[UUID, list[Days]] = defaultdict(list)
-        for raw in days:
-            after[now[raw]].append(days[raw])
-            before[moved[raw][0] if raw in moved else now[raw]].append(days[raw])
+        bought = await repository.activity(tx, raws)
+        before: defaultdict[UUID, list[Purchases]] = defaultdict(list)
+        after: defaultdict[UUID, list[Purchases]] = defaultdict(list)
+        for raw in bought:
+            after[now[raw]].append(bought[raw])
+            before[moved[raw][0] if raw in moved else now[raw]].append(bought[raw])
         return difference(map(together, before.values()), map(together, after.values()))

@@ -126,6 +126,37 @@ class Truth:
                 found.setdefault(self.person(order.customer), []).append(order.day)
         return found
 
+    def histories(self) -> dict[tuple[str, int, date, date], tuple[int, int]]:
+        """People, and what they spent after their first day, by currency, further days of buying, first and last."""
+        found: dict[tuple[str, int, date, date], tuple[int, int]] = {}
+        for currency, days, again in self._buyers():
+            key = (currency, len(days) - 1, min(days), max(days))
+            people, money = found.get(key, (0, 0))
+            found[key] = (people + 1, money + again)
+        return found
+
+    def spends(self) -> dict[tuple[str, int, int], int]:
+        """People who bought on several days in one currency, by how many more and what they spent on those."""
+        found: dict[tuple[str, int, int], int] = {}
+        for currency, days, again in self._buyers():
+            if len(days) > 1 and currency != "XXX":
+                key = (currency, len(days) - 1, again)
+                found[key] = found.get(key, 0) + 1
+        return found
+
+    def _buyers(self) -> list[tuple[str, set[date], int]]:
+        people: dict[frozenset[UUID], list[Bought]] = {}
+        for order in self.orders:
+            if order.is_purchase and order.day is not None:
+                people.setdefault(self.person(order.customer), []).append(order)
+        found = []
+        for orders in people.values():
+            days, currencies = {order.day for order in orders}, {order.currency for order in orders}
+            again = [order.total - sum(paid for _, paid in order.refunds) for order in orders if order.day > min(days)]
+            is_one = len(currencies) == 1
+            found.append((currencies.pop() if is_one else "XXX", days, sum(again) if is_one else 0))
+        return found
+
     def customers(self, until: date) -> int:
         return len(self.purchases(until))
 

@@ -212,6 +212,22 @@ async def check_customer(world: World, truth: Truth, raw: UUID, day: date, windo
         assert found.lifecycle[period].value == (did[0] if did else "inactive" if bought else "none")
 
 
+async def check_histories(world: World, truth: Truth) -> None:
+    """What models are fitted to, as it stands in the tables."""
+    epoch = date(1970, 1, 1)
+    async with world.db.read() as tx:
+        histories = (await tx.execute("SELECT * FROM histories")).fetchall()
+        spends = (await tx.execute("SELECT * FROM spends")).fetchall()
+    assert {
+        (row.currency, row.repeats, epoch + timedelta(row.first_day), epoch + timedelta(row.last_day)): (
+            row.customers,
+            row.repeat_minor,
+        )
+        for row in histories
+    } == truth.histories()
+    assert {(row.currency, row.repeats, row.repeat_minor): row.customers for row in spends} == truth.spends()
+
+
 async def check_series(world: World, truth: Truth, metric: Metric, period: str, first: date, window: int) -> None:
     found = await world.metrics.figures.series(metric, period=period, first=first, last=TODAY, window=window)
     code = main_currency({code: each for code, each in truth.money(TODAY).items() if each.orders})
@@ -296,6 +312,7 @@ async def test_a_history_ends_in_the_figures_of_brute_force(world: World, block:
 
         assert await world.rows() == clean, seed
         truth = Truth(history.facts, history.identity, ZONE)
+        await check_histories(world, truth)
         for day in (TODAY - timedelta(days=dice.randint(0, 12)), TODAY - timedelta(days=dice.choice((0, 99, 400)))):
             await check_summary(world, truth, day, dice.choice((1, 2, 7, 30, 90, 400)))
         await check_customer(world, truth, dice.choice(history.people), TODAY - timedelta(days=dice.choice((0, 5))), 30)

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.metrics.domain.calendar import PERIODS, period_of
-from services.metrics.domain.lifeline import NEVER, NOT_YET, cells, difference, together
+from services.metrics.domain.lifeline import NEVER, NOT_YET, cells
+from services.metrics.domain.purchases import Bought, Purchases, days_of, difference, history_of, together
 
 # Half a year around an end of February in a leap year, a Thursday at its beginning.
 DAYS = st.integers(min_value=19_700, max_value=19_850)
@@ -14,8 +15,12 @@ PERSON = st.dictionaries(DAYS, st.integers(min_value=1, max_value=3), max_size=6
 FIRM = st.lists(PERSON, max_size=8)
 
 
+def in_dong(days: dict[int, int]) -> Purchases:
+    return {(day, "VND"): Bought(number, number * 1_000) for day, number in days.items()}
+
+
 def counted(people: list[dict[int, int]]) -> Counter:
-    return Counter(difference([], people))
+    return Counter(difference([], map(in_dong, people)).cells)
 
 
 @given(FIRM, DAYS, st.integers(min_value=1, max_value=200))
@@ -60,25 +65,58 @@ def test_what_people_did_in_a_period(people: list[dict[int, int]], day: int):
         assert leaving == sum(b and not a for a, b in zip(now, last, strict=True))
 
 
-@given(FIRM, FIRM)
-def test_a_difference_takes_one_firm_to_another_and_back(before: list[dict[int, int]], after: list[dict[int, int]]):
+BUCKETS = st.tuples(DAYS, st.sampled_from(["VND", "USD"]))
+BUYER = st.dictionaries(BUCKETS, st.builds(Bought, st.integers(1, 3), st.integers(0, 10**12)), max_size=5)
+BUYERS = st.lists(BUYER, max_size=6)
+
+
+def summed(*parts: dict) -> dict:
+    """Sums of numbers and of pairs of them, by key, without those that are nothing."""
+    found: dict = {}
+    for part in parts:
+        for key, value in part.items():
+            old = found.get(key)
+            if isinstance(value, tuple):
+                found[key] = tuple(map(sum, zip(value, old or (0, 0), strict=True)))
+            else:
+                found[key] = value + (old or 0)
+    return {key: value for key, value in found.items() if (any(value) if isinstance(value, tuple) else value)}
+
+
+@given(BUYERS, BUYERS)
+def test_a_difference_takes_one_firm_to_another_and_back(before: list[Purchases], after: list[Purchases]):
     there, back = difference(before, after), difference(after, before)
+    start, end = difference([], before), difference([], after)
 
-    assert Counter(there) == Counter({cell: -n for cell, n in back.items()})
-    moved = counted(before)
-    moved.update(there)
-    assert {cell: n for cell, n in moved.items() if n} == dict(counted(after))
+    for sums in ("cells", "histories", "spends"):
+        first, way, last = getattr(start, sums), getattr(there, sums), getattr(end, sums)
+        assert summed(way, getattr(back, sums)) == {}
+        assert summed(first, way) == summed(last)
 
 
-@given(st.lists(PERSON, min_size=1, max_size=4))
-def test_a_merged_person_has_the_life_of_all_their_keys(keys: list[dict[int, int]]):
-    whole: dict[int, int] = {}
-    for days in keys:
-        for day, number in days.items():
-            whole[day] = whole.get(day, 0) + number
+@given(st.lists(BUYER, min_size=1, max_size=4))
+def test_a_merged_person_has_the_life_of_all_their_keys(keys: list[Purchases]):
+    whole: dict = {}
+    for bought in keys:
+        for bucket, (orders, net) in bought.items():
+            old = whole.get(bucket, (0, 0))
+            whole[bucket] = Bought(old[0] + orders, old[1] + net)
 
     assert dict(together(keys)) == whole
-    assert sorted(cells(together(keys))) == sorted(cells(whole))
+    assert sorted(cells(days_of(together(keys)))) == sorted(cells(days_of(whole)))
+
+
+@given(BUYER.filter(bool))
+def test_a_history_is_counted_in_days_after_the_first(bought: Purchases):
+    history, again = history_of(bought)
+    days = sorted({day for day, _ in bought})
+    currencies = {currency for _, currency in bought}
+
+    assert (history.repeats, history.first_day, history.last_day) == (len(days) - 1, days[0], days[-1])
+    assert history.currency == (currencies.pop() if len(currencies) == 1 else "XXX")
+    assert again == (
+        0 if history.currency == "XXX" else sum(each[1] for (day, _), each in bought.items() if day > days[0])
+    )
 
 
 @given(PERSON)

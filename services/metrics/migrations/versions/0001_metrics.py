@@ -1,4 +1,4 @@
-"""Orders as facts, purchases per person key, and the two sums that every total is read from."""
+"""Orders as facts, purchases per person key, and the sums that every total is read from."""
 
 from alembic import op
 
@@ -33,8 +33,12 @@ def upgrade() -> None:
         CREATE TABLE activity (
             customer uuid PRIMARY KEY,
             days int[] NOT NULL,
+            currencies text[] COLLATE "C" NOT NULL,
             counts int[] NOT NULL,
-            CHECK (cardinality(days) = cardinality(counts))
+            nets bigint[] NOT NULL,
+            CHECK (cardinality(days) = cardinality(currencies)),
+            CHECK (cardinality(days) = cardinality(counts)),
+            CHECK (cardinality(days) = cardinality(nets))
         ) WITH (fillfactor = 80);
         CREATE TABLE cells (
             kind text COLLATE "C" NOT NULL,
@@ -48,6 +52,22 @@ def upgrade() -> None:
         CREATE TABLE cells_closed PARTITION OF cells FOR VALUES FROM (MINVALUE) TO (2147483647)
             WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05);
         CREATE INDEX cells_by_day ON cells (kind, day, next_day);
+        CREATE TABLE histories (
+            currency text COLLATE "C" NOT NULL,
+            repeats int NOT NULL,
+            first_day int NOT NULL,
+            last_day int NOT NULL,
+            customers bigint NOT NULL,
+            repeat_minor numeric NOT NULL,
+            PRIMARY KEY (currency, repeats, first_day, last_day)
+        ) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05);
+        CREATE TABLE spends (
+            currency text COLLATE "C" NOT NULL,
+            repeats int NOT NULL,
+            repeat_minor bigint NOT NULL,
+            customers bigint NOT NULL,
+            PRIMARY KEY (currency, repeats, repeat_minor)
+        ) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05);
         CREATE TABLE day_money (
             day int NOT NULL,
             currency text COLLATE "C" NOT NULL,

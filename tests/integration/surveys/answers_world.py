@@ -4,12 +4,13 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from surveys_world import SurveysWorld
+
 from services.surveys.answers.domain.submission import Submission, Taken
 from services.surveys.asking.domain.invitation import Invitation
 from services.surveys.asking.repository import invitations
 from services.surveys.definitions.domain.definition import Definition
 from shared.ids import user_key, uuid7
-from surveys_world import SurveysWorld
 
 RELATIONSHIP: dict[str, Any] = {
     "name": "Chúng tôi làm thế nào?",

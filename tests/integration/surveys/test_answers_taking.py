@@ -5,13 +5,15 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-
 from answers_world import RELATIONSHIP, invite, take
+from surveys_world import SurveysWorld, open_world
+
+from services.surveys.answers.domain.submission import Taken
 from services.surveys.answers.errors import AnswerTooLate
-from services.surveys.definitions.errors import BadAnswers
+from services.surveys.answers.repository import rights
+from services.surveys.definitions.errors import BadAnswers, SurveyFull, SurveyNotActive
 from shared.events.catalogue.surveys import SurveyAnswered
 from shared.ids import user_key
-from surveys_world import SurveysWorld, open_world
 
 
 @pytest.fixture
@@ -116,3 +118,54 @@ async def test_a_hundred_at_once_make_one_response(world: SurveysWorld) -> None:
     assert await world.value("SELECT revision FROM responses") == changes
     assert await world.value("SELECT sum(answers) FROM survey_completes") == 1
     assert [each.data.revision for each in await world.announced(SurveyAnswered)] == list(range(1, changes + 1))
+
+
+async def test_what_was_written_is_shown_and_forgotten_and_scores_stay(world: SurveysWorld) -> None:
+    definition = await world.publish_document(RELATIONSHIP)
+    lan, minh = await invite(world, definition, "lan", "minh")
+    for each in (lan, minh):
+        await take(world, invitation_id=each, answers={"nps": {"score": 2}, "comment": {"text": "gọi 0901234567"}})
+    await take(world, invitation_id=lan, answers={"nps": {"score": 3}, "why": {"chosen": ["late"]}})
+
+    async with world.db.read() as tx:
+        shown = {name: found async for name, found in rights.sections(tx, [user_key("lan")])}
+    async with world.db.write() as tx:
+        counts = await rights.forget(tx, [user_key("lan")])
+
+    assert [each["answers"]["nps"] for each in (*shown["responses"], *shown["response_revisions"])] == [
+        {"score": 3},
+        {"score": 2},
+    ]
+    assert counts == {"responses (words)": 1, "response_revisions (words)": 1, "response_tags": 0}
+    of_lan = await world.rows("SELECT answers, words FROM responses WHERE person = :key", key=user_key("lan"))
+    assert [tuple(row) for row in of_lan] == [({"nps": {"score": 3}, "why": {"chosen": ["late"]}}, None)]
+    assert await world.value("SELECT answers FROM response_revisions") == {"nps": {"score": 2}}
+    assert "comment" in await world.value("SELECT answers FROM responses WHERE person = :key", key=user_key("minh"))
+
+
+async def test_withdrawn_is_told_and_searching_goes_on(world: SurveysWorld) -> None:
+    definition = await world.publish_document(RELATIONSHIP)
+    (lan,) = await invite(world, definition, "lan")
+    taken = await take(world, invitation_id=lan, answers={"nps": {"score": 2}, "comment": {"text": "Giao chậm"}})
+    assert taken.response_id is not None
+
+    await world.service.answers.withdraw(taken.response_id, "a test of ours", by="staff", idem=None)
+
+    told = await world.announced(SurveyAnswered)
+    assert [(each.data.state, each.data.revision) for each in told] == [("complete", 1), ("withdrawn", 2)]
+    assert await world.value("SELECT words @@ 'cham'::tsquery FROM responses")
+
+
+async def test_a_quota_is_never_exceeded_by_fifty_at_once(world: SurveysWorld) -> None:
+    definition = await world.publish_document({**RELATIONSHIP, "quota": 10})
+    invitations = await invite(world, definition, *(f"customer {place}" for place in range(50)))
+
+    results = await asyncio.gather(*(take(world, invitation_id=each) for each in invitations), return_exceptions=True)
+
+    assert sum(isinstance(each, Taken) for each in results) == 10
+    refused = [each for each in results if not isinstance(each, Taken)]
+    assert {type(each) for each in refused} <= {SurveyFull, SurveyNotActive}
+    assert await world.value("SELECT count(*) FROM responses") == 10
+    # Whoever has a place may still change what they said.
+    mine = next(each for each, taken in zip(invitations, results, strict=True) if isinstance(taken, Taken))
+    assert (await take(world, invitation_id=mine, answers={"nps": {"score": 0}})).revision == 2

@@ -17,8 +17,8 @@ _PLACES = {
 }
 # An answer without its texts: of a choice what was chosen stays, of a text nothing does.
 _WORDLESS = """
-    (SELECT coalesce(jsonb_object_agg(said.key, said.value - 'text') FILTER (WHERE said.value - 'text' <> '{{}}'), '{{}}')
-     FROM jsonb_each({answers}) AS said)
+    (SELECT coalesce(jsonb_object_agg(said.key, said.value - 'text') FILTER (WHERE said.value - 'text' <> '{{}}'),
+     '{{}}') FROM jsonb_each({answers}) AS said)
 """
 _WORDS = "jsonb_path_exists({answers}, '$.*.text')"
 

@@ -71,9 +71,9 @@ class SurveysWorld:
             survey_id = UUID(orjson.loads(made.body)["id"])
         else:
             await editing.change(survey_id, body, by=STAFF, if_match=None, idem=None)
-        await editing.publish(survey_id, note="", by=STAFF, if_match=None, idem=None)
+        published = await editing.publish(survey_id, note="", by=STAFF, if_match=None, idem=None)
         async with self.db.read() as tx:
-            return await self.service.definitions.current(tx, survey_id)
+            return await self.service.definitions.version(tx, survey_id, orjson.loads(published.body)["version"])
 
     async def close(self, survey_id: UUID) -> None:
         """Let a survey take no more answers."""

@@ -29,8 +29,3 @@ async def counted(tx: ReadTx, survey_id: UUID) -> int:
         "SELECT coalesce(sum(answers), 0) FROM survey_completes WHERE survey_id = :id", {"id": survey_id}
     )
     return int(found.scalar_one())
-
-
-async def set_full(tx: WriteTx, survey_id: UUID) -> None:
-    """The last place is taken."""
-    await tx.execute("UPDATE surveys SET is_full = true WHERE id = :id", {"id": survey_id})

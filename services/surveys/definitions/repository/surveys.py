@@ -9,7 +9,10 @@ from shared.db.engine import ReadTx, WriteTx
 
 
 class Survey(NamedTuple):
-    """What is live of a survey. `draft` is its JSON text; `version` 0: none was published."""
+    """What is live of a survey. `draft` is its JSON text; `version` 0: none was published.
+
+    `is_full`: all places of its quota are taken; it is counted, never stored.
+    """
 
     id: UUID
     name: str
@@ -39,7 +42,16 @@ class Version(NamedTuple):
     published_by: str
 
 
-_SURVEY = ", ".join("CAST(draft AS text) AS draft" if name == "draft" else name for name in Survey._fields)
+# Counted only of a survey with a quota: a place is taken by whoever commits first.
+_FULL = (
+    "CASE WHEN quota IS NULL THEN false ELSE quota <= "
+    "(SELECT coalesce(sum(answers), 0) FROM survey_completes AS c WHERE c.survey_id = surveys.id) END"
+)
+_STORED = tuple(name for name in Survey._fields if name != "is_full")
+_SURVEY = ", ".join(
+    {"draft": "CAST(draft AS text) AS draft", "is_full": f"{_FULL} AS is_full"}.get(name, name)
+    for name in Survey._fields
+)
 _VERSION = ", ".join("CAST(document AS text) AS document" if name == "document" else name for name in Version._fields)
 
 
@@ -58,9 +70,9 @@ async def lock(tx: WriteTx, survey_id: UUID) -> Survey | None:
 
 async def put(tx: WriteTx, survey: Survey) -> None:
     """Store a survey, or its next state."""
-    names = ", ".join(Survey._fields)
-    values = ", ".join("CAST(:draft AS jsonb)" if name == "draft" else f":{name}" for name in Survey._fields)
-    changes = ", ".join(f"{name} = EXCLUDED.{name}" for name in Survey._fields if name != "id")
+    names = ", ".join(_STORED)
+    values = ", ".join("CAST(:draft AS jsonb)" if name == "draft" else f":{name}" for name in _STORED)
+    changes = ", ".join(f"{name} = EXCLUDED.{name}" for name in _STORED if name != "id")
     await tx.execute(
         f"INSERT INTO surveys ({names}) VALUES ({values}) ON CONFLICT (id) DO UPDATE SET {changes}", survey._asdict()
     )
@@ -78,8 +90,8 @@ async def listed(tx: ReadTx, *, before: UUID | None, limit: int) -> list[Survey]
 async def asked(tx: ReadTx, now: datetime) -> Sequence[tuple[UUID, int]]:
     """The surveys that take answers, each with its version."""
     rows = await tx.execute(
-        "SELECT id, version FROM surveys WHERE version > 0 AND closed_at IS NULL AND NOT is_full "
-        "AND (closes_at IS NULL OR closes_at > :now) ORDER BY id",
+        "SELECT id, version FROM surveys WHERE version > 0 AND closed_at IS NULL "
+        f"AND (closes_at IS NULL OR closes_at > :now) AND NOT {_FULL} ORDER BY id",
         {"now": now},
     )
     return [(row.id, row.version) for row in rows]

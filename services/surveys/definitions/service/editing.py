@@ -124,14 +124,12 @@ class Editing:
             await rows.add_version(tx, Version(survey_id, definition.version, survey.draft, note, now, by))
             used = [each.bank for each in definition.questions if each.bank is not None]
             await bank_rows.add_uses(tx, survey_id, definition.version, used)
-            taken = await places.counted(tx, survey_id)
             live = self._next(survey, by)._replace(
                 draft=None,
                 name=definition.name,
                 version=definition.version,
                 closes_at=definition.closes_at,
                 quota=definition.quota,
-                is_full=definition.quota is not None and taken >= definition.quota,
             )
             tx.emit(Event(uuid7(), survey_id, now, now, _published(definition)))
             return await self._put(tx, live, 200, idem)

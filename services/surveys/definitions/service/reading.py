@@ -95,19 +95,17 @@ class Surveys:
                 await places.count(tx, survey_id, random.randrange(places.SLOTS))
                 return
         survey = await rows.lock(tx, survey_id)
-        # Asked again under the lock: the places are counted after whoever had it.
+        # By a statement of its own: one that waited for the lock does not see what was counted meanwhile.
         taken = await places.counted(tx, survey_id)
-        if survey is None or survey.quota is None:
-            await places.count(tx, survey_id, 0)
-            return
-        if taken >= survey.quota:
+        if survey is not None and survey.quota is not None and taken >= survey.quota:
             raise SurveyFull(survey_id)
         await places.count(tx, survey_id, 0)
-        if taken + 1 >= survey.quota:
-            await places.set_full(tx, survey_id)
 
     async def count_completes(self, tx: WriteTx, survey_id: UUID, answers: int) -> None:
-        """Count several complete answers to a survey that had no quota when they were taken, in one slot."""
+        """Count several complete answers to a survey that had no quota when they were taken.
+
+        One that it is given at this very moment takes them as they are, and counts them.
+        """
         await places.count(tx, survey_id, random.randrange(places.SLOTS), answers)
 
 

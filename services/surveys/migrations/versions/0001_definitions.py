@@ -14,7 +14,6 @@ _SURVEYS = """
         version integer NOT NULL CHECK (version >= 0),
         closes_at timestamptz,
         quota bigint CHECK (quota > 0),
-        is_full boolean NOT NULL DEFAULT false,
         closed_at timestamptz,
         closed_by text,
         library_key text,
@@ -23,13 +22,12 @@ _SURVEYS = """
         changed_at timestamptz NOT NULL,
         changed_by text NOT NULL,
         CHECK (version > 0 OR draft IS NOT NULL),
-        CHECK ((closed_at IS NULL) = (closed_by IS NULL)),
-        CHECK (quota IS NOT NULL OR NOT is_full)
+        CHECK ((closed_at IS NULL) = (closed_by IS NULL))
     ) WITH (fillfactor = 80);
     COMMENT ON COLUMN surveys.draft IS 'what was changed and not yet published; none: nothing was';
     COMMENT ON COLUMN surveys.revision IS 'counts every change that staff makes: what If-Match is of';
     COMMENT ON COLUMN surveys.version IS 'the one that is asked; 0: none. closes_at and quota are of it';
-    CREATE INDEX surveys_open ON surveys (id) WHERE version > 0 AND closed_at IS NULL AND NOT is_full;
+    CREATE INDEX surveys_open ON surveys (id) WHERE version > 0 AND closed_at IS NULL;
 
     CREATE TABLE survey_versions (
         survey_id uuid NOT NULL REFERENCES surveys,

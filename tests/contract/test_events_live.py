@@ -160,14 +160,16 @@ async def some_points(running: Running) -> None:
 
 
 async def a_tier(running: Running) -> None:
-    """Somebody is given a level by hand."""
+    """Somebody is given a level by hand, and is near another by what they paid."""
     track = {
         "measure": {"by": "orders"},
         "window": {"kind": "lifetime"},
         "levels": [{"key": "gold", "labels": {"vi": PERSONAL[1]}, "threshold": 1_000}],
     }
-    made = await running.crm.put("/v1/loyalty/tiers/main", json={"track": track, "version": 0})
-    assert made.status_code == 201, made.text
+    spend = {"measure": {"by": "spend", "currency": "VND"}, "levels": [{"key": "club", "threshold": 250_000}]}
+    for name, each in (("main", track), ("club", {**track, **spend})):
+        made = await running.crm.put(f"/v1/loyalty/tiers/{name}", json={"track": each, "version": 0})
+        assert made.status_code == 201, made.text
     given = await running.crm.post(
         "/v1/loyalty/members/user_id:u-1/tiers/main/grants", json={"level": "gold", "reason": PERSONAL[1]}
     )
@@ -225,6 +227,16 @@ async def a_survey(running: Running) -> str:
     return survey
 
 
+async def an_answer(running: Running, survey: str) -> None:
+    """Somebody says how it was."""
+    said = {"csat": {"score": 1}, "problem": {"chosen": ["late"]}, "comment": {"text": PERSONAL[1]}}
+    answered = await running.crm.post(
+        "/v1/responses",
+        json={"survey_id": survey.rpartition("/")[2], "customer": "user_id:u-1", "answers": said},
+    )
+    assert answered.status_code == 201, answered.text
+
+
 async def test_every_record_fits_its_schema_and_none_tells_who_a_customer_is(running: Running):
     answer = (await running.shop.post("/v1/batch", json={"batch": a_day()})).json()
     assert [each["code"] for each in answer["rejected"]] == ["impossible_amount"]
@@ -241,7 +253,7 @@ async def test_every_record_fits_its_schema_and_none_tells_who_a_customer_is(run
     await a_tier(running)
     await a_flash_sale(running)
     await a_referral(running)
-    await a_survey(running)
+    await an_answer(running, await a_survey(running))
     await a_request(running)
     await a_voucher(running)
     await a_checkout(running)

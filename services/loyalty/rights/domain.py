@@ -36,6 +36,7 @@ PLACES = (
     Place("first_seen", "customer = ANY(:keys)"),
     Place("segment_moves", "customer = ANY(:keys)", goes=True),
     Place("tier_states", "person = ANY(:keys)"),
+    Place("tier_near", "person = ANY(:keys)", goes=True),
     Place("tier_grants", "customer = ANY(:keys)", words=("reason",)),
     Place("assignments", "person = ANY(:keys)"),
     Place("voucher_uses", "person = ANY(:keys)"),

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from services.loyalty.invariants.domain import Check
 from services.loyalty.tiers.domain.grants import Grant
+from services.loyalty.tiers.domain.near import Near
 from services.loyalty.tiers.domain.track import Track
 from services.loyalty.tiers.domain.walk import Version
 from shared.db.bulk import insert_rows
@@ -73,6 +74,48 @@ async def put_states(tx: WriteTx, changed: Mapping[StateKey, State]) -> None:
         columns,
         [(*key, *changed[key]) for key in sorted(changed)],
         f"ON CONFLICT (person, track) DO UPDATE SET {replaced}",
+    )
+
+
+class Told(NamedTuple):
+    """What was told last of how near somebody is to the next tier of a track; `near` None: not any more."""
+
+    near: Near | None
+    version: int
+
+
+async def told_near(tx: ReadTx, persons: Collection[UUID]) -> dict[StateKey, Told]:
+    """What was told of persons."""
+    rows = await tx.execute(
+        "SELECT person, track, tier, missing, threshold, version FROM tier_near WHERE person = ANY(:ids)",
+        {"ids": list(persons)},
+    )
+    return {
+        (row.person, row.track): Told(
+            None if row.tier is None else Near(row.tier, row.missing, row.threshold), row.version
+        )
+        for row in rows
+    }
+
+
+async def put_near(tx: WriteTx, changed: Mapping[StateKey, Told]) -> None:
+    """Store what was told; the lock is that of the person."""
+    columns = {
+        "person": "uuid",
+        "track": "text",
+        "tier": "text",
+        "missing": "bigint",
+        "threshold": "bigint",
+        "version": "integer",
+    }
+    rows = [(*key, *(changed[key].near or (None, 0, 0)), changed[key].version) for key in sorted(changed)]
+    await insert_rows(
+        tx,
+        "tier_near",
+        columns,
+        rows,
+        "ON CONFLICT (person, track) DO UPDATE SET tier = EXCLUDED.tier, missing = EXCLUDED.missing, "
+        "threshold = EXCLUDED.threshold, version = EXCLUDED.version",
     )
 
 

@@ -1,7 +1,7 @@
 """Wire models of what customers did."""
 
 from datetime import datetime
-from typing import Self
+from typing import Literal, Self
 from uuid import UUID
 
 from pydantic import BaseModel, Field
@@ -41,6 +41,42 @@ class TierOut(BaseModel):
         return cls.model_validate(tier._asdict())
 
 
+class PointsEndingOut(BaseModel):
+    """Points that end before all others, unless they are spent."""
+
+    points: int
+    at: datetime
+
+
+class NextTierOut(BaseModel):
+    """The next tier of a track."""
+
+    tier: str
+    missing: int = Field(description="What is missing, in the unit of `measure`; money is in minor units.")
+    threshold: int
+    measure: Literal["points", "spend", "orders"]
+    currency: str | None
+
+
+class NpsOut(BaseModel):
+    """How likely the customer is to recommend the firm, as they said last."""
+
+    score: int = Field(ge=0, le=10)
+    band: Literal["detractor", "passive", "promoter"]
+    at: datetime
+    survey_id: UUID
+
+
+class OpenCaseOut(BaseModel):
+    """A complaint that somebody answers for."""
+
+    case_id: UUID
+    priority: str
+    since: datetime | None
+    contact_due_at: datetime | None
+    contacted_at: datetime | None = Field(description="Null: nobody spoke to the customer yet.")
+
+
 class ScoresOut(BaseModel):
     """Scores from 1 to 5 on the firm's scale (/v1/rfm-scale)."""
 
@@ -61,6 +97,10 @@ class ComputedOut(BaseModel):
     events: dict[str, EventOut] = Field(description="By name; of names at most 500, those seen last.")
     points: dict[str, int] = Field(description="By wallet: those that can be spent now, as loyalty told last.")
     tiers: dict[str, TierOut] = Field(description="By track, as loyalty told last.")
+    points_ending: dict[str, PointsEndingOut] = Field(description="By wallet: what ends first, as loyalty told last.")
+    next_tiers: dict[str, NextTierOut] = Field(description="By track: the next tier, where it is near.")
+    nps: NpsOut | None = Field(description="What was answered last; null: never asked, or never answered.")
+    open_cases: list[OpenCaseOut] = Field(description="Complaints that are not mended yet, the oldest first.")
     rfm: ScoresOut | None = Field(description="Null: no orders.")
 
     @classmethod
@@ -87,5 +127,11 @@ class ComputedOut(BaseModel):
             },
             points=dict(found.told.points),
             tiers={track: TierOut.of(tier) for track, tier in found.told.tiers.items()},
+            points_ending={
+                wallet: PointsEndingOut.model_validate(each._asdict()) for wallet, each in found.told.ending.items()
+            },
+            next_tiers={track: NextTierOut.model_validate(each._asdict()) for track, each in found.told.ahead.items()},
+            nps=None if (nps := found.told.nps) is None else NpsOut(**nps._asdict(), band=nps.band),
+            open_cases=[OpenCaseOut.model_validate(each._asdict()) for each in found.told.cases],
             rfm=None if (scores := found.scores) is None else ScoresOut.model_validate(scores._asdict()),
         )

@@ -231,7 +231,7 @@ class Needs:
             addresses=frozenset(
                 each.type for each in person.identifiers if each.type in (EMAIL, PHONE) and each.refused_because is None
             ),
-            tiers=standing(person.id, await told.of(tx, keys)).tiers,
+            told=standing(person.id, await told.of(tx, keys)),
         )
 
     async def _contact(self, tx: ReadTx, person: Person, facts: Facts) -> Contact:

@@ -55,6 +55,10 @@ class NeedsSettings(Settings):
         5.0, gt=0, le=1_000, description="Points from which an interest is strong; a view of a product is 1."
     )
 
+    action_expiry_days: int = Field(30, ge=1, le=365, description="Days before points end that it is told from.")
+    action_nps_days: int = Field(
+        90, ge=1, le=730, description="Days for which an answer on recommending the firm is recent enough to act on."
+    )
     action_tier_days: int = Field(30, ge=1, le=365, description="Days before the end of a tier that it is told from.")
 
     @field_validator("preferences")
@@ -77,4 +81,6 @@ class NeedsSettings(Settings):
             welcome_days=self.action_welcome_days,
             interest_strength=self.action_interest_strength,
             tier_days=self.action_tier_days,
+            expiry_days=self.action_expiry_days,
+            nps_days=self.action_nps_days,
         )

@@ -1,26 +1,35 @@
-"""What an event tells of a customer, as one fact; of the same fact the highest version holds, whenever it comes."""
+"""What an event tells of a customer, as facts; of the same fact the highest version holds, whenever it comes."""
 
-from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
-from typing import Any, NamedTuple
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Literal, NamedTuple, cast
 from uuid import UUID
 
 from services.profiles.segments.domain.rule import Told
 from shared.events.catalogue.loyalty import (
     PointsEarned,
     PointsExpired,
+    PointsExpiring,
     PointsMoved,
     PointsReversed,
     PointsSpent,
     TierChanged,
+    TierNear,
 )
+from shared.events.catalogue.surveys import CaseChanged, CaseClosed, CaseOpened, SurveyAnswered
 from shared.events.envelope import Event, EventData
+
+MAX_NPS = 10
 
 PointsFact = PointsEarned | PointsSpent | PointsExpired | PointsReversed | PointsMoved
 
 
 class Fact(NamedTuple):
-    """What was told of a raw person key: `part` says of which wallet or track. `until`: when it ends by itself."""
+    """What was told of a raw person key: `part` says of which wallet, track, response or case.
+
+    `until`: when it ends by itself, or is due. A `word` of an answer is its survey; None: it counts no more.
+    """
 
     customer_id: UUID
     fact: Told
@@ -32,22 +41,81 @@ class Fact(NamedTuple):
     told_at: datetime
 
 
-def _points(event: Event[PointsFact]) -> Fact:
-    """What a wallet has that can be spent."""
+def _points(event: Event[PointsFact]) -> Iterable[Fact]:
+    """What a wallet has that can be spent and, where it was looked at, what of it ends first."""
     data = event.data
-    return Fact(event.subject, "points", data.wallet, data.version, data.available, None, None, event.time)
+    yield Fact(event.subject, "points", data.wallet, data.version, data.available, None, None, event.time)
+    if data.next_expiring is not None:
+        # A word on what ends comes after the transaction of its version, so two numbers stand for each.
+        version = 2 * data.version
+        yield Fact(
+            event.subject, "expiring", data.wallet, version, data.next_expiring, None, data.next_expires_at, event.time
+        )
 
 
-def _tier(event: Event[TierChanged]) -> Fact:
+def _expiring(event: Event[PointsExpiring]) -> Iterable[Fact]:
+    """What of a wallet ends soon."""
+    data, version = event.data, 2 * event.data.version + 1
+    yield Fact(event.subject, "expiring", data.wallet, version, data.points, None, data.expires_at, event.time)
+
+
+def _tier(event: Event[TierChanged]) -> Iterable[Fact]:
     """The tier of a track: its name, and its rank as the number; no tier: rank 0."""
     data = event.data
     rank = 0 if data.tier is None else data.rank
-    return Fact(event.subject, "tier", data.track, data.version, rank, data.tier, data.valid_until, event.time)
+    yield Fact(event.subject, "tier", data.track, data.version, rank, data.tier, data.valid_until, event.time)
 
 
-READERS: Mapping[type[EventData], Callable[[Event[Any]], Fact]] = {
+def _near(event: Event[TierNear]) -> Iterable[Fact]:
+    """How much is missing for the next tier of a track; the word is `tier threshold measure currency`."""
+    data = event.data
+    word = None if data.tier is None else f"{data.tier} {data.threshold} {data.measure} {data.currency or ''}"
+    yield Fact(event.subject, "tier_near", data.track, data.version, data.missing, word, None, event.time)
+
+
+def _answer(event: Event[SurveyAnswered]) -> Iterable[Fact]:
+    """The score of an answer to the question how likely somebody is to recommend; nobody's who is anonymous."""
+    data = event.data
+    if data.is_anonymous or data.metric != "nps":
+        return
+    counts = data.state != "withdrawn" and data.verification == "confirmed" and data.score is not None
+    word = str(data.survey_id) if counts else None
+    yield Fact(event.subject, "nps", str(data.response_id), data.revision, data.score or 0, word, None, event.time)
+
+
+def _opened(event: Event[CaseOpened]) -> Iterable[Fact]:
+    """A case: that it is open, and since when, to be contacted by when; the word is its priority."""
+    data = event.data
+    part, at = str(data.case_id), event.time
+    yield Fact(event.subject, "case", part, data.version, 1, data.priority, None, at)
+    yield Fact(event.subject, "case_opened", part, data.version, 1, data.priority, data.contact_due_at, at)
+
+
+def _case(event: Event[CaseChanged]) -> Iterable[Fact]:
+    """Whether a case is open, which it is until it is resolved or is part of another; and when it was contacted."""
+    data = event.data
+    is_open = data.status not in ("resolved", "closed") and data.merged_into is None
+    part, word = str(data.case_id), data.priority
+    yield Fact(event.subject, "case", part, data.version, int(is_open), word, None, event.time)
+    if data.contacted_at is not None:
+        yield Fact(event.subject, "case_contacted", part, data.version, 1, None, data.contacted_at, event.time)
+
+
+def _closed(event: Event[CaseClosed]) -> Iterable[Fact]:
+    """A case is over."""
+    data = event.data
+    yield Fact(event.subject, "case", str(data.case_id), data.version, 0, None, None, event.time)
+
+
+READERS: Mapping[type[EventData], Callable[[Event[Any]], Iterable[Fact]]] = {
     **dict.fromkeys((PointsEarned, PointsSpent, PointsExpired, PointsReversed, PointsMoved), _points),
+    PointsExpiring: _expiring,
     TierChanged: _tier,
+    TierNear: _near,
+    SurveyAnswered: _answer,
+    CaseOpened: _opened,
+    CaseChanged: _case,
+    CaseClosed: _closed,
 }
 
 
@@ -55,10 +123,10 @@ def told(events: Iterable[Event[Any]]) -> list[Fact]:
     """What a batch tells, of each fact the highest version, in the order of their keys."""
     latest: dict[tuple[UUID, str, str], Fact] = {}
     for event in events:
-        fact = READERS[type(event.data)](event)
-        key = fact[:3]
-        if key not in latest or fact.version > latest[key].version:
-            latest[key] = fact
+        for fact in READERS[type(event.data)](event):
+            key = fact[:3]
+            if key not in latest or fact.version > latest[key].version:
+                latest[key] = fact
     return [latest[key] for key in sorted(latest)]
 
 
@@ -71,11 +139,63 @@ class Tier(NamedTuple):
     since: datetime
 
 
+class Ending(NamedTuple):
+    """So many points that can be spent end at a moment, before all others."""
+
+    points: int
+    at: datetime
+
+
+class TierAhead(NamedTuple):
+    """The next tier of a track is near: so much of its threshold is missing, in minor units of `currency` if money."""
+
+    tier: str
+    missing: int
+    threshold: int
+    measure: Literal["points", "spend", "orders"]
+    currency: str | None
+    since: datetime
+
+
+class LastNps(NamedTuple):
+    """What somebody said last, from 0 to 10, how likely they are to recommend the firm."""
+
+    score: int
+    at: datetime
+    survey_id: UUID
+
+    @property
+    def band(self) -> Literal["detractor", "passive", "promoter"]:
+        """Which of the three kinds that makes them."""
+        if self.score >= MAX_NPS - 1:
+            return "promoter"
+        return "passive" if self.score >= MAX_NPS - 3 else "detractor"
+
+
+class OpenCase(NamedTuple):
+    """Somebody is unhappy, and it is not mended yet. `since` and `contact_due_at` None: nobody told of it yet."""
+
+    case_id: UUID
+    priority: str
+    since: datetime | None
+    contact_due_at: datetime | None
+    contacted_at: datetime | None
+
+
 class Standing(NamedTuple):
-    """What a person has: points that can be spent, by wallet, and the tier of each track."""
+    """What a person has, and how they are with the firm.
+
+    Points that can be spent and what of them ends first, by wallet; the tier of each track and the next where it is
+    near; the last NPS; open cases, the oldest first; when somebody last spoke to them about a case.
+    """
 
     points: Mapping[str, int]
     tiers: Mapping[str, Tier]
+    ending: Mapping[str, Ending]
+    ahead: Mapping[str, TierAhead]
+    nps: LastNps | None
+    cases: Sequence[OpenCase]
+    contacted_at: datetime | None
 
 
 def standing(root: UUID, facts: Iterable[Fact]) -> Standing:
@@ -83,23 +203,70 @@ def standing(root: UUID, facts: Iterable[Fact]) -> Standing:
 
     Points are those of all keys. A tier is the person's: that of the root, or until one was told of it, the highest.
     """
-    points: dict[str, int] = {}
-    best: dict[str, Fact] = {}
+    of: defaultdict[Told, list[Fact]] = defaultdict(list)
     for fact in facts:
-        if fact.fact == "points":
-            points[fact.part] = points.get(fact.part, 0) + fact.number
-        elif fact.part not in best or _rank(root, fact) > _rank(root, best[fact.part]):
-            best[fact.part] = fact
+        of[fact.fact].append(fact)
+    points: Counter[str] = Counter()
+    for fact in of["points"]:
+        points[fact.part] += fact.number
     return Standing(
         dict(sorted(points.items())),
         {
             track: Tier(fact.word, fact.number, fact.until, fact.told_at)
-            for track, fact in sorted(best.items())
+            for track, fact in _best(root, of["tier"]).items()
             if fact.word is not None
         },
+        dict(sorted(_ending(of["expiring"]))),
+        {track: _ahead(fact) for track, fact in _best(root, of["tier_near"]).items() if fact.word is not None},
+        _last_nps(of["nps"]),
+        _open_cases(of["case"], of["case_opened"], of["case_contacted"]),
+        max((fact.until for fact in of["case_contacted"] if fact.until is not None), default=None),
     )
+
+
+def _best(root: UUID, facts: Iterable[Fact]) -> dict[str, Fact]:
+    best: dict[str, Fact] = {}
+    for fact in facts:
+        if fact.part not in best or _rank(root, fact) > _rank(root, best[fact.part]):
+            best[fact.part] = fact
+    return dict(sorted(best.items()))
 
 
 def _rank(root: UUID, fact: Fact) -> tuple[bool, int, list[int]]:
     # Of two tiers of one rank, which are a fault, the first by name, as the rules say it too.
     return fact.customer_id == root, fact.number, [-ord(letter) for letter in fact.word or ""]
+
+
+def _ending(facts: Iterable[Fact]) -> Iterator[tuple[str, Ending]]:
+    """Of each wallet what ends first, under all keys together."""
+    ends: defaultdict[str, Counter[datetime]] = defaultdict(Counter)
+    for fact in facts:
+        if fact.until is not None and fact.number > 0:
+            ends[fact.part][fact.until] += fact.number
+    for wallet, points in ends.items():
+        at = min(points)
+        yield wallet, Ending(points[at], at)
+
+
+def _ahead(fact: Fact) -> TierAhead:
+    tier, threshold, measure, currency = (fact.word or "").split(" ")
+    return TierAhead(tier, fact.number, int(threshold), cast(Any, measure), currency or None, fact.told_at)
+
+
+def _last_nps(facts: Iterable[Fact]) -> LastNps | None:
+    counted = [fact for fact in facts if fact.word is not None]
+    if not counted:
+        return None
+    last = max(counted, key=lambda fact: (fact.told_at, fact.part))
+    return LastNps(last.number, last.told_at, UUID(last.word))
+
+
+def _open_cases(states: Iterable[Fact], opened: Iterable[Fact], contacted: Iterable[Fact]) -> list[OpenCase]:
+    begun, spoken = {fact.part: fact for fact in opened}, {fact.part: fact.until for fact in contacted}
+    found = []
+    for fact in states:
+        if fact.number:
+            first = begun.get(fact.part)
+            since, due = (first.told_at, first.until) if first else (None, None)
+            found.append(OpenCase(UUID(fact.part), fact.word or "normal", since, due, spoken.get(fact.part)))
+    return sorted(found, key=lambda case: (case.since or datetime.max.replace(tzinfo=UTC), case.case_id))

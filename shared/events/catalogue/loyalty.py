@@ -13,7 +13,8 @@ class _Points(EventData, type="tam.loyalty.points.v1", topic=LOYALTY):
 
     Of one subject and wallet `version` counts up by one: the highest holds, a gap is a fault. `available`, `pending`,
     `held` and `debt` are what this wallet has after it; a person has what their keys have together. `points` are
-    those of this transaction, never negative.
+    those of this transaction, never negative. `next_expiring` points that can be spent end at `next_expires_at`, the
+    soonest of all; None: this transaction did not look at all of them, and what was said last still holds.
     """
 
     transaction_id: UUID
@@ -26,6 +27,8 @@ class _Points(EventData, type="tam.loyalty.points.v1", topic=LOYALTY):
     debt: int
     reason: str
     reference: str | None = None
+    next_expires_at: datetime | None = None
+    next_expiring: int | None = None
 
 
 class PointsEarned(_Points, type="tam.loyalty.points_earned.v1", topic=LOYALTY):
@@ -55,12 +58,14 @@ class PointsExpiring(EventData, type="tam.loyalty.points_expiring.v1", topic=LOY
     """So many points of the person key `subject` will end at `expires_at`, unless they are spent before.
 
     Told once for each end and each of the `days` before it that the programme names; in each wallet of a key.
+    `version` is that of the wallet's last transaction: a later one may tell of another end.
     """
 
     wallet: str
     points: int
     expires_at: datetime
     days: int
+    version: int = 0
 
 
 class TierChanged(EventData, type="tam.loyalty.tier_changed.v1", topic=LOYALTY):
@@ -78,6 +83,22 @@ class TierChanged(EventData, type="tam.loyalty.tier_changed.v1", topic=LOYALTY):
     version: int
     reason: Literal["qualified", "downgraded", "corrected", "set", "merged", "unmerged", "rules"]
     valid_until: datetime | None = None
+
+
+class TierNear(EventData, type="tam.loyalty.tier_near.v1", topic=LOYALTY):
+    """The person `subject` (the root of their keys) has come near the next tier of a track, or nearer, or is no more.
+
+    `missing` more of the track's `measure` (money in minor units of `currency`) reach `tier`, of the `threshold` that
+    it takes; `tier` None: none is near. Of one subject and track the highest `version` holds.
+    """
+
+    track: str
+    tier: str | None
+    missing: int
+    threshold: int
+    measure: Literal["points", "spend", "orders"]
+    currency: str | None = None
+    version: int
 
 
 class _Voucher(EventData, type="tam.loyalty.voucher.v1", topic=LOYALTY):
@@ -151,6 +172,7 @@ PUBLISHES: tuple[type[EventData], ...] = (
     PointsMoved,
     PointsExpiring,
     TierChanged,
+    TierNear,
     FlashClaimed,
     VoucherIssued,
     VoucherReserved,

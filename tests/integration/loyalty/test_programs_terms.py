@@ -11,7 +11,7 @@ from loyalty_world import HandClock, LoyaltyWorld
 from services.loyalty.app import service as manifest
 from services.loyalty.points.service import WAITING, Balance, Credit, Spend, Target
 from services.loyalty.programs.schemas import ProgramIn
-from shared.events.catalogue.loyalty import PointsExpiring
+from shared.events.catalogue.loyalty import PointsEarned, PointsExpiring, PointsSpent
 from shared.identity import members
 from shared.ids import user_key
 from shared.testing.platform import running_platform
@@ -208,3 +208,40 @@ async def test_a_version_is_written_looked_at_and_put_in_force(database_url: str
         listed = (await running.crm.get(f"{PROGRAM}/versions", params={"limit": 1})).json()
         rest = (await running.crm.get(f"{PROGRAM}/versions", params={"cursor": listed["next_cursor"]})).json()
         assert [each["version"] for each in listed["items"] + rest["items"]] == [2, 1]
+
+
+async def test_what_ends_next_is_said_with_each_spend_and_never_too_soon(world: LoyaltyWorld):
+    await in_force(world, points={"expiry": {"mode": "rolling", "days": 30}, "notice_days": [7]})
+    await earn(world, 100, "o-1")
+    world.clock.forward(days=25)
+    await earn(world, 40, "o-2")
+    await world.service.points_upkeep.announce_ends()
+    await spend(world, 70, "s-1")
+    await spend(world, 30, "s-2")
+
+    (notice,) = await world.announced(PointsExpiring)
+    assert (notice.data.points, notice.data.version) == (100, 2)
+    said = [
+        (each.data.version, each.data.next_expiring, each.data.next_expires_at)
+        for each in await world.announced(PointsEarned, PointsSpent)
+    ]
+    first, second = (await ends(world))[0], (await ends(world))[-1]
+    # The second credit did not look at the others, so it says nothing of them.
+    assert said == [(1, 100, first), (2, None, None), (3, 30, first), (4, 40, second)]
+
+
+async def ends(world: LoyaltyWorld) -> list[datetime]:
+    return [row.expires_at for row in await world.rows("SELECT expires_at FROM lots ORDER BY expires_at")]
+
+
+async def test_who_is_active_is_told_of_no_end_by_inactivity(world: LoyaltyWorld):
+    await in_force(world, points={"expiry": {"mode": "inactivity", "days": 30}})
+    await earn(world, 100, "o-1")
+    world.clock.forward(days=25)
+    await earn(world, 40, "o-2")
+    await spend(world, 10, "s-1")
+
+    earned = (await world.announced(PointsEarned))[-1].data
+    (spent,) = await world.announced(PointsSpent)
+    assert (earned.next_expiring, earned.next_expires_at) == (140, (await ends(world))[0])
+    assert spent.data.next_expiring == 0

@@ -11,7 +11,7 @@ from loyalty_world import LoyaltyWorld
 from services.loyalty.audience.service import facts_of
 from services.loyalty.tiers.errors import LowersPeople, TrackMoved
 from services.loyalty.tiers.schemas import GrantIn, TrackPreviewIn
-from shared.events.catalogue.loyalty import TierChanged
+from shared.events.catalogue.loyalty import TierChanged, TierNear
 from shared.events.catalogue.profiles import CustomerCreated
 from shared.events.envelope import Event
 from shared.ids import uuid7
@@ -211,3 +211,33 @@ async def test_what_rules_and_vouchers_ask_of_a_person(earning: EarningWorld):
     assert (facts.orders_count, facts.first_order_at) == (3, DAY - timedelta(days=2))
     assert facts.spend_minor == {"VND": 1_800_000, "USD": 500}
     assert facts.created_at == DAY - timedelta(days=9)
+
+
+async def near(earning: EarningWorld, person: str) -> list[tuple[str | None, int, int]]:
+    events = await earning.world.announced(TierNear)
+    return [(each.data.tier, each.data.missing, each.data.version) for each in events if each.subject == key(person)]
+
+
+async def test_who_comes_near_the_next_tier_is_told_of_until_they_are_there(earning: EarningWorld):
+    await earning.track(SPEND)
+    await earning.hear(placed("o1", "An", 700_000))
+    assert await near(earning, "An") == []
+
+    await earning.hear(placed("o2", "An", 100_000, at=DAY + timedelta(days=1)))
+    await earning.hear(placed("o3", "An", 50_000, at=DAY + timedelta(days=2)))
+    await earning.hear(placed("o4", "An", 500_000, at=DAY + timedelta(days=3)))
+
+    assert await near(earning, "An") == [("silver", 200_000, 1), ("silver", 150_000, 2), (None, 0, 3)]
+    first = (await earning.world.announced(TierNear))[0].data
+    assert (first.threshold, first.measure, first.currency) == (1_000_000, "spend", "VND")
+
+
+async def test_near_is_what_two_keys_are_together_and_no_more_when_they_part(earning: EarningWorld):
+    await earning.track(SPEND)
+    await earning.hear(placed("o1", "An", 500_000), placed("o2", "Bình", 400_000))
+
+    await earning.world.merge(key("Bình"), key("An"))
+    await earning.world.unmerge(key("Bình"), key("An"))
+
+    assert await near(earning, "An") == [("silver", 100_000, 1), (None, 0, 2)]
+    assert await near(earning, "Bình") == []

@@ -36,6 +36,8 @@ class Told:
     consents: list[tuple[UUID, str, bool, datetime, datetime | None]] = field(default_factory=list)
     points: dict[tuple[UUID, str], tuple[int, int]] = field(default_factory=dict)
     tiers: dict[tuple[UUID, str], tuple[int, int, str | None]] = field(default_factory=dict)
+    answers: dict[tuple[UUID, UUID], tuple[int, tuple[int, datetime] | None]] = field(default_factory=dict)
+    cases: dict[tuple[UUID, UUID], tuple[int, bool | None]] = field(default_factory=dict)
     rules: dict[UUID, Any] = field(default_factory=dict)
     personas: dict[str, UUID] = field(default_factory=dict)
     scale: dict[str, Any] = field(default_factory=dict)
@@ -72,6 +74,8 @@ class Told:
             points=points,
             tiers={track: (rank, tier) for track, (_, rank, tier) in tiers.items() if tier is not None},
             told=self,
+            answers=[said for (key, _), (_, said) in self.answers.items() if key in mine and said is not None],
+            has_case=any(is_open for (key, _), (_, is_open) in self.cases.items() if key in mine),
         )
 
 
@@ -90,6 +94,13 @@ class Person:
     points: Mapping[str, int]
     tiers: Mapping[str, tuple[int, str]]
     told: Told
+    answers: list[tuple[int, datetime]]
+    has_case: bool
+
+    @property
+    def nps(self) -> int | None:
+        """The last answer; no two are of one moment here."""
+        return max(self.answers, key=lambda said: said[1])[0] if self.answers else None
 
 
 def folded(facts: Iterable[Event[Any]]) -> list[tuple[UUID, datetime, str, int, int]]:
@@ -151,6 +162,21 @@ def newer_holds(rule: Mapping[str, Any], person: Person, now: datetime) -> bool:
         case {"computed": ("tier" | "tier_rank") as what, "track": track, **tests}:
             rank, tier = person.tiers.get(track, (None, None))
             return all(trait_holds(tier if what == "tier" else rank, op, value) for op, value in tests.items())
+    return experience_holds(rule, person, now)
+
+
+def experience_holds(rule: Mapping[str, Any], person: Person, now: datetime) -> bool:
+    match rule:
+        case {"computed": "nps", **tests}:
+            return person.nps is not None and all(COMPARE[op](person.nps, value) for op, value in tests.items())
+        case {"computed": "nps_band", **tests}:
+            bands = ["detractor"] * 7 + ["passive"] * 2 + ["promoter"] * 2
+            band = None if person.nps is None else bands[person.nps]
+            return all(trait_holds(band, op, value) for op, value in tests.items())
+        case {"computed": "days_since_last_nps", **tests}:
+            return since_holds([at for _, at in person.answers], tests, now)
+        case {"computed": "open_case", "eq": wanted}:
+            return person.has_case is wanted
     return computed_holds(rule, person, now)
 
 

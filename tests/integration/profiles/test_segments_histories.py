@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 from uuid import UUID
@@ -26,6 +26,7 @@ from shared.delivery.inbox import take_new
 from shared.errors import AppError
 from shared.events.catalogue.loyalty import PointsEarned, PointsSpent, TierChanged
 from shared.events.catalogue.profiles import SegmentEntered, SegmentLeft
+from shared.events.catalogue.surveys import CaseChanged, CaseClosed, SurveyAnswered
 from shared.events.catalogue.touchpoints import (
     OrderCancelled,
     OrderChanged,
@@ -107,6 +108,12 @@ def newer(random: Random) -> list[dict[str, Any]]:
         {"computed": "tier", "track": "main", "in": ["gold", "silver"]},
         {"computed": "tier", "track": "main", "exists": random.random() < 0.5},
         {"computed": "tier_rank", "track": random.choice(TRACKS), numeric: random.randint(1, 2)},
+        {"computed": "nps", numeric: random.choice((6, 8, 9))},
+        {"computed": "nps_band", random.choice(("eq", "ne")): random.choice(("detractor", "passive", "promoter"))},
+        {"computed": "nps_band", "in": ["detractor", "promoter"]},
+        {"computed": "nps_band", "exists": random.random() < 0.5},
+        {"computed": "days_since_last_nps", op: random.randint(0, 3)},
+        {"computed": "open_case", "eq": random.random() < 0.5},
         {"rfm": random.choice(("recency", "frequency", "monetary")), numeric: random.randint(1, 5)},
         {"persona": random.choice(PERSONAS)},
     ]
@@ -230,6 +237,55 @@ class History:
                 batch.append(Event(uuid7(), key, at, at, data))
         async with self.world.db.write() as tx:
             await self.world.service.told.record(tx, [*batch, *batch[:1]])
+
+    async def answers(self) -> None:
+        """What surveys tells of answers and complaints, in no order, some of it again."""
+        batch: list[Event[Any]] = []
+        for _ in range(self.random.randint(1, 3)):
+            key, number, version = self.random.choice(KEYS), self.random.randint(0, 3), self.random.randint(1, 9)
+            # No two answers are of one moment.
+            ago = timedelta(hours=self.random.choice((0, 0, 20, 40)), microseconds=self.random.randint(0, 10**9))
+            at, id_ = self.world.clock.time - ago, derived_id(str(key), str(number))
+            if self.random.random() < 0.6:
+                known, (data, said) = self.told.answers, self.answer(id_, version, at)
+                # Others are no NPS, whatever their score.
+                other = data.model_copy(update={"response_id": uuid7(), "metric": "csat"})
+                batch.append(Event(uuid7(), key, at, at, other))
+            else:
+                known, (data, said) = self.told.cases, self.case(id_, version)
+            # Of one version there is one event.
+            if (had := known.get((key, id_), (0, None)))[0] != version:
+                if had[0] < version:
+                    known[key, id_] = (version, said)
+                batch.append(Event(uuid7(), key, at, at, data))
+        async with self.world.db.write() as tx:
+            await self.world.service.told.record(tx, [*batch, *batch[:1]])
+
+    def answer(self, id_: UUID, version: int, at: datetime) -> tuple[Any, Any]:
+        """What is told of an answer, and what of it counts."""
+        score = self.random.choice((0, 6, 7, 8, 9, 10, None))
+        state = self.random.choice(("partial", "complete", "complete", "withdrawn"))
+        verification = self.random.choice(("confirmed", "confirmed", "inferred"))
+        counts = score is not None and state != "withdrawn" and verification == "confirmed"
+        data = SurveyAnswered(
+            response_id=id_, revision=version, survey_id=id_, version=1, state=state, verification=verification,
+            channel="link", locale="vi", metric="nps", score=score,
+        )  # fmt: skip
+        return data, (score, at) if counts else None
+
+    def case(self, id_: UUID, version: int) -> tuple[Any, Any]:
+        """What is told of a complaint, and whether it is open."""
+        if self.random.random() < 0.3:
+            return CaseClosed(
+                case_id=id_, version=version, outcome="solved", root_cause="delivery", was_contact_late=False,
+                was_resolution_late=False,
+            ), False  # fmt: skip
+        status = self.random.choice(("open", "in_progress", "waiting_customer", "resolved"))
+        merged = self.random.choice((None, None, uuid7()))
+        data = CaseChanged(
+            case_id=id_, version=version, status=status, owner=None, priority="normal", merged_into=merged
+        )
+        return data, status != "resolved" and merged is None
 
     async def listing(self) -> None:
         segment_id = self.random.choice(list(self.told.lists))
@@ -373,13 +429,15 @@ async def test_membership_equals_brute_force_at_every_step(world: World, monkeyp
         await history.facts()
         await history.facts()
         await history.people_like()
+        await history.answers()
         for _ in range(9):
             step = history.random.choices(
                 (
                     *(history.facts, history.decision, history.later, history.listing, history.redefine),
                     *(history.word, history.told_by_others, history.people_like, history.rescale),
+                    history.answers,
                 ),
-                weights=(6, 2, 4, 1, 1, 3, 3, 2, 1),
+                weights=(6, 2, 8, 1, 2, 3, 2, 2, 1, 2),
             )[0]
             await step()
             await history.check()

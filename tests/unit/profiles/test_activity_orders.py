@@ -19,6 +19,9 @@ NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 ONE, OTHER = UUID(int=1), UUID(int=2)
 MONEY: dict[str, Any] = {"order_id": "o", "source": "web", "currency": "VND"}
 
+# Nobody told anything.
+NOTHING = Standing({}, {}, {}, {}, None, (), None)
+
 
 def fact(data: Any, minute: int, customer: UUID = ONE) -> Event[Any]:
     at = NOW + timedelta(minutes=minute)
@@ -68,9 +71,7 @@ def test_what_cannot_be_money_is_refused(data: dict[str, Any]):
 def test_days_since_the_last_order_are_whole_and_never_negative():
     def since(hours: int) -> int | None:
         at = NOW - timedelta(hours=hours)
-        return Activity(
-            ONE, NOW, [MoneyTotals("VND", 1, 1, 0, at, at)], [], Standing({}, {}), Scale()
-        ).days_since_last_order
+        return Activity(ONE, NOW, [MoneyTotals("VND", 1, 1, 0, at, at)], [], NOTHING, Scale()).days_since_last_order
 
     assert [since(hours) for hours in (-5, 0, 23, 24, 49)] == [0, 0, 0, 1, 2]
-    assert Activity(ONE, NOW, [], [], Standing({}, {}), Scale()).days_since_last_order is None
+    assert Activity(ONE, NOW, [], [], NOTHING, Scale()).days_since_last_order is None

@@ -14,7 +14,7 @@ from services.profiles.needs.domain.interests import Evidence, Interest, Ranked
 from services.profiles.needs.domain.languages import accepted
 from services.profiles.needs.domain.rules import RULES, suggestions
 from services.profiles.needs.settings import NeedsSettings
-from services.profiles.told.domain import Tier
+from services.profiles.told.domain import Ending, LastNps, OpenCase, Standing, Tier, TierAhead
 from shared.ids import user_key, uuid7
 
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
@@ -40,10 +40,13 @@ def facts(**known: Any) -> Facts:
             "last_seen": {},
             "interests": (),
             "addresses": frozenset({"email"}),
-            "tiers": {},
+            "told": NOTHING._replace(**{name: known.pop(name) for name in Standing._fields if name in known}),
             **known,
         }
     )
+
+
+NOTHING = Standing({}, {}, {}, {}, None, (), None)
 
 
 def said(**known: Any) -> dict[str, Action]:
@@ -293,3 +296,93 @@ def test_a_tier_that_ends_late_or_ended_is_not_told(tiers: dict[str, Tier]) -> N
 def test_the_nearest_end_scores_most() -> None:
     near, far = said(tiers=gold(days=2))["tier_ending"], said(tiers=gold(days=29))["tier_ending"]
     assert near.score.value > far.score.value
+
+
+def answered(score: int, **since: float) -> LastNps:
+    return LastNps(score, ago(**since), uuid7())
+
+
+def complaint(priority: str = "normal", *, contacted: float | None = None, **due: float) -> OpenCase:
+    spoken = None if contacted is None else ago(days=contacted)
+    return OpenCase(uuid7(), priority, ago(days=2), NOW + timedelta(**due), spoken)
+
+
+def test_an_open_complaint_is_above_everything_else():
+    case = complaint("low", days=1)
+    found = suggestions(
+        facts(
+            cases=[case],
+            nps=answered(2, days=1),
+            birthday=born(NOW.astimezone(ZONE).month, NOW.astimezone(ZONE).day),
+            last_seen={"Product Added": ago(hours=2)},
+            points={"points": 500},
+            ending={"points": Ending(500, NOW + timedelta(hours=1))},
+        ),
+        LIMITS,
+    )
+
+    assert found[0].code == "complaint_open"
+    assert found[0].sentence.vi == "Khách có khiếu nại chưa được giải quyết: hãy gọi cho khách trước tiên."
+    told = {fact.name: fact.value for fact in found[0].facts}
+    assert (told["case_id"], told["priority"], told["open_cases"]) == (str(case.case_id), "low", 1)
+    assert not found[0].needs_message
+    assert len(found) > 3
+    assert "detractor_without_contact" not in {each.code for each in found}
+
+
+def test_of_complaints_the_most_urgent_is_told_and_that_it_is_late():
+    action = said(cases=[complaint("low", days=1), complaint("urgent", hours=-1)])["complaint_open"]
+
+    assert action.sentence.en == "A complaint is open: call the customer first. The time to call is over."
+    assert "news" in said(cases=[complaint(contacted=1, days=1)])["complaint_open"].sentence.en
+
+
+@pytest.mark.parametrize(
+    ("known", "speaks"),
+    [
+        ({"nps": answered(6, days=3)}, True),
+        ({"nps": answered(7, days=3)}, False),
+        ({"nps": answered(0, days=91)}, False),
+        ({"nps": answered(0, days=3), "contacted_at": ago(days=2)}, False),
+        ({"nps": answered(0, days=3), "contacted_at": ago(days=4)}, True),
+        ({"nps": answered(0, days=3), "cases": [complaint(days=1)]}, False),
+        ({}, False),
+    ],
+)
+def test_a_detractor_whom_nobody_called_is_told(known: dict[str, Any], speaks: bool):
+    assert ("detractor_without_contact" in said(**known)) is speaks
+
+
+@pytest.mark.parametrize(
+    ("score", "since", "is_asked"), [(9, 1, True), (10, 90, True), (10, 91, False), (8, 1, False), (0, 1, False)]
+)
+def test_a_promoter_is_asked_for_a_referral_while_the_answer_is_fresh(score: int, since: int, is_asked: bool):
+    known = said(nps=answered(score, days=since))
+    assert ("promoter_referral" in known) is is_asked
+    assert "promoter_referral" not in said(nps=answered(10, days=1), cases=[complaint(days=1)])
+
+
+def test_the_nearest_tier_is_told_with_what_is_missing():
+    far = TierAhead("silver", 25, 100, "points", None, ago(days=1))
+    near = TierAhead("gold", 500_000, 5_000_000, "spend", "VND", ago(days=1))
+    action = said(ahead={"club": far, "main": near})["tier_near"]
+
+    assert action.sentence.en.startswith("500000 minor units of VND are missing for the tier “gold”")
+    assert {fact.name: (fact.value, fact.unit) for fact in action.facts}["missing"] == (500_000, "VND")
+    assert action.score.value == round(62 * 0.9, 1)
+    assert "tier_near" not in said()
+
+
+@pytest.mark.parametrize(
+    ("ending", "available", "told"),
+    [
+        (Ending(300, NOW + timedelta(days=3)), 900, 300),
+        (Ending(300, NOW + timedelta(days=3)), 200, 200),
+        (Ending(300, NOW + timedelta(days=31)), 900, None),
+        (Ending(300, NOW - timedelta(days=1)), 900, None),
+        (Ending(300, NOW + timedelta(days=3)), 0, None),
+    ],
+)
+def test_points_about_to_end_are_told_as_far_as_they_are_there(ending: Ending, available: int, told: int | None):
+    action = said(points={"points": available}, ending={"points": ending}).get("points_ending")
+    assert (None if action is None else action.facts[0].value) == told

@@ -113,7 +113,12 @@ def test_breaks_that_fall_together_are_pushed_apart() -> None:
     [
         ({"computed": "churn_risk", "gte": 0.5}, "not_told_yet"),
         ({"computed": "clv_band", "eq": "high"}, "not_told_yet"),
-        ({"computed": "nps", "lte": 6}, "not_told_yet"),
+        ({"computed": "nps", "lte": "6"}, "not_a_whole_number"),
+        ({"computed": "nps_band", "eq": "happy"}, "unknown_band"),
+        ({"computed": "nps_band", "lte": "passive"}, "unknown_comparison"),
+        ({"computed": "days_since_last_nps", "eq": 3}, "unknown_comparison"),
+        ({"computed": "open_case", "eq": "yes"}, "not_a_truth"),
+        ({"computed": "open_case"}, "no_comparison"),
         ({"computed": "points", "gte": 5}, "not_a_name"),
         ({"computed": "tier", "track": "main", "gte": "gold"}, "unknown_comparison"),
         ({"computed": "tier", "track": "main", "in": []}, "not_a_list"),

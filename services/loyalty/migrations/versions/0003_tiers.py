@@ -37,6 +37,17 @@ CREATE TABLE tier_states (
 CREATE INDEX tier_states_due ON tier_states (review_at) WHERE review_at IS NOT NULL;
 CREATE INDEX tier_states_of_level ON tier_states (track, level, person);
 
+-- Who was told to be near the next tier (NULL: and is no more).
+CREATE TABLE tier_near (
+    person uuid NOT NULL,
+    track text NOT NULL REFERENCES tier_tracks ON DELETE CASCADE,
+    tier text,
+    missing bigint NOT NULL,
+    threshold bigint NOT NULL,
+    version integer NOT NULL CHECK (version > 0),
+    PRIMARY KEY (person, track)
+);
+
 -- Of whom something else is stored than their facts say, as the round that looks at everybody found; and how far it is.
 CREATE TABLE tier_differences (
     person uuid NOT NULL,

@@ -35,8 +35,13 @@ def announcement(posting: Posting) -> Event[EventData]:
         "reason": posted.cause.reason,
         "reference": posted.cause.reference,
     }
+    if posting.soonest is not None:
+        facts |= {"next_expires_at": posting.soonest.at, "next_expiring": posting.soonest.points}
+    lot = posting.lot
+    if posting.soonest is None and posted.kind == "earned" and lot is not None and lot.slides:
+        # To earn is to be active: what ends by inactivity ends with the new lot.
+        facts |= {"next_expires_at": lot.expires_at, "next_expiring": posting.available}
     if posted.kind in _COMING and posted.points < 0:
-        lot = posting.lot
         facts |= {"active_at": lot and lot.active_at, "expires_at": lot and lot.expires_at}
         data: EventData = PointsEarned.model_construct(**facts)
     else:

@@ -63,6 +63,29 @@ class Wallet:
     version: int = 0
     hash: bytes = GENESIS
     lots: dict[UUID, Lot] = field(default_factory=dict)
+    # Whether all lots that have points left were read.
+    is_whole: bool = False
+
+    def soonest(self, now: datetime, *, is_activity: bool) -> "Soonest | None":
+        """Which points that can be spent end first; None: it is not whole. Activity puts off the end of those that
+        end by inactivity."""
+        if not self.is_whole:
+            return None
+        ends = [
+            (lot.expires_at, lot.remaining)
+            for lot in self.lots.values()
+            if lot.remaining and lot.is_active and lot.expires_at is not None and lot.expires_at > now
+            if not (is_activity and lot.slides)
+        ]
+        first = min((at for at, _ in ends), default=None)
+        return Soonest(first, sum(points for at, points in ends if at == first))
+
+
+class Soonest(NamedTuple):
+    """So many points end at a moment, before all others; None: none ever ends."""
+
+    at: datetime | None
+    points: int
 
 
 class Draw(NamedTuple):
@@ -128,6 +151,7 @@ class Posting(NamedTuple):
     held: int
     debt: int
     lot: Lot | None
+    soonest: Soonest | None
 
 
 @dataclass(slots=True)
@@ -147,7 +171,7 @@ class Book:
         """The wallet of a raw person key; a new one where it has none."""
         found = self.wallets.get((person_id, name))
         if found is None:
-            found = self.wallets[person_id, name] = Wallet(uuid7(), person_id, name, opened_at)
+            found = self.wallets[person_id, name] = Wallet(uuid7(), person_id, name, opened_at, is_whole=True)
         return found
 
     def of(self, keys: Iterable[UUID], name: str) -> list[Wallet]:
@@ -213,6 +237,7 @@ class Book:
                 wallet.held,
                 wallet.debt,
                 lot,
+                wallet.soonest(self.now, is_activity=kind in ("earned", "spent")),
             )
         )
         return posted

@@ -58,6 +58,7 @@ async def _load(tx: ReadTx, book: Book, reach: Reach, where: str, **values: Any)
         wallet = found.get(columns[0])
         if wallet is None:
             wallet = found[columns[0]] = Wallet(*columns[:_WALLET_FIELDS])
+            wallet.is_whole = reach == "open"
             book.wallets[wallet.person_id, wallet.name] = wallet
         if columns[_WALLET_FIELDS] is not None:
             lot = Lot(*columns[_WALLET_FIELDS:])
@@ -73,6 +74,8 @@ async def load_open(tx: ReadTx, wallets: Collection[Wallet]) -> None:
             {"wallets": [wallet.id for wallet in wallets]},
         )
         _keep(wallets, rows)
+        for wallet in wallets:
+            wallet.is_whole = True
 
 
 async def load_lots_of(tx: ReadTx, wallets: Collection[Wallet], ids: Collection[UUID]) -> None:

@@ -397,7 +397,7 @@ class Points:
         """The wallets a hold drew from, up to the moment, with what it drew."""
         held = await repository.operation(tx, _hold_key(hold.id))
         found = await repository.drawn(tx, [each.id for each in held])
-        wallets = await repository.load_wallets(tx, book, {each.wallet_id for each in held}, "due")
+        wallets = await repository.load_wallets(tx, book, {each.wallet_id for each in held}, "open")
         await repository.load_lots_of(tx, wallets.values(), {each.lot_id for each in found})
         for wallet in wallets.values():
             moves.catch_up(book, wallet)

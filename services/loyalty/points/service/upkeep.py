@@ -68,6 +68,8 @@ class Upkeep:
         async with self.db.write() as tx:
             found = await notices.note(tx, wallet, days, now=now, until=now + timedelta(days=days), limit=PIECE)
             for each in found:
-                said = PointsExpiring(wallet=wallet, points=each.points, expires_at=each.expires_at, days=days)
+                said = PointsExpiring(
+                    wallet=wallet, points=each.points, expires_at=each.expires_at, days=days, version=each.version
+                )
                 tx.emit(Event(uuid7(), each.person_id, now, now, said))
         return bool(found)

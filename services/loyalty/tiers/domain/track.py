@@ -55,6 +55,9 @@ class ByOrders(Part):
     by: Literal["orders"]
 
 
+Measure = ByPoints | BySpend | ByOrders
+
+
 class Calendar(Part):
     """The local year."""
 
@@ -102,7 +105,7 @@ class Level(Part):
 class Track(Part):
     """A track, whole: its levels from the lowest up."""
 
-    measure: Annotated[ByPoints | BySpend | ByOrders, Field(discriminator="by")]
+    measure: Annotated[Measure, Field(discriminator="by")]
     window: Annotated[Calendar | Rolling | Anniversary | Lifetime, Field(discriminator="kind")]
     holds: Literal["period", "next_period"] = "next_period"
     downgrade: Literal["to_qualified", "one_down", "never"] = "to_qualified"

@@ -7,15 +7,17 @@ from uuid import UUID
 
 from services.loyalty.tiers import repository
 from services.loyalty.tiers.domain.grants import Standing
-from services.loyalty.tiers.repository import Difference, State, StateKey
+from services.loyalty.tiers.domain.near import near, unit
+from services.loyalty.tiers.repository import Difference, State, StateKey, Told
 from shared.db.engine import ReadTx, WriteTx
-from shared.events.catalogue.loyalty import TierChanged
+from shared.events.catalogue.loyalty import TierChanged, TierNear
 from shared.events.envelope import Event
 from shared.ids import uuid7
 
 Cause = Literal["fact", "merged", "unmerged", "rules"]
 Reason = Literal["qualified", "downgraded", "corrected", "set", "merged", "unmerged", "rules"]
 _NOTHING = State(None, 0, None, None, None, 0)
+_NEVER_TOLD = Told(None, 0)
 
 
 def state_of(standing: Standing, at: datetime, version: int) -> State:
@@ -65,6 +67,34 @@ async def save(
             changed[person, track] = after
             _announce(tx, person, track, before, after, "merged", now)
     await repository.put_states(tx, changed)
+    await _tell_near(tx, walked, gone, now)
+
+
+async def _tell_near(
+    tx: WriteTx, walked: Mapping[UUID, Mapping[str, Standing]], gone: Collection[UUID], now: datetime
+) -> None:
+    """Announce who came near the next tier of a track, or nearer, or is near no more."""
+    told = await repository.told_near(tx, {*walked, *gone})
+    found = {(person, track): (near(each, now), each) for person, of in walked.items() for track, each in of.items()}
+    changed: dict[StateKey, Told] = {}
+    for key in sorted(found.keys() | told.keys()):
+        now_near, standing = found.get(key, (None, None))
+        before = told.get(key, _NEVER_TOLD)
+        if now_near == before.near:
+            continue
+        changed[key] = Told(now_near, before.version + 1)
+        measure, currency = unit(standing.walk.track.measure) if standing and standing.walk.track else ("points", None)
+        said = TierNear(
+            track=key[1],
+            tier=now_near.tier if now_near else None,
+            missing=now_near.missing if now_near else 0,
+            threshold=now_near.threshold if now_near else 0,
+            measure=measure,
+            currency=currency,
+            version=changed[key].version,
+        )
+        tx.emit(Event(uuid7(), key[0], now, now, said))
+    await repository.put_near(tx, changed)
 
 
 def _reason(standing: Standing, before: State, after: State, now: datetime, cause: Cause) -> Reason:

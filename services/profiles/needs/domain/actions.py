@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 
 from services.profiles.needs.domain.birthdays import Birthday
 from services.profiles.needs.domain.interests import Ranked
-from services.profiles.told.domain import Tier
+from services.profiles.told.domain import Standing
 
 Language = Literal["vi", "en"]
 LANGUAGES: tuple[Language, ...] = ("vi", "en")
@@ -71,7 +71,7 @@ class BirthdayFact(NamedTuple):
 class Facts:
     """What profiles knows of a person at a moment. `orders` are the times of placed orders that are not cancelled,
     the earliest first; `last_seen` says when a touchpoint of a name was seen last; `addresses` are the kinds of
-    identifiers a message can go to; `tiers` are by track.
+    identifiers a message can go to; `told` is what other services told.
     """
 
     now: datetime
@@ -82,7 +82,7 @@ class Facts:
     last_seen: Mapping[str, datetime]
     interests: Sequence[Ranked]
     addresses: frozenset[str]
-    tiers: Mapping[str, Tier]
+    told: Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +96,8 @@ class Limits:
     welcome_days: int
     interest_strength: float
     tier_days: int
+    expiry_days: int
+    nps_days: int
 
 
 def days(number: int) -> Text:

@@ -1,7 +1,7 @@
 """The rules of the next best action, as one list. Each takes the facts and speaks, or is silent.
 
-A rule on a fact that comes later (churn risk, the way to the next tier, an open complaint) is one more function in
-`RULES` and one more field of `Facts`; nothing else knows how many there are.
+A rule on a fact that comes later (churn risk) is one more function in `RULES` and one more field of `Facts`; nothing
+else knows how many there are. Those on loyalty and on what customers said stand in `rules_told.py`.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,6 +11,14 @@ from statistics import median
 
 from services.profiles.needs.domain.actions import Action, Fact, Facts, Limits, Score, Text, days
 from services.profiles.needs.domain.interests import ORDERED
+from services.profiles.needs.domain.rules_told import (
+    complaint_open,
+    detractor_without_contact,
+    points_ending,
+    promoter_referral,
+    tier_ending,
+    tier_near,
+)
 
 Rule = Callable[[Facts, Limits], Action | None]
 
@@ -178,38 +186,6 @@ def welcome_first_order(facts: Facts, limits: Limits) -> Action | None:
     )
 
 
-def tier_ending(facts: Facts, limits: Limits) -> Action | None:
-    """The tier of a track ends soon, unless it is earned again."""
-    soon = [
-        (tier.valid_until, track, tier)
-        for track, tier in facts.tiers.items()
-        if tier.valid_until is not None
-        and timedelta() < tier.valid_until - facts.now <= timedelta(days=limits.tier_days)
-    ]
-    if not soon:
-        return None
-    until, track, tier = min(soon)
-    left = (until - facts.now).days
-    return Action(
-        "tier_ending",
-        Text(
-            f"Hạng “{tier.tier}” của khách hết hạn sau {days(left).vi}: hãy gợi ý cách giữ hạng.",
-            f"The customer's tier “{tier.tier}” ends in {days(left).en}: suggest how to keep it.",
-        ),
-        needs_message=True,
-        score=Score(
-            65,
-            1 - 0.5 * left / limits.tier_days,
-            Text(f"Còn {days(left).vi}; càng gần điểm càng cao.", f"{days(left).en} left; nearer is more."),
-        ),
-        facts=(
-            Fact("tier", tier.tier, time=tier.since, source="loyalty"),
-            Fact("track", track),
-            Fact("tier_valid_until", until.isoformat(), "time"),
-        ),
-    )
-
-
 def contact_data_missing(facts: Facts, _: Limits) -> Action | None:
     """No address is known that a message could go to."""
     if facts.addresses:
@@ -229,12 +205,17 @@ def contact_data_missing(facts: Facts, _: Limits) -> Action | None:
 
 
 RULES: Sequence[Rule] = (
+    complaint_open,
+    detractor_without_contact,
+    promoter_referral,
     birthday_near,
     purchase_overdue,
     cart_left_behind,
     interest_without_purchase,
     welcome_first_order,
     tier_ending,
+    tier_near,
+    points_ending,
     contact_data_missing,
 )
 

@@ -10,7 +10,9 @@ Traits     {"trait": name, …} with eq, ne, in, exists, contains, starts_with, 
 Computed   {"computed": "orders", …}, {"computed": "net_minor" | "gross_minor" | "refunds_minor", "currency": code, …},
            {"computed": "days_since_last_order", …}, {"computed": "first_order_at" | "last_order_at", …}
            {"computed": "points", "wallet": name, …}, {"computed": "tier", "track": name, …} with eq, ne, in, exists,
-           {"computed": "tier_rank", "track": name, …}
+           {"computed": "tier_rank", "track": name, …}, {"computed": "nps", …}: what was said last, from 0 to 10,
+           {"computed": "nps_band", …} with eq, ne, in, exists: detractor (0 to 6), passive (7, 8), promoter (9, 10),
+           {"computed": "days_since_last_nps", …}, {"computed": "open_case", "eq": true}
 Scores     {"rfm": "recency" | "frequency" | "monetary", …}: 1 to 5 on the firm's scale (/v1/rfm-scale)
 Events     {"event": name}, {"event": name, "count": {…}, "within_days": n}, {"event": name, "days_since_last": {…}}
 Sequences  {"sequence": [name, name, …], "within_hours": n}: one after the other, the last at most so long after the
@@ -38,14 +40,17 @@ from services.profiles.segments.domain.rule import (
     ConsentIs,
     ConsentState,
     DaysSince,
+    DaysSinceNps,
     EventCount,
     Followed,
+    HasOpenCase,
     Identified,
     InList,
     InSegment,
     Moment,
     MomentName,
     Not,
+    NpsIs,
     OfPersona,
     Op,
     Or,
@@ -85,7 +90,10 @@ _HEADS = (
 )
 _MINUTES = {"within_minutes": 1, "within_hours": 60, "within_days": 24 * 60}
 # What profiles would keep as soon as a service told it.
-_UNTOLD = ("churn_risk", "clv_band", "nps")
+_UNTOLD = ("churn_risk", "clv_band")
+# Lowest and highest score.
+_BANDS = {"detractor": (0, 6), "passive": (7, 8), "promoter": (9, 10)}
+_TOLD = ("points", "tier", "tier_rank", "nps", "nps_band", "days_since_last_nps", "open_case")
 _PERSONA = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*", re.ASCII)
 _TIME = re.compile(
     r"\d{4}-\d\d-\d\d([Tt ]([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,6})?)?([Zz]|[+-](0\d|1[0-4]):[0-5]\d))?", re.ASCII
@@ -190,17 +198,44 @@ class _Reader:
         if name in get_args(MomentName):
             ops = self._ops(document, path, _ORDERED, "computed")
             return _all([OrderMoment(name, cast(Op, op), self._moment(v, f"{path}/{op}")) for op, v in ops.items()])
-        if name == "points":
-            return self._points(document, path)
-        if name in ("tier", "tier_rank"):
-            return self._tier(document, path, is_rank=name == "tier_rank")
+        if name in _TOLD:
+            return self._told(name, document, path)
         if name in _UNTOLD:
             self.wrong(f"{path}/computed", "not_told_yet", f"No service tells profiles {name} yet.")
             return _WRONG
-        told = "points", "tier", "tier_rank"
-        known = ", ".join((*get_args(TotalName), "days_since_last_order", *get_args(MomentName), *told))
+        known = ", ".join((*get_args(TotalName), "days_since_last_order", *get_args(MomentName), *_TOLD))
         self.wrong(f"{path}/computed", "unknown_computed", f"Computed traits are {known}.")
         return _WRONG
+
+    def _told(self, name: str, document: Mapping[str, Any], path: str) -> Rule:
+        match name:
+            case "points":
+                return self._points(document, path)
+            case "nps":
+                ops = self._ops(document, path, _NUMERIC, "computed")
+                return _all([NpsIs(cast(Op, op), self._whole(v, f"{path}/{op}")) for op, v in ops.items()])
+            case "nps_band":
+                ops = self._ops(document, path, ("eq", "ne", "in", "exists"), "computed")
+                return _all([self._band_test(op, value, f"{path}/{op}") for op, value in ops.items()])
+            case "days_since_last_nps":
+                ops = self._ops(document, path, _ORDERED, "computed")
+                return _all([DaysSinceNps(cast(Op, op), self._days(v, f"{path}/{op}")) for op, v in ops.items()])
+            case "open_case":
+                ops = self._ops(document, path, ("eq",), "computed")
+                is_open = self._truth(ops.get("eq", True), f"{path}/eq")
+                return HasOpenCase() if is_open else Not(HasOpenCase())
+        return self._tier(document, path, is_rank=name == "tier_rank")
+
+    def _band_test(self, op: str, value: Any, path: str) -> Rule:
+        said = NpsIs("gte", 0)
+        if op == "exists":
+            return said if self._truth(value, path) else Not(said)
+        names = self._names(value if op == "in" else [value], path, 1, len(_BANDS))
+        if unknown := [name for name in names if name not in _BANDS]:
+            self.wrong(path, "unknown_band", f"{unknown[0]!r} is none of {', '.join(_BANDS)}.")
+            return _WRONG
+        among = Or(tuple(And((NpsIs("gte", low), NpsIs("lte", high))) for low, high in map(_BANDS.__getitem__, names)))
+        return And((said, Not(among))) if op == "ne" else among
 
     def _points(self, document: Mapping[str, Any], path: str) -> Rule:
         wallet = self._name(document.get("wallet"), f"{path}/wallet")

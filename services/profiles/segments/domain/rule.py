@@ -16,7 +16,7 @@ TotalName = Literal["orders", "gross_minor", "refunds_minor", "net_minor"]
 MomentName = Literal["first_order_at", "last_order_at"]
 ConsentState = Literal["granted", "withdrawn", "expired", "none"]
 # What other services tell of customers.
-Told = Literal["points", "tier"]
+Told = Literal["points", "tier", "expiring", "tier_near", "nps", "case", "case_opened", "case_contacted"]
 Score = Literal["recency", "frequency", "monetary"]
 
 
@@ -188,6 +188,27 @@ class TierRank:
 
 
 @dataclass(frozen=True, slots=True)
+class NpsIs:
+    """What the person said last, from 0 to 10, how likely they are to recommend the firm; never asked: false."""
+
+    op: Op
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
+class DaysSinceNps:
+    """How many days of 24 hours ago they said so; never: false."""
+
+    op: Op
+    days: int
+
+
+@dataclass(frozen=True, slots=True)
+class HasOpenCase:
+    """A complaint of the person is not mended yet."""
+
+
+@dataclass(frozen=True, slots=True)
 class InSegment:
     """The rule of another segment is true of the person, or they are in that list."""
 
@@ -227,6 +248,9 @@ Leaf = (
     | TierIs
     | TierExists
     | TierRank
+    | NpsIs
+    | DaysSinceNps
+    | HasOpenCase
     | InSegment
     | OfPersona
     | Scored
@@ -291,6 +315,13 @@ def _events(leaf: Leaf) -> tuple[str, ...]:
 
 
 def _told(leaf: Leaf) -> Told | None:
-    if isinstance(leaf, Points):
-        return "points"
-    return "tier" if isinstance(leaf, TierIs | TierExists | TierRank) else None
+    match leaf:
+        case Points():
+            return "points"
+        case TierIs() | TierExists() | TierRank():
+            return "tier"
+        case NpsIs() | DaysSinceNps():
+            return "nps"
+        case HasOpenCase():
+            return "case"
+    return None

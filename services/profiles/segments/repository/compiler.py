@@ -18,13 +18,16 @@ from services.profiles.segments.domain.rule import (
     And,
     ConsentIs,
     DaysSince,
+    DaysSinceNps,
     EventCount,
     Followed,
+    HasOpenCase,
     Identified,
     InList,
     Leaf,
     Moment,
     Not,
+    NpsIs,
     Op,
     Or,
     OrderMoment,
@@ -174,19 +177,33 @@ class _Compiler:
                 return f"f.{self._counted(leaf)} {_SIGNS[op]} {self.value('bigint', value)}"
             case DaysSince(_, op, days):
                 return self._since(self._last(leaf), op, days)
-            case Followed(op=op, days=days):
-                # Of one sequence the last time is looked for once, however many ask how long ago it is.
-                asked = Followed(leaf.steps, leaf.within_minutes, leaf.without)
-                last = f"f.q{self._sequences.setdefault(asked, len(self._sequences))}_at"
-                return f"{last} IS NOT NULL" if op is None else self._since(last, op, days)
+            case Followed():
+                return self._followed(leaf)
             case InList(segment_id):
                 return f"{self.value('uuid', segment_id)} = ANY(f.lists)"
             case ConsentIs():
                 return self._consent(leaf)
+            case NpsIs() | DaysSinceNps() | HasOpenCase():
+                return self._experience(leaf)
             case OrderTotal() | OrderMoment() | Points() | TierIs() | TierExists() | TierRank():
                 return self._computed(leaf)
             case _:
                 raise AssertionError(f"{leaf} is expanded before it is compiled")
+
+    def _followed(self, leaf: Followed) -> str:
+        # Of one sequence the last time is looked for once, however many ask how long ago it is.
+        asked = Followed(leaf.steps, leaf.within_minutes, leaf.without)
+        last = f"f.q{self._sequences.setdefault(asked, len(self._sequences))}_at"
+        return f"{last} IS NOT NULL" if leaf.op is None else self._since(last, leaf.op, leaf.days)
+
+    def _experience(self, leaf: NpsIs | DaysSinceNps | HasOpenCase) -> str:
+        match leaf:
+            case NpsIs(op, value):
+                return f"f.nps {_SIGNS[op]} {self.value('bigint', value)}"
+            case DaysSinceNps(op, days):
+                return self._since("f.nps_at", op, days)
+            case HasOpenCase():
+                return "f.open_case"
 
     def _computed(self, leaf: OrderTotal | OrderMoment | Points | TierIs | TierExists | TierRank) -> str:
         match leaf:
@@ -299,8 +316,8 @@ class _Compiler:
             laterals.append(features.LISTS)
         if self._consents:
             laterals.append(features.consents(tuple(self._consents), self.value))
-        if self._wallets or self._tracks:
-            laterals.append(features.told(self._wallets, self._tracks, self.value))
+        if looked_at.told:
+            laterals.append(features.told(looked_at.told, self._wallets, self._tracks, self.value))
         joined = "\n".join(f"CROSS JOIN LATERAL ({each}) AS l{number}" for number, each in enumerate(laterals))
         columns = ", ".join(f"l{number}.*" for number in range(len(laterals)))
         return f"SELECT p.id, p.is_root AND l0.is_known AS is_person, {columns} FROM person AS p {joined}"

@@ -4,10 +4,10 @@ The parts stand beside each other as lateral tables over the table `person AS p`
 `keys`. Every value is a bound parameter: `value(kind, value)` binds one and gives its name, cast to its kind.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from services.profiles.segments.domain.rule import Followed
+from services.profiles.segments.domain.rule import Followed, Told
 from services.profiles.trait_schema.domain.declaration import NUMERIC, Declared
 
 Value = Callable[[str, Any], str]
@@ -162,8 +162,9 @@ def consents(asked: Sequence[tuple[str, str]], value: Value) -> str:
     return f"SELECT {', '.join(columns)} FROM (SELECT) AS nothing {' '.join(tables)}"
 
 
-def told(wallets: Mapping[str, int], tracks: Mapping[str, int], value: Value) -> str:
-    """What other services tell: `points<n>` of a wallet, `tier<n>` and `rank<n>` of a track.
+def told(facts: Collection[Told], wallets: Mapping[str, int], tracks: Mapping[str, int], value: Value) -> str:
+    """What other services tell: `points<n>` of a wallet, `tier<n>` and `rank<n>` of a track, `nps` and `nps_at`,
+    `open_case`.
 
     Points are those of all keys. A tier is one person's: that of the root, or until one was told of it, the highest.
     """
@@ -175,4 +176,10 @@ def told(wallets: Mapping[str, int], tracks: Mapping[str, int], value: Value) ->
         of_track = f"FILTER (WHERE fact = 'tier' AND part = {value('text', track)})"
         first = f"ORDER BY customer_id = p.id DESC, number DESC, word) {of_track}"
         columns.append(f"(array_agg(word {first})[1] AS tier{number}, (array_agg(number {first})[1] AS rank{number}")
-    return f"SELECT {', '.join(columns)} FROM told_facts WHERE {_MINE}"
+    if "nps" in facts:
+        counted = "FILTER (WHERE fact = 'nps' AND word IS NOT NULL)"
+        columns.append(f"(array_agg(number ORDER BY told_at DESC, part DESC) {counted})[1] AS nps")
+        columns.append(f"max(told_at) {counted} AS nps_at")
+    if "case" in facts:
+        columns.append("coalesce(bool_or(fact = 'case' AND number > 0), false) AS open_case")
+    return f"SELECT {', '.join(columns)} FROM told_facts WHERE {_MINE} AND fact = ANY({value('text[]', sorted(facts))})"

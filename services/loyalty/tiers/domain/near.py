@@ -1,0 +1,36 @@
+"""How near somebody is to the next tier: worth telling others from three quarters of the way on."""
+
+from datetime import datetime
+from typing import Literal, NamedTuple
+
+from services.loyalty.tiers.domain.grants import Standing
+from services.loyalty.tiers.domain.track import ByPoints, BySpend, Measure
+
+NEAR_SHARE = 0.75
+
+
+class Near(NamedTuple):
+    """So much more, of the threshold, reaches a tier."""
+
+    tier: str
+    missing: int
+    threshold: int
+
+
+def near(standing: Standing, at: datetime) -> Near | None:
+    """The next tier, if it is near; None also for who has done nothing yet."""
+    found = standing.next_level(at)
+    if found is None:
+        return None
+    level, missing = found
+    measured = standing.walk.measured(at)
+    if measured <= 0 or missing <= 0 or measured < NEAR_SHARE * level.threshold:
+        return None
+    return Near(level.key, missing, level.threshold)
+
+
+def unit(measure: Measure) -> tuple[Literal["points", "spend", "orders"], str | None]:
+    """What a track measures, and the currency of money."""
+    if isinstance(measure, BySpend):
+        return "spend", measure.currency
+    return ("points" if isinstance(measure, ByPoints) else "orders"), None

@@ -115,7 +115,8 @@ async def due(tx: ReadTx, now: datetime, limit: int) -> list[Due]:
         "SELECT j.invitation_id, j.question_id, j.score, j.last_at FROM click_policies AS p "
         "JOIN intent_judgements AS j ON j.survey_id = p.survey_id "
         "WHERE p.infer_after_seconds IS NOT NULL AND j.verdict = 'clean' AND j.settled_at IS NULL "
-        "AND j.score IS NOT NULL AND j.last_at <= :now - make_interval(secs => p.infer_after_seconds) "
+        "AND j.score IS NOT NULL "
+        "AND j.last_at <= CAST(:now AS timestamptz) - make_interval(secs => p.infer_after_seconds) "
         "ORDER BY j.last_at, j.invitation_id LIMIT :limit",
         {"now": now, "limit": limit},
     )

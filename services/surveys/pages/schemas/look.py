@@ -29,6 +29,8 @@ legend,.q>label{display:block;padding:0;margin:0 0 .5rem;font-weight:600;font-si
 fieldset fieldset{margin:0 0 1rem}
 fieldset fieldset legend{font-size:1rem;font-weight:500}
 .row{display:grid;grid-template-columns:repeat(auto-fill,minmax(2.875rem,1fr));gap:.375rem}
+.long{grid-template-columns:repeat(6,1fr)}
+@media (min-width:36rem){.long{grid-template-columns:repeat(11,1fr)}}
 .list{display:grid;gap:.5rem}
 .o{position:relative;display:flex;align-items:center;gap:.625rem;min-height:2.875rem;padding:.375rem .75rem;
 border:2px solid var(--line);border-radius:.5rem;background:var(--paper);cursor:pointer}
@@ -59,7 +61,8 @@ a{color:var(--heart)}
 .note{margin:0 0 1.25rem;padding:.75rem 1rem;border-left:.375rem solid var(--heart);background:var(--tint)}
 .trap:not(.seen){position:absolute;left:-9999px;height:1px;overflow:hidden}
 footer{margin-top:2rem;padding-top:.75rem;border-top:1px solid var(--line)}
-footer .go{gap:.25rem}
+footer .go{gap:.25rem 1.25rem}
+.plain{padding-left:0;padding-right:0}
 @media (forced-colors:active){.o:has(input:checked){border-width:5px}.row .o input{opacity:1;inset:auto;
 position:static;width:1.25rem;height:1.25rem}}
 @media (prefers-reduced-motion:no-preference){.o{transition:background-color .1s}}

@@ -114,7 +114,8 @@ def _scale(asked: Asked, question: Question, name: str, score: object, prefix: s
     body = "".join(
         _choice(label, name, str(point), f"i-{prefix}-{point}", is_on=score == point) for point, label in labels.items()
     )
-    return f'<div class="{"list" if is_named else "row"}">{body}</div>'
+    look = "list" if is_named else "row long" if len(points) > _MOST_NAMED else "row"
+    return f'<div class="{look}">{body}</div>'
 
 
 def _is_named(question: Question) -> bool:

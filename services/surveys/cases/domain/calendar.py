@@ -38,9 +38,11 @@ class Calendar:
 
     def pieces(self, day: date) -> tuple[Piece, ...]:
         """The business time of a local day as spans of UTC, in order."""
+        if not (hours := self.hours(day)):
+            return ()
         known = self._pieces.get(day)
         if known is None:
-            known = self._pieces[day] = tuple(_pieces(self.hours(day), day, self.zone))
+            known = self._pieces[day] = tuple(_pieces(hours, day, self.zone))
         return known
 
     def elapsed(self, since: datetime, until: datetime) -> timedelta:

@@ -11,16 +11,20 @@ from shared.events.catalogue.surveys import SurveyAnswered
 from shared.events.envelope import Event
 from shared.ids import derived_id
 
+# The question whether somebody may call, and its option that says so: `yes`.
+CALLBACK = "callback"
+
 
 def subject(response: Response) -> UUID:
     """Who is spoken of: the raw person key, or a key of this response alone."""
     return response.person or derived_id("response", str(response.id))
 
 
-def announcement(response: Response, *, recorded: datetime) -> Event[SurveyAnswered] | None:
+def announcement(response: Response, definition: Definition, *, recorded: datetime) -> Event[SurveyAnswered] | None:
     """What figures are told; None: nothing was answered yet."""
     if response.state == "started":
         return None
+    metric = definition.metric_question
     data = SurveyAnswered.model_construct(
         response_id=response.id,
         revision=response.revision,
@@ -37,6 +41,8 @@ def announcement(response: Response, *, recorded: datetime) -> Event[SurveyAnswe
         staff_id=response.staff_id,
         weight=response.weight,
         is_anonymous=response.is_anonymous,
+        metric=None if metric is None else metric.kind,
+        score=response.score,
     )
     key = derived_id("survey answered", str(response.id), str(response.revision))
     return Event(key, subject(response), response.answered_at, recorded, data)
@@ -60,6 +66,7 @@ def judged(response: Response, definition: Definition) -> Judged | None:
         at=response.changed_at,
         state=response.state,
         verification=response.verification,
+        wants_callback="yes" in response.answers.get(CALLBACK, {}).get("chosen", ()),
         themes=response.themes,
     )
 

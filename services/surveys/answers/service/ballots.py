@@ -106,7 +106,7 @@ class Ballots:
             await rows.take_out(tx, [key for key, _ in leaving])
             await response_rows.add(tx, responses)
             for response in responses:
-                if (event := announcement(response, recorded=now)) is not None:
+                if (event := announcement(response, definition, recorded=now)) is not None:
                     tx.emit(event)
                 if (say := judged(response, definition)) is not None:
                     await self.cases.consider(tx, say)

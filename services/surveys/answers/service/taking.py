@@ -247,7 +247,7 @@ class Answering:
         for survey_id, answers in sorted(work.completes.items()):
             await self.surveys.count_completes(tx, survey_id, answers)
         for response, definition in work.told:
-            if (event := announcement(response, recorded=now)) is not None:
+            if (event := announcement(response, definition, recorded=now)) is not None:
                 tx.emit(event)
             if (say := judged(response, definition)) is not None:
                 await self.cases.consider(tx, say)

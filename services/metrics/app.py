@@ -2,57 +2,56 @@
 
 from pathlib import Path
 
-from services.metrics.figures import jobs
 from services.metrics.figures.api import router
 from services.metrics.figures.service import Figures
 from services.metrics.freshness.service import Freshness
-from services.metrics.ledger import consumers
-from services.metrics.ledger.service import IDENTITY_GROUP, ORDERS_GROUP, PROJECTION, Ledger
+from services.metrics.gap.api import ROUTERS as GAP
+from services.metrics.gap.consumers import SUBSCRIPTIONS as VOICES
+from services.metrics.jobs import JOBS, refresh_gauges
+from services.metrics.ledger.consumers import SUBSCRIPTIONS as LEDGER
+from services.metrics.ledger.service import Ledger
 from services.metrics.rights.consumers import RIGHTS
-from services.metrics.service import MetricsService
-from shared.delivery.subscription import Subscription
-from shared.events.catalogue.profiles import CustomerMerged, CustomerUnmerged
-from shared.events.catalogue.touchpoints import OrderCancelled, OrderChanged, OrderPlaced, OrderRefunded
+from services.metrics.satisfaction.api import router as satisfaction
+from services.metrics.satisfaction.consumers import SUBSCRIPTIONS as SATISFACTION
+from services.metrics.satisfaction.service.figures import Satisfaction
+from services.metrics.satisfaction.service.taking import Taking
+from services.metrics.satisfaction.service.yardsticks import Yardsticks
+from services.metrics.service import PROJECTION, MetricsService
+from shared.events.catalogue.metrics import PUBLISHES
 from shared.runtime.service import Parts, Service
 
 
 def build(parts: Parts) -> MetricsService:
     """The service on its parts."""
+    db, clock, zone = parts.db, parts.clock, parts.zone
     return MetricsService(
-        ledger=Ledger(parts.db, parts.zone),
+        ledger=Ledger(db, zone),
         figures=Figures(
-            db=parts.db,
-            clock=parts.clock,
-            zone=parts.zone,
+            db=db,
+            clock=clock,
+            zone=zone,
             currency=parts.platform.currency,
             margin=str(parts.platform.margin),
-            freshness=Freshness(parts.bus, parts.clock),
+            freshness=Freshness(parts.bus, clock, LEDGER),
         ),
+        taking=Taking(zone),
+        satisfaction=Satisfaction(db, clock, zone, Freshness(parts.bus, clock, SATISFACTION)),
+        yardsticks=Yardsticks(db),
+        voices=Freshness(parts.bus, clock, (*LEDGER, *SATISFACTION, *VOICES)),
     )
-
-
-async def start(metrics: MetricsService) -> None:
-    """Rebuild the figures if the firm's time zone is not the one they were counted in."""
-    await metrics.ledger.begin()
 
 
 service = Service(
     name="metrics",
     build=build,
     migrations=Path(__file__).parent / "migrations",
-    routers=(router,),
-    subscriptions=(
-        Subscription(
-            ORDERS_GROUP,
-            (OrderPlaced, OrderChanged, OrderRefunded, OrderCancelled),
-            consumers.record_orders,
-            is_idempotent=True,
-        ),
-        Subscription(IDENTITY_GROUP, (CustomerMerged, CustomerUnmerged), consumers.follow_identity),
-    ),
+    routers=(router, satisfaction, *GAP),
+    publishes=PUBLISHES,
+    subscriptions=(*LEDGER, *SATISFACTION, *VOICES),
+    jobs=JOBS,
     projections=(PROJECTION,),
     follows_identity=True,
     rights=RIGHTS,
-    on_scrape=jobs.refresh_gauges,
-    on_start=start,
+    on_scrape=refresh_gauges,
+    on_start=MetricsService.begin,
 )

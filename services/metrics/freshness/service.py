@@ -1,18 +1,16 @@
 """How far the figures are behind the bus."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from services.metrics.domain.staleness import Position, staleness_seconds
 from services.metrics.freshness import repository
-from services.metrics.ledger.service import IDENTITY_GROUP, ORDERS_GROUP
 from shared.bus.base import Bus, BusUnavailable, Partition
 from shared.clock import Clock
 from shared.db.engine import ReadTx
-from shared.events.topics import IDENTITY, ORDERS
+from shared.delivery.subscription import Subscription
 
-_SOURCES = {ORDERS_GROUP: ORDERS.name, IDENTITY_GROUP: IDENTITY.name}
 # The ends of the log are asked for at most this often; what a figure says of its age is right all the same.
 _KEEP = timedelta(seconds=1)
 _PATIENCE_SECONDS = 1.0
@@ -21,9 +19,10 @@ Ends = Mapping[Partition, int]
 
 
 class Freshness:
-    """Compares what was read with the ends of the log."""
+    """Compares what these subscriptions have read with the ends of the log."""
 
-    def __init__(self, bus: Bus, clock: Clock) -> None:
+    def __init__(self, bus: Bus, clock: Clock, subscriptions: Sequence[Subscription]) -> None:
+        self._sources = [(each.group, topic.name) for each in subscriptions for topic in each.topics]
         self._bus = bus
         self._clock = clock
         self._measured: tuple[datetime, Ends] | None = None
@@ -39,7 +38,7 @@ class Freshness:
         ends: dict[Partition, int] = {}
         try:
             async with asyncio.timeout(_PATIENCE_SECONDS):
-                for topic in _SOURCES.values():
+                for topic in dict.fromkeys(topic for _, topic in self._sources):
                     ends.update(await self._bus.end_offsets(topic))
         except (BusUnavailable, OSError, TimeoutError):
             return None
@@ -51,10 +50,10 @@ class Freshness:
         if measured is None:
             return None
         measured_at, ends = measured
-        read = await repository.positions(tx, list(_SOURCES))
+        read = await repository.positions(tx, [group for group, _ in self._sources])
         positions = [
             Position(*read.get((group, partition), (0, None)), end=end)
-            for group, topic in _SOURCES.items()
+            for group, topic in self._sources
             for partition, end in ends.items()
             if partition.topic == topic
         ]

@@ -2,9 +2,12 @@
 
 from collections.abc import Sequence
 
+from services.metrics.ledger.service import IDENTITY_GROUP, ORDERS_GROUP
 from services.metrics.service import MetricsService
 from shared.db.engine import WriteTx
+from shared.delivery.subscription import Subscription
 from shared.events.catalogue.profiles import CustomerMerged, CustomerUnmerged
+from shared.events.catalogue.touchpoints import OrderCancelled, OrderChanged, OrderPlaced, OrderRefunded
 from shared.events.envelope import Event
 from shared.events.orders import OrderFact
 
@@ -18,4 +21,13 @@ async def follow_identity(
     metrics: MetricsService, tx: WriteTx, events: Sequence[Event[CustomerMerged] | Event[CustomerUnmerged]]
 ) -> None:
     """People who turn out to be one, or not to be."""
-    await metrics.ledger.follow_identity(tx, events)
+    moved = await metrics.ledger.follow_identity(tx, events)
+    await metrics.taking.regroup(tx, moved)
+
+
+SUBSCRIPTIONS = (
+    Subscription(
+        ORDERS_GROUP, (OrderPlaced, OrderChanged, OrderRefunded, OrderCancelled), record_orders, is_idempotent=True
+    ),
+    Subscription(IDENTITY_GROUP, (CustomerMerged, CustomerUnmerged), follow_identity),
+)

@@ -42,8 +42,11 @@ class Ledger:
     db: Database
     zone: ZoneInfo
 
-    async def begin(self) -> None:
-        """Make sure that figures are counted in days of the firm's time zone: in another's, they are rebuilt."""
+    async def begin(self, projection: Projection) -> None:
+        """Make sure that figures are counted in days of the firm's time zone: in another's, they are rebuilt.
+
+        `projection` is all that the service counts by days, and what that stands on.
+        """
         async with self.db.write() as tx:
             stored = await repository.calendar_zone(tx)
             if stored == self.zone.key:
@@ -52,13 +55,13 @@ class Ledger:
         if stored is None:
             return
         log.warning("time_zone_changed", was=stored, now=self.zone.key, figures="are rebuilt from the log")
-        await empty_projection(self.db, PROJECTION)
+        await empty_projection(self.db, projection)
         async with self.db.write() as tx:
             await repository.set_calendar_zone(tx, self.zone.key)
 
     async def record_orders(self, tx: WriteTx, events: Sequence[Event[OrderFact]]) -> None:
         """Fold facts about orders, and carry what changes into the figures."""
-        await self._check_calendar(tx)
+        await self.check_calendar(tx)
         await mapping.hold(tx)
         changes = await self._fold(tx, events)
         await self._add(tx, await self._move_purchases(tx, changes.purchase_changes()))
@@ -66,14 +69,23 @@ class Ledger:
 
     async def follow_identity(
         self, tx: WriteTx, events: Sequence[Event[CustomerMerged] | Event[CustomerUnmerged]]
-    ) -> None:
-        """Take over merges and unmerges, and regroup the purchases of everybody they touch."""
-        await self._check_calendar(tx)
+    ) -> Mapping[UUID, tuple[UUID, UUID]]:
+        """Take over merges and unmerges, and regroup the purchases of everybody they touch.
+
+        Answers the person keys whose root changed, each with its old and its new root, for other rooms to regroup.
+        """
+        await self.check_calendar(tx)
         moved = await mapping.follow(tx, events)
         if moved:
             await self._add(tx, await self._regroup(tx, moved))
+        return moved
 
-    async def _check_calendar(self, tx: WriteTx) -> None:
+    async def check_calendar(self, tx: WriteTx) -> None:
+        """Take nothing in that would be counted in days of another time zone.
+
+        Raises:
+            Retry: figures are kept in days of another, and being rebuilt.
+        """
         stored = await repository.calendar_zone(tx)
         if stored is None:
             await repository.set_calendar_zone(tx, self.zone.key)

@@ -31,4 +31,4 @@ class SatisfactionTold(EventData, type="tam.metrics.satisfaction_told.v1", topic
 
 
 # A room that sends an event adds it here.
-PUBLISHES: tuple[type[EventData], ...] = ()
+PUBLISHES: tuple[type[EventData], ...] = (SatisfactionTold,)

@@ -8,8 +8,7 @@ from uuid import UUID
 
 from services.metrics.app import service as manifest
 from services.metrics.ledger import consumers
-from services.metrics.ledger.service import PROJECTION
-from services.metrics.service import MetricsService
+from services.metrics.service import PROJECTION, MetricsService
 from shared.db.engine import Database, WriteTx
 from shared.events.catalogue.profiles import CustomerMerged, CustomerUnmerged
 from shared.events.catalogue.touchpoints import OrderCancelled, OrderChanged, OrderPlaced, OrderRefunded

@@ -9,6 +9,7 @@ from metrics_world import NOW, World, placed
 from services.metrics.domain.calendar import PERIODS, day_number, period_of
 from services.metrics.figures import repository
 from services.metrics.freshness.service import Freshness
+from services.metrics.ledger.consumers import SUBSCRIPTIONS
 from shared.bus.postgres import PostgresBus
 from shared.db.engine import ReadTx
 
@@ -64,7 +65,7 @@ async def test_ten_times_the_customers_cost_the_same_rows(world: World):
 async def test_figures_are_served_while_the_bus_is_away(world: World):
     """How old they are cannot be said then, and is not."""
     await world.consume(placed("o1", "ann", NOW))
-    away = Freshness(PostgresBus("postgresql://nobody@127.0.0.1:1/nowhere"), world.clock)
+    away = Freshness(PostgresBus("postgresql://nobody@127.0.0.1:1/nowhere"), world.clock, SUBSCRIPTIONS)
 
     found = await replace(world.metrics.figures, freshness=away).summary()
 

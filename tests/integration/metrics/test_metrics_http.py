@@ -10,7 +10,7 @@ import pytest
 from metrics_world import NOW, HandClock, cancelled, changed, fact, merged, placed, refunded, unmerged
 
 from services.metrics.app import service as manifest
-from services.metrics.ledger.service import PROJECTION
+from services.metrics.service import PROJECTION
 from shared.bus.base import OutRecord
 from shared.events.catalogue.touchpoints import OrderRefunded
 from shared.events.envelope import Event, encode

@@ -1,0 +1,14 @@
+"""What the rooms of metrics do by the clock, and before each scrape."""
+
+from services.metrics.figures.jobs import refresh_gauges as refresh_figures
+from services.metrics.satisfaction.jobs import JOBS as SATISFACTION
+from services.metrics.satisfaction.jobs import refresh_gauges as refresh_satisfaction
+from services.metrics.service import MetricsService
+
+JOBS = (*SATISFACTION,)
+
+
+async def refresh_gauges(metrics: MetricsService) -> None:
+    """Set all gauges."""
+    await refresh_figures(metrics)
+    await refresh_satisfaction(metrics)

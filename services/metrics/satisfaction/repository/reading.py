@@ -1,0 +1,192 @@
+"""What was counted, read from the sums: whole months from those of months, the days around them from those of days."""
+
+from collections.abc import Collection, Sequence
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from services.metrics.domain.calendar import Period
+from services.metrics.satisfaction.domain.gathering import Asked
+from services.metrics.satisfaction.domain.query import Days, Metric, Query
+from services.metrics.satisfaction.domain.scores import Counted, Item, fits
+from services.metrics.satisfaction.domain.tally import ALL
+from services.metrics.satisfaction.repository.sums import ASK_COLUMNS, SCORE_COLUMNS
+from shared.db.engine import ReadTx
+
+_SUMS = ", ".join(f"CAST(sum(s.{name}) AS bigint) AS {name}" for name in SCORE_COLUMNS)
+_SLOT = "s.dimension = :dimension AND (CAST(:value AS text) IS NULL OR s.value = CAST(:value AS text))"
+_START = {
+    "day": "s.day",
+    # 1970-01-01 was a Thursday.
+    "week": "s.day - (s.day + 3) % 7",
+    "month": "s.day",
+}
+_NEXT = {period: start.replace("s.day", "s.next_day") for period, start in _START.items()}
+
+
+async def items(tx: ReadTx, metric: Metric, survey: UUID | None, question: str | None) -> list[Item]:
+    """The questions, of customers' surveys, whose scores make this metric."""
+    rows = await tx.execute(
+        "SELECT survey_id, version, is_anonymous, questions FROM survey_versions WHERE purpose = 'customers' "
+        "AND (CAST(:survey AS uuid) IS NULL OR survey_id = :survey) ORDER BY survey_id, version",
+        {"survey": survey},
+    )
+    return [
+        Item(row.survey_id, row.version, name, lowest, highest, row.is_anonymous)
+        for row in rows
+        for name, kind, lowest, highest in row.questions
+        if fits(metric, kind, lowest, highest) and question in (None, name)
+    ]
+
+
+class Slot(NamedTuple):
+    """The one dimension that is looked at, and its value where only one is wanted."""
+
+    dimension: str
+    value: str | None
+
+    @classmethod
+    def of(cls, query: Query) -> "Slot":
+        """That of a query with at most one dimension."""
+        dimension = next(iter(query.dimensions), ALL)
+        return cls(dimension, query.filters.get(dimension))
+
+
+async def counted(tx: ReadTx, wanted: Sequence[UUID], slot: Slot, days: Days) -> list[tuple[int, Counted]]:
+    """All answers of these days: (kind of answer, what was counted)."""
+    ranges = [(False, days.head), (True, days.months), (False, days.tail)]
+    rows = await tx.execute(
+        f"""
+        SELECT s.item, s.value, s.kind, s.weight, {_SUMS}
+        FROM unnest(CAST(:months AS boolean[]), CAST(:firsts AS int[]), CAST(:lasts AS int[]))
+            AS r(is_month, first, last)
+        JOIN score_days s ON s.is_month = r.is_month AND s.day BETWEEN r.first AND r.last
+        WHERE s.item = ANY(CAST(:items AS uuid[])) AND {_SLOT} GROUP BY s.item, s.value, s.kind, s.weight
+        """,
+        {"items": list(wanted), **slot._asdict(), **_ranges(ranges)},
+    )
+    return [(row.kind, Counted(row.item, row.value, row.weight, tuple(row)[4:])) for row in rows]
+
+
+async def followed(tx: ReadTx, wanted: Sequence[UUID], slot: Slot, days: Days, mode: int) -> list[Counted]:
+    """Answers of these days that a later one of the same person, still within them, follows.
+
+    Both days lie within: pairs of whole months are read from the sums of months, and those that touch the days before
+    or after the whole months from those of days.
+    """
+    found = await tx.execute(
+        f"""
+        SELECT item, value, weight, {_SUMS} FROM (
+            SELECT * FROM score_followed
+            WHERE item = ANY(CAST(:items AS uuid[])) AND dimension = :dimension
+                AND is_month AND day >= :month AND next_day <= :last_month
+            UNION ALL
+            SELECT * FROM score_followed
+            WHERE item = ANY(CAST(:items AS uuid[])) AND dimension = :dimension
+                AND NOT is_month AND day BETWEEN :first AND :head_end AND next_day <= :last
+            UNION ALL
+            SELECT * FROM score_followed
+            WHERE item = ANY(CAST(:items AS uuid[])) AND dimension = :dimension
+                AND NOT is_month AND day > :head_end AND next_day BETWEEN :tail AND :last
+        ) AS s
+        WHERE {_SLOT} AND modes & :mode <> 0 GROUP BY item, value, weight
+        """,
+        {"items": list(wanted), **slot._asdict(), "mode": 1 << mode, **_pairs(days)},
+    )
+    return [Counted(row.item, row.value, row.weight, tuple(row)[3:]) for row in found]
+
+
+def _pairs(days: Days) -> dict[str, int]:
+    first, last = days
+    if days.months is None:
+        # No whole month: all days are before it, none comes after.
+        return {"month": 1, "last_month": 0, "first": first, "head_end": last, "tail": last + 1, "last": last}
+    month, last_month = days.months
+    tail = days.last + 1 if days.tail is None else days.tail[0]
+    return {"month": month, "last_month": last_month, "first": first, "head_end": month - 1, "tail": tail, "last": last}
+
+
+async def counted_by_period(
+    tx: ReadTx, wanted: Sequence[UUID], slot: Slot, days: Days, period: Period
+) -> list[tuple[int, int, Counted]]:
+    """All answers of these days, which are whole periods: (first day, kind of answer, what was counted)."""
+    rows = await tx.execute(
+        f"""
+        SELECT {_START[period]} AS start, s.item, s.value, s.kind, s.weight, {_SUMS} FROM score_days s
+        WHERE s.item = ANY(CAST(:items AS uuid[])) AND {_SLOT} AND s.is_month = :is_month
+            AND s.day BETWEEN :first AND :last
+        GROUP BY start, s.item, s.value, s.kind, s.weight
+        """,
+        {
+            "items": list(wanted),
+            **slot._asdict(),
+            "is_month": period == "month",
+            "first": days.first,
+            "last": days.last,
+        },
+    )
+    return [(row.start, row.kind, Counted(row.item, row.value, row.weight, tuple(row)[5:])) for row in rows]
+
+
+async def followed_by_period(
+    tx: ReadTx, wanted: Sequence[UUID], slot: Slot, days: Days, period: Period, mode: int
+) -> list[tuple[int, Counted]]:
+    """Answers that a later one of the same person, still in the same period, follows: (first day, what was counted)."""
+    rows = await tx.execute(
+        f"""
+        SELECT {_START[period]} AS start, s.item, s.value, s.weight, {_SUMS} FROM score_followed s
+        WHERE s.item = ANY(CAST(:items AS uuid[])) AND {_SLOT} AND s.is_month = :is_month AND s.modes & :mode <> 0
+            AND s.day BETWEEN :first AND :last AND {_START[period]} = {_NEXT[period]}
+        GROUP BY start, s.item, s.value, s.weight
+        """,
+        {
+            "items": list(wanted),
+            **slot._asdict(),
+            "is_month": period == "month",
+            "first": days.first,
+            "last": days.last,
+            "mode": 1 << mode,
+        },
+    )
+    return [(row.start, Counted(row.item, row.value, row.weight, tuple(row)[4:])) for row in rows]
+
+
+async def asked(tx: ReadTx, surveys: Collection[UUID], slot: Slot, days: Days) -> list[Asked]:
+    """Who was invited on these days, and what had become of it by now."""
+    ranges = [(False, days.head), (True, days.months), (False, days.tail)]
+    sums = ", ".join(f"CAST(sum(s.{name}) AS bigint) AS {name}" for name in ASK_COLUMNS)
+    rows = await tx.execute(
+        f"""
+        SELECT s.survey_id, s.value, {sums}
+        FROM unnest(CAST(:months AS boolean[]), CAST(:firsts AS int[]), CAST(:lasts AS int[]))
+            AS r(is_month, first, last)
+        JOIN ask_days s ON s.is_month = r.is_month AND s.day BETWEEN r.first AND r.last
+        WHERE s.survey_id = ANY(CAST(:surveys AS uuid[])) AND {_SLOT} GROUP BY s.survey_id, s.value
+        """,
+        {"surveys": list(surveys), **slot._asdict(), **_ranges(ranges)},
+    )
+    return [_asked(row) for row in rows]
+
+
+def _asked(row: Any) -> Asked:
+    return Asked(*row)
+
+
+def _ranges(ranges: Sequence[tuple[bool, tuple[int, int] | None]]) -> dict[str, list[bool] | list[int]]:
+    present = [(is_month, *days) for is_month, days in ranges if days is not None]
+    return {
+        "months": [each[0] for each in present],
+        "firsts": [each[1] for each in present],
+        "lasts": [each[2] for each in present],
+    }
+
+
+async def open_cases(tx: ReadTx) -> int:
+    """Cases that are neither closed nor part of another."""
+    found: int = (await tx.execute("SELECT count(*) FROM survey_cases WHERE status <> 'closed'")).scalar_one()
+    return found
+
+
+async def personas(tx: ReadTx) -> dict[str, str]:
+    """The segment of each persona that is in use."""
+    rows = await tx.execute("SELECT key, segment_id FROM personas WHERE status = 'active' ORDER BY key")
+    return {row.key: str(row.segment_id) for row in rows}

@@ -1,0 +1,1 @@
+"""What satisfaction says and hears over HTTP."""

@@ -1,0 +1,211 @@
+"""Wire models of the figures of satisfaction."""
+
+from datetime import date, datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from services.metrics.domain.calendar import to_date
+from services.metrics.satisfaction.domain.query import Days, Query
+from services.metrics.satisfaction.domain.report import Compared, Line, Response
+from services.metrics.satisfaction.schemas.own import YardstickOut
+
+
+class _Out(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+
+class IntervalOut(_Out):
+    """Where the true value lies, with probability `level`, in the figure's unit."""
+
+    low: float
+    high: float
+    level: float
+    method: str = Field(description="adjusted_wald (around the adjusted centre, not the value), wilson or newcombe.")
+
+
+class ScaleOut(BaseModel):
+    """How many answers had each score, on one scale."""
+
+    lowest: int
+    highest: int
+    counts: dict[int, int]
+
+
+class RateOut(BaseModel):
+    """A share, with Wilson's interval."""
+
+    value: float
+    interval: IntervalOut
+
+
+class ResponseOut(BaseModel):
+    """Who was invited on these days, and what became of it by now."""
+
+    invited: int
+    delivered: int = Field(description="Reached: the channel took it, or an answer came.")
+    expired: int
+    responded: int = Field(description="Answered, wholly or in part. Of anonymous surveys: answers of these days.")
+    completed: int
+    silent: int = Field(description="Delivered and not responded.")
+    response_rate: RateOut | None = Field(description="Responded of delivered; null: nobody was reached.")
+    completion_rate: float | None = Field(description="Completed of responded.")
+
+
+class BoundsOut(BaseModel):
+    """The figure if everybody who was reached and silent had given the worst answer, and if all the best."""
+
+    low: float
+    high: float
+
+
+class ComparedOut(BaseModel):
+    """The other days beside these."""
+
+    value: float | None
+    n: int
+    difference: float = Field(description="This less the other, in the figure's unit.")
+    interval: IntervalOut = Field(description="Of the difference.")
+    p_value: float = Field(description="How likely so large a difference is by chance, if there is none.")
+    adjusted_p_value: float = Field(description="The same by Benjamini and Hochberg, over the values of a breakdown.")
+    is_significant: bool = Field(description="Whether the adjusted p-value lies below 1 − level.")
+    smallest_detectable: float = Field(description="The true change that this test would find with a power of 80 %.")
+    cautions: list[str] = Field(description="response_rates_differ: other people may have answered. few_answers.")
+
+
+class LineOut(BaseModel):
+    """A figure with all that one must know to believe it."""
+
+    group: str | None = Field(description="The value of the breakdown; null: all. Empty: nobody said.")
+    value: float | None = Field(description="In `unit`; null: no answer, or too few anonymous ones to be shown.")
+    unit: str = Field(description="points (−100 to 100), percent, or score (on the scale).")
+    definition: str = Field(description="`GET /v1/metrics/definitions` says what it means.", examples=["nps.v1"])
+    is_withheld: bool = Field(description="Fewer than five answered anonymously: nothing of it is shown.")
+    n: int | None = Field(description="How many answers it is made of.")
+    effective_n: float | None = Field(description="How many equally weighted answers they are worth.")
+    unweighted: float | None = Field(description="The value without weights, where sampling gave them.")
+    buckets: dict[str, int]
+    histogram: list[ScaleOut]
+    interval: IntervalOut | None
+    unverified: int | None = Field(description="Answers inferred from a click that no person confirmed.")
+    response: ResponseOut | None = Field(description="Null where invitations are not kept by this dimension.")
+    if_silent: BoundsOut | None
+    compared: ComparedOut | None
+
+    @classmethod
+    def of(cls, line: Line, level: float) -> "LineOut":
+        """The line on the wire."""
+        reading, bounds = line.reading, line.silent_bounds
+        return cls(
+            group=line.value,
+            value=None if reading is None else reading.value,
+            unit=line.measure.unit,
+            definition=line.measure.definition,
+            is_withheld=reading is None,
+            n=None if reading is None else reading.n,
+            effective_n=None if reading is None else round(reading.effective_n, 3),
+            unweighted=None if reading is None else reading.unweighted,
+            buckets={} if reading is None else dict(reading.buckets),
+            histogram=[ScaleOut(lowest=low, highest=high, counts=dict(counts)) for low, high, counts in line.histogram],
+            interval=_interval(None if reading is None else reading.interval),
+            unverified=line.unverified,
+            response=None if line.response is None else _response(line.response, level),
+            if_silent=None if bounds is None else BoundsOut(low=bounds[0], high=bounds[1]),
+            compared=None if line.compared is None else _compared(line.compared),
+        )
+
+
+def _interval(found: Any) -> IntervalOut | None:
+    return None if found is None else IntervalOut.model_validate(found)
+
+
+def _response(found: Response, level: float) -> ResponseOut:
+    rate = found.rate(level)
+    return ResponseOut(
+        invited=found.invited,
+        delivered=found.delivered,
+        expired=found.expired,
+        responded=found.responded,
+        completed=found.completed,
+        silent=found.silent,
+        response_rate=None if rate is None else RateOut(value=rate[0], interval=IntervalOut.model_validate(rate[1])),
+        completion_rate=found.completion,
+    )
+
+
+def _compared(found: Compared) -> ComparedOut:
+    comparison = found.comparison
+    return ComparedOut(
+        value=found.reading.value,
+        n=found.reading.n,
+        difference=comparison.difference,
+        interval=IntervalOut.model_validate(comparison.interval),
+        p_value=comparison.p_value,
+        adjusted_p_value=found.adjusted_p,
+        is_significant=found.is_significant,
+        smallest_detectable=comparison.smallest_detectable,
+        cautions=list(found.cautions),
+    )
+
+
+class DaysOut(BaseModel):
+    """Local days, both included."""
+
+    first: date
+    last: date
+
+    @classmethod
+    def of(cls, days: Days) -> "DaysOut":
+        """The days on the wire."""
+        return cls(first=to_date(days.first), last=to_date(days.last))
+
+
+class _Answer(BaseModel):
+    metric: str
+    time_zone: str
+    as_of: datetime
+    staleness_seconds: float | None = Field(description="How old the knowledge behind it is: 0 is live, null: unknown.")
+    persons: str = Field(description="latest: the newest answer of a person to a question in these days; all: each.")
+    verification: str
+    with_partial: bool
+    filters: dict[str, str]
+
+
+def frame(query: Query) -> dict[str, Any]:
+    """What an answer says of its query."""
+    own = {"survey": query.survey, "question": query.question}
+    return {
+        "metric": query.metric,
+        "persons": query.persons,
+        "verification": query.verification,
+        "with_partial": query.with_partial,
+        "filters": {name: str(value) for name, value in own.items() if value is not None} | query.filters,
+    }
+
+
+class SatisfactionOut(_Answer):
+    """A figure of satisfaction, by a breakdown if asked, and what it is held against."""
+
+    days: DaysOut
+    compared_with: DaysOut | None
+    by: str | None
+    total: LineOut | None = Field(description="Null: these surveys make their CES differently, and it has no total.")
+    groups: list[LineOut]
+    withheld: int = Field(description="Groups of which nothing is shown, for fewer than five answered anonymously.")
+    benchmarks: list[YardstickOut]
+    targets: list[YardstickOut]
+
+
+class PointOut(LineOut):
+    """The figure of one period."""
+
+    start: date
+    end: date
+    is_complete: bool = Field(description="Whether the period is over.")
+
+
+class SatisfactionSeriesOut(_Answer):
+    """A figure of satisfaction through time."""
+
+    period: str
+    points: list[PointOut]

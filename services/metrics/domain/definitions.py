@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Unit = Literal["orders", "refunds", "customers", "days", "money", "ratio", "date", "state"]
+Unit = Literal["orders", "refunds", "customers", "days", "money", "ratio", "date", "state", "points", "seconds"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +131,87 @@ _ALL: tuple[Definition, ...] = (
         "the period before; `none` without any.",
         "`new`, `returning`, `resurrecting` hoặc `dormant` như trên; `inactive` nếu lần mua cuối trước kỳ liền trước; "
         "`none` nếu chưa mua.",
+    ),
+    Definition(
+        "delivery_gap.v1",
+        "points",
+        "Share of staff who gave one of the two highest scores in their customers' place, less the share of customers "
+        "who did, in points, with Newcombe's 95 % interval; above zero is overestimation.",
+        "Tỷ lệ nhân viên chọn một trong hai điểm cao nhất khi trả lời thay khách hàng, trừ tỷ lệ khách hàng chọn như "
+        "vậy, tính bằng điểm, khoảng tin cậy Newcombe 95 %; trên 0 là đánh giá quá cao.",
+    ),
+    Definition(
+        "nps_prediction_gap.v1",
+        "points",
+        "Mean NPS that staff predicted, less the NPS of the customers of the period, in points; the interval is that "
+        "of the customers' NPS (adjusted Wald, 95 %).",
+        "NPS trung bình mà nhân viên dự đoán, trừ NPS của khách hàng trong kỳ, tính bằng điểm; khoảng tin cậy là của "
+        "NPS khách hàng (Wald hiệu chỉnh, 95 %).",
+    ),
+    Definition(
+        "promise_kept.v1",
+        "ratio",
+        "Promises that fell due in the period and were kept in time / those kept, done late, or not done and past "
+        "due, with Wilson's 95 % interval. The first promise holds.",
+        "Số lời hứa đến hạn trong kỳ và được giữ đúng hạn / số đúng hạn, trễ hạn hoặc quá hạn mà chưa thực hiện, "
+        "khoảng tin cậy Wilson 95 %. Lời hứa đầu tiên là lời hứa được tính.",
+    ),
+    Definition(
+        "promise_lateness.v1",
+        "seconds",
+        "Median of how long after it was due a promise of promise_kept.v1 that was done late was done.",
+        "Trung vị của thời gian trễ so với hạn, của các lời hứa trễ hạn trong promise_kept.v1.",
+    ),
+    Definition(
+        "net_revenue_retention.v1",
+        "ratio",
+        "Net revenue of the period from customers with an order in the period before / all net revenue of the period "
+        "before (NRR). Net of refunds, each on its day; customers are people under all their ids.",
+        "Doanh thu thuần trong kỳ từ khách có đơn ở kỳ trước / toàn bộ doanh thu thuần kỳ trước (NRR). Đã trừ hoàn "
+        "tiền theo ngày hoàn; khách là người, dưới mọi mã của họ.",
+    ),
+    Definition(
+        "earned_new_customers.v1",
+        "ratio",
+        "Net revenue of the period from new customers whom somebody brought (they say so, or a referral came true) / "
+        "all net revenue of the period before (ENC). New: the first order of all is after the period before.",
+        "Doanh thu thuần trong kỳ từ khách mới do người khác giới thiệu (họ nói vậy, hoặc có lượt giới thiệu thành "
+        "công) / toàn bộ doanh thu thuần kỳ trước (ENC). Mới: đơn đầu tiên là sau kỳ trước.",
+    ),
+    Definition(
+        "bought_new_customers.v1",
+        "ratio",
+        "The same for new customers whom advertising, a promotion or a sale brought, as they say.",
+        "Tương tự, với khách mới đến nhờ quảng cáo, khuyến mãi hoặc bán hàng, theo lời họ.",
+    ),
+    Definition(
+        "reactivated_revenue.v1",
+        "ratio",
+        "The same for everybody else: customers of before without an order in the period before, and money back to "
+        "customers of neither.",
+        "Tương tự, với những người còn lại: khách cũ không có đơn ở kỳ trước, và tiền hoàn cho khách không thuộc hai "
+        "kỳ.",
+    ),
+    Definition(
+        "revenue_growth.v1",
+        "ratio",
+        "Net revenue of the period / that of the period before − 1: the sum of the four above, and of new customers "
+        "of whom it is not known, − 1.",
+        "Doanh thu thuần trong kỳ / kỳ trước − 1: tổng của bốn phần trên và của khách mới chưa rõ, trừ 1.",
+    ),
+    Definition(
+        "earned_growth_rate.v1",
+        "ratio",
+        "net_revenue_retention.v1 + earned_new_customers.v1 − 1. Its low end takes nobody of whom it is not known for "
+        "earned, its high end everybody.",
+        "net_revenue_retention.v1 + earned_new_customers.v1 − 1. Cận dưới không tính khách chưa rõ là do giới thiệu, "
+        "cận trên tính tất cả.",
+    ),
+    Definition(
+        "earned_growth_ratio.v1",
+        "ratio",
+        "earned_growth_rate.v1 / revenue_growth.v1; null without growth.",
+        "earned_growth_rate.v1 / revenue_growth.v1; không có nếu không tăng trưởng.",
     ),
 )
 

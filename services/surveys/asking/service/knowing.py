@@ -57,10 +57,6 @@ class Known:
         found = self.policies.get(survey_id)
         return 0 if found is None else found.version
 
-    def root(self, candidate: Candidate) -> UUID:
-        """The person a candidate is."""
-        return self.persons[candidate.person].root
-
     def budget(self, survey_id: UUID) -> tuple[Rule, ...]:
         """The rules a survey must keep: the firm's, and its own."""
         return (*self.rules.budget, *self.policy(survey_id).budget)
@@ -91,7 +87,7 @@ class Known:
             channel=self.channel(candidate),
             rules=self.budget(candidate.survey_id),
             contacts=self.contacts[member.root],
-            rivals=self._rivals(candidate, now),
+            rivals=self._rivals(candidate, member.root, now),
             segments=set().union(*(self.segments.get(key, set()) for key in member.keys)),
             word=self.words.get((member.root, agreed.purpose, agreed.channel)),
             has_open_case=member.root in self.suppressed,
@@ -101,11 +97,11 @@ class Known:
             zone=ZoneInfo(candidate.zone) if candidate.zone in ZONES and candidate.zone else self.zone,
         )
 
-    def _rivals(self, candidate: Candidate, now: datetime) -> tuple[Rival, ...]:
+    def _rivals(self, candidate: Candidate, root: UUID, now: datetime) -> tuple[Rival, ...]:
         """Those of the same person who wait for a more urgent survey, and are in its sample."""
         urgency = self.policy(candidate.survey_id).priority
         found = []
-        for other in self.waiting.get(self.root(candidate), ()):
+        for other in self.waiting.get(root, ()):
             policy = self.policy(other.survey_id)
             if (
                 policy.priority > urgency
@@ -113,7 +109,7 @@ class Known:
                 and other.reason is None
                 and policy.is_active
                 and other.survey_id in self.surveys
-                and is_sampled(other.survey_id, other.wave, self.root(other), policy.share)
+                and is_sampled(other.survey_id, other.wave, root, policy.share)
             ):
                 at = max(other.due_at, now)
                 asked = Contact(at, other.survey_id, self.kind(other.survey_id), self.channel(other), other.id)

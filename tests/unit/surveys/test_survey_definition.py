@@ -105,7 +105,7 @@ def test_places_are_filled_in_with_plain_text():
 
 
 def test_where_nothing_was_answered_the_words_beside_it_are_said():
-    assert piped(a_piped(), PIPED, "vi", {}) == "Đơn : bạn chọn  vì lý do khác, điểm ."
+    assert piped(a_piped(), PIPED, "vi", {}) == "Đơn: bạn chọn vì lý do khác, điểm."
     assert piped(a_piped(), PIPED, "en", {}) == "your order"
     assert piped(a_piped(), PIPED, "en", {}, order="DH-2") == "DH-2"
 

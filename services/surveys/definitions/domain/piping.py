@@ -14,7 +14,7 @@ from services.surveys.definitions.domain.definition import Definition, Question,
 
 MAX_PIPED = 200
 ORDER = "order"
-_PLACE = re.compile(r"\{\{([^{}|]*)(?:\|([^{}]*))?\}\}")
+_PLACE = re.compile(r"( ?)\{\{([^{}|]*)(?:\|([^{}]*))?\}\}")
 _ANSWER = "answer:"
 # Marks of direction: left open, they would turn round what stands after them.
 _TURNS = dict.fromkeys((0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)))
@@ -39,7 +39,7 @@ class Pipe(NamedTuple):
 def pipes(text: str) -> Iterator[Pipe]:
     """The places of a text."""
     for found in _PLACE.finditer(text):
-        yield Pipe(found[1].strip())
+        yield Pipe(found[2].strip())
 
 
 def leftover(text: str) -> bool:
@@ -52,9 +52,11 @@ def piped(definition: Definition, text: Text, locale: str, answers: Answers, *, 
     """A text in a language, with its places filled in."""
 
     def fill(found: re.Match[str]) -> str:
-        pipe = Pipe(found[1].strip())
+        pipe = Pipe(found[2].strip())
         said = order if pipe.name == ORDER else _said(definition, pipe.question, locale, answers)
-        return _one_line(said or "") or (found[2] or "").strip()
+        words = _one_line(said or "") or (found[3] or "").strip()
+        # Where nothing is said, the space before it would be one too many.
+        return found[1] + words if words else ""
 
     return _PLACE.sub(fill, definition.say(text, locale))
 

@@ -1,7 +1,7 @@
 """What really travels: every record on every topic, after a day of everything, fits its committed schema."""
 
 import json
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -237,6 +237,25 @@ async def an_answer(running: Running, survey: str) -> None:
     assert answered.status_code == 201, answered.text
 
 
+async def a_mirror(running: Running, survey: str) -> None:
+    """Five of the staff say what they think that customers say."""
+    days = {"period_from": "2026-11-01", "period_to": "2026-11-30"}
+    closes_at = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+    wave = await running.crm.post(
+        "/v1/mirror-waves",
+        json={"survey_id": survey.rpartition("/")[2], "name": PERSONAL[1], **days, "closes_at": closes_at},
+    )
+    assert wave.status_code == 201, wave.text
+    mirror = f"/v1/mirror-waves/{wave.json()['id']}"
+    links = await running.crm.post(f"{mirror}/links", json={"role": "manager", "count": 5})
+    scores = [{"question_id": "csat", "score": 5}, {"question_id": "ces", "score": 7}]
+    for token in links.json()["tokens"]:
+        taken = await running.crm.post(f"{mirror}/answers", json={"token": token, "scores": scores})
+        assert taken.status_code == 201, taken.text
+    closed = await running.crm.post(f"{mirror}/close")
+    assert closed.status_code == 200, closed.text
+
+
 async def test_every_record_fits_its_schema_and_none_tells_who_a_customer_is(running: Running):
     answer = (await running.shop.post("/v1/batch", json={"batch": a_day()})).json()
     assert [each["code"] for each in answer["rejected"]] == ["impossible_amount"]
@@ -253,7 +272,9 @@ async def test_every_record_fits_its_schema_and_none_tells_who_a_customer_is(run
     await a_tier(running)
     await a_flash_sale(running)
     await a_referral(running)
-    await an_answer(running, await a_survey(running))
+    survey = await a_survey(running)
+    await an_answer(running, survey)
+    await a_mirror(running, survey)
     await a_request(running)
     await a_voucher(running)
     await a_checkout(running)

@@ -18,6 +18,7 @@ HEARERS = {
         "loyalty.checkout",
         "loyalty.orders",
         "metrics.orders",
+        "metrics.promises",
         "profiles.activity",
         "surveys.facts",
         "tally.orders",
@@ -53,7 +54,8 @@ async def test_poison_is_buried_once_and_the_rest_goes_on(firm: Installation):
     await process.start()
     poison = [
         *misshapen("tam.touchpoints.received.v1", INGEST.name),
-        *misshapen("tam.touchpoints.order_placed.v1", ORDERS.name),
+        # Of all facts about orders, the one that every consumer hears.
+        *misshapen("tam.touchpoints.order_refunded.v1", ORDERS.name),
     ]
     async with firm.load(process).running() as load:
         for record in poison:

@@ -233,4 +233,6 @@ PUBLISHES: tuple[type[EventData], ...] = (
     SurveyDelivered,
     SurveyExpired,
     SurveyAnswered,
+    MirrorWaveClosed,
+    MirrorAnswered,
 )

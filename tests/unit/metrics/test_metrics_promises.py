@@ -49,6 +49,7 @@ def opened(due: datetime) -> Event[Any]:
         version=1,
         survey_id=UUID(int=2),
         response_id=UUID(int=3),
+        rule="detractor",
         owner=None,
         priority="high",
         contact_due_at=due,

@@ -21,7 +21,7 @@ class Turn(NamedTuple):
 async def is_present(tx: ReadTx, agent: str, today: date) -> bool:
     """Whether an agent is there and works today."""
     rows = await tx.execute(
-        f"SELECT FROM case_agents AS a WHERE a.key = :agent AND {_PRESENT}", {"agent": agent, "today": today}
+        f"SELECT 1 FROM case_agents AS a WHERE a.key = :agent AND {_PRESENT}", {"agent": agent, "today": today}
     )
     return rows.first() is not None
 

@@ -17,6 +17,7 @@ from services.surveys.mirror.jobs import JOBS as MIRROR
 from services.surveys.pages.api import page_routes
 from services.surveys.pages.api import router as pages
 from services.surveys.pages.jobs import JOBS as PAGES
+from services.surveys.rights.consumers import RIGHTS
 from services.surveys.service import SurveysService
 from services.surveys.settings import SurveysSettings
 from shared.events.catalogue.surveys import PUBLISHES
@@ -40,5 +41,6 @@ service = Service(
     publishes=PUBLISHES,
     subscriptions=(*IDENTITY, *ASKING),
     jobs=(*ASKING_JOBS, *ANSWERS, *CASES, *MIRROR, *PAGES),
+    rights=RIGHTS,
     follows_identity=True,
 )

@@ -36,6 +36,8 @@ from services.surveys.pages.service.previews import Previews
 from services.surveys.pages.service.seats import Seats
 from services.surveys.pages.service.steps import Advance
 from services.surveys.pages.service.visits import Pages
+from services.surveys.pages.service.widget import Widget
+from services.surveys.rights.service import SurveysRights
 from services.surveys.settings import SurveysSettings
 from shared.clock import Clock
 from shared.db.engine import Database, WriteTx
@@ -80,6 +82,11 @@ class SurveysService:
     async def regroup(self, tx: WriteTx, events: Sequence[Event[CustomerMerged] | Event[CustomerUnmerged]]) -> None:
         """Follow merges and unmerges. Everything stays where it is, under the key it came from."""
         await mapping.follow(tx, events)
+
+    @property
+    def rights(self) -> SurveysRights:
+        """What people may ask of their data."""
+        return SurveysRights(self.clock)
 
     @property
     def invitations(self) -> Invitations:
@@ -187,6 +194,12 @@ class SurveysService:
         seats = Seats(self.clock, self.links, self.definitions, self.invitations, self.ballots)
         advance = Advance(self.links, self.answering)
         return Pages(self.db, seats, advance, ClickLog(self.links, self.settings))
+
+    @property
+    def widget(self) -> Widget:
+        """The widget in a shop."""
+        pages = self.pages
+        return Widget(self.db, self.clock, self.links, pages.seats, pages, self.invitations)
 
     @property
     def clicks(self) -> Clicks:

@@ -9,6 +9,7 @@ from asking_world import DAY, DELIVERED, Asking, somebody
 from surveys_world import open_world
 
 from services.surveys.asking.domain.sampling import is_sampled
+from services.surveys.asking.repository import rights
 from shared.events.catalogue.surveys import SurveyDelivered, SurveyExpired, SurveyInvited
 from shared.ids import user_key, uuid7
 from shared.testing.postgres import fresh_database
@@ -434,3 +435,29 @@ async def test_a_decision_cannot_be_made_twice(asking: Asking):
     with pytest.raises(Exception, match="a decision is made once"):
         async with asking.world.db.write() as tx:
             await tx.execute("UPDATE candidates SET reason = 'expired' WHERE person = :key", {"key": user_key(name)})
+
+
+async def test_what_is_kept_of_a_person_is_shown_and_forgotten(asking: Asking):
+    segment = uuid7()
+    await asking.survey(
+        "after_delivery", segments_any=[segment], cancel_if=[{"name": "Order Returned", "by": "person"}]
+    )
+    name, other = somebody(), somebody()
+    await asking.agree(name, other)
+    await asking.enter(segment, name, other)
+    await asking.hear(*[asking.delivered(each, touchpoint="Order Returned") for each in (name, other)])
+    asking.forward(seconds=1)
+    for each in (name, other):
+        assert await asking.happen(each) == "asked"
+    places = {"candidates", "asking_cancels", "contacts", "invitations", "consents", "segment_moves"}
+
+    async with asking.world.db.read() as tx:
+        shown = {table async for table, _ in rights.sections(tx, [user_key(name)])}
+    async with asking.world.db.write() as tx:
+        gone = await rights.forget(tx, [user_key(name)])
+    async with asking.world.db.read() as tx:
+        left = [table async for table, _ in rights.sections(tx, [user_key(name)])]
+        others = {table async for table, _ in rights.sections(tx, [user_key(other)])}
+
+    assert (shown, set(gone), left, others) == (places, places, [], places)
+    assert all(gone.values())

@@ -105,7 +105,7 @@ class TotalsOut(BaseModel):
     by_reason: dict[Reason, int]
 
 
-class CheckOut(BaseModel):
+class AskingCheckOut(BaseModel):
     """One check: the reason for which it would keep somebody from being asked, and whether it does."""
 
     reason: Reason
@@ -125,6 +125,6 @@ class ExplanationOut(BaseModel):
     policy_version: int
     reason: Reason
     waits_until: datetime | None
-    checks: list[CheckOut]
+    checks: list[AskingCheckOut]
     contacts: list[datetime] = Field(description="When this person was asked, over all surveys, as far as it counts.")
     decisions: list[DecisionOut] = Field(description="What was decided about them in this survey, the latest first.")

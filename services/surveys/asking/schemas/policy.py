@@ -1,206 +1,38 @@
 """Wire models of asking policies and of the firm's contact rules. Domain values come of them, and those are stored."""
 
-from datetime import date, datetime, time
-from typing import Annotated, Literal
+from dataclasses import asdict
+from datetime import datetime, time
+from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from services.surveys.asking.domain import policy as domain
-from services.surveys.asking.domain.budget import Rule
 from services.surveys.asking.domain.invitation import Channel
-from services.surveys.asking.domain.policy import DAY_SECONDS, On
-from services.surveys.asking.domain.predicate import Condition, Op
+from services.surveys.asking.domain.policy import DAY_SECONDS
 from services.surveys.asking.domain.sampling import Rotates
-from services.surveys.asking.domain.timing import Delay, Quiet
-from shared.events.catalogue.surveys import QuestionKind
-from shared.events.catalogue.touchpoints import CallType
+from services.surveys.asking.schemas.parts import (
+    AskingConsentIn,
+    BudgetIn,
+    CancelIn,
+    FirmBudgetIn,
+    QuietIn,
+    RemindersIn,
+    ScheduleIn,
+    TriggerIn,
+    clock_text,
+    words_of_budget,
+    words_of_match,
+)
 from shared.http.schemas import Strict
 
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
-Property = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,63}(\.[A-Za-z][A-Za-z0-9_]{0,63}){0,3}$")]
-Flat = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,63}$")]
-Clock = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$", examples=["10:00"])]
-Seconds = Annotated[int, Field(strict=True, ge=0, le=90 * DAY_SECONDS)]
-Days = Annotated[int, Field(strict=True, ge=1, le=730)]
-Plain = (
-    Annotated[str, Field(max_length=200)]
-    | Annotated[bool, Field(strict=True)]
-    | Annotated[int, Field(strict=True, ge=-(2**53), le=2**53)]
-    | Annotated[float, Field(strict=True)]
-)
-
-_ORDERED = ("gt", "gte", "lt", "lte")
+Version = Annotated[int, Field(strict=True, ge=0, le=2**31 - 2)]
 
 
-class ConditionIn(Strict):
-    """What a property of the fact must be; `products.category` is that of any line."""
+class AskingTerms(Strict):
+    """Whom a survey asks, and when."""
 
-    property: Property
-    op: Op = "eq"
-    value: Plain | Annotated[list[Plain], Field(min_length=1, max_length=100)] | None = None
-
-    @model_validator(mode="after")
-    def _fits(self) -> "ConditionIn":
-        many, nothing = isinstance(self.value, list), self.value is None
-        if nothing is not (self.op in ("exists", "missing")) or many is not (self.op in ("in", "not_in")):
-            raise PydanticCustomError(
-                "value", "`in` and `not_in` take a list, `exists` and `missing` nothing, others one value"
-            )
-        if self.op in _ORDERED and isinstance(self.value, bool):
-            raise PydanticCustomError("value", "What is greater or less is a number or a text")
-        return self
-
-    def domain(self) -> Condition:
-        """The condition."""
-        return Condition(self.property, self.op, tuple(self.value) if isinstance(self.value, list) else self.value)
-
-
-class MatchIn(Strict):
-    """Which facts: touchpoints by their name, or facts about orders."""
-
-    on: On = "touchpoint"
-    call: CallType | None = Field(None, description="Of a touchpoint; none: any.")
-    name: str | None = Field(None, min_length=1, max_length=200, examples=["Order Delivered"])
-    where: list[ConditionIn] = Field([], max_length=20)
-
-    @model_validator(mode="after")
-    def _fits(self) -> "MatchIn":
-        if self.on != "touchpoint" and (self.call is not None or self.name is not None):
-            raise PydanticCustomError("match", "Facts about orders have neither call nor name")
-        if self.on == "touchpoint" and self.name is None:
-            raise PydanticCustomError("match", "Say the name of the touchpoint")
-        return self
-
-    def match(self) -> domain.Match:
-        """The facts meant."""
-        return domain.Match(self.on, self.call, self.name, tuple(each.domain() for each in self.where))
-
-
-class DelayIn(Strict):
-    """So many seconds after the fact, or at a local time of day so many days later."""
-
-    seconds: Seconds | None = None
-    days: Annotated[int, Field(strict=True, ge=0, le=90)] | None = None
-    at: Clock | None = None
-
-    @model_validator(mode="after")
-    def _is_one(self) -> "DelayIn":
-        if (self.days is None) != (self.at is None) or (self.seconds is None) == (self.days is None):
-            raise PydanticCustomError("delay", "A delay is `seconds`, or `days` and `at`")
-        return self
-
-    def delay(self) -> Delay:
-        """The delay."""
-        return Delay(self.seconds or 0, self.days, _time(self.at))
-
-
-class TriggerIn(MatchIn):
-    """A fact that makes its person a candidate."""
-
-    id: Name
-    delay: DelayIn = DelayIn(seconds=0)
-    staff: Flat | None = Field("staff_id", description="The property that says who served the customer.")
-    touchpoint: Flat | None = Field(None, description="The property that says which touchpoint it was.")
-    stage: Flat | None = None
-
-
-class CancelIn(MatchIn):
-    """A fact that takes waiting candidates back: those of the same order, or of the same person."""
-
-    by: Literal["order", "person"] = "order"
-
-
-class ScheduleIn(Strict):
-    """Whom to ask without a fact: each person anew after a time (`rolling`), or everybody at once (`wave`)."""
-
-    id: Name
-    kind: Literal["rolling", "wave"]
-    starts_on: date
-    at: Clock = "10:00"
-    every_days: Days | None = None
-    every_months: Annotated[int, Field(strict=True, ge=1, le=24)] | None = None
-    spread_days: Annotated[int, Field(strict=True, ge=0, le=365)] = 0
-    retry_days: Annotated[int, Field(strict=True, ge=1, le=90)] = 7
-
-    @model_validator(mode="after")
-    def _fits(self) -> "ScheduleIn":
-        if self.kind == "rolling" and (self.every_days is None or self.every_months is not None):
-            raise PydanticCustomError("schedule", "A rolling schedule says `every_days`")
-        if self.every_days is not None and self.every_months is not None:
-            raise PydanticCustomError("schedule", "A wave is repeated after days or after months")
-        if not 2000 <= self.starts_on.year <= 2200:
-            raise PydanticCustomError("schedule", "A schedule starts between the years 2000 and 2200")
-        return self
-
-
-class BudgetIn(Strict):
-    """At most `limit` contacts in any `window_days`, and none within `gap_days` of another."""
-
-    limit: Annotated[int, Field(strict=True, ge=1, le=1_000)] | None = None
-    window_days: Annotated[float, Field(gt=0, le=730)] | None = None
-    gap_days: Annotated[float, Field(gt=0, le=730)] | None = None
-
-    @model_validator(mode="after")
-    def _fits(self) -> "BudgetIn":
-        if (self.limit is None) != (self.window_days is None) or (self.limit is None and self.gap_days is None):
-            raise PydanticCustomError("budget", "A rule is a limit with its window, a gap, or both")
-        return self
-
-    def rule(self, scope: Literal["all", "kind", "survey"], of: str = "") -> Rule:
-        """The rule."""
-        return Rule(
-            scope,
-            of,
-            self.limit,
-            round((self.window_days or 0) * DAY_SECONDS),
-            round((self.gap_days or 0) * DAY_SECONDS),
-        )
-
-
-class FirmBudgetIn(BudgetIn):
-    """A rule over all surveys, or over those whose main question is of one kind."""
-
-    kind: QuestionKind | None = None
-
-
-class QuietIn(Strict):
-    """Local times of day between which nobody is disturbed, in the customer's zone where it is known."""
-
-    start: Clock
-    end: Clock
-
-    @model_validator(mode="after")
-    def _is_some(self) -> "QuietIn":
-        if self.start == self.end:
-            raise PydanticCustomError("quiet", "Quiet hours begin and end at different times")
-        return self
-
-    def quiet(self) -> Quiet:
-        """The quiet hours."""
-        return Quiet(time.fromisoformat(self.start), time.fromisoformat(self.end))
-
-
-class ConsentIn(Strict):
-    """What a customer must have agreed to."""
-
-    purpose: Name = "surveys"
-    channel: Name = "email"
-
-
-class RemindersIn(Strict):
-    """How often somebody who has not answered is reminded."""
-
-    most: Annotated[int, Field(strict=True, ge=0, le=3)] = 0
-    after_seconds: Annotated[int, Field(strict=True, ge=3_600, le=60 * DAY_SECONDS)] = 3 * DAY_SECONDS
-    is_counted: bool = Field(True, description="Whether a reminder counts against the contact budget.")
-
-
-class AskingIn(Strict):
-    """Whom a survey asks, and when. `version` is the one you read; 0: there was none."""
-
-    version: Annotated[int, Field(strict=True, ge=0, le=2**31 - 2)]
     is_active: bool = True
     channel: Channel = "link"
     priority: Annotated[int, Field(strict=True, ge=-1_000, le=1_000)] = 0
@@ -209,7 +41,9 @@ class AskingIn(Strict):
     schedules: list[ScheduleIn] = Field([], max_length=10)
     segments_any: list[UUID] = Field([], max_length=50, description="Only who is in one of these.")
     segments_none: list[UUID] = Field([], max_length=50, description="Nobody who is in one of these.")
-    consent: ConsentIn | None = Field(ConsentIn(), description="Null: asking rests on another basis than consent.")
+    consent: AskingConsentIn | None = Field(
+        AskingConsentIn(), description="Null: asking rests on another basis than consent."
+    )
     share: float = Field(1.0, gt=0, le=1, description="Share of the customers that is asked.")
     rotates: Rotates = Field("never", description="When another sample is drawn for triggers.")
     budget: list[BudgetIn] = Field([], max_length=10, description="How often this survey asks somebody.")
@@ -218,7 +52,7 @@ class AskingIn(Strict):
     reminders: RemindersIn = RemindersIn()
 
     @model_validator(mode="after")
-    def _fits(self) -> "AskingIn":
+    def _fits(self) -> Self:
         for named in ([each.id for each in self.triggers], [each.id for each in self.schedules]):
             if len(set(named)) < len(named):
                 raise PydanticCustomError("ids", "Each trigger and each schedule has an id of its own")
@@ -252,12 +86,52 @@ class AskingIn(Strict):
         )
 
 
-class ContactRulesIn(Strict):
-    """The contact budget over all surveys, and quiet hours. `version` is the one you read; 0: there was none."""
+class AskingIn(AskingTerms):
+    """Whom a survey asks, and when. `version` is the one you read; 0: there was none."""
 
-    version: Annotated[int, Field(strict=True, ge=0, le=2**31 - 2)]
+    version: Version
+
+
+class AskingOut(AskingTerms):
+    """Whom a survey asks, and when. Version 0: nobody has said, so it is asked by hand, of whoever agreed."""
+
+    survey_id: UUID
+    version: int
+    created_at: datetime | None
+    created_by: str | None
+
+    @classmethod
+    def of(cls, survey_id: UUID, found: domain.PolicyVersion | None) -> "AskingOut":
+        """A policy as it is shown, in the words in which it is set."""
+        policy = domain.Policy() if found is None else found.policy
+        return cls(
+            survey_id=survey_id,
+            version=0 if found is None else found.version,
+            created_at=None if found is None else found.created_at,
+            created_by=None if found is None else found.created_by,
+            is_active=policy.is_active,
+            channel=policy.channel,
+            priority=policy.priority,
+            triggers=[TriggerIn.of(each) for each in policy.triggers],
+            cancel_if=[CancelIn(by=each.by, **words_of_match(each.match)) for each in policy.cancel_if],
+            schedules=[ScheduleIn.of(each) for each in policy.schedules],
+            segments_any=list(policy.segments_any),
+            segments_none=list(policy.segments_none),
+            consent=policy.consent and AskingConsentIn(purpose=policy.consent.purpose, channel=policy.consent.channel),
+            share=policy.share,
+            rotates=policy.rotates,
+            budget=[BudgetIn(**words_of_budget(each)) for each in policy.budget],
+            expires_after_seconds=policy.expires_after_seconds,
+            stale_after_seconds=policy.stale_after_seconds,
+            reminders=RemindersIn.model_validate(asdict(policy.reminders)),
+        )
+
+
+class ContactTerms(Strict):
+    """The contact budget over all surveys, and quiet hours (null: none)."""
+
     budget: list[FirmBudgetIn] = Field(max_length=20)
-    quiet: QuietIn | None = None
+    quiet: QuietIn | None
 
     def rules(self) -> domain.ContactRules:
         """The rules."""
@@ -265,31 +139,30 @@ class ContactRulesIn(Strict):
         return domain.ContactRules(budget, None if self.quiet is None else self.quiet.quiet())
 
 
-class _Read(BaseModel):
-    model_config = ConfigDict(from_attributes=True)
+class ContactRulesIn(ContactTerms):
+    """The contact budget over all surveys, and quiet hours. `version` is the one you read; 0: there was none."""
+
+    version: Version
 
 
-class AskingOut(_Read):
-    """A version of a survey's policy; version 0 is what holds where there is none: nobody is asked but by hand."""
-
-    survey_id: UUID
-    version: int
-    created_at: datetime | None
-    created_by: str | None
-    policy: domain.Policy
-
-
-class ContactRulesOut(_Read):
-    """A version of the firm's contact rules; version 0 is what holds before the firm has said anything."""
+class ContactRulesOut(ContactTerms):
+    """The contact budget over all surveys, and quiet hours. Version 0: what holds before the firm has said anything."""
 
     version: int
     created_at: datetime | None
     created_by: str | None
-    rules: domain.ContactRules
 
-
-def _time(text: str | None) -> time | None:
-    return None if text is None else time.fromisoformat(text)
+    @classmethod
+    def of(cls, found: domain.RulesVersion | None) -> "ContactRulesOut":
+        """Contact rules as they are shown, in the words in which they are set."""
+        rules = domain.ContactRules() if found is None else found.rules
+        return cls(
+            version=0 if found is None else found.version,
+            created_at=None if found is None else found.created_at,
+            created_by=None if found is None else found.created_by,
+            budget=[FirmBudgetIn(kind=each.of or None, **words_of_budget(each)) for each in rules.budget],
+            quiet=rules.quiet and QuietIn(start=clock_text(rules.quiet.start), end=clock_text(rules.quiet.end)),
+        )
 
 
 def _trigger(body: TriggerIn, since: datetime) -> domain.Trigger:

@@ -12,7 +12,7 @@ from services.surveys.asking.errors import BadAskedCustomer
 from services.surveys.asking.repository import candidates as rows
 from services.surveys.asking.repository import policies
 from services.surveys.asking.schemas.deciding import (
-    CheckOut,
+    AskingCheckOut,
     DecisionOut,
     ExplanationOut,
     InvitationIn,
@@ -162,7 +162,7 @@ class Inviting:
             policy_version=known.version(survey_id),
             reason="asked" if isinstance(verdict, datetime) else verdict.reason,
             waits_until=verdict if isinstance(verdict, datetime) else None,
-            checks=[CheckOut(**each._asdict()) for each in findings(candidate, seen)],
+            checks=[AskingCheckOut(**each._asdict()) for each in findings(candidate, seen)],
             contacts=[each.at for each in seen.contacts if each.at > since],
             decisions=[DecisionOut.of(each) for each in past],
         )

@@ -4,7 +4,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from uuid import UUID
 
-from services.surveys.asking.domain.policy import ContactRules, Policy, PolicyVersion, RulesVersion
+from services.surveys.asking.domain.policy import PolicyVersion, RulesVersion
 from services.surveys.asking.errors import ContactRulesMoved, PolicyMoved, PolicyVersionNotFound
 from services.surveys.asking.repository import policies as rows
 from services.surveys.asking.schemas.policy import AskingIn, AskingOut, ContactRulesIn, ContactRulesOut
@@ -40,7 +40,7 @@ class Policies:
             version = PolicyVersion(survey_id, body.version + 1, policy, now, by)
             if body.version != is_at or not await rows.add(tx, version):
                 raise PolicyMoved(is_at)
-            answer = Answer(200, AskingOut.model_validate(version).model_dump_json().encode())
+            answer = Answer(200, AskingOut.of(survey_id, version).model_dump_json().encode())
             await remember(tx, idem, answer)
             return answer
 
@@ -54,11 +54,9 @@ class Policies:
         async with self.db.read() as tx:
             await must_exist(tx, self.surveys, survey_id)
             found = await self._version(tx, survey_id, number)
-        if found is not None:
-            return AskingOut.model_validate(found)
-        if number:
+        if found is None and number:
             raise PolicyVersionNotFound(number)
-        return AskingOut(survey_id=survey_id, version=0, created_at=None, created_by=None, policy=Policy())
+        return AskingOut.of(survey_id, found)
 
     async def _version(self, tx: ReadTx, survey_id: UUID, number: int | None) -> PolicyVersion | None:
         if number is None:
@@ -79,17 +77,14 @@ class Policies:
             version = RulesVersion(body.version + 1, body.rules(), self.clock.now(), by)
             if body.version != is_at or not await rows.add_rules(tx, version):
                 raise ContactRulesMoved(is_at)
-            answer = Answer(200, ContactRulesOut.model_validate(version).model_dump_json().encode())
+            answer = Answer(200, ContactRulesOut.of(version).model_dump_json().encode())
             await remember(tx, idem, answer)
             return answer
 
     async def rules(self) -> ContactRulesOut:
         """The contact rules that hold."""
         async with self.db.read() as tx:
-            found = await rows.rules(tx)
-        if found is None:
-            return ContactRulesOut(version=0, created_at=None, created_by=None, rules=ContactRules())
-        return ContactRulesOut.model_validate(found)
+            return ContactRulesOut.of(await rows.rules(tx))
 
 
 async def must_exist(tx: ReadTx, surveys: Surveys, survey_id: UUID) -> None:

@@ -20,6 +20,7 @@ from services.metrics.satisfaction.errors import (
     NoSuchSurvey,
     NoSuchYardstick,
     OneDimension,
+    TwoSegments,
     UnknownPersona,
 )
 from services.metrics.satisfaction.repository.own import Yardstick
@@ -168,7 +169,7 @@ for _metric in METRICS:
         name=_metric,
         dependencies=_READ,
         response_model=SatisfactionOut,
-        responses=problems(InTheFuture, BadRange, BadComparison, MixedFormulas, UnknownPersona),
+        responses=problems(InTheFuture, BadRange, BadComparison, MixedFormulas, UnknownPersona, TwoSegments),
         description=f"{_NAMES[_metric]} over local days: with its interval, who answered and who did not, by a "
         "breakdown, and beside other days. An answer counts on the day it was given, at the place it was given, and "
         "for the segments its person is in now.",
@@ -178,7 +179,7 @@ for _metric in METRICS:
         name=f"{_metric}_series",
         dependencies=_READ,
         response_model=SatisfactionSeriesOut,
-        responses=problems(InTheFuture, BadRange, MixedFormulas, UnknownPersona, OneDimension),
+        responses=problems(InTheFuture, BadRange, MixedFormulas, UnknownPersona, TwoSegments, OneDimension),
         description=f"{_NAMES[_metric]} of each day, week (from Monday) or month that the days touch; "
         "invitations are not shown here.",
     )(_series(_metric))

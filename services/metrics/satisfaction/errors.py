@@ -3,6 +3,7 @@
 Invalid
 ├── MixedFormulas        surveys whose CES is made differently
 ├── UnknownPersona       no persona of this name is in use
+├── TwoSegments          a segment and a persona, which is one too
 ├── BadComparison        a comparison needs both its days
 └── OneDimension         a series knows of one dimension at a time
 Conflict
@@ -37,6 +38,15 @@ class UnknownPersona(Invalid):
 
     def __init__(self, persona: str) -> None:
         super().__init__("No persona of this key is in use.", persona=persona)
+
+
+class TwoSegments(Invalid):
+    """A segment and a persona are asked for at once; a persona is a segment too."""
+
+    code, title = "metrics.two_segments", "Two segments"
+
+    def __init__(self) -> None:
+        super().__init__("A persona is a segment: ask for one or the other.")
 
 
 class BadComparison(Invalid):

@@ -77,3 +77,8 @@ class Query:
     def dimensions(self) -> set[str]:
         """The dimensions that this depends on. The sums know of one at a time."""
         return {*self.filters, *([self.grouping] if self.grouping else [])}
+
+    @property
+    def is_of_single_answers(self) -> bool:
+        """Whether the sums cannot say it: of two dimensions at once, or of segments that overlap a segment."""
+        return len(self.dimensions) > 1 or (self.grouping == "segment" and "segment" in self.filters)

@@ -46,7 +46,7 @@ async def counted(
         )
         SELECT survey_id, version, question, {value} AS value, weight, kind, is_newest, {_COUNTS}
         FROM ranked r {split} WHERE true {" ".join(filters)}
-        GROUP BY survey_id, version, question, {value}, weight, kind, is_newest
+        GROUP BY survey_id, version, question, 4, weight, kind, is_newest
         """,
         {
             "surveys": list({each.survey_id for each in items.values()}),

@@ -19,7 +19,7 @@ from services.metrics.satisfaction.domain.measures import Measure, measure_of
 from services.metrics.satisfaction.domain.query import METRICS, Days, Metric, Query
 from services.metrics.satisfaction.domain.report import NOBODY, Group, Line, Report
 from services.metrics.satisfaction.domain.scores import Formula, Item, Scores, too_few
-from services.metrics.satisfaction.errors import MixedFormulas, OneDimension, UnknownPersona
+from services.metrics.satisfaction.errors import MixedFormulas, OneDimension, TwoSegments, UnknownPersona
 from services.metrics.satisfaction.repository import own, reading, single
 from services.metrics.satisfaction.repository.reading import Slot
 from shared.clock import Clock
@@ -92,7 +92,7 @@ class Satisfaction:
             InTheFuture: a day has not come yet.
             BadRange: the first day is after the last.
             MixedFormulas: a CES of surveys that make it differently.
-            UnknownPersona: no such persona is in use.
+            UnknownPersona, TwoSegments: no such persona is in use, or a segment is named as well.
         """
         days = self._days(first, last)
         other = None if compare_with is None else self._days(*compare_with)
@@ -141,7 +141,7 @@ class Satisfaction:
         """The figure of each period that the days touch. The newest answer of a person is that of each period.
 
         Raises:
-            InTheFuture, BadRange, MixedFormulas, UnknownPersona: as `figure` does.
+            InTheFuture, BadRange, MixedFormulas, UnknownPersona, TwoSegments: as `figure` does.
             OneDimension: more than one dimension is asked for.
         """
         to = self._days(None, last).last
@@ -172,7 +172,7 @@ class Satisfaction:
     async def _count(self, tx: ReadTx, query: Query, found: "_Items", days: Days, names: Mapping[str, str]) -> Gathered:
         """What was counted on these days. Of segments, which overlap, the total is counted by itself."""
         gathering = Gathering(query, found.items)
-        if len(query.dimensions) > 1:
+        if query.is_of_single_answers:
             since, until = (self._midnight(day) for day in (days.first, days.last + 1))
             for kind, is_newest, each in await single.counted(tx, found.items, query, since, until):
                 gathering.add(kind, each, is_newest=is_newest or query.persons == "all")
@@ -262,6 +262,8 @@ async def _with_personas(tx: ReadTx, query: Query) -> tuple[Query, Mapping[str, 
     names = await reading.personas(tx)
     if (persona := query.filters.get("persona")) is None:
         return query, names
+    if "segment" in query.filters:
+        raise TwoSegments
     if persona not in names:
         raise UnknownPersona(persona)
     filters = {name: value for name, value in query.filters.items() if name != "persona"}

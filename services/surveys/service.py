@@ -9,6 +9,7 @@ from services.surveys.answers.service.desk import Desk
 from services.surveys.answers.service.lane import Lane
 from services.surveys.answers.service.reading import Reading
 from services.surveys.answers.service.taking import Answering
+from services.surveys.answers.service.themes import ThemeRules
 from services.surveys.asking.service.deciding import Deciding
 from services.surveys.asking.service.hearing import Hearing, PlanShelf
 from services.surveys.asking.service.invitations import Invitations
@@ -57,6 +58,7 @@ class SurveysService:
     links: Links = field(default_factory=Links)
     shelf: Shelf = field(default_factory=Shelf)
     answer_lane: Lane = field(default_factory=Lane)
+    reading: Reading = field(default_factory=Reading)
     plans: PlanShelf = field(default_factory=PlanShelf)
 
     @property
@@ -174,9 +176,9 @@ class SurveysService:
         return Ballots(self.db, self.clock, self.zone, self.definitions, self.cases, self.links, self.reading)
 
     @property
-    def reading(self) -> Reading:
-        """What texts say."""
-        return Reading()
+    def theme_rules(self) -> ThemeRules:
+        """What answers are about, by rules."""
+        return ThemeRules(self.db, self.clock, self.reading)
 
     @property
     def answering(self) -> Answering:

@@ -12,11 +12,15 @@ from uuid import UUID
 import httpx
 from answers_world import RELATIONSHIP, invite
 from starlette.applications import Starlette
-from surveys_world import SurveysWorld, open_world
+from starlette.types import ASGIApp
+from surveys_world import HandClock, SurveysWorld, open_world
 
+from services.surveys.app import service as manifest
 from services.surveys.definitions.domain.definition import Definition
 from services.surveys.pages.api import page_routes
+from services.surveys.service import SurveysService
 from services.surveys.settings import SurveysSettings
+from shared.testing.platform import Running, running_platform
 from shared.testing.postgres import fresh_database
 
 PHONE = (
@@ -33,7 +37,7 @@ class PagesWorld:
     """Surveys and their pages."""
 
     surveys: SurveysWorld
-    app: Starlette
+    app: ASGIApp
     definitions: dict[str, Definition] = field(default_factory=dict)
 
     @property
@@ -162,3 +166,12 @@ async def pages_of_a_module(pg_url: str, settings: SurveysSettings = SETTINGS) -
     """The same on a database of its own, for the tests of a file."""
     async with fresh_database(pg_url) as url, open_pages(url, settings) as world:
         yield world
+
+
+@asynccontextmanager
+async def pages_on_a_platform(pg_url: str, **settings: Any) -> AsyncIterator[tuple[PagesWorld, Running]]:
+    """The same in a whole platform with surveys alone: keys, limits and headers as they are."""
+    clock = HandClock()
+    async with fresh_database(pg_url) as url, running_platform(url, [manifest], clock=clock, **settings) as running:
+        service: SurveysService = running.platform.app.state.services["surveys"]
+        yield PagesWorld(SurveysWorld(service.db, service, clock), running.platform.app), running

@@ -11,7 +11,7 @@ from services.surveys.pages.api.answers import HEADERS, page, refusal_page
 from services.surveys.pages.api.limits import VisitLimits
 from services.surveys.pages.domain.clicks import Visitor
 from services.surveys.pages.errors import BadForm, TooMuchSent, WrongMethod
-from services.surveys.pages.schemas.forms import Fields, read_fields
+from services.surveys.pages.schemas.forms import Fields, read_fields, read_form
 from services.surveys.pages.schemas.page import FormPage, ThanksPage, form_page, plain_page, thanks_page
 from services.surveys.pages.service.visits import Kept, Redirect, Said, Visit
 from services.surveys.service import SurveysService
@@ -56,7 +56,8 @@ class HostedPage:
         token = request.path_params["token"]
         self._limits.take(address_of(request), token)
         if request.method == "POST":
-            shown = await self._surveys.pages.reply(token, await _fields(request))
+            fields = await _fields(request)
+            shown = await self._surveys.pages.reply(token, lambda definition: read_form(definition, fields))
         else:
             shown = await self._surveys.pages.visit(token, _visit(request), visitor_of(request))
         return self._shown(shown)

@@ -25,14 +25,15 @@ class VisitLimits:
             rate=settings.address_visits_per_minute / 60, burst=settings.address_visits_per_minute
         )
 
-    def take(self, address: str, link: str) -> None:
-        """Count a visit.
+    def take(self, address: str, link: str | None = None) -> None:
+        """Count a visit, of a link if there is one.
 
         Raises:
             TooManyVisits: there were too many.
         """
         try:
             self._addresses.take(address)
-            self._links.take(link)
+            if link is not None:
+                self._links.take(link)
         except RateLimited as limited:
             raise TooManyVisits(int(limited.data["retry_after_seconds"])) from None

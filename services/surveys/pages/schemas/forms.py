@@ -30,12 +30,11 @@ class Form:
     answers: Mapping[str, Any]
     shown: tuple[str, ...]
     nonce: str
-    is_auto: bool
-    is_edit: bool
-    is_trapped: bool
     locale: str | None
-    to: str | None
-    back: str | None
+    is_auto: bool = False
+    is_trapped: bool = False
+    to: str | None = None
+    back: str | None = None
 
 
 def read_fields(body: bytes) -> Fields:
@@ -64,7 +63,6 @@ def read_form(definition: Definition, fields: Fields) -> Form:
         shown=shown,
         nonce=_one(fields, "nonce") or "",
         is_auto=_one(fields, "auto") == "1",
-        is_edit=_one(fields, "edit") == "1",
         is_trapped=bool(_one(fields, "website")),
         locale=_one(fields, "lang"),
         to=_one(fields, "to"),

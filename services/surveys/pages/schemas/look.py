@@ -18,7 +18,8 @@ body{margin:0;background:var(--wall);color:var(--ink);font:1.0625rem/1.5 system-
 main{max-width:42rem;margin:0 auto;padding:1.25rem 1rem 2rem;background:var(--paper);min-height:100vh;
 border-top:.375rem solid var(--heart)}
 @media (min-width:44rem){body{padding:2rem 0}main{min-height:0;padding:2rem 2.5rem;border-radius:.75rem}}
-h1{margin:0 0 .25rem;font-size:1.375rem;line-height:1.3}
+h1,h2{margin:0 0 .25rem;font-size:1.375rem;line-height:1.3}
+h2{margin-top:2rem}
 p{margin:0 0 .75rem}
 .soft{color:var(--soft);font-size:.9375rem}
 .progress{display:flex;gap:.75rem;align-items:center;margin:.75rem 0 1.25rem}

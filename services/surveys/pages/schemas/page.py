@@ -40,7 +40,6 @@ class FormPage:
     errors: Mapping[str, str] = field(default_factory=dict)
     notice: str | None = None
     score: int | None = None
-    is_edit: bool = False
     is_touching: bool = False
     is_trap_seen: bool = False
 
@@ -143,8 +142,6 @@ def _form(page: FormPage, asked: Asked) -> str:
 def _kept(page: FormPage) -> Iterable[tuple[str, str]]:
     yield "nonce", page.nonce
     yield "lang", page.locale
-    if page.is_edit:
-        yield "edit", "1"
     for question in page.step.questions:
         yield "shown", question.id
     here = {question.id for question in page.step.questions}

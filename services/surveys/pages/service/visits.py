@@ -1,16 +1,17 @@
 """The hosted page: what a visit shows, and what becomes of a form. A visit changes no answer; a form may."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from services.surveys.answers.errors import AnswerTooLate, AnswerWithdrawn, WholeAnswerNeeded
+from services.surveys.definitions.domain.definition import Definition
 from services.surveys.definitions.domain.path import path
 from services.surveys.definitions.errors import BadAnswers, SurveyNotActive
 from services.surveys.links.errors import BadLink
 from services.surveys.pages.domain.steps import Step, lenient, preselected, step_at
-from services.surveys.pages.schemas.forms import Fields, Form, read_form
+from services.surveys.pages.schemas.forms import Form
 from services.surveys.pages.schemas.page import FormPage, ThanksPage
 from services.surveys.pages.service.clicks import ClickLog, Visitor
 from services.surveys.pages.service.seats import Seat, Seats
@@ -89,15 +90,15 @@ class Pages:
         at = visit.at or seat.link.question_id
         return self._form(seat, locale, said, at=at, score=seat.link.score, is_touching=seat.keeps_parts)
 
-    async def reply(self, token: str, fields: Fields) -> Shown | Redirect | Kept:
-        """What becomes of a form.
+    async def reply(self, token: str, read: Callable[[Definition], Form]) -> Shown | Redirect | Kept:
+        """What becomes of a form; `read` reads it for the survey that it answers.
 
         Raises:
             BadLink: the link leads nowhere, or nowhere any more.
         """
         async with self.db.write() as tx:
             seat = await self.seats.by_token(tx, token)
-            form = read_form(seat.definition, fields)
+            form = read(seat.definition)
             locale = seat.locale(form.locale)
             said = merged(seat.said, form.answers)
             if seat.is_shut:
@@ -178,7 +179,6 @@ class Pages:
             errors=errors or {},
             notice=notice,
             score=score,
-            is_edit=seat.is_complete,
             is_touching=is_touching,
             is_trap_seen=notice == "trapped",
         )

@@ -1,14 +1,16 @@
 """Who the customer is.
 
 Owns        customers, identifiers, traits, the evidence and decisions on who is whom, the merge log,
-            what customers did (events counted per day, orders), what other services tell of them (points, tiers),
+            what customers did (events counted per day, orders), what other services tell of them (points, tiers, the
+            last NPS, open complaints), of segments how content they are,
             the scale of their scores, segments and who is in which,
             what they said on consent, with its proof (never changed),
             what they say they want (words, never changed) and look for (touchpoints counted per interest and day),
             personas: who the people of a segment are, in words (each version never changed; they name nobody).
             Personal data lives here and nowhere else.
 Consumes    TouchpointReceived (as sent, short-lived), TouchpointRecorded, OrderPlaced, -Changed, -Refunded, -Cancelled,
-            TierChanged, PointsEarned, -Spent, -Expired, -Reversed, -Moved
+            TierChanged, TierNear, PointsEarned, -Spent, -Expired, -Reversed, -Moved, -Expiring;
+            SurveyAnswered, CaseOpened, -Changed, -Closed; SatisfactionTold
 Publishes   CustomerCreated, TraitsChanged (names only), CustomerMerged, CustomerUnmerged,
             SegmentEntered, SegmentLeft, ConsentChanged, PersonaChanged,
             RightsAsked (short-lived; of it the answers come back)
@@ -38,11 +40,9 @@ Rooms       domain/ what a touchpoint says · people/ reading persons · identit
             activity/ what customers did · segments/ rules and lists · membership/ who is in which segment now ·
             consent/ what customers allow ·
             rights/ what they ask of their data: access, erasure, … · rfm/ the scale of scores ·
-            told/ points and tiers, as loyalty tells them (nobody tells churn risk, CLV, NPS yet) ·
-            needs/ what they want and look for, and what to do next (not there yet: rules on churn risk, the way to the
-            next tier and complaints, of which nobody tells profiles) ·
-            personas/ who a group is, with its live size (not there yet: its NPS, churn and CLV, for metrics knows no
-            segments)
+            told/ points, tiers, answers and cases, as loyalty and surveys tell them (nobody tells churn risk, CLV yet) ·
+            needs/ what they want and look for, and what to do next (not there yet: rules on churn risk) ·
+            personas/ who a group is, with its live size and how content it is (not there yet: its churn and CLV)
 
 Not a projection: requests and decisions of people are not on the log, and raw touchpoints leave it after days, so
 these tables cannot be rebuilt by a replay. They are the record itself.

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from services.profiles.personas.consumers import SUBSCRIPTIONS as PERSONAS
 from services.profiles.rights.consumers import SUBSCRIPTIONS as RIGHTS
 from services.profiles.service import ProfilesService
 from services.profiles.told.consumers import SUBSCRIPTIONS as TOLD
@@ -53,4 +54,5 @@ SUBSCRIPTIONS = (
     Subscription("profiles.consent", (CustomerMerged, CustomerUnmerged), follow_identity, is_idempotent=True),
     *RIGHTS,
     *TOLD,
+    *PERSONAS,
 )

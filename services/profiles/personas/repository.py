@@ -3,7 +3,8 @@
 from collections.abc import Collection
 from uuid import UUID
 
-from services.profiles.personas.domain.persona import Content, Group, Persona, Status
+from services.profiles.personas.domain.persona import Content, Feeling, Group, Persona, Status
+from shared.db.bulk import insert_rows
 from shared.db.engine import ReadTx, WriteTx
 
 _PERSONA = """
@@ -123,6 +124,39 @@ async def groups(tx: ReadTx, segments: Collection[UUID]) -> dict[UUID, Group]:
         {"segments": list(segments)},
     )
     return {row.id: Group._make(row) for row in rows}
+
+
+async def put_feelings(tx: WriteTx, told: Collection[Feeling]) -> None:
+    """Keep what was told of segments; the latest of each holds."""
+    columns = {
+        "segment_id": "uuid",
+        "metric": "text",
+        "definition": "text",
+        "value_hundredths": "bigint",
+        "low_hundredths": "bigint",
+        "high_hundredths": "bigint",
+        "n": "bigint",
+        "days": "int",
+        "as_of": "date",
+        "told_at": "timestamptz",
+    }
+    replaced = ", ".join(f"{name} = EXCLUDED.{name}" for name in list(columns)[2:])
+    await insert_rows(
+        tx,
+        "segment_feelings",
+        columns,
+        sorted(told),
+        f"ON CONFLICT (segment_id, metric) DO UPDATE SET {replaced} WHERE segment_feelings.told_at < EXCLUDED.told_at",
+    )
+
+
+async def feelings(tx: ReadTx, segments: Collection[UUID]) -> list[Feeling]:
+    """What was told last of these segments, where there are answers."""
+    rows = await tx.execute(
+        f"SELECT {', '.join(Feeling._fields)} FROM segment_feelings WHERE segment_id = ANY(:segments) AND n > 0",
+        {"segments": list(segments)},
+    )
+    return [Feeling._make(row) for row in rows]
 
 
 async def people(tx: ReadTx) -> int:

@@ -8,10 +8,13 @@ from typing import Any
 
 import httpx
 import pytest
-from profiles_world import HandClock
+from profiles_world import NOW, HandClock
 from sqlalchemy.exc import DBAPIError
 
 from services.profiles.app import service as profiles
+from services.profiles.personas.consumers import record_feelings
+from shared.events.catalogue.metrics import SatisfactionTold
+from shared.events.envelope import Event
 from shared.ids import user_key, uuid7
 from shared.testing.platform import Running, running_platform
 
@@ -432,3 +435,56 @@ async def test_others_are_told_whose_people_a_persona_describes(running: Running
     assert {each["data"]["segment_id"] for each in said} == {segment}
     assert len({each["subject"] for each in said}) == 1
     assert "Lan" not in json.dumps(said, ensure_ascii=False)
+
+
+def told(segment: str, metric: str, value: int, n: int = 412, **time: float) -> Event[SatisfactionTold]:
+    data = SatisfactionTold.model_validate(
+        {
+            "segment_id": segment,
+            "metric": metric,
+            "definition": f"satisfaction.{metric}.v1",
+            "value_hundredths": value,
+            "low_hundredths": value - 810,
+            "high_hundredths": value + 790,
+            "n": n,
+            "days": 90,
+            "as_of": "2026-11-21",
+        }
+    )
+    at = NOW - timedelta(**time)
+    return Event(uuid7(), data.segment_id or uuid7(), at, at, data)
+
+
+async def hear(running: Running, *events: Event[SatisfactionTold]) -> None:
+    async with running.platform.units["profiles"].db.write() as tx:
+        await record_feelings(running.platform.value("profiles"), tx, events)
+
+
+async def test_how_content_they_are_stands_beside_them_and_how_sure_that_is(running: Running, segment: str):
+    await created(running, segment)
+    assert (await running.crm.get(LAN)).json()["figures"]["nps"] is None
+    assert "Họ hài lòng đến đâu" not in (await running.crm.get(f"{LAN}/card")).text
+
+    late, new = told(segment, "nps", -4_125, minutes=5), told(segment, "nps", 1_000, hours=1)
+    await hear(running, late, new, told(segment, "csat", 8_700, minutes=5))
+    await hear(running, new, told(str(uuid7()), "nps", 9_900), late)
+
+    figures = (await running.crm.get(LAN)).json()["figures"]
+    assert figures["nps"] == {
+        "value": -41.25,
+        "unit": "points",
+        "definition": "satisfaction.nps.v1",
+        "interval": {"low": -49.35, "high": -33.35, "level": 0.95},
+        "n": 412,
+        "days": 90,
+        "as_of": "2026-11-21",
+        "time_zone": "Asia/Ho_Chi_Minh",
+        "staleness_seconds": 300.0,
+    }
+    assert (figures["csat"]["value"], figures["csat"]["unit"], figures["ces"]) == (87.0, "percent", None)
+    page = (await running.crm.get(f"{LAN}/card")).text
+    assert "NPS <strong>−41,2</strong>" in page
+    assert "95 % nằm giữa −49,4 và −33,4. 412 câu trả lời trong 90 ngày" in page
+
+    await hear(running, told(segment, "nps", 0, n=0))
+    assert (await running.crm.get(LAN)).json()["figures"]["nps"] is None

@@ -28,6 +28,20 @@ def upgrade() -> None:
             changed_by text NOT NULL,
             PRIMARY KEY (key, version)
         );
+        CREATE TABLE segment_feelings (
+            segment_id uuid NOT NULL,
+            metric text NOT NULL,
+            definition text NOT NULL,
+            value_hundredths bigint NOT NULL,
+            low_hundredths bigint NOT NULL,
+            high_hundredths bigint NOT NULL,
+            n bigint NOT NULL,
+            days int NOT NULL,
+            as_of date NOT NULL,
+            told_at timestamptz NOT NULL,
+            PRIMARY KEY (segment_id, metric)
+        );
+        COMMENT ON TABLE segment_feelings IS 'how content the people of a segment are, as metrics told last';
         CREATE FUNCTION persona_versions_stay() RETURNS trigger LANGUAGE plpgsql AS $$
         BEGIN
             RAISE EXCEPTION 'a version of a persona is never changed: add a new one';

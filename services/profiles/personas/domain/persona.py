@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 Language = Literal["vi", "en"]
 Status = Literal["draft", "active", "retired"]
+Metric = Literal["nps", "csat", "ces"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 
 
@@ -73,6 +74,24 @@ class Group(NamedTuple):
     members: int
 
 
+class Feeling(NamedTuple):
+    """How content the people of a segment are, as metrics told last; in hundredths of the figure's unit.
+
+    Over the `days` local days up to and with `as_of`; with an interval of 95 %, from `n` answers.
+    """
+
+    segment_id: UUID
+    metric: Metric
+    definition: str
+    value_hundredths: int
+    low_hundredths: int
+    high_hundredths: int
+    n: int
+    days: int
+    as_of: date
+    told_at: datetime
+
+
 class Sight(NamedTuple):
     """Everything that is live beside personas, at one moment: `as_of` is the firm's day."""
 
@@ -80,6 +99,8 @@ class Sight(NamedTuple):
     people: int
     as_of: date
     time_zone: str
+    now: datetime
+    feelings: dict[tuple[UUID, Metric], Feeling]
 
 
 class Shown(NamedTuple):

@@ -9,9 +9,11 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import date
 from html import escape
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from services.profiles.personas.domain.persona import Group, Language, Persona, Shown, Sight, shown
+from services.profiles.personas.schemas.figures import UNITS
 
 _STYLE = """
 :root{color-scheme:light dark;--ink:#1d2733;--soft:#4d5b6a;--paper:#fff;--wall:#eef1f4;--line:#c3ccd5;--heart:#b3224a}
@@ -67,6 +69,9 @@ _WORDS: Mapping[Language, Mapping[str, str]] = {
         "size": "How many they are",
         "customers": "customers",
         "share": "of everybody we know",
+        "feelings": "How content they are",
+        "answers": "answers in {days} days",
+        "between": "95 % between {low} and {high}",
         "gone": "The segment of this persona is gone; nobody belongs to it.",
         "unbuilt": "Still counting: not everybody was asked yet.",
         "segment": "Segment",
@@ -88,6 +93,9 @@ _WORDS: Mapping[Language, Mapping[str, str]] = {
         "size": "Họ có bao nhiêu người",
         "customers": "khách hàng",
         "share": "của tất cả khách hàng đã biết",
+        "feelings": "Họ hài lòng đến đâu",
+        "answers": "câu trả lời trong {days} ngày",
+        "between": "95 % nằm giữa {low} và {high}",
         "gone": "Phân khúc của chân dung này không còn nữa; không ai thuộc về nó.",
         "unbuilt": "Đang đếm: chưa xét hết mọi khách hàng.",
         "segment": "Phân khúc",
@@ -113,6 +121,7 @@ def card(persona: Persona, sight: Sight, language: Language | None = None) -> st
         f"{columns}"
         f"{_quotes(persona, seen.language, words)}"
         f"{_size(sight.groups.get(persona.content.segment_id), sight, seen.language, words)}"
+        f"{_feelings(persona.content.segment_id, sight, seen.language, words)}"
         f"{_foot(persona, sight, seen.language, words)}</main></body></html>"
     )
 
@@ -172,6 +181,25 @@ def _size(group: Group | None, sight: Sight, language: Language, words: Mapping[
     return f"<section><h2>{words['size']}</h2>{said}</section>"
 
 
+def _feelings(segment_id: UUID, sight: Sight, language: Language, words: Mapping[str, str]) -> str:
+    """The figures of satisfaction, each with how sure it is and how many answers it is made of."""
+    lines = ""
+    for metric, unit in UNITS.items():
+        feeling = sight.feelings.get((segment_id, metric))
+        if feeling is None:
+            continue
+        value, low, high = (
+            _hundredths(each, language) + (" %" if unit == "percent" else "")
+            for each in (feeling.value_hundredths, feeling.low_hundredths, feeling.high_hundredths)
+        )
+        lines += (
+            f'<p class="size">{metric.upper()} <strong>{value}</strong></p>'
+            f'<p class="small">{words["between"].format(low=low, high=high)}. {_number(feeling.n, language)} '
+            f"{words['answers'].format(days=feeling.days)}. {words['as_of']}: {_day(feeling.as_of, language)}</p>"
+        )
+    return f"<section><h2>{words['feelings']}</h2>{lines}</section>" if lines else ""
+
+
 def _foot(persona: Persona, sight: Sight, language: Language, words: Mapping[str, str]) -> str:
     changed = persona.changed_at.astimezone(ZoneInfo(sight.time_zone)).date()
     entries = (
@@ -194,6 +222,10 @@ def _lang(seen: Shown, field: str) -> str:
 
 def _number(value: int, language: Language) -> str:
     return f"{value:,}".replace(",", "." if language == "vi" else ",")
+
+
+def _hundredths(value: int, language: Language) -> str:
+    return f"{value / 100:.1f}".replace(".", "," if language == "vi" else ".").replace("-", "−")
 
 
 def _percent(value: float, language: Language) -> str:

@@ -1,11 +1,14 @@
 """Live figures beside a persona, in the one shape that figures have everywhere."""
 
+from collections.abc import Mapping
 from datetime import date
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import BaseModel, Field
 
-from services.profiles.personas.domain.persona import Group, Sight
+from services.profiles.personas.domain.persona import Feeling, Group, Metric, Sight
+
+UNITS: Mapping[Metric, Literal["points", "percent", "score"]] = {"nps": "points", "csat": "percent", "ces": "score"}
 
 
 class PersonaFigureOut(BaseModel):
@@ -30,11 +33,53 @@ class PersonaFigureOut(BaseModel):
     parameters: dict[str, int | str] = Field(default_factory=dict)
 
 
+class PersonaIntervalOut(BaseModel):
+    """Where the figure of everybody would be found, with a probability of `level`."""
+
+    low: float
+    high: float
+    level: float = 0.95
+
+
+class PersonaFeelingOut(BaseModel):
+    """How content the people of the persona's segment are: the figure as metrics told it last."""
+
+    value: float
+    unit: Literal["points", "percent", "score"] = Field(description="An NPS is −100 to 100 points.")
+    definition: str = Field(description="The id by which metrics explains the figure.")
+    interval: PersonaIntervalOut
+    n: int = Field(description="How many answers it is made of.")
+    days: int = Field(description="Over so many local days, up to and with `as_of`.")
+    as_of: date
+    time_zone: str
+    staleness_seconds: float = Field(description="Since metrics told it.")
+
+    @classmethod
+    def of(cls, feeling: Feeling | None, sight: Sight) -> Self | None:
+        """The wire form; none: nobody of the segment has answered."""
+        if feeling is None:
+            return None
+        return cls(
+            value=feeling.value_hundredths / 100,
+            unit=UNITS[feeling.metric],
+            definition=feeling.definition,
+            interval=PersonaIntervalOut(low=feeling.low_hundredths / 100, high=feeling.high_hundredths / 100),
+            n=feeling.n,
+            days=feeling.days,
+            as_of=feeling.as_of,
+            time_zone=sight.time_zone,
+            staleness_seconds=max(0.0, (sight.now - feeling.told_at).total_seconds()),
+        )
+
+
 class PersonaFiguresOut(BaseModel):
-    """What is live beside a persona; more figures may come."""
+    """What is live beside a persona; more figures may come. Of a metric that nobody answered there is none."""
 
     members: PersonaFigureOut
     share: PersonaFigureOut
+    nps: PersonaFeelingOut | None = None
+    csat: PersonaFeelingOut | None = None
+    ces: PersonaFeelingOut | None = None
 
     @classmethod
     def of(cls, group: Group | None, sight: Sight) -> Self:
@@ -59,4 +104,10 @@ class PersonaFiguresOut(BaseModel):
         return cls(
             members=figure("members", "customers", members),
             share=figure("share", "ratio", share, members, sight.people),
+            **{
+                metric: None
+                if group is None
+                else PersonaFeelingOut.of(sight.feelings.get((group.segment_id, metric)), sight)
+                for metric in UNITS
+            },
         )

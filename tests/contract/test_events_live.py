@@ -237,6 +237,26 @@ async def an_answer(running: Running, survey: str) -> None:
     assert answered.status_code == 201, answered.text
 
 
+async def a_case(running: Running, survey: str) -> None:
+    """Somebody unhappy has a case that nobody looks at for a month; it is closed, and they are happy again."""
+    ladder = [{"key": "late", "clock": "contact", "percent": 100, "action": "raise"}]
+    policy = (await running.crm.get("/v1/case-policy")).json()
+    said = {**{key: policy[key] for key in ("rules", "assign", "targets", "recovery")}, "ladder": ladder}
+    for path, body in (("case-policy", said), ("case-root-causes/late", {"labels": {"vi": PERSONAL[1]}})):
+        assert (await running.crm.put(f"/v1/{path}", json=body)).is_success
+    (case,) = (await running.crm.get("/v1/cases", params={"customer": "user_id:u-1"})).json()["items"]
+    surveys = running.platform.value("surveys")
+    async with surveys.db.write() as tx:
+        await tx.execute("UPDATE cases SET clock_from = clock_from - interval '30 days', next_step_at = now()")
+    assert await surveys.case_escalation.run() == 1
+    close = {"outcome": "solved", "root_cause": "late", "action": PERSONAL[1]}
+    closed = await running.crm.post(f"/v1/cases/{case['id']}/close", json=close)
+    assert closed.status_code == 200, closed.text
+    happy = {"survey_id": survey.rpartition("/")[2], "customer": "user_id:u-1", "answers": {"csat": {"score": 5}}}
+    answered = await running.crm.post("/v1/responses", json=happy)
+    assert answered.status_code == 201, answered.text
+
+
 async def a_mirror(running: Running, survey: str) -> None:
     """Five of the staff say what they think that customers say."""
     days = {"period_from": "2026-11-01", "period_to": "2026-11-30"}
@@ -274,6 +294,7 @@ async def test_every_record_fits_its_schema_and_none_tells_who_a_customer_is(run
     await a_referral(running)
     survey = await a_survey(running)
     await an_answer(running, survey)
+    await a_case(running, survey)
     await a_mirror(running, survey)
     await a_request(running)
     await a_voucher(running)

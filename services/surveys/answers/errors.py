@@ -1,8 +1,9 @@
 """What responses refuse.
 
-NotFound   ResponseUnknown
-Conflict   AnswerTooLate, AnswerWithdrawn, TakeAlone
-Invalid    SurveyNeeded, WholeAnswerNeeded, NobodyMayBeNamed, BadResponseCustomer, AnsweredLater, TooManyTags
+NotFound   ResponseUnknown, ThemesUnknown
+Conflict   AnswerTooLate, AnswerWithdrawn, TakeAlone, ThemesMoved
+Invalid    SurveyNeeded, WholeAnswerNeeded, NobodyMayBeNamed, BadResponseCustomer, AnsweredLater, TooManyTags,
+           BadThemes
 Unavailable TooManyAnswers
 """
 
@@ -112,3 +113,30 @@ class TooManyAnswers(Unavailable):
 
     def __init__(self) -> None:
         super().__init__("More answers wait than can be taken soon; nothing was taken, send it again.")
+
+
+class ThemesUnknown(NotFound):
+    """There are no such rules."""
+
+    code, title = "surveys.themes_unknown", "Themes unknown"
+
+    def __init__(self) -> None:
+        super().__init__("There is no such version of the rules.")
+
+
+class ThemesMoved(Conflict):
+    """Other rules hold than those that were to be replaced."""
+
+    code, title = "surveys.themes_moved", "Themes moved"
+
+    def __init__(self, version: int) -> None:
+        super().__init__("Other rules hold by now; read them and write yours again.", version=version)
+
+
+class BadThemes(Invalid):
+    """A rule by which nothing could be found."""
+
+    code, title = "surveys.bad_themes", "Bad themes"
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(reason, path=path)

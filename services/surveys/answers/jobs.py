@@ -11,4 +11,13 @@ async def open_boxes(surveys: SurveysService) -> None:
     await surveys.ballots.open_full()
 
 
-JOBS = (Job("surveys.ballots", timedelta(minutes=1), open_boxes),)
+async def apply_themes(surveys: SurveysService) -> None:
+    """Read again what was answered before the rules of themes that hold now."""
+    while await surveys.theme_rules.apply():
+        pass
+
+
+JOBS = (
+    Job("surveys.ballots", timedelta(minutes=1), open_boxes),
+    Job("surveys.themes", timedelta(seconds=5), apply_themes),
+)

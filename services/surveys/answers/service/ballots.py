@@ -54,12 +54,12 @@ class Ballots:
             SurveyNotActive, AnswerTooLate: no more answers are taken.
             WholeAnswerNeeded, NobodyMayBeNamed, BadAnswers: not like this.
         """
-        if await rows.has_written(tx):
-            raise RuntimeError("an anonymous answer is the only thing that its transaction writes")
         if not submission.is_final:
             raise WholeAnswerNeeded
         if invitation is None and (submission.person or submission.staff_id or submission.reference):
             raise NobodyMayBeNamed
+        if await rows.has_written(tx):
+            raise RuntimeError("an anonymous answer is the only thing that its transaction writes")
         box = self._box
         if invitation is not None and await rows.used(tx, box.stubs(invitation.id)):
             return replace(_TAKEN, is_new=False)
@@ -102,7 +102,7 @@ class Ballots:
                 return 0
             definition = await self.surveys.version(tx, survey_id, version)
             day = datetime.combine(now.astimezone(self.zone).date(), time(), self.zone)
-            responses = [await self._response(definition, each, day) for _, each in leaving]
+            responses = [await self._response(tx, definition, each, day) for _, each in leaving]
             await rows.take_out(tx, [key for key, _ in leaving])
             await response_rows.add(tx, responses)
             for response in responses:
@@ -112,7 +112,7 @@ class Ballots:
                     await self.cases.consider(tx, say)
             return len(responses)
 
-    async def _response(self, definition: Definition, ballot: Ballot, day: datetime) -> Response:
+    async def _response(self, tx: WriteTx, definition: Definition, ballot: Ballot, day: datetime) -> Response:
         written = texts(ballot.answers)
         response = Response(
             id=uuid4(),
@@ -137,7 +137,7 @@ class Ballots:
             changed_at=day,
             open_until=day,
         )
-        return response.reads(await self.reading.said(written)) if written else response
+        return response.reads(await self.reading.said(tx, written)) if written else response
 
     @property
     def _box(self) -> Box:

@@ -130,7 +130,7 @@ class Answering:
         """Store what a locked response becomes by something else than an answer, and tell it."""
         work = _Work(is_alone=True, known={})
         definition = await self.surveys.version(tx, after.survey_id, after.version)
-        work.put(None, before, await self._read(after), definition)
+        work.put(None, before, await self._read(tx, after), definition)
         await self._store(tx, work)
 
     async def take_all(self, tx: WriteTx, submissions: Sequence[Submission]) -> list[Outcome]:
@@ -217,13 +217,13 @@ class Answering:
             after = become
         if after.state == "complete" and (known is None or known.state != "complete"):
             await self._count(tx, work, survey)
-        after = await self._read(after)
+        after = await self._read(tx, after)
         work.put(key, known, after, said.definition)
         return _taken(after, is_new=True)
 
-    async def _read(self, response: Response) -> Response:
+    async def _read(self, tx: WriteTx, response: Response) -> Response:
         written = texts(response.answers)
-        return response.reads(await self.reading.said(written) if written else Said())
+        return response.reads(await self.reading.said(tx, written) if written else Said())
 
     async def _count(self, tx: WriteTx, work: _Work, survey: _Survey) -> None:
         """Count a complete answer: at once where places are few, with all others at the end where they are not."""

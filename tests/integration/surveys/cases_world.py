@@ -10,7 +10,12 @@ from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
 from services.surveys.app import service as manifest
+from services.surveys.cases.domain.case import planned
 from services.surveys.cases.domain.judged import Judged, Scored
+from services.surveys.cases.repository import cases as case_rows
+from services.surveys.cases.repository import standing as standing_rows
+from services.surveys.cases.schemas.policy import DEFAULT_DOCUMENT, PolicyIn
+from services.surveys.cases.schemas.settings import AgentIn, TeamIn
 from services.surveys.service import SurveysService
 from services.surveys.settings import SurveysSettings
 from shared.db.engine import Database, make_engine
@@ -123,3 +128,31 @@ async def open_cases(database_url: str, *, zone: ZoneInfo = VIETNAM) -> AsyncIte
         yield CasesWorld(db, SurveysService(db=db, clock=clock, zone=zone, settings=SurveysSettings()), clock)
     finally:
         await db.dispose()
+
+
+async def staff(world: CasesWorld, *agents: str, team: str = "hotline") -> None:
+    """A team of these agents, the first of whom leads it."""
+    settings = world.service.case_settings
+    for agent in agents:
+        await settings.put_agent(agent, AgentIn(), by="test", if_match=None, idem=None)
+    body = TeamIn(members=list(agents), lead=agents[0])
+    await settings.put_team(team, body, by="test", if_match=None, idem=None)
+
+
+async def set_policy(world: CasesWorld, **parts: Any) -> None:
+    """The default policy with some parts of its own."""
+    body = PolicyIn.model_validate({**DEFAULT_DOCUMENT.model_dump(mode="json"), **parts})
+    await world.service.case_settings.put_policy(body, by="test", if_match=None, idem=None)
+
+
+async def misplanned(world: CasesWorld) -> list[UUID]:
+    """Cases in which is due what would not be due, were it worked out now: there must be none."""
+    async with world.db.write() as tx:
+        standing = await standing_rows.standing(tx, world.service.zone)
+        cases = await case_rows.lock_all_unclosed(tx, UUID(int=0), 10_000)
+        taken = await case_rows.steps(tx, [each.id for each in cases])
+        return [
+            each.id
+            for each in cases
+            if planned(each, standing.policy, standing.calendar(each.team), taken[each.id]) != each
+        ]

@@ -47,38 +47,38 @@ async def put_contact_rules(body: ContactRulesIn, caller: Writer, surveys: Surve
     return answer(await surveys.asking_policies.put_rules(body, by=caller.key_id, idem=idem))
 
 
-@router.get("/surveys/{survey}/asking", responses=problems(SurveyNotFound, PolicyVersionNotFound))
+@router.get("/surveys/{survey_id}/asking", responses=problems(SurveyNotFound, PolicyVersionNotFound))
 async def asking_policy(
-    survey: UUID,
+    survey_id: UUID,
     _: Reader,
     surveys: Surveys,
     version: Annotated[int | None, Query(ge=0, le=2**31 - 1, description="None: what holds.")] = None,
 ) -> AskingOut:
     """Get whom a survey asks, and when."""
-    return await surveys.asking_policies.get(survey, version)
+    return await surveys.asking_policies.get(survey_id, version)
 
 
 @router.put(
-    "/surveys/{survey}/asking",
+    "/surveys/{survey_id}/asking",
     response_model=AskingOut,
     responses=problems(BadIdempotencyKey, SurveyNotFound, PolicyMoved),
 )
 async def put_asking_policy(
-    survey: UUID, body: AskingIn, caller: Writer, surveys: Surveys, idem: IdempotencyKey
+    survey_id: UUID, body: AskingIn, caller: Writer, surveys: Surveys, idem: IdempotencyKey
 ) -> Response:
     """Change whom a survey asks, as a further version. Who waits is decided by the version that holds then."""
-    return answer(await surveys.asking_policies.put(survey, body, by=caller.key_id, idem=idem))
+    return answer(await surveys.asking_policies.put(survey_id, body, by=caller.key_id, idem=idem))
 
 
-@router.get("/surveys/{survey}/asking/explanation", responses=problems(SurveyNotFound, BadAskedCustomer))
-async def explain_asking(survey: UUID, customer: Reference, _: Reader, surveys: Surveys) -> ExplanationOut:
+@router.get("/surveys/{survey_id}/asking/explanation", responses=problems(SurveyNotFound, BadAskedCustomer))
+async def explain_asking(survey_id: UUID, customer: Reference, _: Reader, surveys: Surveys) -> ExplanationOut:
     """Say why a customer would be asked now, or not, and what was decided before. Nobody is asked."""
-    return await surveys.inviting.explain(survey, customer)
+    return await surveys.inviting.explain(survey_id, customer)
 
 
-@router.get("/surveys/{survey}/decisions", responses=problems(BadCursor, SurveyNotFound))
+@router.get("/surveys/{survey_id}/decisions", responses=problems(BadCursor, SurveyNotFound))
 async def survey_decisions(
-    survey: UUID,
+    survey_id: UUID,
     _: Reader,
     surveys: Surveys,
     reason: Reason | None = None,
@@ -89,18 +89,18 @@ async def survey_decisions(
 ) -> Page[DecisionOut]:
     """List what was decided about a survey's candidates, and for which reason, the latest first."""
     found = await surveys.inviting.decisions(
-        survey, reason=reason, since=since, until=until, after=moment_and_id_in(cursor), limit=limit
+        survey_id, reason=reason, since=since, until=until, after=moment_and_id_in(cursor), limit=limit
     )
     last = found[limit - 1] if len(found) > limit else None
     return _page(found[:limit], None if last is None else encode_cursor((last.decided_at, last.id)))
 
 
-@router.get("/surveys/{survey}/decisions/totals", responses=problems(SurveyNotFound))
+@router.get("/surveys/{survey_id}/decisions/totals", responses=problems(SurveyNotFound))
 async def survey_decision_totals(
-    survey: UUID, _: Reader, surveys: Surveys, since: Since = None, until: Until = None
+    survey_id: UUID, _: Reader, surveys: Surveys, since: Since = None, until: Until = None
 ) -> TotalsOut:
     """Count a survey's candidates by what was decided."""
-    return await surveys.inviting.totals(survey, since=since, until=until)
+    return await surveys.inviting.totals(survey_id, since=since, until=until)
 
 
 @router.get("/decisions", responses=problems(BadCursor, BadAskedCustomer))
@@ -119,7 +119,7 @@ async def customer_decisions(
 
 
 @router.post(
-    "/surveys/{survey}/invitations",
+    "/surveys/{survey_id}/invitations",
     response_model=DecisionOut,
     status_code=201,
     responses={
@@ -128,9 +128,9 @@ async def customer_decisions(
         **problems(BadIdempotencyKey, BadAskedCustomer, SurveyNotFound, SurveyNotActive),
     },
 )
-async def invite(survey: UUID, body: InvitationIn, _: Writer, surveys: Surveys, idem: IdempotencyKey) -> Response:
+async def invite(survey_id: UUID, body: InvitationIn, _: Writer, surveys: Surveys, idem: IdempotencyKey) -> Response:
     """Ask a customer, if nothing speaks against it; the answer says what was decided, and why."""
-    return answer(await surveys.inviting.invite(survey, body, idem=idem))
+    return answer(await surveys.inviting.invite(survey_id, body, idem=idem))
 
 
 @router.get("/invitations/{invitation}", responses=problems(InvitationNotFound))

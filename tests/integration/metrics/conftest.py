@@ -11,6 +11,7 @@ from shared.bus.postgres import PostgresBus
 from shared.config import PlatformSettings
 from shared.db.engine import Database, make_engine
 from shared.db.migrate import upgrade
+from shared.delivery.outbox import OutboxWriter
 from shared.events.topics import IDENTITY, LOYALTY, ORDERS, SEGMENTS, SURVEYS, TOUCHPOINTS
 from shared.rights.marks import Seal
 from shared.runtime.service import Parts
@@ -20,7 +21,7 @@ from shared.runtime.trees import trees_of
 @pytest.fixture
 async def world(database_url: str) -> AsyncIterator[World]:
     """Metrics with its schema; days are those of Ho Chi Minh City."""
-    db = Database(make_engine(database_url, schema="metrics"), schema="metrics")
+    db = Database(make_engine(database_url, schema="metrics"), schema="metrics", outbox=OutboxWriter())
     await upgrade(db.engine, trees_of((manifest,)))
     bus = PostgresBus(database_url, sole=True)
     await bus.start()

@@ -1,6 +1,7 @@
 """What really travels: every record on every topic, after a day of everything, fits its committed schema."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -257,6 +258,28 @@ async def a_case(running: Running, survey: str) -> None:
     assert answered.status_code == 201, answered.text
 
 
+async def an_invitation(running: Running, survey: str) -> None:
+    """Somebody is asked by hand, gets it, and never answers."""
+    rules = await running.crm.put("/v1/contact-rules", json={"version": 0, "budget": [], "quiet": None})
+    assert rules.status_code == 200, rules.text
+    policy = await running.crm.put(f"{survey}/asking", json={"version": 0, "consent": None})
+    assert policy.status_code == 200, policy.text
+    body = {"customer": "user_id:u-1", "channel": "link", "locale": "vi", "staff_id": "shipper-7"}
+    asked = await running.crm.post(f"{survey}/invitations", json=body)
+    assert asked.status_code == 201, asked.text
+    surveys = running.platform.value("surveys")
+    async with surveys.db.write() as tx:
+        await surveys.invitations.mark_delivered(tx, UUID(asked.json()["invitation_id"]), datetime.now(UTC))
+    assert await replace(surveys.invitations, clock=InAMonth()).expire() == 1
+
+
+class InAMonth:
+    """A clock that is ahead."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + timedelta(days=31)
+
+
 async def a_mirror(running: Running, survey: str) -> None:
     """Five of the staff say what they think that customers say."""
     days = {"period_from": "2026-11-01", "period_to": "2026-11-30"}
@@ -295,6 +318,7 @@ async def test_every_record_fits_its_schema_and_none_tells_who_a_customer_is(run
     survey = await a_survey(running)
     await an_answer(running, survey)
     await a_case(running, survey)
+    await an_invitation(running, survey)
     await a_mirror(running, survey)
     await a_request(running)
     await a_voucher(running)

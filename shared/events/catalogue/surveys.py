@@ -12,6 +12,7 @@ from uuid import UUID
 
 from shared.events.envelope import EventData
 from shared.events.topics import SURVEYS
+from shared.ids import derived_id
 
 QuestionKind = Literal["nps", "csat", "ces", "star", "single", "multiple", "matrix", "text"]
 Purpose = Literal["customers", "staff", "joining"]
@@ -41,6 +42,11 @@ class AnsweredScore:
     score: int | None = None
     chosen: tuple[str, ...] = ()
     row: str | None = None
+
+
+def nobody(response_id: UUID) -> UUID:
+    """The subject of a response that is no person's: a key of it alone."""
+    return derived_id("response", str(response_id))
 
 
 class SurveyPublished(EventData, type="tam.surveys.survey_published.v1", topic=SURVEYS):
@@ -90,7 +96,8 @@ class SurveyAnswered(EventData, type="tam.surveys.survey_answered.v1", topic=SUR
 
     `state`: `partial` was begun and not finished, `complete` was, `withdrawn` counts no more (erased, or found to be a
     machine's). `verification`: `confirmed` by an act of a person, `inferred` from a click that nothing spoke against.
-    `score` is that of the question that the survey is about, of the kind `metric`.
+    `score` is that of the question that the survey is about, of the kind `metric`. Of whoever answered without being
+    known, as of an anonymous answer, the subject is `nobody(response_id)`.
     """
 
     response_id: UUID
@@ -233,6 +240,11 @@ PUBLISHES: tuple[type[EventData], ...] = (
     SurveyDelivered,
     SurveyExpired,
     SurveyAnswered,
+    CaseOpened,
+    CaseChanged,
+    CaseEscalated,
+    CaseClosed,
+    CaseRecovered,
     MirrorWaveClosed,
     MirrorAnswered,
 )

@@ -299,6 +299,12 @@ async def a_mirror(running: Running, survey: str) -> None:
     assert closed.status_code == 200, closed.text
 
 
+async def a_figure(running: Running) -> None:
+    """How content customers are is told, once it is known."""
+    await running.settled()
+    assert await running.platform.value("metrics").telling.tell() >= 1
+
+
 async def test_every_record_fits_its_schema_and_none_tells_who_a_customer_is(running: Running):
     answer = (await running.shop.post("/v1/batch", json={"batch": a_day()})).json()
     assert [each["code"] for each in answer["rejected"]] == ["impossible_amount"]
@@ -323,6 +329,7 @@ async def test_every_record_fits_its_schema_and_none_tells_who_a_customer_is(run
     await a_request(running)
     await a_voucher(running)
     await a_checkout(running)
+    await a_figure(running)
     await running.settled()
 
     published = {event.event_type: event.topic for service in SERVICES for event in service.publishes}

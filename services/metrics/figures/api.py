@@ -22,6 +22,7 @@ from services.metrics.figures.schemas import (
     known_currency,
 )
 from services.metrics.figures.service import Summary
+from services.metrics.satisfaction.domain.definitions import SATISFACTION
 from services.metrics.service import MetricsService
 from shared.http.access import service_of
 from shared.http.auth import require
@@ -123,7 +124,7 @@ async def series(
 @router.get("/definitions")
 async def definitions() -> DefinitionsOut:
     """What each figure means, by its name."""
-    return DefinitionsOut.model_validate({"definitions": DEFINITIONS})
+    return DefinitionsOut.model_validate({"definitions": DEFINITIONS | SATISFACTION})
 
 
 def _common(found: Summary | CustomerFigures) -> dict[str, Any]:

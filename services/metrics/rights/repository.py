@@ -1,4 +1,4 @@
-"""What the ledger keeps under person keys."""
+"""What metrics keeps under person keys."""
 
 from collections.abc import Collection
 from typing import Any
@@ -6,7 +6,14 @@ from uuid import UUID
 
 from shared.db.engine import ReadTx
 
-_TABLES = {"orders": "customer", "activity": "customer", "identity": "raw_id"}
+_TABLES = {
+    "orders": "customer",
+    "activity": "customer",
+    "identity": "raw_id",
+    "survey_answers": "customer",
+    "survey_asks": "customer",
+    "segment_members": "customer",
+}
 
 
 async def sections(tx: ReadTx, keys: Collection[UUID]) -> dict[str, list[dict[str, Any]]]:

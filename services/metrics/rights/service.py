@@ -11,7 +11,10 @@ from shared.rights.contract import Erased, Subject
 _KEPT = {
     "metrics: orders, activity, identity": "Order ids, amounts and days under the pseudonymous key: past figures "
     "stay what they were, and books must be kept. The key is a hash of the user id without a secret: who has the id "
-    "from elsewhere, or tries all ids there can be, can find the key; nothing here names the person."
+    "from elsewhere, or tries all ids there can be, can find the key; nothing here names the person.",
+    "metrics: survey_asks, survey_answers": "When a survey was sent, over which channel and whether it was answered, "
+    "under the same key, so that response rates stay what they were. Scores are withdrawn by the surveys service, and "
+    "count no more.",
 }
 
 

@@ -4,8 +4,8 @@ Owns        the ledger of points (double entry, never changed), lots and holds; 
             codes (as keyed hashes), reservations and redemptions; flash sales and their claims; referrals.
             No personal data: person keys and facts.
 Consumes    CustomerMerged, CustomerUnmerged; OrderPlaced, OrderChanged, OrderRefunded, OrderCancelled;
-            TouchpointRecorded where a rule asks for it; SegmentEntered, SegmentLeft; CustomerCreated
-Publishes   PointsEarned, -Spent, -Expired, -Reversed, -Moved, -Expiring; TierChanged;
+            TouchpointRecorded and SurveyAnswered where a rule asks for it; SegmentEntered, SegmentLeft; CustomerCreated
+Publishes   PointsEarned, -Spent, -Expired, -Reversed, -Moved, -Expiring; TierChanged, TierNear;
             VoucherIssued, -Reserved, -Redeemed, -RolledBack; FlashClaimed; ReferralCompleted
 URLs        /v1/loyalty…
 

@@ -40,7 +40,7 @@ Rooms       domain/ what a touchpoint says · people/ reading persons · identit
             activity/ what customers did · segments/ rules and lists · membership/ who is in which segment now ·
             consent/ what customers allow ·
             rights/ what they ask of their data: access, erasure, … · rfm/ the scale of scores ·
-            told/ points, tiers, answers and cases, as loyalty and surveys tell them (nobody tells churn risk, CLV yet) ·
+            told/ points, tiers, answers, cases, as loyalty and surveys tell them (nobody tells churn risk, CLV yet) ·
             needs/ what they want and look for, and what to do next (not there yet: rules on churn risk) ·
             personas/ who a group is, with its live size and how content it is (not there yet: its churn and CLV)
 

@@ -148,6 +148,15 @@ async def add_touchpoints(tx: WriteTx, facts: Sequence[KnownTouchpoint]) -> list
     ]
 
 
+async def forget_touchpoints(tx: WriteTx, kind: str, ids: Collection[str]) -> list[UUID]:
+    """Remove facts that turned out to be none; whose they were."""
+    gone = await tx.execute(
+        "DELETE FROM happenings WHERE kind = :kind AND id = ANY(:ids) RETURNING customer",
+        {"kind": kind, "ids": list(ids)},
+    )
+    return [row.customer for row in gone]
+
+
 _SPENT = """
     SELECT currency, count(*) AS orders, min(placed_at) AS first, max(placed_at) AS last, sum(net_minor)::bigint AS net
     FROM orders WHERE customer = ANY(:keys) AND placed_at <= :at AND NOT is_cancelled GROUP BY currency

@@ -1,4 +1,4 @@
-"""What earning hears: orders, touchpoints, who enters and leaves segments, who is new."""
+"""What earning hears: orders, touchpoints, answers, who enters and leaves segments, who is new."""
 
 from collections.abc import Sequence
 
@@ -6,6 +6,7 @@ from services.loyalty.service import LoyaltyService
 from shared.db.engine import WriteTx
 from shared.delivery.subscription import Subscription
 from shared.events.catalogue.profiles import CustomerCreated, SegmentEntered, SegmentLeft
+from shared.events.catalogue.surveys import SurveyAnswered
 from shared.events.catalogue.touchpoints import (
     OrderCancelled,
     OrderChanged,
@@ -23,9 +24,14 @@ async def earn_orders(loyalty: LoyaltyService, tx: WriteTx, events: Sequence[Eve
     await loyalty.referral_settling.note_orders(tx, events)
 
 
-async def earn_touchpoints(loyalty: LoyaltyService, tx: WriteTx, events: Sequence[Event[TouchpointRecorded]]) -> None:
-    """Settle what touchpoints earn, where a rule asks for them."""
-    await loyalty.earning.record_touchpoints(tx, events)
+async def earn_touchpoints(
+    loyalty: LoyaltyService, tx: WriteTx, events: Sequence[Event[TouchpointRecorded] | Event[SurveyAnswered]]
+) -> None:
+    """Settle what touchpoints and answers earn, where a rule asks for them."""
+    await loyalty.earning.record_touchpoints(
+        tx, [event for event in events if isinstance(event.data, TouchpointRecorded)]
+    )
+    await loyalty.earning.record_answers(tx, [event for event in events if isinstance(event.data, SurveyAnswered)])
 
 
 async def follow_segments(
@@ -47,7 +53,7 @@ SUBSCRIPTIONS = (
         earn_orders,
         is_idempotent=True,
     ),
-    Subscription("loyalty.touchpoints", (TouchpointRecorded,), earn_touchpoints, is_idempotent=True),
+    Subscription("loyalty.touchpoints", (TouchpointRecorded, SurveyAnswered), earn_touchpoints, is_idempotent=True),
     Subscription("loyalty.segments", (SegmentEntered, SegmentLeft), follow_segments, is_idempotent=True),
     Subscription("loyalty.customers", (CustomerCreated,), meet_customers, is_idempotent=True),
 )

@@ -17,7 +17,7 @@ from shared.events.catalogue.loyalty import (
     TierChanged,
     TierNear,
 )
-from shared.events.catalogue.surveys import CaseChanged, CaseClosed, CaseOpened, SurveyAnswered
+from shared.events.catalogue.surveys import CaseChanged, CaseClosed, CaseOpened, SurveyAnswered, nobody
 from shared.events.envelope import Event, EventData
 
 MAX_NPS = 10
@@ -76,7 +76,7 @@ def _near(event: Event[TierNear]) -> Iterable[Fact]:
 def _answer(event: Event[SurveyAnswered]) -> Iterable[Fact]:
     """The score of an answer to the question how likely somebody is to recommend; nobody's who is anonymous."""
     data = event.data
-    if data.is_anonymous or data.metric != "nps":
+    if data.is_anonymous or data.metric != "nps" or event.subject == nobody(data.response_id):
         return
     counts = data.state != "withdrawn" and data.verification == "confirmed" and data.score is not None
     word = str(data.survey_id) if counts else None

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from services.surveys.answers.repository import rights as answers
+from services.surveys.asking.repository import rights as asking
 from services.surveys.cases.repository import rights as cases
 from services.surveys.pages.repository import rights as pages
 from services.surveys.rights import repository
@@ -14,12 +15,12 @@ from shared.db.engine import ReadTx, WriteTx
 from shared.identity import members
 from shared.rights.contract import Erased, Subject
 
-# In the order in which everybody locks: invitations, then responses, then cases.
-ROOMS = (pages, answers, cases)
+# What hangs on an invitation goes before it; then as everybody locks: invitations, responses, cases.
+ROOMS = (pages, asking, answers, cases)
 _KEPT = {
-    "surveys: who was asked, scores and choices, cases": "When and why the person was asked, what they scored and "
-    "chose, and what came of their complaints, under the pseudonymous key and without a word that anybody wrote: "
-    "past figures stay what they were. The key is a hash of the user id without a secret: who has the id from "
+    "surveys: scores, choices and cases": "What the person scored and chose, when and of what, and what came of their "
+    "complaints, under the pseudonymous key and without a word that anybody wrote: past figures stay what they were. "
+    "The key is a hash of the user id without a secret: who has the id from "
     "elsewhere can find it; nothing here names the person.",
     "surveys: anonymous answers": "Nothing leads from an anonymous answer to who gave it, so none can be found.",
 }

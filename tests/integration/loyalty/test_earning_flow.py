@@ -1,7 +1,8 @@
 """Facts become points: whatever order they come in, the ledger ends the same."""
 
 from datetime import timedelta
-from uuid import uuid4
+from typing import Any
+from uuid import UUID, uuid4
 
 import pytest
 import pytest_asyncio
@@ -13,6 +14,7 @@ from earning_world import (
     changed,
     emptied,
     entered,
+    key,
     left,
     line,
     placed,
@@ -20,6 +22,10 @@ from earning_world import (
     touched,
 )
 from loyalty_world import LoyaltyWorld
+
+from shared.events.catalogue.surveys import SurveyAnswered, nobody
+from shared.events.envelope import Event
+from shared.ids import uuid7
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -217,3 +223,61 @@ async def test_points_beyond_measure_are_cut_instead_of_stopping_the_worker(earn
     await earning.hear(placed("o1", "An", 10**15))
 
     assert await earning.points("An") == 10**12
+
+
+SURVEY = uuid7()
+
+
+def answered(person: str, response: UUID, revision: int = 1, **changes: Any) -> Event[SurveyAnswered]:
+    """What is told of an answer: of somebody who is known, complete and confirmed, unless something else is said."""
+    subject = changes.pop("subject", key(person))
+    said = {
+        "response_id": response,
+        "revision": revision,
+        "survey_id": SURVEY,
+        "version": 1,
+        "state": "complete",
+        "channel": "link",
+        "locale": "vi",
+        **changes,
+    }
+    return Event(uuid7(), subject, DAY, DAY, SurveyAnswered.model_validate(said))
+
+
+THANKS: dict[str, Any] = {"trigger": {"on": "survey"}, "effect": {"kind": "fixed", "points": 30}}
+
+
+async def test_an_answer_earns_once_whatever_is_changed_in_it(earning: EarningWorld):
+    await earning.rule(THANKS)
+    one, other = uuid7(), uuid7()
+
+    await earning.hear(answered("An", one, state="partial"))
+    assert await earning.points("An") == 0
+    await earning.hear(answered("An", one, 2))
+    await earning.hear(answered("An", one, 3), answered("An", one, 2), answered("An", other))
+    assert await earning.points("An") == 60
+
+    await earning.hear(answered("An", other, 2, state="withdrawn"))
+    assert await earning.points("An") == 30
+
+
+async def test_only_whoever_is_known_and_meant_it_is_thanked(earning: EarningWorld):
+    await earning.rule(THANKS)
+    unknown = uuid7()
+
+    await earning.hear(
+        answered("An", uuid7(), is_anonymous=True),
+        answered("An", uuid7(), verification="inferred"),
+        answered("An", unknown, subject=nobody(unknown)),
+    )
+
+    assert await earning.points("An") == 0
+    assert await earning.world.rows("SELECT id FROM happenings") == []
+
+
+async def test_a_rule_for_one_survey_gives_for_no_other(earning: EarningWorld):
+    await earning.rule({**THANKS, "trigger": {"on": "survey", "survey": str(SURVEY)}})
+
+    await earning.hear(answered("An", uuid7()), answered("Bình", uuid7(), survey_id=uuid7()))
+
+    assert (await earning.points("An"), await earning.points("Bình")) == (30, 0)

@@ -79,7 +79,7 @@ class OnBirthday(Part):
 
 
 class OnSurvey(Part):
-    """A survey was answered; this one, or any."""
+    """A survey was answered in full by somebody who is known; this one (its id), or any."""
 
     on: Literal["survey"]
     survey: Word | None = None

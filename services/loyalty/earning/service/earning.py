@@ -30,6 +30,7 @@ from shared.clock import Clock
 from shared.db import segment_moves
 from shared.db.engine import Database, WriteTx
 from shared.events.catalogue.profiles import CustomerCreated, SegmentEntered, SegmentLeft
+from shared.events.catalogue.surveys import SurveyAnswered, nobody
 from shared.events.catalogue.touchpoints import TouchpointRecorded
 from shared.events.envelope import Event
 from shared.events.orders import OrderFact
@@ -77,6 +78,25 @@ class Earning:
             for event in events
             if rules.book.asks("touchpoint", event.data.name)
         ]
+        await self._record(tx, facts, rules)
+
+    async def record_answers(self, tx: WriteTx, events: Sequence[Event[SurveyAnswered]]) -> None:
+        """Settle answers that a rule asks for: a response earns once, when a person has completed it.
+
+        What turns out to count no more, such as a machine's, gives its points back. Nobody is given anything for an
+        answer that is nobody's.
+        """
+        rules = await self._open(tx)
+        latest = {event.data.response_id: event for event in sorted(events, key=lambda each: each.data.revision)}
+        gone = [str(key) for key, event in latest.items() if event.data.state == "withdrawn"]
+        facts = [
+            KnownTouchpoint(
+                "survey", str(key), event.subject, str(event.data.survey_id), event.time, event.data.channel
+            )
+            for key, event in latest.items()
+            if _earns(event) and rules.book.asks("survey", str(event.data.survey_id))
+        ]
+        await self._settle(tx, set(await known.forget_touchpoints(tx, "survey", gone)) if gone else set(), rules)
         await self._record(tx, facts, rules)
 
     async def record_moves(self, tx: WriteTx, events: Sequence[Event[SegmentEntered] | Event[SegmentLeft]]) -> None:
@@ -235,6 +255,12 @@ def _nothing(key: AwardKey, row: Stored) -> Target:
 def _told(key: AwardKey) -> str | None:
     kind, _, name = key[1].partition(":")
     return name if kind == "order" else None
+
+
+def _earns(event: Event[SurveyAnswered]) -> bool:
+    data = event.data
+    is_somebodys = not data.is_anonymous and event.subject != nobody(data.response_id)
+    return is_somebodys and data.state == "complete" and data.verification == "confirmed"
 
 
 def _order_id(data: TouchpointRecorded) -> str | None:

@@ -7,7 +7,7 @@ from services.surveys.answers.domain.plain import scores
 from services.surveys.answers.domain.response import Response
 from services.surveys.cases.domain.judged import Judged, Scored
 from services.surveys.definitions.domain.definition import Definition
-from shared.events.catalogue.surveys import SurveyAnswered
+from shared.events.catalogue.surveys import SurveyAnswered, nobody
 from shared.events.envelope import Event
 from shared.ids import derived_id
 
@@ -17,7 +17,7 @@ CALLBACK = "callback"
 
 def subject(response: Response) -> UUID:
     """Who is spoken of: the raw person key, or a key of this response alone."""
-    return response.person or derived_id("response", str(response.id))
+    return response.person or nobody(response.id)
 
 
 def announcement(response: Response, definition: Definition, *, recorded: datetime) -> Event[SurveyAnswered] | None:

@@ -1,8 +1,9 @@
 """What the room of surveys refuses.
 
 NotFound            SurveyNotFound (and VersionNotFound), QuestionNotFound, LibraryNotFound
-Conflict            SurveyNotActive (and SurveyFull), NothingToPublish, SurveyClosed, NameTaken, NotClosed
-PreconditionFailed  SurveyMoved
+Conflict            SurveyNotActive (and SurveyFull), NothingToPublish, NeverPublished, SurveyClosed, NotClosed,
+                    QuestionNameTaken
+PreconditionFailed  SurveyMoved, QuestionMoved
 Invalid             BadAnswers, BadSurvey
 """
 
@@ -100,6 +101,15 @@ class NothingToPublish(Conflict):
 
     def __init__(self, survey_id: UUID) -> None:
         super().__init__("Nothing was changed since the last version.", survey_id=str(survey_id))
+
+
+class NeverPublished(Conflict):
+    """The survey is nothing but its draft."""
+
+    code, title = "surveys.never_published", "Never published"
+
+    def __init__(self, survey_id: UUID) -> None:
+        super().__init__("The survey was never published: its draft is all there is.", survey_id=str(survey_id))
 
 
 class SurveyClosed(Conflict):

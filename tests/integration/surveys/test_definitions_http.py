@@ -1,5 +1,6 @@
 """Surveys over HTTP, as staff makes them: written, looked at, published, changed; and what is refused."""
 
+import asyncio
 import copy
 from collections.abc import AsyncIterator
 from typing import Any
@@ -86,8 +87,7 @@ async def test_a_change_of_what_is_asked_is_a_draft_until_it_is_published(crm: h
     rest = (await crm.get(f"{path}/versions", params={"limit": 1, "cursor": page["next_cursor"]})).json()
     assert [each["version"] for each in (*page["items"], *rest["items"])] == [2, 1]
     assert rest["next_cursor"] is None
-    assert rest["items"][0]["survey"] == survey["draft"]
-    assert (await crm.get(f"{path}/versions/1")).json() == rest["items"][0]
+    assert (await crm.get(f"{path}/versions/1")).json() == {**rest["items"][0], "survey": survey["draft"]}
 
 
 async def test_two_who_edit_do_not_undo_each_other(crm: httpx.AsyncClient):
@@ -139,6 +139,72 @@ async def test_a_closed_survey_is_opened_before_it_is_published(crm: httpx.Async
     opened = (await crm.post(f"{path}/reopen")).json()
     assert (opened["state"], opened["closed_at"], opened["version"]) == ("active", None, 1)
     assert (await published(crm, survey["id"]))["version"] == 2
+
+
+async def test_a_draft_is_thrown_away(crm: httpx.AsyncClient):
+    survey = await a_survey(crm)
+    path = f"/v1/surveys/{survey['id']}"
+    assert (await crm.post(f"{path}/discard")).json()["code"] == "surveys.never_published"
+    live = await published(crm, survey["id"])
+    assert (await crm.post(f"{path}/discard")).json()["code"] == "surveys.nothing_to_publish"
+    await crm.put(path, json=a_document(name="Nháp"))
+
+    back = (await crm.post(f"{path}/discard")).json()
+
+    assert (back["draft"], back["published"], back["name"]) == (None, live["published"], live["name"])
+
+
+async def test_a_version_measures_what_the_ones_before_it_measured(crm: httpx.AsyncClient):
+    """Figures go by the id of a question: five points and seven under one id would be added up."""
+    survey = await a_survey(crm)
+    path = f"/v1/surveys/{survey['id']}"
+    await published(crm, survey["id"])
+    document = a_document(is_anonymous=True, purpose="staff")
+    document["questions"][0] |= {"points": 7}
+    document["questions"][3] |= {"kind": "nps"}
+    # Gone in the version between, and back as something else.
+    await crm.put(path, json=a_document(questions=a_document()["questions"][:3]))
+    await published(crm, survey["id"])
+
+    await crm.put(path, json=document)
+    refused = await crm.post(f"{path}/publish", json={})
+
+    assert [(each["path"], each["code"]) for each in refused.json()["problems"]] == [
+        ("/purpose", "fixed"), ("/is_anonymous", "fixed"), ("/questions/0", "measures_another"),
+        ("/questions/3", "measures_another"),
+    ]  # fmt: skip
+    assert (await crm.get(f"{path}/problems")).json()["problems"] == refused.json()["problems"]
+    for number, key in ((0, "csat_seven"), (3, "recommend")):
+        document["questions"][number]["id"] = key
+    document |= {"is_anonymous": False, "purpose": "customers", "metric": "csat_seven"}
+    document["questions"][1]["show_if"]["question"] = "csat_seven"
+    await crm.put(path, json=document)
+    assert (await published(crm, survey["id"]))["version"] == 3
+
+
+async def test_of_two_who_publish_at_once_one_does(crm: httpx.AsyncClient):
+    survey = await a_survey(crm)
+
+    answers = await asyncio.gather(
+        *(crm.post(f"/v1/surveys/{survey['id']}/publish", json={"note": str(n)}) for n in range(8))
+    )
+
+    assert sorted(answer.status_code for answer in answers) == [200, *[409] * 7]
+    assert [each["version"] for each in (await crm.get(f"/v1/surveys/{survey['id']}/versions")).json()["items"]] == [1]
+
+
+async def test_surveys_are_listed_by_their_state(crm: httpx.AsyncClient):
+    draft, live, closed = [(await a_survey(crm))["id"] for _ in range(3)]
+    for key in (live, closed):
+        await published(crm, key)
+    await crm.post(f"/v1/surveys/{closed}/close")
+
+    for state, key in (("draft", draft), ("active", live), ("closed", closed)):
+        items = (await crm.get("/v1/surveys", params={"state": state, "limit": 500})).json()["items"]
+        assert key in [each["id"] for each in items]
+        assert {each["state"] for each in items} == {state}
+    line = next(each for each in (await crm.get("/v1/surveys")).json()["items"] if each["id"] == closed)
+    assert (line["why_not"], line["version"], line["has_draft"], line["completed"]) == ("closed", 1, False, 0)
 
 
 async def test_a_survey_is_exported_and_imported_as_it_was(crm: httpx.AsyncClient):
@@ -350,6 +416,7 @@ for _ in range(9):
         ({"and": []}, "/and", "not_a_list"),
         ({"or": [{"not": 5}]}, "/or/0/not", "not_an_object"),
         ({"eval": "1 + 1"}, "", "no_condition"),
+        ({"or": [{"and": [{"question": "csat", "answered": True}] * 20}] * 4}, "", "too_long"),
         (DEEP, "/not" * 8, "too_deep"),
     ],
 )

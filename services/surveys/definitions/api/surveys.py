@@ -6,16 +6,18 @@ from fastapi import APIRouter, Request, Response
 
 from services.surveys.api import Reader, Surveys, Writer
 from services.surveys.definitions.api.matching import IfMatch, held
+from services.surveys.definitions.domain.definition import State
 from services.surveys.definitions.errors import (
     BadSurvey,
     LibraryNotFound,
+    NeverPublished,
     NotClosed,
     NothingToPublish,
     SurveyClosed,
     SurveyMoved,
     SurveyNotFound,
 )
-from services.surveys.definitions.schemas.live import NoteIn, ProblemsOut, SurveyOut
+from services.surveys.definitions.schemas.live import NoteIn, ProblemsOut, SurveyLineOut, SurveyOut
 from services.surveys.definitions.schemas.survey import DraftIn, FromLibraryIn, NewSurveyIn
 from shared.http.etag import UNMODIFIED, with_etag
 from shared.http.idempotency import BadIdempotencyKey, IdempotencyKey, answer
@@ -36,9 +38,11 @@ async def create_survey(body: NewSurveyIn, caller: Writer, surveys: Surveys, ide
 
 
 @router.get("", responses=problems(BadCursor))
-async def list_surveys(_: Reader, surveys: Surveys, limit: Limit = 50, cursor: Cursor = None) -> Page[SurveyOut]:
+async def list_surveys(
+    _: Reader, surveys: Surveys, state: State | None = None, limit: Limit = 50, cursor: Cursor = None
+) -> Page[SurveyLineOut]:
     """List surveys, those made last first."""
-    found = await surveys.editing.listed(before=id_in(cursor), limit=limit)
+    found = await surveys.editing.listed(state=state, before=id_in(cursor), limit=limit)
     more = len(found) > limit
     return Page(items=list(found[:limit]), next_cursor=encode_cursor((found[limit - 1].id,)) if more else None)
 
@@ -60,6 +64,18 @@ async def change_survey(
 ) -> Response:
     """Write the draft anew, whole. What is asked stays as it is until you publish."""
     return answer(await surveys.editing.change(survey_id, body, by=caller.key_id, if_match=held(if_match), idem=idem))
+
+
+@router.post(
+    "/{survey_id}/discard",
+    response_model=SurveyOut,
+    responses=problems(BadIdempotencyKey, SurveyNotFound, SurveyMoved, NothingToPublish, NeverPublished),
+)
+async def discard_draft(
+    survey_id: UUID, caller: Writer, surveys: Surveys, idem: IdempotencyKey, if_match: IfMatch = None
+) -> Response:
+    """Throw the draft away: the survey is again as it is asked."""
+    return answer(await surveys.editing.discard(survey_id, by=caller.key_id, if_match=held(if_match), idem=idem))
 
 
 @router.get("/{survey_id}/problems", responses=problems(SurveyNotFound))

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path, Query
 
 from services.surveys.api import Reader, Surveys
 from services.surveys.definitions.errors import BadAnswers, SurveyNotFound, VersionNotFound
-from services.surveys.definitions.schemas.live import DiffOut, VersionOut
+from services.surveys.definitions.schemas.live import DiffOut, VersionLineOut, VersionOut
 from services.surveys.definitions.schemas.preview import PreviewIn, PreviewOut
 from services.surveys.definitions.schemas.survey import SurveyIn
 from shared.http.paging import BadCursor, Cursor, Limit, Page, encode_cursor, number_in
@@ -25,7 +25,7 @@ Earlier = Annotated[
 @router.get("/versions", responses=problems(BadCursor, SurveyNotFound))
 async def survey_versions(
     survey_id: UUID, _: Reader, surveys: Surveys, limit: Limit = 50, cursor: Cursor = None
-) -> Page[VersionOut]:
+) -> Page[VersionLineOut]:
     """List the versions of a survey, the latest first."""
     found = await surveys.survey_versions.listed(survey_id, before=number_in(cursor), limit=limit)
     more = len(found) > limit

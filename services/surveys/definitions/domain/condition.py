@@ -10,7 +10,7 @@
 Of a question that was not asked, or not answered, each range and each choice is false.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from services.surveys.definitions.domain.answer import Answer, Answers
@@ -70,20 +70,15 @@ Condition = Atom | And | Or | Not
 
 def holds(condition: Condition, answers: Answers) -> bool:
     """Whether it is so, by these answers."""
-    return decide(condition, lambda atom: is_true(atom, answers.get(atom.question)))
-
-
-def decide(condition: Condition, truth: Callable[[Atom], bool]) -> bool:
-    """Whether it is so, if this is the truth of what it is made of."""
     match condition:
         case And(parts):
-            return all(decide(part, truth) for part in parts)
+            return all(holds(part, answers) for part in parts)
         case Or(parts):
-            return any(decide(part, truth) for part in parts)
+            return any(holds(part, answers) for part in parts)
         case Not(part):
-            return not decide(part, truth)
+            return not holds(part, answers)
         case _:
-            return truth(condition)
+            return is_true(condition, answers.get(condition.question))
 
 
 def is_true(atom: Atom, answer: Answer | None) -> bool:

@@ -4,10 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
+from typing import Literal
 from uuid import UUID
 
 from services.surveys.definitions.domain.condition import Condition
 from shared.events.catalogue.surveys import Purpose, QuestionKind
+
+State = Literal["draft", "active", "closed"]
 
 # A text in each language of the survey, by locale.
 Text = Mapping[str, str]

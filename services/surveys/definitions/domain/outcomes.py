@@ -13,7 +13,7 @@ from services.surveys.definitions.domain.definition import Question
 
 # Subsets of options double with each option that rules ask about.
 MAX_OPTIONS_ASKED = 12
-MAX_OUTCOMES = 4_096
+MAX_OUTCOMES = 16_384
 
 Truths = frozenset[Atom]
 

@@ -5,14 +5,19 @@ asks about is forgotten on the way, so that what is carried stays small; where i
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from services.surveys.definitions.domain.condition import Atom, atoms, decide
+from services.surveys.definitions.domain.condition import And, Atom, Condition, Not, Or, atoms
 from services.surveys.definitions.domain.definition import END, Definition, Question
-from services.surveys.definitions.domain.outcomes import TooComplex, Truths, outcomes
+from services.surveys.definitions.domain.outcomes import TooComplex, outcomes
 
-MAX_STEPS = 200_000
+# A step is half a microsecond or so: an answer comes within half a second, whatever was written.
+MAX_STEPS = 500_000
+
+# What is true so far: a bit for each thing that rules ask about.
+_State = int
+_Test = Callable[[_State], int | bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,57 +28,105 @@ class Reach:
     jumps: set[tuple[str, int]] = field(default_factory=set)
 
 
+@dataclass(frozen=True, slots=True)
+class _Stop:
+    """A question on the way: whether it is asked, what may come of it, where each rule leads."""
+
+    key: str
+    is_shown: _Test
+    outcomes: tuple[_State, ...]
+    jumps: tuple[tuple[_Test, int], ...]
+    asks: _State
+
+    @property
+    def weight(self) -> int:
+        """How much there is to do for each state that comes here."""
+        return len(self.outcomes) * (1 + self.asks.bit_count())
+
+
 def reach(definition: Definition) -> Reach:
     """What can be reached. Each rule must ask about earlier questions, and lead to later ones.
 
     Raises:
         TooComplex: there are more combinations than can be looked at.
     """
-    questions = definition.questions
-    place = {question.id: number for number, question in enumerate(questions)} | {END: len(questions)}
-    needed = _needed(questions)
-    every = frozenset().union(*(_asks(question) for question in questions))
+    stops = _stops(definition)
+    needed = _needed(stops)
     found, steps = Reach(), 0
-    waiting: dict[int, set[Truths]] = defaultdict(set, {0: {frozenset()}})
-    for number, question in enumerate(questions):
-        mine = outcomes(question, [atom for atom in every if atom.question == question.id])
-        for state in waiting.pop(number, ()):
-            steps += len(mine)
-            if steps > MAX_STEPS:
-                raise TooComplex
-            for target, after in _after(question, number, state, mine, found, place):
-                waiting[target].add(after & needed[target])
+    waiting: dict[int, set[_State]] = defaultdict(set, {0: {0}})
+    for number, stop in enumerate(stops):
+        here = waiting.pop(number, set())
+        steps += len(here) * stop.weight
+        if steps > MAX_STEPS:
+            raise TooComplex
+        for state in here:
+            _walk(stop, number, state, found, waiting, needed)
     return found
 
 
-def _after(
-    question: Question, number: int, state: Truths, mine: set[Truths], found: Reach, place: dict[str, int]
-) -> list[tuple[int, Truths]]:
-    """Where the walk goes on, and with which truths."""
-    if question.show_if is not None and not decide(question.show_if, state.__contains__):
-        return [(number + 1, state)]
-    found.questions.add(question.id)
-    led = []
-    for outcome in mine:
-        after = state | outcome
-        taken = next(
-            (n for n, jump in enumerate(question.next) if jump.when is None or decide(jump.when, after.__contains__)),
-            None,
+def _walk(
+    stop: _Stop, number: int, state: _State, found: Reach, waiting: dict[int, set[_State]], needed: list[_State]
+) -> None:
+    """Go on from a question with what is true so far."""
+    if not stop.is_shown(state):
+        waiting[number + 1].add(state & needed[number + 1])
+        return
+    found.questions.add(stop.key)
+    for outcome in stop.outcomes:
+        after, target = state | outcome, number + 1
+        for each, (test, to) in enumerate(stop.jumps):
+            if test(after):
+                found.jumps.add((stop.key, each))
+                target = to
+                break
+        waiting[target].add(after & needed[target])
+
+
+def _stops(definition: Definition) -> list[_Stop]:
+    asked = dict.fromkeys(atom for question in definition.questions for atom in _asks(question))
+    bits = {atom: 1 << number for number, atom in enumerate(asked)}
+    place = {question.id: number for number, question in enumerate(definition.questions)}
+    place[END] = len(definition.questions)
+    return [
+        _Stop(
+            question.id,
+            _test(question.show_if, bits),
+            tuple(
+                sum(bits[atom] for atom in truths)
+                for truths in outcomes(question, [atom for atom in bits if atom.question == question.id])
+            ),
+            tuple((_test(jump.when, bits), place[jump.to]) for jump in question.next),
+            sum({bits[atom] for atom in _asks(question)}),
         )
-        if taken is not None:
-            found.jumps.add((question.id, taken))
-        led.append((number + 1 if taken is None else place[question.next[taken].to], after))
-    return led
+        for question in definition.questions
+    ]
 
 
-def _asks(question: Question) -> frozenset[Atom]:
+def _asks(question: Question) -> list[Atom]:
     """What the rules of a question ask about."""
-    return frozenset([*atoms(question.show_if), *(atom for jump in question.next for atom in atoms(jump.when))])
+    return [*atoms(question.show_if), *(atom for jump in question.next for atom in atoms(jump.when))]
 
 
-def _needed(questions: Sequence[Question]) -> list[Truths]:
+def _test(condition: Condition | None, bits: Mapping[Atom, int]) -> _Test:
+    """A condition as a test of states; None always holds."""
+    match condition:
+        case None:
+            return lambda _: True
+        case And(parts) | Or(parts):
+            tests = [_test(part, bits) for part in parts]
+            if isinstance(condition, And):
+                return lambda state: all(test(state) for test in tests)
+            return lambda state: any(test(state) for test in tests)
+        case Not(part):
+            inner = _test(part, bits)
+            return lambda state: not inner(state)
+        case _:
+            return bits[condition].__and__
+
+
+def _needed(stops: list[_Stop]) -> list[_State]:
     """What rules ask about from each place on."""
-    needed: list[Truths] = [frozenset()]
-    for question in reversed(questions):
-        needed.append(needed[-1] | _asks(question))
+    needed = [0]
+    for stop in reversed(stops):
+        needed.append(needed[-1] | stop.asks)
     return needed[::-1]

@@ -5,12 +5,13 @@ What the form is, `condition.py` says. Whether the questions it asks about are t
 
 from typing import Any
 
-from services.surveys.definitions.domain.condition import And, Answered, Chosen, Condition, Not, Or, Scored
+from services.surveys.definitions.domain.condition import And, Answered, Chosen, Condition, Not, Or, Scored, atoms
 from services.surveys.definitions.domain.reading import refuse
 from services.surveys.definitions.errors import Problem
 
 MAX_DEPTH = 8
 MAX_PARTS = 20
+MAX_ATOMS = 60
 # Wide enough for every scale: what is left open on one side.
 _LEAST, _MOST = 0, 100
 # Stands for a part that is wrong: something is refused in any case.
@@ -18,20 +19,27 @@ _WRONG = Or(())
 _TESTS = ("score", "chosen", "chosen_all", "answered")
 
 
-def read_condition(document: Any, path: str, problems: list[Problem], depth: int = 1) -> Condition:
+def read_condition(document: Any, path: str, problems: list[Problem]) -> Condition:
     """The condition that a JSON document says; `problems` takes what is wrong with it."""
+    condition = _read(document, path, problems, 1)
+    if sum(1 for _ in atoms(condition)) > MAX_ATOMS:
+        return _wrong(problems, path, "too_long", f"A condition asks for at most {MAX_ATOMS} things.")
+    return condition
+
+
+def _read(document: Any, path: str, problems: list[Problem], depth: int) -> Condition:
     if not isinstance(document, dict):
         return _wrong(problems, path, "not_an_object", "A condition is an object.")
     if depth > MAX_DEPTH:
         return _wrong(problems, path, "too_deep", f"Conditions are nested at most {MAX_DEPTH} deep.")
     if set(document) == {"not"}:
-        return Not(read_condition(document["not"], f"{path}/not", problems, depth + 1))
+        return Not(_read(document["not"], f"{path}/not", problems, depth + 1))
     for word, kind in (("and", And), ("or", Or)):
         if set(document) == {word}:
             parts = document[word]
             if not isinstance(parts, list) or not 1 <= len(parts) <= MAX_PARTS:
                 return _wrong(problems, f"{path}/{word}", "not_a_list", f"A list of 1 to {MAX_PARTS} conditions.")
-            read = (read_condition(each, f"{path}/{word}/{n}", problems, depth + 1) for n, each in enumerate(parts))
+            read = (_read(each, f"{path}/{word}/{n}", problems, depth + 1) for n, each in enumerate(parts))
             return kind(tuple(read))
     return _atom(document, path, problems)
 

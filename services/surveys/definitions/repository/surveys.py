@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
+from services.surveys.definitions.domain.definition import State
 from shared.db.engine import ReadTx, WriteTx
 
 
@@ -31,6 +32,33 @@ class Survey(NamedTuple):
     changed_by: str
 
 
+class Standing(NamedTuple):
+    """Whether a survey takes answers: as much of it as each answer asks for."""
+
+    version: int
+    closes_at: datetime | None
+    closed_at: datetime | None
+    is_full: bool
+
+
+class Summary(NamedTuple):
+    """A survey in a list."""
+
+    id: UUID
+    name: str
+    has_draft: bool
+    revision: int
+    version: int
+    closes_at: datetime | None
+    closed_at: datetime | None
+    quota: int | None
+    completed: int
+    is_full: bool
+    library_key: str | None
+    created_at: datetime
+    changed_at: datetime
+
+
 class Version(NamedTuple):
     """A version; `document` is its JSON text."""
 
@@ -53,6 +81,15 @@ _SURVEY = ", ".join(
     for name in Survey._fields
 )
 _VERSION = ", ".join("CAST(document AS text) AS document" if name == "document" else name for name in Version._fields)
+
+
+async def standing(tx: ReadTx, survey_id: UUID) -> Standing | None:
+    """Whether a survey takes answers; None: there is none."""
+    found = await tx.execute(
+        f"SELECT version, closes_at, closed_at, {_FULL} AS is_full FROM surveys WHERE id = :id", {"id": survey_id}
+    )
+    row = found.one_or_none()
+    return None if row is None else Standing._make(row)
 
 
 async def get(tx: ReadTx, survey_id: UUID) -> Survey | None:
@@ -78,22 +115,34 @@ async def put(tx: WriteTx, survey: Survey) -> None:
     )
 
 
-async def listed(tx: ReadTx, *, before: UUID | None, limit: int) -> list[Survey]:
+_COMPLETED = "(SELECT coalesce(sum(answers), 0)::bigint FROM survey_completes AS c WHERE c.survey_id = surveys.id)"
+_SUMMARY = ", ".join(
+    {"has_draft": "draft IS NOT NULL", "completed": _COMPLETED, "is_full": _FULL}.get(name, name)
+    for name in Summary._fields
+)
+_IS_OPEN = f"version > 0 AND closed_at IS NULL AND (closes_at IS NULL OR closes_at > :now) AND NOT {_FULL}"
+_STATES = {"draft": "version = 0", "active": _IS_OPEN, "closed": f"version > 0 AND NOT ({_IS_OPEN})"}
+
+
+async def listed(tx: ReadTx, now: datetime, *, state: State | None, before: UUID | None, limit: int) -> list[Summary]:
     """Surveys, those made last first."""
+    wanted = ["true"]
+    values: dict[str, object] = {"limit": limit}
+    if before is not None:
+        wanted.append("id < :before")
+        values["before"] = before
+    if state is not None:
+        wanted.append(_STATES[state])
+        values.update({"now": now} if state != "draft" else {})
     rows = await tx.execute(
-        f"SELECT {_SURVEY} FROM surveys {'' if before is None else 'WHERE id < :before'} ORDER BY id DESC LIMIT :limit",
-        {"limit": limit, **({} if before is None else {"before": before})},
+        f"SELECT {_SUMMARY} FROM surveys WHERE {' AND '.join(wanted)} ORDER BY id DESC LIMIT :limit", values
     )
-    return [Survey._make(row) for row in rows]
+    return [Summary._make(row) for row in rows]
 
 
 async def asked(tx: ReadTx, now: datetime) -> Sequence[tuple[UUID, int]]:
     """The surveys that take answers, each with its version."""
-    rows = await tx.execute(
-        "SELECT id, version FROM surveys WHERE version > 0 AND closed_at IS NULL "
-        f"AND (closes_at IS NULL OR closes_at > :now) AND NOT {_FULL} ORDER BY id",
-        {"now": now},
-    )
+    rows = await tx.execute(f"SELECT id, version FROM surveys WHERE {_IS_OPEN} ORDER BY id", {"now": now})
     return [(row.id, row.version) for row in rows]
 
 

@@ -2,14 +2,15 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Literal, Self
+from typing import Any, Self
 from uuid import UUID
 
 from pydantic import BaseModel, Field
 
+from services.surveys.definitions.domain.definition import State
 from services.surveys.definitions.domain.diff import Change
 from services.surveys.definitions.errors import WhyNot
-from services.surveys.definitions.repository.surveys import Survey, Version
+from services.surveys.definitions.repository.surveys import Summary, Survey, Version
 from services.surveys.definitions.schemas.survey import SurveyIn
 from shared.http.schemas import Strict
 
@@ -34,13 +35,18 @@ class ProblemsOut(BaseModel):
     problems: list[ProblemOut]
 
 
-class VersionOut(BaseModel):
-    """A version: what was asked, to the letter of each label."""
+class VersionLineOut(BaseModel):
+    """A version in a list."""
 
     version: int
     note: str
     published_at: datetime
     published_by: str
+
+
+class VersionOut(VersionLineOut):
+    """A version: what was asked, to the letter of each label."""
+
     survey: SurveyIn
 
     @classmethod
@@ -81,7 +87,7 @@ class SurveyOut(BaseModel):
 
     id: UUID
     name: str
-    state: Literal["draft", "active", "closed"]
+    state: State
     why_not: WhyNot | None = Field(description="Why it takes no answers; null: it does.")
     revision: int = Field(description="Counts every change that staff makes; send it as If-Match.")
     version: int = Field(description="The version that is asked; 0: none was published.")
@@ -102,7 +108,7 @@ class SurveyOut(BaseModel):
         return cls(
             id=survey.id,
             name=survey.name,
-            state="active" if why_not is None else "draft" if why_not == "draft" else "closed",
+            state=state_of(why_not),
             why_not=why_not,
             revision=survey.revision,
             version=survey.version,
@@ -117,3 +123,34 @@ class SurveyOut(BaseModel):
             changed_at=survey.changed_at,
             changed_by=survey.changed_by,
         )
+
+
+class SurveyLineOut(BaseModel):
+    """A survey in a list."""
+
+    id: UUID
+    name: str
+    state: State
+    why_not: WhyNot | None = Field(description="Why it takes no answers; null: it does.")
+    revision: int
+    version: int = Field(description="The version that is asked; 0: none was published.")
+    has_draft: bool = Field(description="Whether something was changed and not yet published.")
+    completed: int
+    quota: int | None
+    closes_at: datetime | None
+    closed_at: datetime | None
+    library_key: str | None
+    created_at: datetime
+    changed_at: datetime
+
+    @classmethod
+    def of(cls, survey: Summary, why_not: WhyNot | None) -> Self:
+        """The wire form."""
+        return cls(**survey._asdict(), state=state_of(why_not), why_not=why_not)
+
+
+def state_of(why_not: WhyNot | None) -> State:
+    """The state of a survey that takes no answers for this reason."""
+    if why_not is None:
+        return "active"
+    return "draft" if why_not == "draft" else "closed"

@@ -5,13 +5,16 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from services.surveys.definitions.domain.checks import problems_of
-from services.surveys.definitions.domain.definition import Definition
+from services.surveys.definitions.domain.continuity import breaks
+from services.surveys.definitions.domain.definition import Definition, State
 from services.surveys.definitions.domain.library import KEYS, ready
 from services.surveys.definitions.errors import (
     BadSurvey,
     LibraryNotFound,
+    NeverPublished,
     NotClosed,
     NothingToPublish,
+    Problem,
     SurveyClosed,
     SurveyMoved,
     SurveyNotFound,
@@ -20,7 +23,7 @@ from services.surveys.definitions.repository import bank as bank_rows
 from services.surveys.definitions.repository import places
 from services.surveys.definitions.repository import surveys as rows
 from services.surveys.definitions.repository.surveys import Survey, Version
-from services.surveys.definitions.schemas.live import ProblemOut, ProblemsOut, SurveyOut
+from services.surveys.definitions.schemas.live import ProblemOut, ProblemsOut, SurveyLineOut, SurveyOut
 from services.surveys.definitions.schemas.survey import DraftIn, FromLibraryIn, SurveyIn
 from services.surveys.definitions.service.bank import Bank
 from services.surveys.definitions.service.reading import why_not
@@ -119,7 +122,7 @@ class Editing:
             if survey.draft is None:
                 raise NothingToPublish(survey_id)
             definition = SurveyIn.model_validate_json(survey.draft).definition(survey_id, survey.version + 1)
-            if problems := problems_of(definition, now):
+            if problems := [*problems_of(definition, now), *await self._breaks(tx, definition)]:
                 raise BadSurvey(problems)
             await rows.add_version(tx, Version(survey_id, definition.version, survey.draft, note, now, by))
             used = [each.bank for each in definition.questions if each.bank is not None]
@@ -133,6 +136,25 @@ class Editing:
             )
             tx.emit(Event(uuid7(), survey_id, now, now, _published(definition)))
             return await self._put(tx, live, 200, idem)
+
+    async def discard(
+        self, survey_id: UUID, *, by: str, if_match: frozenset[str] | None, idem: Idempotent | None
+    ) -> Answer:
+        """Throw the draft away: the survey is as it is asked.
+
+        Raises:
+            SurveyNotFound, SurveyMoved: it cannot be.
+            NothingToPublish: there is no draft. NeverPublished: there is nothing else.
+        """
+        async with self.db.write() as tx:
+            if (stored := await replayed(tx, idem)) is not None:
+                return stored
+            survey = await _locked(tx, survey_id, if_match)
+            if survey.draft is None:
+                raise NothingToPublish(survey_id)
+            if survey.version == 0:
+                raise NeverPublished(survey_id)
+            return await self._put(tx, self._next(survey, by)._replace(draft=None), 200, idem)
 
     async def close(
         self, survey_id: UUID, *, by: str, if_match: frozenset[str] | None, idem: Idempotent | None
@@ -183,17 +205,27 @@ class Editing:
         """
         async with self.db.read() as tx:
             survey = await _known(tx, survey_id)
-        if survey.draft is None:
-            return ProblemsOut(problems=[])
-        definition = SurveyIn.model_validate_json(survey.draft).definition(survey_id, survey.version + 1)
-        found = problems_of(definition, self.clock.now())
+            if survey.draft is None:
+                return ProblemsOut(problems=[])
+            definition = SurveyIn.model_validate_json(survey.draft).definition(survey_id, survey.version + 1)
+            broken = await self._breaks(tx, definition)
+        found = [*problems_of(definition, self.clock.now()), *broken]
         return ProblemsOut(problems=[ProblemOut(**each._asdict()) for each in found])
 
-    async def listed(self, *, before: UUID | None, limit: int) -> Sequence[SurveyOut]:
+    async def listed(self, *, state: State | None, before: UUID | None, limit: int) -> Sequence[SurveyLineOut]:
         """Surveys, those made last first; one more than `limit` if there are more."""
+        now = self.clock.now()
         async with self.db.read() as tx:
-            found = await rows.listed(tx, before=before, limit=limit + 1)
-            return [await self._out(tx, each) for each in found]
+            found = await rows.listed(tx, now, state=state, before=before, limit=limit + 1)
+        return [SurveyLineOut.of(each, why_not(each, now)) for each in found]
+
+    async def _breaks(self, tx: ReadTx, definition: Definition) -> list[Problem]:
+        """What would make the figures of a survey be of two things."""
+        earlier = await rows.versions(tx, definition.survey_id, before=definition.version, limit=definition.version)
+        before = (
+            SurveyIn.model_validate_json(each.document).definition(each.survey_id, each.version) for each in earlier
+        )
+        return breaks(definition, before)
 
     async def _document(self, tx: ReadTx, body: DraftIn) -> str:
         """What is stored of a draft; a condition that has no form is refused now, all else at publication."""

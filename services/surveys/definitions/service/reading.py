@@ -15,7 +15,7 @@ from services.surveys.definitions.errors import (
 )
 from services.surveys.definitions.repository import places
 from services.surveys.definitions.repository import surveys as rows
-from services.surveys.definitions.repository.surveys import Survey
+from services.surveys.definitions.repository.surveys import Standing, Summary, Survey
 from services.surveys.definitions.schemas.survey import SurveyIn
 from shared.clock import Clock
 from shared.db.engine import ReadTx, WriteTx
@@ -65,7 +65,7 @@ class Surveys:
             SurveyNotFound: there is no such survey.
             SurveyNotActive: it takes no answers, and why.
         """
-        survey = await rows.get(tx, survey_id)
+        survey = await rows.standing(tx, survey_id)
         if survey is None:
             raise SurveyNotFound(survey_id)
         if (why := why_not(survey, self.clock.now())) is not None:
@@ -109,7 +109,7 @@ class Surveys:
         await places.count(tx, survey_id, random.randrange(places.SLOTS), answers)
 
 
-def why_not(survey: Survey, now: datetime) -> WhyNot | None:
+def why_not(survey: Standing | Survey | Summary, now: datetime) -> WhyNot | None:
     """Why a survey takes no answers; None: it does."""
     if survey.version == 0:
         return "draft"

@@ -11,7 +11,7 @@ from services.surveys.definitions.domain.diff import changes
 from services.surveys.definitions.errors import SurveyNotFound, VersionNotFound
 from services.surveys.definitions.repository import surveys as rows
 from services.surveys.definitions.repository.surveys import Version
-from services.surveys.definitions.schemas.live import DiffOut, VersionOut
+from services.surveys.definitions.schemas.live import DiffOut, VersionLineOut, VersionOut
 from services.surveys.definitions.schemas.preview import PreviewIn, PreviewOut
 from services.surveys.definitions.schemas.survey import SurveyIn
 from shared.db.engine import Database, ReadTx
@@ -32,7 +32,7 @@ class Versions:
         async with self.db.read() as tx:
             return VersionOut.of(await _version(tx, survey_id, version))
 
-    async def listed(self, survey_id: UUID, *, before: int | None, limit: int) -> Sequence[VersionOut]:
+    async def listed(self, survey_id: UUID, *, before: int | None, limit: int) -> Sequence[VersionLineOut]:
         """The versions of a survey, the latest first; one more than `limit` if there are more.
 
         Raises:
@@ -42,7 +42,7 @@ class Versions:
             found = await rows.versions(tx, survey_id, before=before, limit=limit + 1)
             if not found and await rows.get(tx, survey_id) is None:
                 raise SurveyNotFound(survey_id)
-            return [VersionOut.of(each) for each in found]
+        return [VersionLineOut.model_validate(each, from_attributes=True) for each in found]
 
     async def document(self, survey_id: UUID, version: int) -> SurveyIn:
         """A version as it was written: what can be imported elsewhere.

@@ -16,6 +16,7 @@ Reason = Literal[
     "answered",
     "not_in_segment",
     "in_excluded_segment",
+    "restricted",
     "no_consent",
     "not_sampled",
     "open_case",

@@ -56,6 +56,7 @@ class Situation:
     segments: Collection[UUID] = ()
     word: Word | None = None
     has_open_case: bool = False
+    is_restricted: bool = False
     is_cancelled: bool = False
     is_answered: bool = False
     quiet: Quiet | None = None
@@ -81,6 +82,7 @@ def findings(candidate: Candidate, seen: Situation) -> Iterator[Finding]:
         yield Finding("answered", seen.is_answered)
     yield _segment(policy, seen)
     yield Finding("in_excluded_segment", any(each in seen.segments for each in policy.segments_none))
+    yield Finding("restricted", seen.is_restricted)
     if policy.consent is not None:
         yield _consent(seen)
     if not candidate.skips_sampling and not candidate.number:

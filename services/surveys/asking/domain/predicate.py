@@ -39,21 +39,36 @@ def compiled(conditions: Sequence[Condition]) -> Test:
 
 
 def _compiled(condition: Condition) -> Test:
-    path, op = tuple(condition.property.split(".")), condition.op
+    read, op = _reader(condition.property), condition.op
     if op in ("exists", "missing"):
-        return lambda properties: any(True for _ in _values(properties, path)) is (op == "exists")
+        return lambda properties: bool(read(properties)) is (op == "exists")
     if op in _ORDERED:
         compare, wanted = _ORDERED[op], condition.value
         return lambda properties: any(
-            compare(found, wanted) for found in _values(properties, path) if _is_comparable(found, wanted)
+            compare(found, wanted) for found in read(properties) if _is_comparable(found, wanted)
         )
     wanted_ones = condition.value if isinstance(condition.value, tuple) else (condition.value,)
     # True equals 1 in Python, and must not here.
     keys = frozenset((isinstance(each, bool), each) for each in wanted_ones)
     is_positive = op in ("eq", "in")
     return lambda properties: (
-        any((isinstance(found, bool), found) in keys for found in _values(properties, path)) is is_positive
+        any((isinstance(found, bool), found) in keys for found in read(properties)) is is_positive
     )
+
+
+def _reader(name: str) -> Callable[[Mapping[str, Any]], Sequence[Plain]]:
+    """What reads the values of a property; of most a plain one, which must cost next to nothing."""
+    path = tuple(name.split("."))
+    if len(path) > 1:
+        return lambda properties: tuple(_values(properties, path))
+
+    def read(properties: Mapping[str, Any]) -> Sequence[Plain]:
+        found = properties.get(name)
+        if found is None:
+            return ()
+        return (found,) if isinstance(found, str | int | float) else tuple(_values(found, ()))
+
+    return read
 
 
 def _is_comparable(found: object, wanted: object) -> bool:
@@ -73,7 +88,7 @@ def _values(found: Any, path: Sequence[str]) -> Iterator[Plain]:
     elif not path:
         if isinstance(found, str | int | float):
             yield found
-    elif isinstance(found, Mapping):
+    elif isinstance(found, dict):
         if path[0] in found:
             yield from _values(found[path[0]], path[1:])
     elif is_dataclass(found):

@@ -2,8 +2,9 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import astuple, fields
+from dataclasses import fields
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -39,6 +40,9 @@ _COLUMNS = {
     "policy_version": "integer",
 }
 _NAMES = ", ".join(each.name for each in fields(Candidate))
+# `dataclasses.astuple` copies every value, and takes thirty times as long.
+_row = attrgetter(*_COLUMNS)
+_id = attrgetter("id")
 
 
 def _read(row: Any) -> Candidate:
@@ -47,7 +51,7 @@ def _read(row: Any) -> Candidate:
 
 async def add(tx: WriteTx, candidates: Iterable[Candidate]) -> int:
     """Propose candidates; those that were proposed before stay as they are. How many are new."""
-    rows = [astuple(each) for each in sorted(candidates, key=lambda each: each.id)]
+    rows = [_row(each) for each in sorted(candidates, key=_id)]
     added = await insert_rows(tx, "candidates", _COLUMNS, rows, "ON CONFLICT (id) DO NOTHING RETURNING true AS added")
     return len(added)
 

@@ -1,8 +1,9 @@
 """SQL of invitations, and of the contacts they made."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import astuple, fields
+from dataclasses import fields
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -31,6 +32,7 @@ _COLUMNS = {
     "expired_at": "timestamptz",
 }
 _NAMES = ", ".join(each.name for each in fields(Invitation))
+_row = attrgetter(*_COLUMNS)
 
 
 def _read(row: Any) -> Invitation:
@@ -39,7 +41,7 @@ def _read(row: Any) -> Invitation:
 
 async def add(tx: WriteTx, invitations: Sequence[Invitation]) -> None:
     """Store new invitations."""
-    await insert_rows(tx, "invitations", _COLUMNS, [astuple(each) for each in invitations])
+    await insert_rows(tx, "invitations", _COLUMNS, [_row(each) for each in invitations])
 
 
 async def get(tx: ReadTx, key: UUID) -> Invitation | None:

@@ -15,7 +15,7 @@ from services.surveys.asking.domain.invitation import Invitation
 from services.surveys.asking.domain.judging import contact_of, decide, next_reminder, postponed
 from services.surveys.asking.repository import candidates as rows
 from services.surveys.asking.repository import contacts, invitations
-from services.surveys.asking.service.knowing import Known, OpenCases, learn
+from services.surveys.asking.service.knowing import Known, OpenCases, Restricted, learn
 from services.surveys.definitions.service.reading import Surveys
 from shared.clock import Clock
 from shared.db.engine import Database, WriteTx
@@ -44,6 +44,7 @@ class Deciding:
     zone: ZoneInfo
     surveys: Surveys
     open_cases: OpenCases
+    restricted: Restricted
 
     async def run(self) -> int:
         """Decide about some of the candidates whose time has come; how many were looked at."""
@@ -68,8 +69,9 @@ class Deciding:
         # After the locks: so the contacts of a person are made one after the other.
         now = self.clock.now()
         known = await learn(
-            tx, waiting, persons, now=now, zone=self.zone, surveys=self.surveys, open_cases=self.open_cases
-        )
+            tx, waiting, persons, now=now, zone=self.zone, surveys=self.surveys, open_cases=self.open_cases,
+            restricted=self.restricted,
+        )  # fmt: skip
         work = _Work(known, now)
         for each in sorted(waiting, key=lambda each: (-known.policy(each.survey_id).priority, each.due_at, each.id)):
             work.decide(each)

@@ -149,7 +149,7 @@ class Inviting:
             candidate = await self._proposed(tx, survey_id, person, InvitationIn(customer=customer))
             known = await learn(
                 tx, (candidate,), {person: member}, now=candidate.due_at, zone=deciding.zone,
-                surveys=self.surveys, open_cases=deciding.open_cases,
+                surveys=self.surveys, open_cases=deciding.open_cases, restricted=deciding.restricted,
             )  # fmt: skip
             past = await rows.of_person(tx, member.keys, survey_id=survey_id, after=None, limit=_SHOWN)
         seen = known.situation(candidate, candidate.due_at)

@@ -22,6 +22,8 @@ from shared.identity.person import Member
 
 # Those of these person keys that have a case which is not closed.
 OpenCases = Callable[[ReadTx, Collection[UUID]], Awaitable[Collection[UUID]]]
+# Those of them whose person had the use of their data restricted.
+Restricted = OpenCases
 
 # What may be said as somebody's time zone.
 ZONES = frozenset(available_timezones())
@@ -44,6 +46,7 @@ class Known:
     contacts: Mapping[UUID, list[Contact]]
     waiting: Mapping[UUID, list[Candidate]]
     suppressed: Collection[UUID]
+    restricted: Collection[UUID]
     cancelled: Collection[UUID]
     invitations: Mapping[UUID, Invitation]
 
@@ -91,6 +94,7 @@ class Known:
             segments=set().union(*(self.segments.get(key, set()) for key in member.keys)),
             word=self.words.get((member.root, agreed.purpose, agreed.channel)),
             has_open_case=member.root in self.suppressed,
+            is_restricted=member.root in self.restricted,
             is_cancelled=candidate.id in self.cancelled,
             is_answered=bool(candidate.number) and (invitation is None or not _is_unanswered(invitation, now)),
             quiet=self.rules.quiet,
@@ -130,6 +134,7 @@ async def learn(
     zone: ZoneInfo,
     surveys: Surveys,
     open_cases: OpenCases,
+    restricted: Restricted,
 ) -> Known:
     """Read what decides about candidates; `persons` holds the person of each of their keys."""
     members = {member.root: member for member in persons.values()}
@@ -139,7 +144,7 @@ async def learn(
     firm = await policies.rules(tx)
     rules = ContactRules() if firm is None else firm.rules
     purposes = {each.policy.consent.purpose for each in found.values() if each.policy.consent} | {Consent().purpose}
-    with_case = await open_cases(tx, keys)
+    with_case, unused = await open_cases(tx, keys), await restricted(tx, keys)
     known = Known(
         zone=zone,
         rules=rules,
@@ -151,6 +156,7 @@ async def learn(
         contacts={},
         waiting=waiting,
         suppressed={root for root, member in members.items() if any(key in with_case for key in member.keys)},
+        restricted={root for root, member in members.items() if any(key in unused for key in member.keys)},
         cancelled=await people.cancelled(tx, wanted, [persons[each.person].keys for each in wanted]),
         invitations=await invitations.find(tx, [each.invitation_id for each in wanted if each.invitation_id]),
     )

@@ -29,6 +29,8 @@ from services.surveys.definitions.service.editing import Editing
 from services.surveys.definitions.service.reading import Shelf, Surveys
 from services.surveys.definitions.service.versions import Versions
 from services.surveys.links.service import Links
+from services.surveys.mail.service.letters import Letters
+from services.surveys.mail.service.sending import Sending
 from services.surveys.mirror.service.answering import MirrorAnswering
 from services.surveys.mirror.service.waves import Waves
 from services.surveys.pages.service.clicks import ClickLog, Clicks
@@ -108,7 +110,8 @@ class SurveysService:
     @property
     def deciding(self) -> Deciding:
         """Who of the candidates is asked."""
-        return Deciding(self.db, self.clock, self.zone, self.definitions, self.cases.open_of)
+        restricted = self.rights.restricted_among
+        return Deciding(self.db, self.clock, self.zone, self.definitions, self.cases.open_of, restricted)
 
     @property
     def sweeping(self) -> Sweeping:
@@ -217,3 +220,21 @@ class SurveysService:
     def page_previews(self) -> Previews:
         """Pages for staff to look at."""
         return Previews(self.db, self.definitions)
+
+    @property
+    def letters(self) -> Letters:
+        """What mails say."""
+        return Letters(
+            self.clock,
+            self.zone,
+            self.links,
+            self.definitions,
+            self.invitations,
+            self.addresses,
+            self.page_previews,
+        )
+
+    @property
+    def mail(self) -> Sending:
+        """Mail out."""
+        return Sending(self.db, self.clock, self.settings, self.links, self.invitations, self.letters)

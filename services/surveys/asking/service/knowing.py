@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from services.surveys.asking.domain.budget import Contact, Rule, longest
 from services.surveys.asking.domain.candidate import Candidate
@@ -12,6 +12,7 @@ from services.surveys.asking.domain.invitation import Invitation
 from services.surveys.asking.domain.judging import PERIODS, Rival, Situation, Word
 from services.surveys.asking.domain.policy import Consent, ContactRules, Policy, PolicyVersion
 from services.surveys.asking.domain.sampling import is_sampled
+from services.surveys.asking.domain.timing import zone_of
 from services.surveys.asking.repository import candidates as rows
 from services.surveys.asking.repository import contacts, invitations, people, policies
 from services.surveys.definitions.domain.definition import Definition
@@ -25,8 +26,6 @@ OpenCases = Callable[[ReadTx, Collection[UUID]], Awaitable[Collection[UUID]]]
 # Those of them whose person had the use of their data restricted.
 Restricted = OpenCases
 
-# What may be said as somebody's time zone.
-ZONES = frozenset(available_timezones())
 _NO_POLICY = Policy()
 # A consent may say so many in a month.
 _LONGEST_CONSENT = Rule("all", window_seconds=max(PERIODS.values()))
@@ -98,7 +97,7 @@ class Known:
             is_cancelled=candidate.id in self.cancelled,
             is_answered=bool(candidate.number) and (invitation is None or not _is_unanswered(invitation, now)),
             quiet=self.rules.quiet,
-            zone=ZoneInfo(candidate.zone) if candidate.zone in ZONES and candidate.zone else self.zone,
+            zone=zone_of(candidate.zone, self.zone),
         )
 
     def _rivals(self, candidate: Candidate, root: UUID, now: datetime) -> tuple[Rival, ...]:

@@ -50,7 +50,7 @@ def meeting(monkeypatch: pytest.MonkeyPatch, many: int) -> list[bool]:
 
     async def glance(*args: Any) -> Any:
         found = await look(*args)
-        seen.append(found.has_case)
+        seen.extend(each.has_case for each in found.values())
         await barrier.wait()
         return found
 
@@ -92,7 +92,11 @@ async def test_turns_are_exact_under_concurrency_and_were_not_without_a_lock(
         await barrier.wait()
         return Turn._make(row)
 
-    monkeypatch.setattr(team_rows, "lock_turn", naive)
+    async def unclaimed(tx: WriteTx) -> None:
+        await tx.execute("SELECT 1")
+
+    monkeypatch.setattr(team_rows, "turn", naive)
+    monkeypatch.setattr(team_rows, "claim_turns", unclaimed)
     assert await owners_of(world, monkeypatch) == [MANY]
 
 

@@ -108,8 +108,8 @@ class Ballots:
             for response in responses:
                 if (event := announcement(response, definition, recorded=now)) is not None:
                     tx.emit(event)
-                if (say := judged(response, definition)) is not None:
-                    await self.cases.consider(tx, say)
+            said = [judged(response, definition) for response in responses]
+            await self.cases.consider_many(tx, [each for each in said if each is not None])
             return len(responses)
 
     async def _response(self, tx: WriteTx, definition: Definition, ballot: Ballot, day: datetime) -> Response:

@@ -249,8 +249,8 @@ class Answering:
         for response, definition in work.told:
             if (event := announcement(response, definition, recorded=now)) is not None:
                 tx.emit(event)
-            if (say := judged(response, definition)) is not None:
-                await self.cases.consider(tx, say)
+        said = [judged(response, definition) for response, definition in work.told]
+        await self.cases.consider_many(tx, [each for each in said if each is not None])
 
 
 def _key(submission: Submission) -> Key | None:

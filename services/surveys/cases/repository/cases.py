@@ -55,30 +55,32 @@ _UNCLOSED = "status <> 'closed' AND merged_into IS NULL"
 
 
 class Glance(NamedTuple):
-    """What is known before an answer is looked at: the policy, and what the answer can have to do with cases."""
+    """What an answer can have to do with cases: it has one, or its person has some that were closed."""
 
-    policy: str | None
     has_case: bool
     has_closed: bool
 
 
-async def glance(tx: ReadTx, response_id: UUID, person: UUID | None) -> Glance:
-    """One look for every answer that comes in, most of which have nothing to do with any case."""
+async def glance(tx: ReadTx, answers: Sequence[tuple[UUID, UUID | None]]) -> dict[UUID, Glance]:
+    """One look for all answers that come in, most of which have nothing to do with any case; by response.
+
+    `answers` are responses, each with the raw person key; a person is all keys of one root.
+    """
     rows = await tx.execute(
         """
-        SELECT (SELECT CAST(document AS text) FROM case_policies ORDER BY version DESC LIMIT 1) AS policy,
-            EXISTS (SELECT FROM cases WHERE response_id = :response) AS has_case,
-            EXISTS (SELECT FROM cases WHERE person IN (
-                SELECT CAST(:person AS uuid)
-                UNION ALL SELECT root_id FROM identity WHERE raw_id = :person
+        SELECT a.response_id, EXISTS (SELECT FROM cases WHERE response_id = a.response_id) AS has_case,
+            EXISTS (SELECT FROM cases WHERE closed_at IS NOT NULL AND person IN (
+                SELECT a.person
+                UNION ALL SELECT root_id FROM identity WHERE raw_id = a.person
+                UNION ALL SELECT raw_id FROM identity WHERE root_id = a.person
                 UNION ALL SELECT other.raw_id FROM identity AS own JOIN identity AS other ON other.root_id = own.root_id
-                    WHERE own.raw_id = :person
-                UNION ALL SELECT raw_id FROM identity WHERE root_id = :person
-            ) AND closed_at IS NOT NULL) AS has_closed
+                    WHERE own.raw_id = a.person
+            )) AS has_closed
+        FROM unnest(CAST(:responses AS uuid[]), CAST(:persons AS uuid[])) AS a (response_id, person)
         """,
-        {"response": response_id, "person": person},
+        {"responses": [response for response, _ in answers], "persons": [person for _, person in answers]},
     )
-    return Glance._make(rows.one())
+    return {row.response_id: Glance(row.has_case, row.has_closed) for row in rows}
 
 
 async def add(tx: WriteTx, case: Case) -> bool:
@@ -145,14 +147,12 @@ async def claim_due(tx: WriteTx, now: datetime, limit: int) -> list[Case]:
     return list(map(read, rows))
 
 
-async def lock_for(
-    tx: WriteTx, response_id: UUID, persons: Collection[UUID], since: datetime, until: datetime
-) -> list[Case]:
-    """The case of a response, and those of these person keys that were closed in a time; all locked."""
+async def lock_for(tx: WriteTx, responses: Collection[UUID], persons: Collection[UUID]) -> list[Case]:
+    """The cases of responses, and those of these person keys that are closed and no part of others; all locked."""
     rows = await tx.execute(
-        f"SELECT {NAMES} FROM cases WHERE response_id = :response "
-        "OR (person = ANY(:persons) AND closed_at >= :since AND closed_at < :until) ORDER BY id FOR NO KEY UPDATE",
-        {"response": response_id, "persons": list(persons), "since": since, "until": until},
+        f"SELECT {NAMES} FROM cases WHERE response_id = ANY(:responses) "
+        "OR (person = ANY(:persons) AND closed_at IS NOT NULL AND merged_into IS NULL) ORDER BY id FOR NO KEY UPDATE",
+        {"responses": list(responses), "persons": list(persons)},
     )
     return list(map(read, rows))
 

@@ -12,7 +12,7 @@ _PRESENT = (
 
 
 class Turn(NamedTuple):
-    """A team whose turn somebody wants to give; it is locked."""
+    """A team whose turn somebody wants to give."""
 
     key: str
     last_agent: str | None
@@ -52,11 +52,17 @@ async def team_of(tx: ReadTx, agent: str) -> str | None:
     return rows.scalar_one_or_none()
 
 
-async def lock_turn(tx: WriteTx, team: str) -> Turn | None:
-    """A team that takes cases, whose turn nobody else gives until the transaction ends."""
-    rows = await tx.execute(
-        "SELECT key, last_agent FROM case_teams WHERE key = :team AND is_active FOR NO KEY UPDATE", {"team": team}
-    )
+async def claim_turns(tx: WriteTx) -> None:
+    """Be the only one who gives turns until this transaction ends; taken before any case is locked.
+
+    Somebody who opens several cases at once gives turns in several teams, in whatever order answers come.
+    """
+    await tx.execute("SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || '.case_turns', 0))")
+
+
+async def turn(tx: WriteTx, team: str) -> Turn | None:
+    """A team that takes cases, if it does; whoever asks has claimed the turns."""
+    rows = await tx.execute("SELECT key, last_agent FROM case_teams WHERE key = :team AND is_active", {"team": team})
     row = rows.one_or_none()
     return None if row is None else Turn._make(row)
 

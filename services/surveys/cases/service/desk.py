@@ -21,7 +21,7 @@ from services.surveys.cases.errors import (
     TeamUnknown,
 )
 from services.surveys.cases.repository import cases as rows
-from services.surveys.cases.repository import inbox
+from services.surveys.cases.repository import inbox, teams
 from services.surveys.cases.repository import settings as settings_rows
 from services.surveys.cases.repository import standing as standing_rows
 from services.surveys.cases.schemas.case import (
@@ -77,6 +77,7 @@ class Desk:
             if (stored := await replayed(tx, asked.idem)) is not None:
                 return stored
             await standing_rows.hold(tx)
+            await teams.claim_turns(tx)
             standing, now = await standing_rows.standing(tx, self.zone), self.clock.now()
             draft = Draft(moved(_manual(body, uuid7(), now), "open", now), asked.by, now)
             if not await rows.add(tx, draft.case):
@@ -143,7 +144,7 @@ class Desk:
                 team=draft.case.team,
             )
 
-        return await self.change(case_id, act, asked)
+        return await self.change(case_id, act, asked, gives_turn=True)
 
     async def prioritise(self, case_id: UUID, body: PriorityIn, asked: Asked) -> Answer:
         """Say how much a case matters; its clocks have other targets by that, from where they began.
@@ -229,12 +230,14 @@ class Desk:
 
         return await self.change(case_id, act, asked)
 
-    async def change(self, case_id: UUID, act: Act, asked: Asked) -> Answer:
+    async def change(self, case_id: UUID, act: Act, asked: Asked, *, gives_turn: bool = False) -> Answer:
         """Change a case that nobody else changes meanwhile; the case as it is then."""
         async with self.db.write() as tx:
             if (stored := await replayed(tx, asked.idem)) is not None:
                 return stored
             await standing_rows.hold(tx)
+            if gives_turn:
+                await teams.claim_turns(tx)
             standing = await standing_rows.standing(tx, self.zone)
             case = (await rows.lock(tx, (case_id,))).get(case_id)
             draft = Draft.of(unmoved(case, asked.if_match), by=asked.by, at=self.clock.now())

@@ -22,7 +22,10 @@ AT_ONCE = 200
 
 @dataclass(frozen=True, slots=True)
 class Escalation:
-    """Takes the steps that are due. Several workers share the cases: none waits for a case that another one has."""
+    """Takes the steps that are due. Several workers share the cases: none waits for a case that another one has.
+
+    Only where a step gives a case to somebody else, workers take turns, as everybody does who gives turns.
+    """
 
     db: Database
     clock: Clock
@@ -32,11 +35,12 @@ class Escalation:
         """Take the steps that are due in up to `limit` cases, in one transaction; how many cases those were."""
         async with self.db.write() as tx:
             await standing_rows.hold(tx)
-            now = self.clock.now()
+            now, standing = self.clock.now(), await standing_rows.standing(tx, self.zone)
+            if any(step.action == "reassign" for step in standing.policy.ladder):
+                await teams.claim_turns(tx)
             found = await rows.claim_due(tx, now, limit)
             if not found:
                 return 0
-            standing = await standing_rows.standing(tx, self.zone)
             behind = await rows.steps(tx, [each.id for each in found])
             drafts = [Draft.of(each, by=SYSTEM, at=now) for each in found]
             for draft in drafts:

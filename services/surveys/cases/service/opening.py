@@ -1,6 +1,6 @@
 """Answers come by: those that are unhappy open a case, those that changed are noted in theirs."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
@@ -8,16 +8,20 @@ from zoneinfo import ZoneInfo
 
 from services.surveys.cases.domain.case import Case, moved
 from services.surveys.cases.domain.judged import Judged
-from services.surveys.cases.domain.policy import Match, first_match
+from services.surveys.cases.domain.policy import Match, Policy, first_match
 from services.surveys.cases.domain.standing import Standing
 from services.surveys.cases.repository import cases as rows
 from services.surveys.cases.repository import standing as standing_rows
+from services.surveys.cases.repository import teams
+from services.surveys.cases.repository.cases import Glance
 from services.surveys.cases.service.recovering import judge
 from services.surveys.cases.service.routing import Routing
 from services.surveys.cases.service.writing import SYSTEM, Draft, store
 from shared.clock import Clock
+from shared.db import segment_moves
 from shared.db.engine import ReadTx, WriteTx
 from shared.identity import members
+from shared.identity.person import Member
 from shared.ids import uuid7
 
 
@@ -29,24 +33,34 @@ class Opening:
     zone: ZoneInfo
 
     async def consider(self, tx: WriteTx, judged: Judged) -> UUID | None:
-        """Look at a response as it is now; the case that it has, or has opened.
+        """Look at a response as it is now; the case that it has, or has opened."""
+        return (await self.consider_many(tx, (judged,)))[0]
 
-        To be called for each revision in the transaction that stores it, which has locked the person, the invitation
-        and the response. The same revision again, or an older one, changes nothing.
+    async def consider_many(self, tx: WriteTx, answers: Sequence[Judged]) -> list[UUID | None]:
+        """Look at responses as they are now; the case that each has, or has opened, in the same order.
+
+        To be called for each revision in the transaction that stores it, which has locked the persons, the invitations
+        and the responses. The same revision again, or an older one, changes nothing.
         """
-        seen = await rows.glance(tx, judged.response_id, judged.person)
-        policy = standing_rows.policy_of(seen.policy)
-        if not (seen.has_case or seen.has_closed) and first_match(policy.rules, judged) is None:
-            return None
+        if not answers:
+            return []
+        seen = await rows.glance(tx, [(each.response_id, each.person) for each in answers])
+        policy = await standing_rows.policy(tx)
+        known = await self._known(tx, answers, seen, policy)
+        concerned = [each for each in answers if any(seen[each.response_id]) or known.match(policy, each) is not None]
+        if not concerned:
+            return [None] * len(answers)
         await standing_rows.hold(tx)
         standing = await standing_rows.standing(tx, self.zone)
-        own, closed = await self._locked(tx, judged, standing, has_closed=seen.has_closed)
-        await store(tx, await judge(tx, judged, closed, standing.policy.recovery), standing)
-        if own is None and (opened := await self._open(tx, judged, standing)) is not None:
-            return opened
-        # Somebody else may have opened it since: then their transaction is over, and the case is there.
-        own = own or await rows.lock_of_response(tx, judged.response_id)
-        return None if own is None else await self._note(tx, own, judged, standing)
+        if standing.policy.segments != policy.segments:
+            known = await self._known(tx, answers, seen, standing.policy)
+        if not all(seen[each.response_id].has_case for each in concerned):
+            await teams.claim_turns(tx)
+        keys = {key for each in concerned if seen[each.response_id].has_closed for key in known.keys(each)}
+        locked = await rows.lock_for(tx, [each.response_id for each in concerned], keys)
+        book = _Book(standing, known, {each.id: each for each in locked})
+        cases = {each.response_id: await self._consider(tx, each, book) for each in concerned}
+        return [cases.get(each.response_id) for each in answers]
 
     async def open_among(self, tx: ReadTx, keys: Collection[UUID]) -> bool:
         """Whether one of these raw person keys has a case that is not closed: they are not to be asked now."""
@@ -56,9 +70,36 @@ class Opening:
         """Those of these raw person keys that have a case which is not closed."""
         return await rows.open_of(tx, keys)
 
-    async def _open(self, tx: WriteTx, judged: Judged, standing: Standing) -> UUID | None:
+    async def _known(
+        self, tx: ReadTx, answers: Sequence[Judged], seen: Mapping[UUID, Glance], policy: Policy
+    ) -> "_Known":
+        """Who is whom, of those of whom it matters, and which segments they are in, if the policy asks for any."""
+        persons = {
+            each.person
+            for each in answers
+            if each.person is not None and (policy.segments or seen[each.response_id].has_closed)
+        }
+        if not persons:
+            return _Known({}, {})
+        found = await members.find_many(tx, persons)
+        if not policy.segments:
+            return _Known(found, {})
+        keys = {key for member in found.values() for key in member.keys}
+        return _Known(found, await segment_moves.inside(tx, keys, self.clock.now()))
+
+    async def _consider(self, tx: WriteTx, judged: Judged, book: "_Book") -> UUID | None:
+        closed = book.closed_before(judged)
+        book.keep(await store(tx, await judge(tx, judged, closed, book.standing.policy.recovery), book.standing))
+        own = book.own(judged)
+        if own is None and (opened := await self._open(tx, judged, book)) is not None:
+            return opened
+        # Somebody else may have opened it since: then their transaction is over, and the case is there.
+        own = own or await rows.lock_of_response(tx, judged.response_id)
+        return None if own is None else await self._note(tx, own, judged, book)
+
+    async def _open(self, tx: WriteTx, judged: Judged, book: "_Book") -> UUID | None:
         """Open the case of a response that has none; None if it has one by now, or qualifies no more."""
-        match = first_match(standing.policy.rules, judged)
+        standing, match = book.standing, book.known.match(book.standing.policy, judged)
         if match is None:
             return None
         now = self.clock.now()
@@ -68,27 +109,14 @@ class Opening:
         routing = Routing(now.astimezone(self.zone).date())
         draft.case = await routing.assigned(tx, draft.case, (*match.rule.assign, *standing.policy.assign))
         draft.enter("opened", rule=match.rule.key, score=draft.case.score, owner=draft.case.owner, team=draft.case.team)
-        await store(tx, [draft], standing)
+        book.keep(await store(tx, [draft], standing))
         return draft.case.id
 
-    async def _locked(
-        self, tx: WriteTx, judged: Judged, standing: Standing, *, has_closed: bool
-    ) -> tuple[Case | None, list[Case]]:
-        """The case of the response, and those of the person that were closed before it; all locked in one order."""
-        keys: Collection[UUID] = ()
-        if has_closed and judged.person is not None:
-            keys = (await members.find(tx, judged.person)).keys
-        since = judged.at - timedelta(days=standing.policy.recovery.within_days)
-        found = await rows.lock_for(tx, judged.response_id, keys, since, judged.at)
-        own = next((each for each in found if each.response_id == judged.response_id), None)
-        return own, [each for each in found if each is not own and each.merged_into is None]
-
-    async def _note(self, tx: WriteTx, case: Case, judged: Judged, standing: Standing) -> UUID:
+    async def _note(self, tx: WriteTx, case: Case, judged: Judged, book: "_Book") -> UUID:
         """Note in its case what a response says now; nothing is closed by it."""
         if judged.revision <= case.revision:
             return case.id
         draft = Draft.of(case, by=SYSTEM, at=judged.at if case.is_anonymous else self.clock.now())
-        match = first_match(standing.policy.rules, judged)
         draft.change(revision=judged.revision)
         if judged.state == "withdrawn":
             draft.enter("answer_withdrawn", revision=judged.revision)
@@ -104,10 +132,58 @@ class Opening:
                 revision=judged.revision,
                 score_before=case.score,
                 score=score,
-                qualifies=match is not None,
+                qualifies=book.known.match(book.standing.policy, judged) is not None,
             )
-        await store(tx, [draft], standing)
+        book.keep(await store(tx, [draft], book.standing))
         return case.id
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """Who is whom, by raw person key, and the segments of each key."""
+
+    persons: Mapping[UUID, Member]
+    segments: Mapping[UUID, set[UUID]]
+
+    def keys(self, judged: Judged) -> tuple[UUID, ...]:
+        """All keys of whoever answered, as far as they were looked for."""
+        member = None if judged.person is None else self.persons.get(judged.person)
+        return () if member is None else member.keys
+
+    def match(self, policy: Policy, judged: Judged) -> Match | None:
+        """The rule that an answer fulfils."""
+        inside = frozenset[UUID]().union(*(self.segments.get(key, ()) for key in self.keys(judged)))
+        return first_match(policy.rules, judged, inside)
+
+
+@dataclass(frozen=True, slots=True)
+class _Book:
+    """What holds, what is known, and the cases that are locked, as they are now."""
+
+    standing: Standing
+    known: _Known
+    cases: dict[UUID, Case]
+
+    def keep(self, cases: Iterable[Case]) -> None:
+        """These have changed, or are new."""
+        self.cases.update((each.id, each) for each in cases)
+
+    def own(self, judged: Judged) -> Case | None:
+        """The case of a response."""
+        return next((each for each in self.cases.values() if each.response_id == judged.response_id), None)
+
+    def closed_before(self, judged: Judged) -> list[Case]:
+        """Other cases of the same person that were closed before the answer, and not too long before."""
+        keys = self.known.keys(judged)
+        since = judged.at - timedelta(days=self.standing.policy.recovery.within_days)
+        return [
+            each
+            for each in self.cases.values()
+            if each.person in keys
+            and each.response_id != judged.response_id
+            and each.closed_at is not None
+            and since <= each.closed_at < judged.at
+        ]
 
 
 def _new(judged: Judged, match: Match, now: datetime, zone: ZoneInfo) -> Case:

@@ -13,7 +13,7 @@ from shared.db.engine import WriteTx
 
 @dataclass(frozen=True, slots=True)
 class Routing:
-    """Finds owners. `today` is the firm's local day: whoever is away on it gets nothing."""
+    """Finds owners, for who has claimed the turns. Whoever is away `today`, a local day of the firm, gets nothing."""
 
     today: date
 
@@ -52,9 +52,9 @@ class Routing:
     async def turn(self, tx: WriteTx, team: str | None) -> tuple[str | None, str | None]:
         """Whose turn it is in a team, and the team; the turn is given.
 
-        Exact among many at once: the team is locked until the case that came of it is stored, or is not.
+        Exact among many at once: whoever gives turns has claimed them until the case that came of it is stored, or not.
         """
-        if team is None or (last := await teams.lock_turn(tx, team)) is None:
+        if team is None or (last := await teams.turn(tx, team)) is None:
             return None, None
         owner = next_in_turn(await teams.present_members(tx, team, self.today), last.last_agent)
         if owner is not None:

@@ -1,8 +1,8 @@
 """Metrics: the live figures of a customer-centric firm, per customer and in total.
 
 Owns       the orders as facts (`orders`), each person's purchases by day (`activity`), and the sums of them that every
-           total is read from: `cells` (how many customers bought on a day and next on another), `histories` and `spends`
-           (all that models of buying and of spending need), and `day_money`.
+           total is read from: `cells` (how many customers bought on a day and next on another), `histories` and
+           `spends` (all that models of buying and of spending need), and `day_money`.
 Publishes  nothing.
 Consumes   `orders` (placed, changed, refunded, cancelled) and `identity` (merged, unmerged).
 Rooms      `ledger` takes facts in, `figures` gives figures out, `domain` is the arithmetic of both.

@@ -17,6 +17,7 @@ from services.metrics.satisfaction.service.figures import Satisfaction
 from services.metrics.satisfaction.service.taking import Taking
 from services.metrics.satisfaction.service.yardsticks import Yardsticks
 from services.metrics.service import PROJECTION, MetricsService
+from services.metrics.value.api import router as value
 from shared.events.catalogue.metrics import PUBLISHES
 from shared.runtime.service import Parts, Service
 
@@ -45,7 +46,7 @@ service = Service(
     name="metrics",
     build=build,
     migrations=Path(__file__).parent / "migrations",
-    routers=(router, satisfaction, *GAP),
+    routers=(router, value, satisfaction, *GAP),
     publishes=PUBLISHES,
     subscriptions=(*LEDGER, *SATISFACTION, *VOICES),
     jobs=JOBS,

@@ -1,7 +1,8 @@
 """What the metrics service refuses.
 
 NotFound
-└── UnknownCustomer
+├── UnknownCustomer
+└── NoFit                no model was fitted yet
 Invalid
 ├── BadReference         the customer reference cannot be read
 ├── InTheFuture          a day that has not come yet
@@ -9,6 +10,7 @@ Invalid
 └── UnknownCurrency
 """
 
+from collections.abc import Sequence
 from datetime import date
 
 from shared.errors import Invalid, NotFound
@@ -54,3 +56,12 @@ class UnknownCurrency(Invalid):
 
     def __init__(self) -> None:
         super().__init__("The currency is no ISO 4217 code, such as VND or USD.")
+
+
+class NoFit(NotFound):
+    """No model was fitted to the customers of this currency."""
+
+    code, title = "metrics.no_fit", "No model yet"
+
+    def __init__(self, currency: str | None, reasons: Sequence[str]) -> None:
+        super().__init__("No model was fitted to these customers yet.", currency=currency, reasons=list(reasons))

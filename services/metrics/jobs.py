@@ -4,8 +4,9 @@ from services.metrics.figures.jobs import refresh_gauges as refresh_figures
 from services.metrics.satisfaction.jobs import JOBS as SATISFACTION
 from services.metrics.satisfaction.jobs import refresh_gauges as refresh_satisfaction
 from services.metrics.service import MetricsService
+from services.metrics.value.jobs import JOBS as VALUE
 
-JOBS = (*SATISFACTION,)
+JOBS = (*SATISFACTION, *VALUE)
 
 
 async def refresh_gauges(metrics: MetricsService) -> None:

@@ -17,6 +17,7 @@ from services.metrics.satisfaction.service.taking import PROJECTION as ANSWERS
 from services.metrics.satisfaction.service.taking import Taking
 from services.metrics.satisfaction.service.telling import Telling
 from services.metrics.satisfaction.service.yardsticks import Yardsticks
+from services.metrics.value.service import Value, Worths
 from shared.runtime.service import Projection
 
 # One: what people are counted by, who is whom, is theirs together.
@@ -38,6 +39,7 @@ class MetricsService:
     yardsticks: Yardsticks
     voices: Freshness
     rights: MetricsRights = field(default_factory=MetricsRights)
+    worths: Worths = field(default_factory=dict)
 
     @property
     def telling(self) -> Telling:
@@ -69,6 +71,12 @@ class MetricsService:
         """What of the growth came back, or was brought."""
         figures = self.figures
         return EarnedGrowth(figures.db, figures.clock, figures.zone, figures.currency, self.voices)
+
+    @property
+    def value(self) -> Value:
+        """What customers will probably do, and what that is worth."""
+        of = self.figures
+        return Value(of.db, of.clock, of.zone, of.currency, of.margin, of.freshness, self.worths)
 
     async def begin(self) -> None:
         """Rebuild the figures if the firm's time zone is not the one they were counted in."""

@@ -3,7 +3,22 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Unit = Literal["orders", "refunds", "customers", "days", "money", "ratio", "date", "state", "points", "seconds"]
+Unit = Literal[
+    "orders",
+    "refunds",
+    "customers",
+    "days",
+    "money",
+    "ratio",
+    "date",
+    "state",
+    "points",
+    "percent",
+    "score",
+    "seconds",
+    "purchases",
+    "probability",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +227,57 @@ _ALL: tuple[Definition, ...] = (
         "ratio",
         "earned_growth_rate.v1 / revenue_growth.v1; null without growth.",
         "earned_growth_rate.v1 / revenue_growth.v1; không có nếu không tăng trưởng.",
+    ),
+    Definition(
+        "predicted_clv.v1",
+        "money",
+        "Expected purchases within the horizon, each discounted to the day, times the expected spend of each, times "
+        "the margin; per customer. Purchases by BG/NBD, MBG/NBD or Pareto/NBD, whichever did best in the back-test; "
+        "spend by Gamma-Gamma. Customers whose purchases are all in this currency.",
+        "Số lần mua kỳ vọng trong thời hạn, chiết khấu về ngày xét, nhân giá trị kỳ vọng mỗi lần, nhân biên lợi nhuận; "
+        "trên mỗi khách. Lần mua theo BG/NBD, MBG/NBD hoặc Pareto/NBD, mô hình tốt nhất khi thử trên quá khứ; giá trị "
+        "theo Gamma-Gamma. Chỉ khách mua bằng một loại tiền này.",
+    ),
+    Definition(
+        "predicted_clv_total.v1", "money", "The sum of predicted_clv.v1.", "Tổng của predicted_clv.v1 trên mọi khách."
+    ),
+    Definition(
+        "expected_purchases.v1",
+        "purchases",
+        "Days with a purchase that are expected within the horizon.",
+        "Số ngày có mua hàng được kỳ vọng trong thời hạn.",
+    ),
+    Definition(
+        "expected_buyers.v1",
+        "customers",
+        "Customers expected to buy within the horizon: the sum of 1 − churn_risk.v1.",
+        "Số khách được kỳ vọng sẽ mua trong thời hạn: tổng của 1 − churn_risk.v1.",
+    ),
+    Definition(
+        "expected_alive.v1",
+        "customers",
+        "Customers expected to be customers still, whether they buy within the horizon or not: the sum of alive.v1.",
+        "Số khách được kỳ vọng vẫn còn là khách, dù có mua trong thời hạn hay không: tổng của alive.v1.",
+    ),
+    Definition(
+        "churn_risk.v1",
+        "probability",
+        "How likely it is that nothing is bought within the horizon. It can be seen to come true or not.",
+        "Xác suất không mua gì trong thời hạn. Có thể kiểm chứng được.",
+    ),
+    Definition(
+        "alive.v1",
+        "probability",
+        "How likely it is that somebody still is a customer, by MBG/NBD or Pareto/NBD; never by BG/NBD, which says 1 "
+        "of everybody who bought once.",
+        "Xác suất vẫn còn là khách, theo MBG/NBD hoặc Pareto/NBD; không theo BG/NBD vì mô hình này cho 1 với mọi khách "
+        "chỉ mua một lần.",
+    ),
+    Definition(
+        "expected_spend.v1",
+        "money",
+        "What the next purchase is expected to be: between one's own mean after the first day and everybody's.",
+        "Giá trị kỳ vọng của lần mua tới: giữa trung bình của riêng khách sau ngày đầu và của tất cả.",
     ),
 )
 

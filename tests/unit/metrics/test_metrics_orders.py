@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.metrics.domain.changes import Changes, after_change
+from services.metrics.domain.changes import Changes
 from services.metrics.domain.orders import Entry, Sums, accounts
+from services.metrics.domain.purchases import Bought, after_change
 from shared.errors import Poison
 from shared.events.catalogue.touchpoints import OrderCancelled, OrderChanged, OrderPlaced, OrderRefunded
 from shared.events.envelope import Event
@@ -190,6 +191,9 @@ def test_what_goes_back_is_never_more_than_what_came_in(facts: list[Event]):
 
 
 def test_fewer_than_no_purchases_are_a_bug_that_shows():
-    assert after_change({1: 1}, {1: -1, 2: 3}) == {2: 3}
-    with pytest.raises(ValueError, match="day 1 would have -1 purchases"):
-        after_change({}, {1: -1})
+    one, other = (1, "VND"), (2, "VND")
+    change = {one: Bought(-1, -500), other: Bought(3, 900)}
+    assert after_change({one: Bought(1, 500)}, change) == {other: Bought(3, 900)}
+    for impossible in (Bought(-1, 0), Bought(0, 500)):
+        with pytest.raises(ValueError, match="purchases"):
+            after_change({}, {one: impossible})

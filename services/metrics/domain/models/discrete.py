@@ -51,7 +51,13 @@ def log_likelihood(of: Histories, theta: Array) -> tuple[float, Array, Array]:
         (2, 3): leaving,
         (3, 3): leaving + polygamma(1, d + m) - polygamma(1, d),
     }
-    return of_sums(of.customers, parts, slopes, curves)
+    whole = parts.shape
+    return of_sums(
+        of.customers,
+        parts,
+        [np.broadcast_to(each, whole) for each in slopes],
+        {pair: np.broadcast_to(each, whole) for pair, each in curves.items()},
+    )
 
 
 def _parts(theta: Array, repeats: Array, recency: Array, age: Array) -> tuple[Array, Array]:

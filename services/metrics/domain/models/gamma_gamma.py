@@ -26,45 +26,49 @@ class Parameters(NamedTuple):
         return self.p * self.v / (self.q - 1)
 
 
-def fit(repeats: Array, means: Array, start: Parameters | None = None) -> Fit:
-    """The most likely parameters of repeaters with these repeats (> 0) and mean amounts (> 0): p, q, v."""
+def fit(repeats: Array, means: Array, start: Parameters | None = None, weights: Array | None = None) -> Fit:
+    """The most likely parameters of repeaters with these repeats (> 0) and mean amounts (> 0): p, q, v.
+
+    `weights` are how many people each stands for; none: one.
+    """
+    people = np.ones(len(repeats)) if weights is None else weights
     typical = float(np.median(means))
     first = np.array(start or (2.0, 3.0, typical))
     # Amounts may be in đồng or in euros: the likelihood is climbed in units of the typical one.
     first[2] /= typical
-    found = maximise(lambda theta: log_likelihood(repeats, means / typical, theta), first, float(len(repeats)))
+    found = maximise(lambda theta: log_likelihood(repeats, means / typical, theta, people), first, float(people.sum()))
     p, q, v = found.parameters
     # One over the unit for each amount whose density it is.
-    likelihood = found.log_likelihood - len(repeats) * float(np.log(typical))
+    likelihood = found.log_likelihood - float(people.sum() * np.log(typical))
     problem = found.problem or ("no_mean" if q <= 1 else None)
     return found._replace(parameters=(p, q, v * typical), log_likelihood=likelihood, problem=problem)
 
 
-def log_likelihood(x: Array, m: Array, theta: Array) -> tuple[float, Array, Array]:
-    """The log-likelihood of these means with its gradient and Hessian."""
+def log_likelihood(x: Array, m: Array, theta: Array, people: Array | None = None) -> tuple[float, Array, Array]:
+    """The log-likelihood of these means with its gradient and Hessian; each stands for so many `people`, or for one."""
     p, q, v = theta
-    n = float(len(x))
+    w = np.ones(len(x)) if people is None else people
+    n = float(w.sum())
     px, whole = p * x, x * m + v
-    log_whole = np.log(whole)
+    log_whole, into = np.log(whole), 1 / whole
     value = float(
-        (gammaln(px + q) - gammaln(px) + (px - 1) * np.log(m) + px * np.log(x) - (px + q) * log_whole).sum()
+        w @ (gammaln(px + q) - gammaln(px) + (px - 1) * np.log(m) + px * np.log(x) - (px + q) * log_whole)
         + n * (q * np.log(v) - gammaln(q))
     )
-    into = 1 / whole
     gradient = np.array(
         [
-            x @ (psi(px + q) - psi(px) + np.log(m) + np.log(x) - log_whole),
-            psi(px + q).sum() - log_whole.sum() + n * (np.log(v) - psi(q)),
-            n * q / v - (px + q) @ into,
+            (w * x) @ (psi(px + q) - psi(px) + np.log(m) + np.log(x) - log_whole),
+            w @ (psi(px + q) - log_whole) + n * (np.log(v) - psi(q)),
+            n * q / v - (w * (px + q)) @ into,
         ]
     )
     together = polygamma(1, px + q)
-    pq, pv, qv = x @ together, -(x @ into), n / v - into.sum()
+    pq, pv, qv = (w * x) @ together, -((w * x) @ into), n / v - w @ into
     hessian = np.array(
         [
-            [x**2 @ (together - polygamma(1, px)), pq, pv],
-            [pq, together.sum() - n * polygamma(1, q), qv],
-            [pv, qv, (px + q) @ into**2 - n * q / v**2],
+            [(w * x**2) @ (together - polygamma(1, px)), pq, pv],
+            [pq, w @ together - n * polygamma(1, q), qv],
+            [pv, qv, (w * (px + q)) @ into**2 - n * q / v**2],
         ]
     )
     return value, gradient, hessian

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from scipy.special import logsumexp
 
 from services.metrics.domain.models.histories import Array
 
@@ -16,15 +15,23 @@ def of_sums(
     `parts` has a row for each history and a column for each thing that may have happened; `slopes` are its derivatives
     by each parameter, `curves` the second ones, by pairs i <= j that are not zero.
     """
-    whole = logsumexp(parts, axis=1)
-    share = np.exp(parts - whole[:, None])
-    means = [(share * each).sum(1) for each in slopes]
+    highest = parts.max(axis=1)
+    share = np.exp(parts - highest[:, None])
+    sums = share.sum(1)
+    share *= (weights / sums)[:, None]
+    weighted = [share * each for each in slopes]
+    means = [each.sum(1) for each in weighted]
     size = len(slopes)
     hessian = np.zeros((size, size))
     for i in range(size):
         for j in range(i, size):
-            moment = share * slopes[i] * slopes[j]
+            moment = _dot(weighted[i], slopes[j]) - float((means[i] * means[j] / weights).sum())
             if (i, j) in curves:
-                moment += share * curves[i, j]
-            hessian[i, j] = hessian[j, i] = weights @ (moment.sum(1) - means[i] * means[j])
-    return float(weights @ whole), np.array([weights @ each for each in means]), hessian
+                moment += _dot(share, curves[i, j])
+            hessian[i, j] = hessian[j, i] = moment
+    return float(weights @ (highest + np.log(sums))), np.array([each.sum() for each in means]), hessian
+
+
+def _dot(one: Array, other: Array) -> float:
+    # Not BLAS, whose threads wait for one another on a busy machine longer than they work.
+    return float(np.einsum("ij,ij->", one, other))

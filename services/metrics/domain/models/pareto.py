@@ -73,7 +73,7 @@ def _chunk(of: Histories, theta: Array) -> tuple[float, Array, Array]:
     curves = {
         (0, 1): -into_a,
         (1, 1): n[:, None] * into_a**2,
-        (2, 2): -is_gone / s**2,
+        (2, 2): np.broadcast_to(-is_gone / s**2, parts.shape),
         (2, 3): -into_b,
         (3, 3): power * into_b**2,
     }
@@ -118,3 +118,10 @@ def alive(of: Parameters, repeats: Array, recency: Array, age: Array) -> Array:
     """How likely it is that somebody still is a customer."""
     parts, _ = _parts(np.array(of), repeats, recency, age)
     return np.asarray(np.exp(parts[:, 0] - logsumexp(parts, axis=1)), dtype=np.float64)
+
+
+def silent(of: Parameters, repeats: Array, recency: Array, age: Array, days: float) -> Array:
+    """How likely it is that nothing is bought within `days`: the likelihood of the same history, grown older."""
+    later, _ = _parts(np.array(of), repeats, recency, age + days)
+    now, _ = _parts(np.array(of), repeats, recency, age)
+    return np.asarray(np.exp(logsumexp(later, axis=1) - logsumexp(now, axis=1)), dtype=np.float64)

@@ -1,0 +1,64 @@
+"""Predicted value over HTTP."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
+
+from services.metrics.errors import BadReference, InTheFuture, NoFit, UnknownCurrency, UnknownCustomer
+from services.metrics.figures.schemas import Day, known_currency
+from services.metrics.service import MetricsService
+from services.metrics.value.schemas import ModelsOut, PredictionOut, TotalOut
+from shared.http.access import service_of
+from shared.http.auth import require
+from shared.http.etag import UNMODIFIED, with_etag
+from shared.http.problems import problems
+from shared.ids import customer_key
+
+router = APIRouter(prefix="/v1/metrics", tags=["metrics"], dependencies=[Depends(require("metrics:read"))])
+
+Metrics = Annotated[MetricsService, Depends(service_of("metrics"))]
+Horizon = Annotated[int, Query(ge=1, le=3_650, description="Days ahead.")]
+Discount = Annotated[float, Query(ge=0, le=1, description="A year: 0.1 is ten per cent; 0: money is not discounted.")]
+Currency = Annotated[
+    str | None, Query(max_length=12, description="ISO 4217; default: the firm's, else that of the most customers.")
+]
+
+
+@router.get("/clv", responses=problems(UnknownCurrency))
+async def clv(
+    metrics: Metrics, horizon_days: Horizon = 365, annual_discount: Discount = 0.1, currency: Currency = None
+) -> TotalOut:
+    """What all customers will probably bring: predicted lifetime value, with its interval, or why it cannot be said."""
+    found = await metrics.value.total(
+        horizon_days=horizon_days, annual_discount=annual_discount, currency=known_currency(currency)
+    )
+    return TotalOut.of(found, metrics.value.margin)
+
+
+@router.get(
+    "/customers/{customer}/prediction",
+    responses=problems(UnknownCustomer, BadReference, InTheFuture),
+)
+async def prediction(
+    metrics: Metrics,
+    customer: Annotated[
+        str, Path(max_length=300, description="A customer id, `user_id:<value>` or `anonymous_id:<value>`.")
+    ],
+    as_of: Annotated[Day | None, Query(description="By what was bought up to this day; default: today.")] = None,
+    horizon_days: Horizon = 365,
+    annual_discount: Discount = 0.1,
+) -> PredictionOut:
+    """What one customer will probably do: churn risk, purchases and value within the horizon."""
+    try:
+        key = customer_key(customer)
+    except ValueError:
+        raise BadReference from None
+    found = await metrics.value.customer(key, as_of=as_of, horizon_days=horizon_days, annual_discount=annual_discount)
+    return PredictionOut.of(found, metrics.value.margin)
+
+
+@router.get("/models", response_model=ModelsOut, responses={**UNMODIFIED, **problems(NoFit, UnknownCurrency)})
+async def models(metrics: Metrics, request: Request, currency: Currency = None) -> Response:
+    """The newest fit: parameters with their standard errors, and how each model did in the back-test."""
+    stored = await metrics.value.models(known_currency(currency))
+    return with_etag(request, ModelsOut.of(stored, metrics.value.day_of(stored)).model_dump_json().encode())

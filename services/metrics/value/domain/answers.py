@@ -1,0 +1,49 @@
+"""Answers: what all are worth, what one will probably do, and by which fit."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from services.metrics.value.domain.fitted import Fitted, Reason
+from services.metrics.value.domain.one import Prediction
+from services.metrics.value.domain.worth import Question, Worth
+
+
+class Stored(NamedTuple):
+    """A fit as it is kept."""
+
+    id: UUID
+    fitted_at: datetime
+    fit: Fitted
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """What all customers of a currency are worth; `found` None: it cannot be said, for these `reasons`."""
+
+    asked: Question
+    as_of: date
+    currency: str | None
+    customers: int
+    in_several_currencies: int
+    staleness_seconds: float | None
+    stored: Stored | None
+    reasons: tuple[Reason, ...]
+    found: Worth | None
+
+
+@dataclass(frozen=True, slots=True)
+class One:
+    """What one customer will probably do; `found` None: it cannot be said, for these `reasons`."""
+
+    asked: Question
+    as_of: date
+    currency: str | None
+    customer: UUID
+    keys: Sequence[UUID]
+    staleness_seconds: float | None
+    stored: Stored | None
+    reasons: tuple[Reason, ...]
+    found: Prediction | None

@@ -1,0 +1,170 @@
+"""Predicted value on a real database: all are worth the sum of what each is, and what cannot be said is not."""
+
+import random
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pytest
+from metrics_world import NOW, World, merged, placed, refunded, unmerged
+
+from services.metrics.errors import NoFit, UnknownCustomer
+from services.metrics.value.domain.fitted import MIN_CUSTOMERS
+from services.metrics.value.schemas import ModelsOut, PredictionOut, TotalOut
+from shared.events.envelope import Event
+from shared.ids import user_key
+
+PEOPLE, DAYS = 620, 500
+
+
+def a_shop(seed: int, people: int = PEOPLE, currency: str = "VND") -> Iterator[Event[Any]]:
+    """Customers who come over a year, buy at rates of their own and leave after a purchase, as MBG/NBD says."""
+    dice = random.Random(seed)
+    for number in range(people):
+        rate, leaving = dice.gammavariate(0.8, 1 / 45), dice.betavariate(0.9, 2.5)
+        usual = dice.gammavariate(4, 50_000)
+        day, order = float(dice.randrange(120, DAYS)), 0
+        while day > 0:
+            at = NOW - timedelta(days=int(day))
+            yield placed(f"{currency}-{number}-{order}", f"{currency}-{number}", at, _amount(dice, usual), currency)
+            order += 1
+            if dice.random() < leaving or order > 60:
+                break
+            day -= dice.expovariate(rate)
+
+
+def _amount(dice: random.Random, usual: float) -> int:
+    return max(1_000, round(dice.gammavariate(6, usual / 6), -3))
+
+
+async def sell(world: World, events: Iterator[Event[Any]] | list[Event[Any]]) -> None:
+    every = list(events)
+    for begin in range(0, len(every), 500):
+        await world.consume(*every[begin : begin + 500])
+
+
+async def test_what_all_are_worth_is_the_sum_of_what_each_is(world: World):
+    await sell(world, a_shop(7))
+    # Two turn out to be one, one order goes back whole and another in part.
+    await world.consume(merged("VND-1", "VND-2", 1), merged("VND-3", "VND-4", 1))
+    await world.consume(unmerged("VND-3", "VND-4", 2))
+    await world.consume(refunded("VND-5-0", "VND-5", NOW), refunded("VND-6-0", "VND-6", NOW, 500))
+    value = world.metrics.value
+
+    assert await value.refit() == 1
+    # Nothing has moved since.
+    assert await value.refit() == 0
+
+    total = await value.total(horizon_days=180)
+    assert total.found is not None, total.reasons
+    assert total.reasons == ()
+    each = [
+        await value.customer(user_key(f"VND-{number}"), horizon_days=180) for number in range(PEOPLE) if number != 1
+    ]
+    found = [one.found for one in each if one.found is not None]
+    assert total.customers == total.found.customers == len(found)
+    assert sum(one.value_minor for one in found) == pytest.approx(total.found.value_minor, rel=1e-9)
+    assert sum(one.purchases for one in found) == pytest.approx(total.found.purchases, rel=1e-9)
+    assert sum(1 - one.silent for one in found) == pytest.approx(total.found.active, rel=1e-9)
+    assert all(one.low_minor <= one.high_minor and 0 <= one.silent <= 1 for one in found)
+    # Whichever key they are asked for under.
+    assert (await value.customer(user_key("VND-1"))).keys == (await value.customer(user_key("VND-2"))).keys
+
+    out = TotalOut.of(total, "0.25")
+    interval = out.predicted_clv_total.interval
+    assert interval is not None
+    assert Decimal(interval.low) < Decimal(str(out.predicted_clv_total.value)) < Decimal(interval.high)
+    stored = await value.models()
+    models = ModelsOut.of(stored, value.day_of(stored))
+    assert models.served in models.models
+    assert models.models[models.served].trial.log_loss <= models.baseline.log_loss
+    assert models.customers == total.customers
+    assert PredictionOut.of(each[0], "0.25").churn_risk.value == each[0].found.silent
+
+
+async def test_a_fit_follows_what_moves_and_goes_on_from_where_it_was(world: World):
+    await sell(world, a_shop(8))
+    await world.metrics.value.refit()
+    first = (await world.metrics.value.models()).fit
+    world.clock.time = NOW + timedelta(days=1)
+    await world.consume(*(placed(f"more-{n}", f"VND-{n}", NOW, 250_000) for n in range(40)))
+
+    assert await world.metrics.value.refit() == 1
+
+    second = (await world.metrics.value.models()).fit
+    assert (second.day, second.mark != first.mark) == (first.day + 1, True)
+    model = first.chosen or "mbg_nbd"
+    assert second.models[model].steps <= first.models[model].steps
+    assert second.models[model].parameters == pytest.approx(first.models[model].parameters, rel=0.5)
+
+
+def alike(people: int) -> Iterator[Event[Any]]:
+    for number in range(people):
+        for order in range(4):
+            yield placed(f"a{number}-{order}", f"a{number}", NOW - timedelta(days=300 - 60 * order), 100_000, "VND")
+
+
+def once(people: int, days: int = 300) -> Iterator[Event[Any]]:
+    for number in range(people):
+        yield placed(f"b{number}", f"b{number}", NOW - timedelta(days=days), 100_000, "VND")
+
+
+def in_turns(people: int) -> Iterator[Event[Any]]:
+    for number in range(people):
+        for order, currency in enumerate(("VND", "USD", "EUR")):
+            yield placed(f"c{number}-{order}", f"c{number}", NOW - timedelta(days=300 - order), 5_000, currency)
+
+
+@pytest.mark.parametrize(
+    ("shop", "reason"),
+    [
+        (lambda: a_shop(1, people=20), "too_few_customers"),
+        (lambda: once(MIN_CUSTOMERS), "too_few_repeaters"),
+        (lambda: once(MIN_CUSTOMERS, days=90), "too_short_history"),
+        (lambda: alike(MIN_CUSTOMERS), "spending_not_identified"),
+        (lambda: in_turns(MIN_CUSTOMERS), "too_few_customers"),
+    ],
+    ids=["twenty", "all once", "young", "all alike", "three currencies"],
+)
+async def test_what_cannot_be_said_is_not(world: World, shop: Any, reason: str):
+    await sell(world, shop())
+    value = world.metrics.value
+    await value.refit()
+
+    total = await value.total(currency="VND")
+
+    assert reason in total.reasons
+    assert total.found is None
+    out = TotalOut.of(total, "1").model_dump()
+    assert out["predicted_clv_total"]["value"] is None
+    assert all(why["detail"] for why in out["reasons"])
+    assert "NaN" not in TotalOut.of(total, "1").model_dump_json()
+    if reason == "too_few_customers" and total.in_several_currencies:
+        one = await value.customer(user_key("c1"))
+        assert (one.found, one.reasons) == (None, ("several_currencies",))
+
+
+async def test_who_is_not_known_and_what_was_not_fitted(world: World):
+    with pytest.raises(UnknownCustomer):
+        await world.metrics.value.customer(user_key("nobody"))
+    with pytest.raises(NoFit):
+        await world.metrics.value.models()
+    await world.consume(placed("o1", "lan", datetime(2026, 5, 1, tzinfo=NOW.tzinfo), 100_000, "VND"))
+    one = await world.metrics.value.customer(user_key("lan"))
+    assert (one.found, one.reasons) == (None, ("no_fit_yet",))
+
+
+async def test_silence_makes_a_customer_worth_less_day_by_day(world: World):
+    await sell(world, a_shop(9))
+    await world.metrics.value.refit()
+    values, risks = [], []
+    for days in (0, 60, 120):
+        world.clock.time = NOW + timedelta(days=days)
+        found = (await world.metrics.value.customer(user_key("VND-0"))).found
+        values.append(found.value_minor)
+        risks.append(found.silent)
+
+    assert np.all(np.diff(values) < 0)
+    assert np.all(np.diff(risks) > 0)

@@ -16,6 +16,7 @@ from services.surveys.asking.service.invitations import Invitations
 from services.surveys.asking.service.inviting import Inviting
 from services.surveys.asking.service.policies import Policies
 from services.surveys.asking.service.sweeping import Sweeping
+from services.surveys.cases.service.asking_again import AskingAgain
 from services.surveys.cases.service.desk import Desk as CaseDesk
 from services.surveys.cases.service.escalation import Escalation
 from services.surveys.cases.service.figures import CaseFigures
@@ -162,6 +163,11 @@ class SurveysService:
     def case_escalation(self) -> Escalation:
         """Clocks that run out."""
         return Escalation(self.db, self.clock, self.zone)
+
+    @property
+    def case_asking_again(self) -> AskingAgain:
+        """Who is asked again once their case is closed."""
+        return AskingAgain(self.db, self.clock, self.zone, self.inviting)
 
     @property
     def case_figures(self) -> CaseFigures:

@@ -12,4 +12,13 @@ async def escalate(surveys: SurveysService) -> None:
         pass
 
 
-JOBS = (Job("surveys.case_escalation", timedelta(seconds=10), escalate),)
+async def ask_again(surveys: SurveysService) -> None:
+    """Ask those whose case was closed some days ago."""
+    while await surveys.case_asking_again.run():
+        pass
+
+
+JOBS = (
+    Job("surveys.case_escalation", timedelta(seconds=10), escalate),
+    Job("surveys.case_asking_again", timedelta(minutes=5), ask_again),
+)

@@ -30,7 +30,7 @@ _LOGGED = _words(
     total revenue value subtotal shipping tax discount currency step shipping_method payment_method coupon_id
     refund_id refund_amount subscription_id plan_id mrr interval period_start period_end is_voluntary
     transaction_id item_id item_list_id item_brand item_category item_variant index payment_type shipping_tier
-    staff_id agent_id store_id ticket_id
+    staff_id agent_id store_id ticket_id locale time_zone
     promised_at delivered_at refund_promised_at
     """
 )

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import pytest_asyncio
+from answers_world import take
 from asking_world import DAY, DELIVERED, Asking, somebody
 from surveys_world import open_world
 
@@ -409,6 +410,20 @@ async def test_what_nobody_answers_expires_and_is_told_once(asking: Asking):
     ]
     assert [type(each.data) for each in said] == [SurveyDelivered, SurveyExpired]
     assert {each.data.staff_id for each in said} == {"Chị Lan"}
+
+
+async def test_nobody_is_asked_while_a_case_of_theirs_is_open(asking: Asking):
+    survey = await asking.survey("relationship_nps", consent=None, triggers=[])
+    unhappy, happy, other_key = somebody(), somebody(), somebody()
+    for name, score in ((unhappy, 1), (happy, 9)):
+        answers = {"nps": {"score": score}}
+        about = {"survey_id": survey.survey_id, "version": survey.version, "person": user_key(name)}
+        await take(asking.world, answers=answers, **about)
+    await asking.world.merge(user_key(other_key), user_key(unhappy))
+
+    reasons = [(await asking.invite(survey.survey_id, each))["reason"] for each in (unhappy, other_key, happy)]
+
+    assert reasons == ["open_case", "open_case", "asked"]
 
 
 async def test_a_paused_policy_and_a_closed_survey(asking: Asking):

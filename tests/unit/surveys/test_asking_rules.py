@@ -182,6 +182,25 @@ def test_facts_of_before_propose_nobody_and_what_takes_back_is_noted_whenever_it
     assert list(ready.proposed(cancelled._replace(properties={}))) == []
 
 
+def test_the_customer_s_zone_and_language_where_a_fact_says_them():
+    """At ten where they are; a zone there is not is passed over."""
+    morning = Trigger("t", Match("touchpoint", None, "Order Delivered"), Delay(days=1, at=time(10)), NOW)
+    ready = plan(Policy(triggers=(morning,)))
+
+    def proposed(**said: str) -> Candidate:
+        (found,) = ready.proposed(fact(**said))
+        assert isinstance(found, Candidate)
+        return found
+
+    here, there = proposed(), proposed(time_zone="America/New_York", locale="en-US")
+    assert here.due_at == datetime(2026, 11, 23, 3, tzinfo=UTC) == proposed(time_zone="Mars/Olympus").due_at
+    assert (there.due_at, there.zone, there.locale) == (
+        datetime(2026, 11, 23, 15, tzinfo=UTC),
+        "America/New_York",
+        "en-US",
+    )
+
+
 def wave(**rest: Any) -> Schedule:
     """A schedule that asks everybody at once."""
     return Schedule(

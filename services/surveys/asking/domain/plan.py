@@ -12,7 +12,7 @@ from services.surveys.asking.domain.fact import Fact
 from services.surveys.asking.domain.policy import Cancel, Match, PolicyVersion, Trigger
 from services.surveys.asking.domain.predicate import Test, compiled
 from services.surveys.asking.domain.sampling import wave_of
-from services.surveys.asking.domain.timing import due
+from services.surveys.asking.domain.timing import due, zone_of
 from shared.ids import derived_id
 
 
@@ -66,7 +66,8 @@ class Plan:
                     yield self._candidate(fact, ready.policy, ready.then)
 
     def _candidate(self, fact: Fact, version: PolicyVersion, trigger: Trigger) -> Candidate:
-        at = due(trigger.delay, fact.at, self._zone)
+        zone = fact.text("time_zone", 64)
+        at = due(trigger.delay, fact.at, zone_of(zone, self._zone))
         return Candidate(
             # Of the survey and the fact, not of the policy's version: a fact that comes again proposes nobody anew.
             id=derived_id("asking", str(version.survey_id), str(fact.id)),
@@ -83,4 +84,6 @@ class Plan:
             touchpoint=fact.text(trigger.touchpoint, 100),
             stage=fact.text(trigger.stage, 100),
             staff_id=fact.text(trigger.staff),
+            locale=fact.text("locale", 35),
+            zone=zone,
         )

@@ -42,7 +42,8 @@ class Trigger:
     """A fact that makes its person a candidate, after a delay.
 
     `staff`, `touchpoint` and `stage` name the properties that say whom and what the survey is about; where they say
-    nothing, the survey's own hold. Facts from before `since` make no candidate: nobody had asked for them.
+    nothing, the survey's own hold. `time_zone` and `locale` of a fact are the customer's. Facts from before `since`
+    make no candidate: nobody had asked for them.
     """
 
     id: str

@@ -51,9 +51,7 @@ def _compiled(condition: Condition) -> Test:
     # True equals 1 in Python, and must not here.
     keys = frozenset((isinstance(each, bool), each) for each in wanted_ones)
     is_positive = op in ("eq", "in")
-    return lambda properties: (
-        any((isinstance(found, bool), found) in keys for found in read(properties)) is is_positive
-    )
+    return lambda properties: any((isinstance(found, bool), found) in keys for found in read(properties)) is is_positive
 
 
 def _reader(name: str) -> Callable[[Mapping[str, Any]], Sequence[Plain]]:

@@ -7,7 +7,10 @@ with an instant (UTC), never by adding 24 hours.
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
+
+# What may be said as somebody's time zone.
+ZONES = frozenset(available_timezones())
 
 _SECOND = timedelta(seconds=1)
 # Within these the next end of quiet hours lies, and at most one change of clocks.
@@ -33,6 +36,11 @@ class Quiet(NamedTuple):
         if self.start < self.end:
             return self.start <= clock < self.end
         return clock >= self.start or clock < self.end
+
+
+def zone_of(said: str | None, otherwise: ZoneInfo) -> ZoneInfo:
+    """The zone somebody said; where they said none that there is, another."""
+    return ZoneInfo(said) if said is not None and said in ZONES else otherwise
 
 
 def first_at(zone: ZoneInfo, day: date, clock: time) -> datetime:

@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from services.surveys.asking.domain.candidate import Candidate, Cause, Reason
 from services.surveys.asking.domain.invitation import Channel
-from services.surveys.asking.service.knowing import ZONES
+from services.surveys.asking.domain.timing import ZONES
 from shared.http.schemas import ExternalId, Strict
 
 Customer = Annotated[

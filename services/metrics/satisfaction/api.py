@@ -13,6 +13,7 @@ from services.metrics.figures.api import Metrics
 from services.metrics.figures.schemas import Day
 from services.metrics.satisfaction.domain import query as asking
 from services.metrics.satisfaction.domain.query import METRICS, By, Metric, Persons, Verification
+from services.metrics.satisfaction.domain.yardsticks import Yardstick
 from services.metrics.satisfaction.errors import (
     BadComparison,
     FormulaFixed,
@@ -23,7 +24,6 @@ from services.metrics.satisfaction.errors import (
     TwoSegments,
     UnknownPersona,
 )
-from services.metrics.satisfaction.repository.own import Yardstick
 from services.metrics.satisfaction.schemas.figures import (
     DaysOut,
     LineOut,

@@ -1,27 +1,13 @@
 """What the firm enters itself: formulas of CES, benchmarks and targets."""
 
 from collections.abc import Sequence
-from datetime import date
-from typing import Any, Literal, NamedTuple
+from typing import Any
 from uuid import UUID
 
 from services.metrics.satisfaction.domain.query import Metric
 from services.metrics.satisfaction.domain.scores import Formula
+from services.metrics.satisfaction.domain.yardsticks import Yardstick, YardstickKind
 from shared.db.engine import ReadTx, WriteTx
-
-YardstickKind = Literal["benchmark", "target"]
-
-
-class Yardstick(NamedTuple):
-    """A value to hold a figure against: somebody else's, with its source, or the firm's own aim, with its owner."""
-
-    kind: YardstickKind
-    metric: Metric
-    name: str
-    value: float
-    source: str | None
-    owner: str | None
-    dated: date
 
 
 async def formulas(tx: ReadTx) -> dict[UUID, Formula]:

@@ -19,6 +19,7 @@ from services.metrics.satisfaction.domain.measures import Measure, measure_of
 from services.metrics.satisfaction.domain.query import METRICS, Days, Metric, Query
 from services.metrics.satisfaction.domain.report import NOBODY, Group, Line, Report
 from services.metrics.satisfaction.domain.scores import Formula, Item, Scores, too_few
+from services.metrics.satisfaction.domain.yardsticks import Yardstick
 from services.metrics.satisfaction.errors import MixedFormulas, OneDimension, TwoSegments, UnknownPersona
 from services.metrics.satisfaction.repository import own, reading, single
 from services.metrics.satisfaction.repository.reading import Slot
@@ -34,7 +35,7 @@ class Seen(NamedTuple):
     """An answer, and when and how fresh what it stands on was."""
 
     report: Report
-    yardsticks: Sequence[own.Yardstick]
+    yardsticks: Sequence[Yardstick]
     as_of: datetime
     time_zone: str
     staleness_seconds: float | None

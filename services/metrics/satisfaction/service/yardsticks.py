@@ -5,9 +5,9 @@ from uuid import UUID
 
 from services.metrics.satisfaction.domain.query import Metric
 from services.metrics.satisfaction.domain.scores import Formula
+from services.metrics.satisfaction.domain.yardsticks import Yardstick, YardstickKind
 from services.metrics.satisfaction.errors import FormulaFixed, NoSuchSurvey, NoSuchYardstick
 from services.metrics.satisfaction.repository import own
-from services.metrics.satisfaction.repository.own import Yardstick, YardstickKind
 from services.metrics.satisfaction.schemas.own import FormulaOut, FormulasOut, YardstickOut, YardsticksOut
 from shared.db.engine import Database
 from shared.delivery.idempotency import Answer, Idempotent, remember, replayed

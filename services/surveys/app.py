@@ -12,6 +12,8 @@ from services.surveys.cases.jobs import JOBS as CASES
 from services.surveys.consumers import SUBSCRIPTIONS as IDENTITY
 from services.surveys.definitions.api import router as definitions
 from services.surveys.links.service import Links, key_file
+from services.surveys.mail.api import router as mail
+from services.surveys.mail.jobs import JOBS as MAIL
 from services.surveys.mirror.api import router as mirror
 from services.surveys.mirror.jobs import JOBS as MIRROR
 from services.surveys.pages.api import page_routes
@@ -35,12 +37,12 @@ service = Service(
     name="surveys",
     build=build,
     migrations=Path(__file__).parent / "migrations",
-    routers=(definitions, asking, answers, cases, mirror, pages),
+    routers=(definitions, asking, answers, cases, mirror, pages, mail),
     raw_routes=page_routes,
     settings=SurveysSettings,
     publishes=PUBLISHES,
     subscriptions=(*IDENTITY, *ASKING),
-    jobs=(*ASKING_JOBS, *ANSWERS, *CASES, *MIRROR, *PAGES),
+    jobs=(*ASKING_JOBS, *ANSWERS, *CASES, *MIRROR, *PAGES, *MAIL),
     rights=RIGHTS,
     follows_identity=True,
 )

@@ -24,6 +24,7 @@ from services.surveys.cases.service.improvements import Improvements
 from services.surveys.cases.service.merging import Merging
 from services.surveys.cases.service.opening import Opening
 from services.surveys.cases.service.reading import Reading as CaseReading
+from services.surveys.cases.service.regrouping import Regrouping
 from services.surveys.cases.service.settings import CaseSettings
 from services.surveys.definitions.service.bank import Bank
 from services.surveys.definitions.service.editing import Editing
@@ -86,7 +87,8 @@ class SurveysService:
 
     async def regroup(self, tx: WriteTx, events: Sequence[Event[CustomerMerged] | Event[CustomerUnmerged]]) -> None:
         """Follow merges and unmerges. Everything stays where it is, under the key it came from."""
-        await mapping.follow(tx, events)
+        moved = await mapping.follow(tx, events)
+        await self.case_regrouping.regroup(tx, moved)
 
     @property
     def rights(self) -> SurveysRights:
@@ -163,6 +165,11 @@ class SurveysService:
     def case_escalation(self) -> Escalation:
         """Clocks that run out."""
         return Escalation(self.db, self.clock, self.zone)
+
+    @property
+    def case_regrouping(self) -> Regrouping:
+        """Who was won back, once people turn out to be others."""
+        return Regrouping(self.clock, self.zone, self.definitions)
 
     @property
     def case_asking_again(self) -> AskingAgain:

@@ -21,7 +21,7 @@ class MailSettings(Settings):
         None, description="Sender of invitations, such as Tâm <khao-sat@example.vn>; needed to send any."
     )
     mail_per_minute: int = Field(300, ge=1, le=100_000, description="Mails that are handed to the server in a minute.")
-    mail_purpose: str = Field("feedback", min_length=1, max_length=40, description="Purpose asked of consent.")
+    mail_purpose: str = Field("surveys", min_length=1, max_length=40, description="Purpose asked of consent.")
     profiles_url: str | None = Field(
         None, description="Where the platform answers for addresses and consent, such as http://127.0.0.1:8000."
     )

@@ -66,7 +66,8 @@ _WIDGET = """
 
 _MAILS = """
     CREATE TABLE mails (
-        invitation_id uuid PRIMARY KEY REFERENCES invitations ON DELETE CASCADE,
+        invitation_id uuid NOT NULL REFERENCES invitations ON DELETE CASCADE,
+        number integer NOT NULL,
         person uuid NOT NULL,
         state text NOT NULL CHECK (state IN
             ('waiting', 'claimed', 'transmitting', 'accepted', 'unknown', 'rejected', 'suppressed', 'expired')),
@@ -77,9 +78,10 @@ _MAILS = """
         expires_at timestamptz NOT NULL,
         created_at timestamptz NOT NULL,
         changed_at timestamptz NOT NULL,
+        PRIMARY KEY (invitation_id, number),
         CHECK ((state IN ('claimed', 'transmitting')) = (claim IS NOT NULL))
     ) WITH (fillfactor = 80);
-    COMMENT ON TABLE mails IS 'invitations that leave by mail; the address is asked for at the moment of sending';
+    COMMENT ON TABLE mails IS 'contacts that leave by mail; the address is asked for at the moment of sending';
     COMMENT ON COLUMN mails.next_at IS 'when to try; of a claimed or transmitting one, when its sender is given up';
     COMMENT ON COLUMN mails.state IS 'transmitting begins before DATA: found so after a crash it is unknown';
     CREATE INDEX mails_due ON mails (next_at) WHERE state IN ('waiting', 'claimed', 'transmitting');
@@ -92,6 +94,7 @@ _MAILS = """
         at timestamptz NOT NULL,
         PRIMARY KEY (person, address)
     );
+    CREATE INDEX mail_suppressions_address ON mail_suppressions (address);
     COMMENT ON COLUMN mail_suppressions.address IS 'a keyed hash: another address of the same person is tried';
 """
 

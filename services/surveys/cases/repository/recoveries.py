@@ -5,6 +5,9 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
+from services.surveys.answers.domain.response import Response
+from services.surveys.answers.repository.responses import NAMES as RESPONSE
+from services.surveys.answers.repository.responses import read as read_response
 from shared.db.engine import ReadTx, WriteTx
 
 
@@ -27,6 +30,38 @@ async def of_response(tx: ReadTx, response_id: UUID, cases: Collection[UUID]) ->
         {"response": response_id, "cases": list(cases)},
     )
     return {row.case_id: Later._make(row) for row in rows}
+
+
+async def of_cases(tx: ReadTx, cases: Collection[UUID]) -> dict[UUID, dict[UUID, Later]]:
+    """What responses said of cases, by case and response."""
+    rows = await tx.execute(
+        "SELECT case_id, response_id, revision, score, is_recovered, at FROM case_recoveries "
+        "WHERE case_id = ANY(:cases)",
+        {"cases": list(cases)},
+    )
+    found: dict[UUID, dict[UUID, Later]] = {each: {} for each in cases}
+    for row in rows:
+        found[row.case_id][row.response_id] = Later._make(row)
+    return found
+
+
+async def has_closed(tx: ReadTx, persons: Collection[UUID]) -> bool:
+    """Whether one of these person keys has a case that was closed."""
+    rows = await tx.execute(
+        "SELECT EXISTS (SELECT FROM cases WHERE person = ANY(:persons) AND closed_at IS NOT NULL) AS found",
+        {"persons": list(persons)},
+    )
+    return bool(rows.scalar_one())
+
+
+async def responses_since(tx: ReadTx, persons: Collection[UUID], since: datetime) -> list[Response]:
+    """What was answered under these person keys after a moment, as it is now."""
+    rows = await tx.execute(
+        f"SELECT {RESPONSE} FROM responses WHERE person = ANY(:persons) AND changed_at > :since "
+        "ORDER BY changed_at, id",
+        {"persons": list(persons), "since": since},
+    )
+    return [read_response(row) for row in rows]
 
 
 async def put(tx: WriteTx, later: Later) -> None:

@@ -38,8 +38,8 @@ class Merging:
         async with self.db.write() as tx:
             if (stored := await replayed(tx, asked.idem)) is not None:
                 return stored
-            await standing_rows.hold(tx)
             await self._lock_persons(tx, case_id, body.into)
+            await standing_rows.hold(tx)
             locked = await rows.lock(tx, (case_id, body.into))
             part, whole = unmoved(locked.get(case_id), asked.if_match), locked.get(body.into)
             if whole is None:

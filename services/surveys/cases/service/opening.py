@@ -14,7 +14,7 @@ from services.surveys.cases.repository import cases as rows
 from services.surveys.cases.repository import standing as standing_rows
 from services.surveys.cases.repository import teams
 from services.surveys.cases.repository.cases import Glance
-from services.surveys.cases.service.recovering import judge
+from services.surveys.cases.service.recovering import is_later, judge
 from services.surveys.cases.service.routing import Routing
 from services.surveys.cases.service.writing import SYSTEM, Draft, store
 from shared.clock import Clock
@@ -174,16 +174,8 @@ class _Book:
 
     def closed_before(self, judged: Judged) -> list[Case]:
         """Other cases of the same person that were closed before the answer, and not too long before."""
-        keys = self.known.keys(judged)
-        since = judged.at - timedelta(days=self.standing.policy.recovery.within_days)
-        return [
-            each
-            for each in self.cases.values()
-            if each.person in keys
-            and each.response_id != judged.response_id
-            and each.closed_at is not None
-            and since <= each.closed_at < judged.at
-        ]
+        keys, recovery = self.known.keys(judged), self.standing.policy.recovery
+        return [each for each in self.cases.values() if each.person in keys and is_later(each, judged, recovery)]
 
 
 def _new(judged: Judged, match: Match, now: datetime, zone: ZoneInfo) -> Case:

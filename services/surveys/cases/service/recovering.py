@@ -1,6 +1,7 @@
 """Asked again after their case was closed: are they happy now?"""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from uuid import UUID
 
 from services.surveys.cases.domain.case import Case
@@ -24,7 +25,7 @@ async def judge(tx: WriteTx, judged: Judged, closed: Sequence[Case], recovery: R
         before = known.get(case.id)
         if before is not None and before.revision >= judged.revision:
             continue
-        later = _later(case, judged, recovery)
+        later = later_of(case, judged, recovery)
         if later is None and before is None:
             continue
         draft = Draft.of(case, by=SYSTEM, at=judged.at)
@@ -33,12 +34,20 @@ async def judge(tx: WriteTx, judged: Judged, closed: Sequence[Case], recovery: R
         else:
             await rows.put(tx, later)
         if before is None or later is None or before.score != later.score:
-            _tell(draft, judged.response_id, later)
+            tell(draft, judged.response_id, later)
             drafts.append(draft)
     return drafts
 
 
-def _later(case: Case, judged: Judged, recovery: Recovery) -> Later | None:
+def is_later(case: Case, judged: Judged, recovery: Recovery) -> bool:
+    """Whether a response of the same person came after a case was closed, and not too long after."""
+    if case.closed_at is None or case.response_id == judged.response_id:
+        return False
+    return judged.at - timedelta(days=recovery.within_days) <= case.closed_at < judged.at
+
+
+def later_of(case: Case, judged: Judged, recovery: Recovery) -> Later | None:
+    """What a response says of a case, if it says anything: a confirmed score of the kind the case was about."""
     threshold = recovery.thresholds.get(case.kind or judged.kind or "")
     if judged.state == "withdrawn" or judged.verification == "inferred" or threshold is None:
         return None
@@ -49,7 +58,8 @@ def _later(case: Case, judged: Judged, recovery: Recovery) -> Later | None:
     return Later(case.id, judged.response_id, judged.revision, score, score >= threshold, judged.at)
 
 
-def _tell(draft: Draft, response_id: UUID, later: Later | None) -> None:
+def tell(draft: Draft, response_id: UUID, later: Later | None) -> None:
+    """Note in a case what a response says of it now; None: nothing any more."""
     score, is_recovered = (None, False) if later is None else (later.score, later.is_recovered)
     draft.enter("asked_again", response=response_id, score=score, is_recovered=is_recovered)
     case = draft.case

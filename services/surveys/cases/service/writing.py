@@ -12,7 +12,7 @@ from services.surveys.cases.repository import cases as rows
 from services.surveys.cases.repository import history
 from services.surveys.cases.repository.history import Entry, Note
 from shared.db.engine import WriteTx
-from shared.events.catalogue.surveys import CaseChanged, CaseOpened
+from shared.events.catalogue.surveys import CaseChanged, CaseOpened, nobody
 from shared.events.envelope import Event, EventData
 from shared.ids import derived_id
 
@@ -92,8 +92,10 @@ def announce(tx: WriteTx, draft: Draft) -> None:
 
 
 def subject(case: Case) -> UUID:
-    """Whom events of a case are about."""
-    return case.person or case.response_id or case.id
+    """Whom events of a case are about: the person, or nobody but the response."""
+    if case.person is not None:
+        return case.person
+    return case.id if case.response_id is None else nobody(case.response_id)
 
 
 def _opened(case: Case) -> CaseOpened:

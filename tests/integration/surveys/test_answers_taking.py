@@ -36,6 +36,7 @@ async def test_an_answer_is_stored_and_told_and_the_same_again_changes_nothing(w
     assert tuple(row) == (user_key("lan"), 3, answers, "s-7", "delivery", "receive")
     (told,) = await world.announced(SurveyAnswered)
     assert (told.subject, told.data.weight, told.data.invitation_id) == (user_key("lan"), 4.0, invitation)
+    assert (told.data.metric, told.data.score) == ("nps", 3)
     assert [(each.question_id, each.score, each.chosen) for each in told.data.scores] == [
         ("nps", 3, ()),
         ("why", None, ("late",)),

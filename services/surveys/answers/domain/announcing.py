@@ -11,9 +11,6 @@ from shared.events.catalogue.surveys import SurveyAnswered, nobody
 from shared.events.envelope import Event
 from shared.ids import derived_id
 
-# The question whether somebody may call, and its option that says so: `yes`.
-CALLBACK = "callback"
-
 
 def subject(response: Response) -> UUID:
     """Who is spoken of: the raw person key, or a key of this response alone."""
@@ -66,8 +63,17 @@ def judged(response: Response, definition: Definition) -> Judged | None:
         at=response.changed_at,
         state=response.state,
         verification=response.verification,
-        wants_callback="yes" in response.answers.get(CALLBACK, {}).get("chosen", ()),
+        wants_callback=_wants_callback(response, definition),
         themes=response.themes,
+    )
+
+
+def _wants_callback(response: Response, definition: Definition) -> bool:
+    """Whether somebody chose an option that asks to be spoken to."""
+    return any(
+        each in question.callback
+        for question in definition.questions
+        for each in response.answers.get(question.id, {}).get("chosen", ())
     )
 
 

@@ -8,7 +8,7 @@ import operator
 import re
 import unicodedata
 
-from services.surveys.answers.domain.said import folded
+from services.surveys.answers.domain.said import folded_word
 
 # Letters that no other language of a shop's customers has.
 _ONLY_VIETNAMESE = re.compile("[ăđơưạảấầẩẫậắằẳẵặẹẻẽếềểễệỉịọỏốồổỗộớờởỡợụủứừửữựỳỵỷỹ]")
@@ -61,7 +61,7 @@ def language_of(text: str) -> str | None:
         return None
     # With a diacritic a word is not English, whatever it would be without.
     is_english = [word in _ENGLISH for word in words]
-    is_syllable = [_SYLLABLE.fullmatch(folded(word)) is not None for word in words]
+    is_syllable = [_SYLLABLE.fullmatch(folded_word(word)) is not None for word in words]
     english, syllables = sum(is_english), sum(is_syllable)
     if _ONLY_VIETNAMESE.search(composed):
         return "vi" if 2 * syllables >= len(words) else None

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from services.surveys.answers.domain.said import folded
+from services.surveys.answers.domain.said import folded_word
 
 MAX_THEMES = 200
 MAX_RULES = 5_000
@@ -42,6 +42,23 @@ class Word:
 
 
 @dataclass(frozen=True, slots=True)
+class Text:
+    """The words of a text in their order, and by the word without diacritics the places where it stands."""
+
+    words: Sequence[Word]
+    places: Mapping[str, Sequence[int]]
+
+    @classmethod
+    def of(cls, text: str) -> "Text":
+        """The words of a text."""
+        words = [Word(each, folded_word(each)) for each in _TOKEN.findall(text.casefold())]
+        places: dict[str, list[int]] = {}
+        for place, word in enumerate(words):
+            places.setdefault(word.plain, []).append(place)
+        return cls(words, places)
+
+
+@dataclass(frozen=True, slots=True)
 class Token:
     """A word of a rule. `is_start`: a word that begins so."""
 
@@ -55,6 +72,12 @@ class Token:
             return word.plain.startswith(self.plain) if self.is_start else word.plain == self.plain
         return word.written.startswith(self.written) if self.is_start else word.written == self.written
 
+    def places(self, text: Text) -> Sequence[int]:
+        """Where it may stand in a text: most words of most rules stand nowhere, which is found at once."""
+        if self.is_start:
+            return range(len(text.words))
+        return text.places.get(self.plain, ())
+
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
@@ -62,12 +85,13 @@ class Phrase:
 
     tokens: tuple[Token, ...]
 
-    def holds(self, text: Sequence[Word]) -> bool:
+    def holds(self, text: Text) -> bool:
         """Whether a text has them."""
-        last = len(text) - len(self.tokens)
-        return any(
-            all(token.fits(text[start + place]) for place, token in enumerate(self.tokens)) for start in range(last + 1)
-        )
+        places = self.tokens[0].places(text)
+        return len(places) > 0 and any(self._is_at(text.words[start:]) for start in places)
+
+    def _is_at(self, words: Sequence[Word]) -> bool:
+        return len(words) >= len(self.tokens) and all(map(Token.fits, self.tokens, words))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +101,15 @@ class Near:
     tokens: tuple[Token, ...]
     within: int
 
-    def holds(self, text: Sequence[Word]) -> bool:
+    def holds(self, text: Text) -> bool:
         """Whether a text has them."""
-        return any(
-            all(any(token.fits(word) for word in text[start : start + self.within]) for token in self.tokens)
-            for start in range(max(1, len(text) - self.within + 1))
-        )
+        if not all(token.places(text) for token in self.tokens):
+            return False
+        starts = range(max(1, len(text.words) - self.within + 1))
+        return any(self._is_in(text.words[start : start + self.within]) for start in starts)
+
+    def _is_in(self, words: Sequence[Word]) -> bool:
+        return all(any(map(token.fits, words)) for token in self.tokens)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +118,7 @@ class Either:
 
     parts: tuple["Rule", ...]
 
-    def holds(self, text: Sequence[Word]) -> bool:
+    def holds(self, text: Text) -> bool:
         """Whether one holds of a text."""
         return any(part.holds(text) for part in self.parts)
 
@@ -102,7 +129,7 @@ class All:
 
     parts: tuple["Rule", ...]
 
-    def holds(self, text: Sequence[Word]) -> bool:
+    def holds(self, text: Text) -> bool:
         """Whether all hold of a text."""
         return all(part.holds(text) for part in self.parts)
 
@@ -113,7 +140,7 @@ class Not:
 
     part: "Rule"
 
-    def holds(self, text: Sequence[Word]) -> bool:
+    def holds(self, text: Text) -> bool:
         """Whether it does not hold of a text."""
         return not self.part.holds(text)
 
@@ -130,16 +157,11 @@ class Themes:
 
     def of(self, text: str) -> tuple[str, ...]:
         """What a text is about, in alphabetical order."""
-        said = words_of(text)
-        return tuple(sorted(key for key, rule in self.rules.items() if rule.holds(said))) if said else ()
+        said = Text.of(text)
+        return tuple(sorted(key for key, rule in self.rules.items() if rule.holds(said))) if said.words else ()
 
 
 NONE = Themes(0, {})
-
-
-def words_of(text: str) -> list[Word]:
-    """The words of a text, in their order."""
-    return [Word(each, folded(each)) for each in _TOKEN.findall(text.casefold())]
 
 
 def read_themes(version: int, document: Mapping[str, Any]) -> Themes:
@@ -198,7 +220,7 @@ def _tokens(phrase: str, path: str) -> tuple[Token, ...]:
     for each in phrase.casefold().split():
         if not _TOKEN.fullmatch(each.removesuffix("*")):
             raise BadRule(path, "A phrase is words of letters and digits; a last * stands for any end of a word.")
-        found.append(Token(each.removesuffix("*"), folded(each.removesuffix("*")), each.endswith("*")))
+        found.append(Token(each.removesuffix("*"), folded_word(each.removesuffix("*")), each.endswith("*")))
     if not 0 < len(found) <= MAX_PHRASE_WORDS:
         raise BadRule(path, f"A phrase has 1 to {MAX_PHRASE_WORDS} words.")
     return tuple(found)

@@ -7,10 +7,16 @@ from uuid import UUID
 
 import pytest
 import pytest_asyncio
-from cases_world import CasesWorld, open_cases
+from cases_world import CasesWorld, open_cases, set_policy
 
-from shared.events.catalogue.surveys import CaseOpened
-from shared.ids import user_key
+from services.surveys.cases.schemas.case import CloseIn, ContactIn, NoteIn
+from services.surveys.cases.schemas.settings import RootCauseIn
+from services.surveys.cases.service.desk import Asked
+from shared.db import segment_moves
+from shared.events.catalogue.profiles import SegmentEntered
+from shared.events.catalogue.surveys import CaseChanged, CaseClosed, CaseOpened, nobody
+from shared.events.envelope import Event
+from shared.ids import user_key, uuid7
 from shared.testing.postgres import fresh_database
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -108,7 +114,7 @@ async def test_an_anonymous_answer_opens_a_case_of_a_day_and_nobody(world: Cases
     assert case_id is not None
     assert case_id.version == 4
     (event,) = await world.announced(case=case_id)
-    assert (event.subject, event.time, event.recorded) == (said.response_id, midnight, midnight)
+    assert (event.subject, event.time, event.recorded) == (nobody(said.response_id), midnight, midnight)
     assert await world.value("SELECT at FROM case_history WHERE case_id = :id", id=case_id) == midnight
 
 
@@ -120,3 +126,49 @@ async def test_an_open_case_is_seen_through_all_keys_of_a_person(world: CasesWor
         assert await world.service.cases.open_among(tx, keys)
         assert not await world.service.cases.open_among(tx, keys[:1])
         assert await world.service.cases.open_of(tx, keys) == {keys[1]}
+
+
+async def test_what_is_told_of_a_case_that_took_too_long(world: CasesWorld):
+    desk, asked, case_id = world.service.case_desk, Asked("linh"), await world.opened("dì Tám", 2)
+    cause = RootCauseIn(labels={"vi": "Giao trễ"})
+    await world.service.case_settings.put_root_cause("late", cause, by="test", idem=None)
+    world.clock.forward(days=14)
+    await desk.contact(case_id, ContactIn(channel="phone", note="Không ai nghe máy"), asked)
+    await desk.note(case_id, NoteIn(text="Chị ấy ở 12 Hàng Bạc"), asked)
+    await desk.close(case_id, CloseIn(outcome="no_answer", root_cause="late", action="x"), asked)
+
+    told = [event.data for event in await world.announced(case=case_id)]
+    assert [type(each) for each in told] == [CaseOpened, CaseChanged, CaseChanged, CaseClosed]
+    assert [each.version for each in told] == [1, 2, 4, 4]
+    assert (told[1].status, told[1].contacted_at) == ("open", world.clock.now())
+    assert (told[3].outcome, told[3].root_cause) == ("no_answer", "late")
+    assert (told[3].was_contact_late, told[3].was_resolution_late) == (True, True)
+    assert "Hàng" not in str(told)
+
+
+async def test_a_rule_may_ask_for_a_segment_that_any_key_of_the_person_is_in(world: CasesWorld):
+    vip, now = uuid7(), world.clock.now()
+    entered = Event(
+        uuid7(), user_key("vip-app"), now, now, SegmentEntered(segment_id=vip, segment_version=1, cause="fact")
+    )
+    async with world.db.write() as tx:
+        await segment_moves.record(tx, [entered])
+    await world.merge("vip-web", "vip-app")
+    await set_policy(world, rules=[{"key": "vip", "when": {"segments": [str(vip)]}, "priority": "urgent"}])
+
+    assert await world.consider(world.answer("vip-web", 10)) is not None
+    assert await world.consider(world.answer("ai đó", 0)) is None
+    assert await world.consider(world.answer(None, 0)) is None
+    await set_policy(world)
+
+
+async def test_a_batch_has_the_cases_that_its_answers_would_have_one_by_one(world: CasesWorld):
+    answers = [world.answer(f"lô {each % 3}", score) for each, score in enumerate([2, 9, 3, 10, 1])]
+    async with world.db.write() as tx:
+        found = await world.service.cases.consider_many(tx, [*answers, answers[0]])
+
+    assert [each is not None for each in found] == [True, False, True, False, True, True]
+    assert (found[0], len({*found})) == (found[5], 4)
+    async with world.db.write() as tx:
+        assert await world.service.cases.consider_many(tx, answers) == found[:5]
+        assert await world.service.cases.consider_many(tx, ()) == []

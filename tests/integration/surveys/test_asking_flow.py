@@ -351,6 +351,19 @@ async def test_reminders_only_for_who_has_not_answered(asking: Asking):
     assert [each.number for each in contacts] == [0, 1, 2]
 
 
+async def test_nobody_is_reminded_of_what_was_taken_back(asking: Asking):
+    await asking.rules()
+    await asking.survey(consent=None, cancel_if=[{"on": "order_refunded"}], reminders={"most": 1, "after_seconds": DAY})
+    name = somebody()
+    assert await asking.happen(name, order_id=f"o-{name}") == "asked"
+
+    await asking.hear(asking.refunded(name, f"o-{name}"))
+    asking.forward(days=1)
+    await asking.decide()
+
+    assert {each.number: each.reason for each in await asking.of(name)} == {0: "asked", 1: "cancelled"}
+
+
 async def test_reminders_count_against_the_budget_unless_they_are_free(asking: Asking):
     counted = await asking.survey(consent=None, triggers=[], reminders={"most": 1, "after_seconds": DAY})
     free = await asking.survey(

@@ -9,6 +9,7 @@ import pytest_asyncio
 from asking_world import Asking, somebody
 from surveys_world import open_world
 
+from services.surveys.asking.errors import PolicyMoved
 from services.surveys.asking.repository import candidates as rows
 from services.surveys.asking.service import deciding as room
 from shared.identity import members
@@ -114,6 +115,26 @@ async def test_a_hundred_requests_and_as_many_workers_at_once(asking: Asking):
     assert len(reasons) == TRIGGERS + 20
     assert reasons.count("asked") == LIMIT
     assert set(reasons) == {"asked", "over_budget"}
+
+
+async def test_of_two_who_change_a_policy_at_once_one_wins(asking: Asking):
+    survey_id = (await asking.world.rows("SELECT id FROM surveys"))[0].id
+    before = (await asking.service.asking_policies.get(survey_id)).version
+
+    done = await asyncio.gather(
+        *[asking.policy(survey_id, consent=None, priority=each) for each in range(8)], return_exceptions=True
+    )
+
+    after = (await asking.service.asking_policies.get(survey_id)).version
+    won = [each for each in done if each is None]
+    assert [type(each) for each in done if each is not None] == [PolicyMoved] * (8 - len(won))
+    assert (after, len(won)) == (before + len(won), len(won))
+    assert (
+        await asking.world.value(
+            "SELECT count(*) FROM asking_policies WHERE is_current AND survey_id = :id", id=survey_id
+        )
+        == 1
+    )
 
 
 async def test_workers_that_see_the_same_candidates_decide_each_once(asking: Asking):

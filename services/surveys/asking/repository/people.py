@@ -83,7 +83,8 @@ async def cancelled(tx: ReadTx, candidates: Sequence[Candidate], keys: Sequence[
         (candidate.id, candidate.survey_id, candidate.order_id, candidate.happened_at, key)
         for candidate, own in zip(candidates, keys, strict=True)
         for key in own
-        if candidate.cause == "trigger"
+        # Reminders of what a fact proposed as well: they are about the same order.
+        if candidate.source_id is not None
     ]
     if not pairs:
         return set()

@@ -8,10 +8,12 @@ import pytest
 from sqlalchemy.exc import DBAPIError
 from surveys_world import NOW, STAFF, SurveysWorld, open_world
 
+from services.surveys.answers.domain.submission import Submission
 from services.surveys.definitions.domain.library import KEYS, ready
 from services.surveys.definitions.errors import SurveyFull, SurveyNotActive, SurveyNotFound, VersionNotFound
 from services.surveys.service import SurveysService
 from shared.events.catalogue.surveys import SurveyPublished
+from shared.ids import user_key
 
 NOWHERE = UUID("01900000-0000-7000-8000-000000000000")
 
@@ -179,3 +181,19 @@ async def test_answers_count_for_a_quota_that_comes_later_and_more_places_open_i
     await world.publish_document({**document, "quota": 6}, key)
     assert await why_not(world, key) is None
     assert [await complete(world, key) for _ in range(2)] == [True, False]
+
+
+@pytest.mark.parametrize(("chosen", "is_wanted"), [("yes", True), ("no", False)])
+async def test_whoever_chooses_to_be_called_is_to_be_called(world: SurveysWorld, *, chosen: str, is_wanted: bool):
+    """An option of a survey says so, whatever the question and the option are called."""
+    document = ready("relationship_nps")["survey"]
+    questions = [{**each, "id": "may_we"} if each["id"] == "callback" else each for each in document["questions"]]
+    await world.publish_document({**document, "questions": questions})
+    survey = await world.value("SELECT id FROM surveys")
+    answers = {"nps": {"score": 3}, "may_we": {"chosen": [chosen]}}
+
+    async with world.db.write() as tx:
+        submission = Submission(answers, world.clock.now(), "api", survey_id=survey, person=user_key("lan"))
+        await world.service.answering.take(tx, submission)
+
+    assert [row.wants_callback for row in await world.rows("SELECT wants_callback FROM cases")] == [is_wanted]

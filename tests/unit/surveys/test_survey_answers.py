@@ -8,7 +8,7 @@ import pytest
 
 from services.surveys.definitions.domain.answer import Answer
 from services.surveys.definitions.domain.definition import Definition
-from services.surveys.definitions.domain.path import read_answers, wants_callback
+from services.surveys.definitions.domain.path import read_answers
 from services.surveys.definitions.errors import BadAnswers
 from services.surveys.definitions.schemas.survey import SurveyIn
 
@@ -24,7 +24,7 @@ QUESTIONS: list[dict[str, Any]] = [
     {"id": "nps", "kind": "nps"},
     {"id": "csat", "kind": "csat"},
     {"id": "ces", "kind": "ces"},
-    {"id": "one", "kind": "single", "options": options("a", "b", "other", other="is_other", b="is_callback")},
+    {"id": "one", "kind": "single", "options": options("a", "b", "other", other="is_other")},
     {"id": "some", "kind": "multiple", "least": 2, "most": 3,
      "options": options("a", "b", "c", "d", "none", "other", none="is_alone", other="is_other")},
     {"id": "grid", "kind": "matrix", "rows": [{"id": "speed", "label": SAID}, {"id": "care", "label": SAID}]},
@@ -159,8 +159,3 @@ def test_text_is_kept_composed():
     decomposed = unicodedata.normalize("NFD", "Rất tệ")
 
     assert read_answers(SURVEY, {"words": {"text": decomposed}})["words"].text == "Rất tệ"
-
-
-def test_somebody_asks_to_be_called_by_choosing_it():
-    assert wants_callback(SURVEY, read_answers(SURVEY, {"one": {"chosen": ["b"]}}))
-    assert not wants_callback(SURVEY, read_answers(SURVEY, {"one": {"chosen": ["a"]}, "nps": {"score": 0}}))

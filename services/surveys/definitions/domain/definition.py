@@ -88,6 +88,11 @@ class Question:
         """The options that say that somebody else brought them."""
         return tuple(option.id for option in self.options if option.is_earned)
 
+    @property
+    def callback(self) -> tuple[str, ...]:
+        """The options that ask to be spoken to."""
+        return tuple(option.id for option in self.options if option.is_callback)
+
     def option(self, key: str) -> Option | None:
         """The option with this id."""
         return next((option for option in self.options if option.id == key), None)

@@ -6,7 +6,7 @@ from services.surveys.definitions.domain.definition import END, Definition, Ques
 from services.surveys.definitions.domain.reading import read_answer, refuse
 from services.surveys.definitions.errors import BadAnswers, Problem
 
-__all__ = ["Answer", "Answers", "is_complete", "kept", "path", "read_answers", "wants_callback"]
+__all__ = ["Answer", "Answers", "is_complete", "kept", "path", "read_answers"]
 
 
 def path(definition: Definition, answers: Answers) -> tuple[Question, ...]:
@@ -23,17 +23,6 @@ def is_complete(definition: Definition, answers: Answers) -> bool:
     """Whether nothing that must be answered is left."""
     asked, counted = _walk(definition, answers)
     return all(_is_whole(question, counted.get(question.id)) for question in asked if question.is_required)
-
-
-def wants_callback(definition: Definition, answers: Answers) -> bool:
-    """Whether somebody asked to be spoken to, by an option that says so."""
-    asked = {question.id: question for question in definition.questions}
-    return any(
-        option.is_callback and option.id in answer.chosen
-        for key, answer in answers.items()
-        if key in asked
-        for option in asked[key].options
-    )
 
 
 def read_answers(definition: Definition, raw: object) -> Answers:

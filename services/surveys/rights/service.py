@@ -8,6 +8,7 @@ from uuid import UUID
 from services.surveys.answers.repository import rights as answers
 from services.surveys.asking.repository import rights as asking
 from services.surveys.cases.repository import rights as cases
+from services.surveys.mail.repository import rights as mail
 from services.surveys.pages.repository import rights as pages
 from services.surveys.rights import repository
 from shared.clock import Clock
@@ -16,7 +17,7 @@ from shared.identity import members
 from shared.rights.contract import Erased, Subject
 
 # What hangs on an invitation goes before it; then as everybody locks: invitations, responses, cases.
-ROOMS = (pages, asking, answers, cases)
+ROOMS = (mail, pages, asking, answers, cases)
 _KEPT = {
     "surveys: scores, choices and cases": "What the person scored and chose, when and of what, and what came of their "
     "complaints, under the pseudonymous key and without a word that anybody wrote: past figures stay what they were. "

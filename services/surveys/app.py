@@ -18,6 +18,7 @@ from services.surveys.mirror.api import router as mirror
 from services.surveys.mirror.jobs import JOBS as MIRROR
 from services.surveys.pages.api import page_routes
 from services.surveys.pages.api import router as pages
+from services.surveys.pages.api.openapi import OPENAPI
 from services.surveys.pages.jobs import JOBS as PAGES
 from services.surveys.rights.consumers import RIGHTS
 from services.surveys.service import SurveysService
@@ -39,6 +40,7 @@ service = Service(
     migrations=Path(__file__).parent / "migrations",
     routers=(definitions, asking, answers, cases, mirror, pages, mail),
     raw_routes=page_routes,
+    raw_openapi=OPENAPI,
     settings=SurveysSettings,
     publishes=PUBLISHES,
     subscriptions=(*IDENTITY, *ASKING),

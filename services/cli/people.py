@@ -17,6 +17,7 @@ import orjson
 from services.cli.door import Item
 from services.cli.purchases import MAX_ID, BadRow, Rules, Wrong, moment, rows
 from shared.errors import UserError
+from shared.sheets import escaped, unescaped
 
 COLUMNS = {
     "user_id": "the shop's user id; this or anonymous_id is needed",
@@ -36,19 +37,8 @@ _ID, _TRAIT, _JSON = "id.", "trait.", ":json"
 _EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
 _PHONE = re.compile(r"\+?[0-9]{5,17}", re.ASCII)
 _SYSTEM = re.compile(r"[a-z0-9_][a-z0-9_.-]{0,63}", re.ASCII)
-_FORMULA = re.compile(r"'*[=+\-@\t\r]")
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _MAX_TRAIT_NAME = 100
-
-
-def escaped(cell: str) -> str:
-    """A cell that no spreadsheet takes for a formula."""
-    return f"'{cell}" if _FORMULA.match(cell) else cell
-
-
-def unescaped(cell: str) -> str:
-    """The cell without the apostrophe that `escaped` gave it."""
-    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
 
 
 @dataclass(frozen=True, slots=True)

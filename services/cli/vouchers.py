@@ -13,7 +13,6 @@ import typer
 from rich.table import Table
 
 from services.cli.common import database_url, fail, open_database, read_settings, run, say, show
-from services.cli.people import escaped
 from services.cli.progress import Meter, progress_bar
 from services.loyalty.settings import LoyaltySettings
 from services.loyalty.vouchers.schemas.campaigns import CampaignOut
@@ -26,6 +25,7 @@ from shared.config import PlatformSettings
 from shared.errors import AppError, UserError
 from shared.money import MoneyError, parse, to_decimal_string
 from shared.runtime.platform import load_service_settings
+from shared.sheets import escaped
 
 app = typer.Typer(no_args_is_help=True, help="Voucher codes in bulk.")
 

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from services.surveys.answers.service.ballots import Ballots
 from services.surveys.answers.service.desk import Desk
+from services.surveys.answers.service.exporting import Exporting
 from services.surveys.answers.service.lane import Lane
 from services.surveys.answers.service.reading import Reading
 from services.surveys.answers.service.taking import Answering
@@ -190,6 +191,11 @@ class SurveysService:
     def ballots(self) -> Ballots:
         """Anonymous answers, until they have company."""
         return Ballots(self.db, self.clock, self.zone, self.definitions, self.cases, self.links, self.reading)
+
+    @property
+    def exporting(self) -> Exporting:
+        """Responses as files."""
+        return Exporting(self.db, self.clock, self.definitions)
 
     @property
     def theme_rules(self) -> ThemeRules:

@@ -1,5 +1,8 @@
 """Responses over HTTP, with one platform for all tests: brought, changed, found, withdrawn, refused."""
 
+import csv
+import io
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID, uuid4
@@ -159,3 +162,29 @@ async def test_pages_hold_every_response_once(running: Running) -> None:
 
     assert [each["answered_at"] for each in seen] == sorted(moments, reverse=True)
     assert len({UUID(each["id"]) for each in seen}) == 4
+
+
+async def test_responses_leave_as_files_that_run_nothing(running: Running) -> None:
+    crm, survey = running.crm, await published(running)
+    said = [
+        ({"nps": {"score": 2}, "why": {"chosen": ["late", "price"]}, "comment": {"text": "=HYPERLINK(1)\n@x"}}, "en"),
+        ({"nps": {"score": 10}, "comment": {"text": 'Tuyệt, "rất" tuyệt'}}, "vi"),
+    ]
+    for answers, locale in said:
+        made = await crm.post("/v1/responses", json={"survey_id": survey, "answers": answers, "locale": locale})
+        assert made.status_code == 201, made.text
+
+    sheet = await crm.get(f"/v1/surveys/{survey}/responses.csv")
+    plain = await crm.get(f"/v1/surveys/{survey}/responses.csv", params={"labels": "ids", "score_to": 6})
+    lines = await crm.get(f"/v1/surveys/{survey}/responses.jsonl")
+    none = await crm.get(f"/v1/surveys/{uuid4()}/responses.csv")
+
+    assert (sheet.headers["X-Tam-Responses"], plain.headers["X-Tam-Responses"]) == ("2", "1")
+    header, second, first = list(csv.reader(io.StringIO(sheet.content.decode("utf-8-sig"))))
+    assert header[-3:] == ["Bạn có giới thiệu chúng tôi không?", "Vì sao?", "Kể cho chúng tôi"]
+    assert first[-3:] == ["2", "Late; Price", "'=HYPERLINK(1)\n@x"]
+    assert second[-3:] == ["10", "", 'Tuyệt, "rất" tuyệt']
+    assert next(csv.reader(io.StringIO(plain.content.decode("utf-8-sig"))))[-3:] == ["nps", "why", "comment"]
+    assert list(csv.reader(io.StringIO(plain.text)))[1][-2] == "late; price"
+    assert [json.loads(line)["score"] for line in lines.text.splitlines()] == [10, 2]
+    assert none.json()["code"] == "surveys.survey_not_found"

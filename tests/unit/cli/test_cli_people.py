@@ -13,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.cli.door import Item
-from services.cli.people import Columns, escaped, read_customers, unescaped
+from services.cli.people import Columns, read_customers
 from services.cli.purchases import BadRow, Rules
 from shared.errors import UserError
+from shared.sheets import escaped, unescaped
 
 RULES = Rules(ZoneInfo("Asia/Ho_Chi_Minh"), None, datetime(2026, 11, 21, tzinfo=UTC))
 

@@ -10,6 +10,7 @@ Case never counts. A word that is written with diacritics is found as it is, and
 """
 
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -51,7 +52,9 @@ class Text:
     @classmethod
     def of(cls, text: str) -> "Text":
         """The words of a text."""
-        words = [Word(each, folded_word(each)) for each in _TOKEN.findall(text.casefold())]
+        words = [
+            Word(each, folded_word(each)) for each in _TOKEN.findall(unicodedata.normalize("NFC", text).casefold())
+        ]
         places: dict[str, list[int]] = {}
         for place, word in enumerate(words):
             places.setdefault(word.plain, []).append(place)
@@ -217,7 +220,7 @@ def _near(words: Sequence[object], within: int, path: str) -> Near:
 
 def _tokens(phrase: str, path: str) -> tuple[Token, ...]:
     found = []
-    for each in phrase.casefold().split():
+    for each in unicodedata.normalize("NFC", phrase).casefold().split():
         if not _TOKEN.fullmatch(each.removesuffix("*")):
             raise BadRule(path, "A phrase is words of letters and digits; a last * stands for any end of a word.")
         found.append(Token(each.removesuffix("*"), folded_word(each.removesuffix("*")), each.endswith("*")))

@@ -1,6 +1,7 @@
 """What the rooms of metrics do by the clock, and before each scrape."""
 
 from services.metrics.figures.jobs import refresh_gauges as refresh_figures
+from services.metrics.gap.jobs import refresh_gauges as refresh_gaps
 from services.metrics.satisfaction.jobs import JOBS as SATISFACTION
 from services.metrics.satisfaction.jobs import refresh_gauges as refresh_satisfaction
 from services.metrics.service import MetricsService
@@ -13,3 +14,4 @@ async def refresh_gauges(metrics: MetricsService) -> None:
     """Set all gauges."""
     await refresh_figures(metrics)
     await refresh_satisfaction(metrics)
+    await refresh_gaps(metrics)

@@ -17,8 +17,8 @@ from shared.http.schemas import Instant
 # The touchpoints of surveys that speak of what was promised, as the ready surveys name them.
 SURVEYED_AS: Mapping[Kind, tuple[str, ...]] = {
     Kind.DELIVERY: ("order_delivered", "delivery"),
-    Kind.REFUND: ("order_returned", "order_refunded", "return", "refund"),
-    Kind.FIRST_RESPONSE: ("support_ticket_closed", "support", "complaint"),
+    Kind.REFUND: ("return_completed", "return", "refund"),
+    Kind.FIRST_RESPONSE: ("support_resolved", "support", "complaint"),
 }
 
 

@@ -13,6 +13,8 @@ _TABLES = {
     "survey_answers": "customer",
     "survey_asks": "customer",
     "segment_members": "customer",
+    "joining_answers": "customer",
+    "completed_referrals": "customer",
 }
 
 

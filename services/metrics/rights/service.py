@@ -15,6 +15,8 @@ _KEPT = {
     "metrics: survey_asks, survey_answers": "When a survey was sent, over which channel and whether it was answered, "
     "under the same key, so that response rates stay what they were. Scores are withdrawn by the surveys service, and "
     "count no more.",
+    "metrics: joining_answers, completed_referrals": "That somebody was brought by another customer, under the same "
+    "key. Why they came, as they said themselves, is withdrawn by the surveys service, and removed here with that.",
 }
 
 

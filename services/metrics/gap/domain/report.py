@@ -46,3 +46,11 @@ class PromiseGap:
     first: date
     last: date
     kept: Mapping[Kind, Kept]
+
+
+@dataclass(frozen=True, slots=True)
+class Latest:
+    """The newest closed wave of each touchpoint, and the promises of the last days."""
+
+    waves: Sequence[WaveGap]
+    kept: Mapping[Kind, Kept]

@@ -12,7 +12,7 @@ from services.metrics.errors import BadRange
 from services.metrics.freshness.service import Freshness
 from services.metrics.gap import repository
 from services.metrics.gap.domain.gaps import MIN_ANONYMOUS, Customers, predictions, question_gaps
-from services.metrics.gap.domain.report import Gaps, PromiseGap, Seen, WaveGap
+from services.metrics.gap.domain.report import Gaps, Latest, PromiseGap, Seen, WaveGap
 from services.metrics.gap.domain.waves import MirrorWave, Scores
 from services.metrics.gap.errors import WaveUnknown
 from services.metrics.satisfaction.domain.query import Days
@@ -23,6 +23,8 @@ from shared.db.engine import Database, ReadTx
 
 MAX_WAVES = 50
 MAX_DAYS = 1_100
+# Of which promises Prometheus is told.
+GAUGE_DAYS = 30
 # Complete and confirmed answers only, as `tally.MODES` says.
 _MODE = 0
 
@@ -75,6 +77,16 @@ class DeliveryGap:
         async with self._snapshot() as (tx, seen):
             kept = await repository.kept(tx, *self._span(first, last), seen.now)
         return PromiseGap(seen, first, last, kept)
+
+    async def latest(self) -> Latest:
+        """The newest closed wave of each touchpoint, and the promises that fell due in the last 30 days."""
+        now = self.clock.now()
+        async with self.db.read() as tx:
+            found = await repository.waves(tx, limit=MAX_WAVES)
+            newest = {wave.touchpoint: wave for wave in reversed(found)}
+            gaps = [await self._gap(tx, wave, now, believer_at=1.0, achiever_at=1.0) for wave in newest.values()]
+            kept = await repository.kept(tx, now - timedelta(days=GAUGE_DAYS), now, now)
+        return Latest(gaps, kept)
 
     async def _gap(
         self, tx: ReadTx, wave: MirrorWave, now: datetime, *, believer_at: float, achiever_at: float

@@ -61,13 +61,13 @@ class Log:
 
 
 async def play(asking: Asking, seed: int) -> Log:
-    """Sixty days of what happens to five people."""
+    """Weeks of what happens to five people."""
     chance = random.Random(seed)
     log = Log([somebody() for _ in range(5)])
     merged: dict[str, str] = {}
     # Facts come up to ninety hours late: none of before there was a policy.
     asking.forward(days=5)
-    for _ in range(60):
+    for _ in range(40):
         asking.forward(hours=chance.choice((1, 5, 30)), seconds=1)
         news = []
         for _ in range(chance.randint(0, 4)):

@@ -424,6 +424,11 @@ async def test_what_changed_because_of_you_is_told_once(office: Office):
     assert (await office.crm.post(f"/v1/{path}/told", json=told)).json() == {"told": 0}
     left = {UUID(each["person"]) for each in (await office.get(f"{path}/audience", limit=500))["items"]}
     assert left == set(persons) - {user_key("Tý"), user_key("Sửu"), user_key("Sửu-2")}
+    async with world.db.write() as tx:
+        await tx.execute("INSERT INTO restrictions VALUES (:person, now())", {"person": user_key("Dần")})
+    assert (await office.get(f"{path}/audience", limit=500))["items"] == [
+        each for each in first if UUID(each["person"]) in left - {user_key("Dần")}
+    ]
     missing = await office.crm.post(
         "/v1/case-improvements", json={"texts": {"vi": "x"}, "root_causes": ["late_delivery"]}
     )

@@ -77,7 +77,8 @@ async def missing_cases(tx: ReadTx, wanted: Collection[UUID]) -> list[UUID]:
 async def audience(tx: ReadTx, said: Improvement, *, after: UUID | None, limit: int) -> list[tuple[UUID, UUID]]:
     """Who may be told and was not: each person once, by the smallest of their keys that has a case, with that case.
 
-    A person is all keys of one root: who was told under one key is not told under another.
+    A person is all keys of one root: who was told under one key is not told under another. Nobody is told who asked to
+    be forgotten, or had the use of their data restricted.
     """
     rows = await tx.execute(
         """
@@ -86,12 +87,14 @@ async def audience(tx: ReadTx, said: Improvement, *, after: UUID | None, limit: 
             LEFT JOIN identity AS i ON i.raw_id = c.person
             WHERE c.person IS NOT NULL AND NOT c.is_forgotten
                 AND (c.root_cause = ANY(:causes) OR c.id = ANY(:cases))
-        ), told AS (
+        ), spared AS (
             SELECT coalesce(i.root_id, t.person) AS root FROM case_improvements_told AS t
             LEFT JOIN identity AS i ON i.raw_id = t.person WHERE t.improvement_id = :improvement
+            UNION ALL
+            SELECT coalesce(i.root_id, r.person) FROM restrictions AS r LEFT JOIN identity AS i ON i.raw_id = r.person
         )
         SELECT DISTINCT ON (root) root, person, id FROM linked
-        WHERE root NOT IN (SELECT root FROM told) AND (CAST(:after AS uuid) IS NULL OR root > :after)
+        WHERE root NOT IN (SELECT root FROM spared) AND (CAST(:after AS uuid) IS NULL OR root > :after)
         ORDER BY root, person, id LIMIT :limit
         """,
         {

@@ -1,12 +1,15 @@
 """What is taken for an answer, and what is refused with its place and reason."""
 
 import unicodedata
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from services.surveys.definitions.domain.answer import Answer
+from services.surveys.definitions.domain.answer import Answer, Answers
 from services.surveys.definitions.domain.definition import Definition
 from services.surveys.definitions.domain.path import read_answers
 from services.surveys.definitions.errors import BadAnswers
@@ -97,6 +100,7 @@ def test_nothing_is_no_answer(said: dict[str, Any]):
         ({"gone": {"score": 9}}, "/gone", "unknown_question"),
         ({"one": {"chosen": ["a", "b"]}}, "/one/chosen", "too_many"),
         ({"one": {"chosen": ["a", "a"]}}, "/one/chosen", "too_many"),
+        ({"one": {"chosen": ["a"] * 9}}, "/one/chosen", "too_many"),
         ({"one": {"chosen": ["z"]}}, "/one/chosen", "unknown_option"),
         ({"one": {"chosen": "a"}}, "/one/chosen", "not_a_list"),
         ({"one": {"chosen": [1]}}, "/one/chosen", "not_a_list"),
@@ -159,3 +163,43 @@ def test_text_is_kept_composed():
     decomposed = unicodedata.normalize("NFD", "Rất tệ")
 
     assert read_answers(SURVEY, {"words": {"text": decomposed}})["words"].text == "Rất tệ"
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-2, 12) | st.floats(allow_nan=False) | st.text(max_size=30)
+    | st.sampled_from(["a", "b", "other", "none", "speed"]),
+    lambda inner: st.lists(inner, max_size=4)
+    | st.dictionaries(st.sampled_from(["score", "chosen", "text", "rows", "speed", "care", "x"]), inner, max_size=3),
+    max_leaves=8,
+)  # fmt: skip
+
+
+def raw_of(answer: Answer) -> dict[str, Any]:
+    """An answer in the form in which it comes in."""
+    raw: dict[str, Any] = {} if answer.score is None else {"score": answer.score}
+    if answer.chosen:
+        raw["chosen"] = list(answer.chosen)
+    if answer.text is not None:
+        raw["text"] = answer.text
+    if answer.rows:
+        raw["rows"] = {key: raw_of(row) for key, row in answer.rows.items()}
+    return raw
+
+
+@settings(max_examples=200)
+@given(raw=st.dictionaries(st.sampled_from([question["id"] for question in QUESTIONS]), JSON, max_size=4))
+def test_whatever_comes_in_is_taken_or_refused_and_what_is_taken_is_taken_again(raw: dict[str, Any]):
+    read: Answers = {}
+    with suppress(BadAnswers):
+        read = read_answers(SURVEY, raw)
+
+    assert read_answers(SURVEY, {key: raw_of(answer) for key, answer in read.items()}) == read
+
+
+def test_a_flood_is_refused_without_being_looked_at_to_the_end():
+    flood = {"one": {"chosen": ["a"] * 500_000}, "grid": {"rows": {f"x{n}": {} for n in range(200_000)}}}
+
+    with pytest.raises(BadAnswers) as refused:
+        read_answers(SURVEY, {**flood, **{f"x{n}": None for n in range(200_000)}})
+
+    assert len(refused.value.data["problems"]) == 20

@@ -1,9 +1,11 @@
 """What is asked of somebody who gave these answers, and whether that was all."""
 
+from itertools import islice
+
 from services.surveys.definitions.domain.answer import Answer, Answers
 from services.surveys.definitions.domain.condition import holds
 from services.surveys.definitions.domain.definition import END, Definition, Question
-from services.surveys.definitions.domain.reading import read_answer, refuse
+from services.surveys.definitions.domain.reading import MAX_PROBLEMS, read_answer, refuse
 from services.surveys.definitions.errors import BadAnswers, Problem
 
 __all__ = ["Answer", "Answers", "is_complete", "kept", "path", "read_answers"]
@@ -39,7 +41,8 @@ def read_answers(definition: Definition, raw: object) -> Answers:
         raise BadAnswers([Problem("", "not_an_object", "Answers are an object: the id of a question, its answer.")])
     problems: list[Problem] = []
     answers: dict[str, Answer] = {}
-    for key, said in raw.items():
+    # What does not fit by far is not looked at to the end.
+    for key, said in islice(raw.items(), len(definition.questions) + MAX_PROBLEMS):
         question = definition.question(key)
         if question is None:
             refuse(problems, f"/{str(key)[:64]}", "unknown_question", "The survey has no such question.")

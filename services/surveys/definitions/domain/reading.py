@@ -1,6 +1,7 @@
 """Reads one answer, or says what is wrong with it: where (JSON Pointer), a code, and a sentence."""
 
 import unicodedata
+from itertools import islice
 from typing import Any
 
 from services.surveys.definitions.domain.answer import Answer
@@ -65,7 +66,7 @@ def _rows(question: Question, said: object, path: str, problems: list[Problem]) 
         refuse(problems, path, "not_an_object", 'Rows are an object such as {"speed": {"score": 4}}.')
         return None
     rows: dict[str, Answer] = {}
-    for key, cell in said.items():
+    for key, cell in islice(said.items(), len(question.rows) + MAX_PROBLEMS):
         place = f"{path}/{str(key)[:64]}"
         if question.row(key) is None:
             refuse(problems, place, "unknown_row", "The question has no such row.")
@@ -113,10 +114,13 @@ def _chosen(question: Question, said: object, most: int, path: str, problems: li
     """What was chosen, in the order of the question's options."""
     if said is None:
         return ()
-    if not isinstance(said, list) or not all(isinstance(each, str) for each in said):
+    known = [option.id for option in question.options]
+    if not isinstance(said, list) or not all(isinstance(each, str) for each in said[: len(known) + 1]):
         refuse(problems, path, "not_a_list", "A list of the ids of options.")
         return ()
-    known = [option.id for option in question.options]
+    if len(said) > len(known):
+        refuse(problems, path, "too_many", f"Choose at most {most}, each once.")
+        return ()
     if any(each not in known for each in said):
         refuse(problems, path, "unknown_option", "The question has no such option.")
         return ()

@@ -121,7 +121,7 @@ async def proved(running: Running, case: dict[str, Any]) -> None:
     assert is_signed(found["receipt"].encode(), signature, key)
     receipt = json.loads(found["receipt"])
     assert receipt["keys"] == sorted([str(user_key(USER)), str(anonymous_key(VISITOR))])
-    assert receipt["services"] == ["loyalty", "metrics", "profiles", "rights", "touchpoints"]
+    assert receipt["services"] == ["loyalty", "metrics", "profiles", "rights", "surveys", "touchpoints"]
     assert receipt["removed"]["profiles"]["identifiers"] >= 5
     assert receipt["removed"]["profiles"]["consent_words"] == 1
     assert receipt["removed"]["profiles"]["idempotency_keys"] == 1

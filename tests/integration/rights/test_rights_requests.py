@@ -51,7 +51,7 @@ async def test_a_bundle_holds_what_every_service_keeps(running: Running):
     bundle = answer.json()["services"]
     assert answer.headers["cache-control"] == "no-store"
     assert "attachment" in answer.headers["content-disposition"]
-    assert set(bundle) == {"profiles", "touchpoints", "metrics", "loyalty"}
+    assert set(bundle) == {"profiles", "touchpoints", "metrics", "loyalty", "surveys"}
     assert {each["value"] for each in bundle["profiles"]["identifiers"]} >= {USER, EMAIL, CARD}
     assert {each["name"]: each["value"] for each in bundle["profiles"]["traits"]}["name"] == NAME
     assert len(bundle["touchpoints"]["touchpoints"]) == 3

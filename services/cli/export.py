@@ -4,6 +4,7 @@ import asyncio
 import csv
 import tempfile
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import IO, Annotated, Any
@@ -56,6 +57,73 @@ def customers(
         fail(f"{file} is there already; take another name, or --force.", 2)
     count = run(_through(settings, (url, key), lambda base_url, secret: _export(base_url, secret, file)))
     say(f"{count} customers are in {file}.")
+
+
+@app.command()
+def responses(
+    survey: Annotated[UUID, typer.Argument(help="The id of the survey.")],
+    file: Annotated[Path, typer.Argument(dir_okay=False, help="The file to write: .csv or .jsonl.")],
+    ids: Annotated[bool, typer.Option("--ids", help="Ids of questions and choices instead of their labels.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")] = False,
+    url: Annotated[str | None, typer.Option(help="A server elsewhere; needs --key.")] = None,
+    key: Annotated[
+        str | None, typer.Option(envvar="TAM_KEY", help="A secret key of that server with surveys:read.")
+    ] = None,
+) -> None:
+    """Write all responses of a survey to a file that only you can read, the last first.
+
+    A CSV file has a column for each question; cells that a spreadsheet would take for a formula begin with an
+    apostrophe. A JSONL file has a document in each line, as the API shows it.
+    """
+    settings = read_settings()
+    if url is not None and not key:
+        fail("--url needs --key, a secret key of that server with the scope surveys:read.", 2)
+    if file.suffix not in (".csv", ".jsonl"):
+        fail("The name of the file ends in .csv or .jsonl.", 2)
+    if file.exists() and not force:
+        fail(f"{file} is there already; take another name, or --force.", 2)
+    path = f"/v1/surveys/{survey}/responses{file.suffix}"
+    params = {"labels": "ids"} if ids and file.suffix == ".csv" else {}
+    count = run(_through(settings, (url, key), lambda base_url, secret: _take(base_url, secret, path, params, file)))
+    say(f"{count} responses are in {file}.")
+
+
+async def _take(base_url: str, key: str, path: str, params: dict[str, str], file: Path) -> int:
+    """Take a file that the API streams, whole or not at all; how many responses it has."""
+    is_here = httpx.URL(base_url).host in ("127.0.0.1", "::1", "0.0.0.0", "localhost")
+    headers = {"Authorization": f"Bearer {key}"}
+    try:
+        async with httpx.AsyncClient(
+            base_url=base_url, headers=headers, timeout=REQUEST_SECONDS, trust_env=not is_here
+        ) as client:
+            with _instead_of(file) as out, progress_bar() as bar:
+                async with client.stream("GET", path, params=params) as response:
+                    if response.status_code != httpx.codes.OK:
+                        await response.aread()
+                        _answer(response)
+                    meter = Meter(bar, "taking out", int(response.headers["X-Tam-Responses"]))
+                    async for part in response.aiter_bytes():
+                        out.write(part)
+                        meter.advance(part.count(b"\n"))
+                return int(response.headers["X-Tam-Responses"])
+    except httpx.TransportError as error:
+        raise UserError(f"The server stopped answering: {str(error) or type(error).__name__}.") from None
+    except OSError as error:
+        raise UserError(f"{file} cannot be written: {error.strerror}.") from error
+
+
+@contextmanager
+def _instead_of(file: Path) -> Iterator[IO[bytes]]:
+    """A file beside it, readable for nobody else, that takes its place when the block ends well."""
+    with tempfile.NamedTemporaryFile(dir=file.parent, prefix=f".{file.name}.", delete=False) as out:
+        part = Path(out.name)
+        try:
+            yield out
+            out.flush()
+            part.replace(file)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
 
 
 async def _through(

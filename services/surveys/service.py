@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from services.surveys.answers.service.ballots import Ballots
 from services.surveys.answers.service.desk import Desk
+from services.surveys.answers.service.dropoff import DropOff
 from services.surveys.answers.service.exporting import Exporting
 from services.surveys.answers.service.lane import Lane
 from services.surveys.answers.service.reading import Reading
@@ -198,6 +199,11 @@ class SurveysService:
         return Exporting(self.db, self.clock, self.definitions)
 
     @property
+    def drop_off(self) -> DropOff:
+        """How far people come."""
+        return DropOff(self.db, self.clock, self.definitions)
+
+    @property
     def theme_rules(self) -> ThemeRules:
         """What answers are about, by rules."""
         return ThemeRules(self.db, self.clock, self.reading)
@@ -216,7 +222,7 @@ class SurveysService:
     def pages(self) -> Pages:
         """What people see by a link."""
         seats = Seats(self.clock, self.links, self.definitions, self.invitations, self.ballots)
-        advance = Advance(self.links, self.answering)
+        advance = Advance(self.db, self.links, self.answering, self.answer_lane)
         return Pages(self.db, seats, advance, ClickLog(self.links, self.settings))
 
     @property

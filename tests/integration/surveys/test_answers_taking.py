@@ -170,3 +170,26 @@ async def test_a_quota_is_never_exceeded_by_fifty_at_once(world: SurveysWorld) -
     # Whoever has a place may still change what they said.
     mine = next(each for each, taken in zip(invitations, results, strict=True) if isinstance(taken, Taken))
     assert (await take(world, invitation_id=mine, answers={"nps": {"score": 0}})).revision == 2
+
+
+async def test_where_people_stop_is_counted_question_by_question(world: SurveysWorld) -> None:
+    definition = await world.publish_document(RELATIONSHIP)
+    opened, stopped, done, gone = await invite(world, definition, "a", "b", "c", "d")
+    await take(world, invitation_id=opened, answers={}, is_final=False)
+    await take(world, invitation_id=stopped, answers={"nps": {"score": 2}, "why": {"chosen": ["late"]}}, is_final=False)
+    await take(world, invitation_id=done, answers={"nps": {"score": 9}, "comment": {"text": "tốt"}})
+    taken = await take(world, invitation_id=gone)
+    assert taken.response_id is not None
+    await world.service.answers.withdraw(taken.response_id, "a test", by="staff", idem=None)
+    world.clock.forward(minutes=1)
+
+    found = await world.service.drop_off.of(definition.survey_id, None, None, None)
+
+    assert (found.started, found.completed, found.stopped_before_any) == (3, 1, 1)
+    assert [(each.question_id, each.answered, each.stopped_after) for each in found.questions] == [
+        ("nps", 2, 0),
+        ("why", 1, 1),
+        ("comment", 1, 0),
+    ]
+    later = await world.service.drop_off.of(definition.survey_id, 1, world.clock.now(), None)
+    assert later.started == 0

@@ -1,4 +1,4 @@
-"""Responses of a survey as files, streamed."""
+"""Responses of a survey altogether: as files, streamed, and where people stop."""
 
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -7,10 +7,12 @@ from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 
 from services.surveys.answers.api.responses import Wanted
+from services.surveys.answers.schemas.dropoff import DropOffOut
 from services.surveys.answers.service.exporting import Export
 from services.surveys.api import Reader, Surveys
 from services.surveys.definitions.errors import SurveyNotFound
 from shared.http.problems import problems
+from shared.http.schemas import Instant
 
 router = APIRouter(prefix="/v1/surveys", tags=["survey responses"])
 
@@ -57,6 +59,19 @@ async def responses_jsonl(survey_id: UUID, _: Reader, surveys: Surveys, wanted: 
     return _streamed(
         await surveys.exporting.jsonl(survey_id, wanted), "application/jsonl", f"responses-{survey_id}.jsonl"
     )
+
+
+@router.get("/{survey_id}/drop-off", responses=problems(SurveyNotFound))
+async def drop_off(
+    survey_id: UUID,
+    _: Reader,
+    surveys: Surveys,
+    version: Annotated[int | None, Query(ge=1, lt=2**31, description="None: the newest.")] = None,
+    since: Annotated[Instant | None, Query(description="None: thirty days before `until`.")] = None,
+    until: Annotated[Instant | None, Query(description="None: now.")] = None,
+) -> DropOffOut:
+    """See where people stop, question by question. Of an anonymous survey only whole answers are known."""
+    return await surveys.drop_off.of(survey_id, version, since, until)
 
 
 def _streamed(export: Export, media_type: str, name: str) -> StreamingResponse:

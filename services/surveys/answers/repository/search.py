@@ -1,6 +1,6 @@
 """SQL that finds responses."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -100,3 +100,30 @@ def _where(filters: Filters, now: datetime) -> tuple[list[str], dict[str, Any]]:
         # The last word may be the beginning of one.
         values["words"] = " & ".join(f"'{word}'" for word in filters.words) + ":*"
     return where, values
+
+
+async def endings(
+    tx: ReadTx, survey_id: UUID, version: int, order: Sequence[str], *, since: datetime, until: datetime
+) -> Sequence[tuple[bool, int, int]]:
+    """How far people came: whether they finished, the place in `order` of the last question answered (0: none), and
+    how many of them there are.
+    """
+    rows = await tx.execute(
+        "SELECT state = 'complete' AS is_complete, coalesce((SELECT max(array_position(CAST(:order AS text[]), key)) "
+        "FROM jsonb_object_keys(answers) AS key), 0) AS place, count(*) AS people FROM responses "
+        "WHERE survey_id = :survey AND version = :version AND state <> 'withdrawn' "
+        "AND answered_at >= :since AND answered_at < :until GROUP BY 1, 2",
+        {"order": list(order), "survey": survey_id, "version": version, "since": since, "until": until},
+    )
+    return [(row.is_complete, row.place, row.people) for row in rows]
+
+
+async def answered(tx: ReadTx, survey_id: UUID, version: int, *, since: datetime, until: datetime) -> dict[str, int]:
+    """How many answered each question."""
+    rows = await tx.execute(
+        "SELECT key, count(*) AS people FROM responses, jsonb_object_keys(answers) AS key "
+        "WHERE survey_id = :survey AND version = :version AND state <> 'withdrawn' "
+        "AND answered_at >= :since AND answered_at < :until GROUP BY key",
+        {"survey": survey_id, "version": version, "since": since, "until": until},
+    )
+    return {row.key: row.people for row in rows}

@@ -1,15 +1,17 @@
 """Satisfaction over HTTP."""
 
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Path, Query, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from pydantic import BaseModel
 
 from services.metrics.domain.calendar import Period
 from services.metrics.errors import BadRange, InTheFuture
-from services.metrics.figures.api import Metrics
+from services.metrics.figures.api import UNMODIFIED, Metrics
 from services.metrics.figures.schemas import Day
 from services.metrics.satisfaction.domain import query as asking
 from services.metrics.satisfaction.domain.query import METRICS, By, Metric, Persons, Verification
@@ -42,6 +44,7 @@ from services.metrics.satisfaction.schemas.own import (
     YardsticksOut,
 )
 from shared.http.auth import require
+from shared.http.etag import with_etag
 from shared.http.idempotency import BadIdempotencyKey, IdempotencyKey, answer
 from shared.http.problems import problems
 from shared.http.schemas import ExternalId
@@ -49,6 +52,8 @@ from shared.http.schemas import ExternalId
 router = APIRouter(prefix="/v1/metrics", tags=["satisfaction"])
 _READ = [Depends(require("metrics:read"))]
 _WRITE = [Depends(require("metrics:write"))]
+
+_AGES = re.compile(rb'"(staleness_seconds":[^,}]*|as_of":"[^"]*")')
 
 _Value = Annotated[str | None, Query(max_length=200)]
 First = Annotated[Day | None, Query(alias="from", description="First local day; default: 90 days up to `to`.")]
@@ -95,8 +100,15 @@ def _asked(
 Asked = Annotated[asking.Query, Depends(_asked)]
 
 
-def _figure(metric: Metric) -> Callable[..., Awaitable[SatisfactionOut]]:
+def _answer(request: Request, out: BaseModel) -> Response:
+    body = out.model_dump_json().encode()
+    # Who polls is spared an answer that is new only in when it was given.
+    return with_etag(request, body, same=_AGES.sub(b"", body))
+
+
+def _figure(metric: Metric) -> Callable[..., Awaitable[Response]]:
     async def figure(
+        request: Request,
         metrics: Metrics,
         asked: Asked,
         first: First = None,
@@ -104,7 +116,7 @@ def _figure(metric: Metric) -> Callable[..., Awaitable[SatisfactionOut]]:
         by: Annotated[By | None, Query(description="Also by the values of this.")] = None,
         compare_from: Annotated[Day | None, Query(description="First day to compare with.")] = None,
         compare_to: Annotated[Day | None, Query(description="Last day to compare with.")] = None,
-    ) -> SatisfactionOut:
+    ) -> Response:
         if (compare_from is None) != (compare_to is None):
             raise BadComparison
         other = None if compare_from is None or compare_to is None else (compare_from, compare_to)
@@ -112,7 +124,7 @@ def _figure(metric: Metric) -> Callable[..., Awaitable[SatisfactionOut]]:
         seen = await metrics.satisfaction.figure(wanted, first=first, last=last, compare_with=other)
         found = seen.report
         yardsticks = [YardstickOut.model_validate(each) for each in seen.yardsticks]
-        return SatisfactionOut(
+        out = SatisfactionOut(
             **frame(wanted),
             time_zone=seen.time_zone,
             as_of=seen.as_of,
@@ -126,12 +138,14 @@ def _figure(metric: Metric) -> Callable[..., Awaitable[SatisfactionOut]]:
             benchmarks=[each for each in yardsticks if each.kind == "benchmark"],
             targets=[each for each in yardsticks if each.kind == "target"],
         )
+        return _answer(request, out)
 
     return figure
 
 
-def _series(metric: Metric) -> Callable[..., Awaitable[SatisfactionSeriesOut]]:
+def _series(metric: Metric) -> Callable[..., Awaitable[Response]]:
     async def series(
+        request: Request,
         metrics: Metrics,
         asked: Asked,
         first: Annotated[
@@ -139,10 +153,10 @@ def _series(metric: Metric) -> Callable[..., Awaitable[SatisfactionSeriesOut]]:
         ] = None,
         last: Last = None,
         period: Period = "week",
-    ) -> SatisfactionSeriesOut:
+    ) -> Response:
         wanted = replace(asked, metric=metric)
         seen = await metrics.satisfaction.series(wanted, period, first=first, last=last)
-        return SatisfactionSeriesOut(
+        out = SatisfactionSeriesOut(
             **frame(wanted),
             time_zone=seen.time_zone,
             as_of=seen.as_of,
@@ -158,10 +172,12 @@ def _series(metric: Metric) -> Callable[..., Awaitable[SatisfactionSeriesOut]]:
                 for each in seen.points
             ],
         )
+        return _answer(request, out)
 
     return series
 
 
+_REFUSALS = (InTheFuture, BadRange, MixedFormulas, UnknownPersona, TwoSegments)
 _NAMES = {"nps": "NPS", "csat": "CSAT (top two steps)", "ces": "CES, by the formula of its survey,"}
 for _metric in METRICS:
     router.get(
@@ -169,7 +185,8 @@ for _metric in METRICS:
         name=_metric,
         dependencies=_READ,
         response_model=SatisfactionOut,
-        responses=problems(InTheFuture, BadRange, BadComparison, MixedFormulas, UnknownPersona, TwoSegments),
+        responses=UNMODIFIED
+        | problems(InTheFuture, BadRange, BadComparison, MixedFormulas, UnknownPersona, TwoSegments),
         description=f"{_NAMES[_metric]} over local days: with its interval, who answered and who did not, by a "
         "breakdown, and beside other days. An answer counts on the day it was given, at the place it was given, and "
         "for the segments its person is in now.",
@@ -179,7 +196,8 @@ for _metric in METRICS:
         name=f"{_metric}_series",
         dependencies=_READ,
         response_model=SatisfactionSeriesOut,
-        responses=problems(InTheFuture, BadRange, MixedFormulas, UnknownPersona, TwoSegments, OneDimension),
+        responses=UNMODIFIED
+        | problems(InTheFuture, BadRange, MixedFormulas, UnknownPersona, TwoSegments, OneDimension),
         description=f"{_NAMES[_metric]} of each day, week (from Monday) or month that the days touch; "
         "invitations are not shown here.",
     )(_series(_metric))

@@ -99,6 +99,9 @@ async def test_a_figure_over_http(running: Running):
     known = (await get(running, "definitions"))["definitions"]
     assert known["nps"]["id"] == total["definition"]
     assert "Khoảng tin cậy" in known["nps"]["vi"]
+    first = await running.crm.get("/v1/metrics/nps?by=staff")
+    again = await running.crm.get("/v1/metrics/nps?by=staff", headers={"If-None-Match": first.headers["etag"]})
+    assert again.status_code == 304
 
     await a_series(running)
 

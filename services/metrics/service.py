@@ -17,7 +17,8 @@ from services.metrics.satisfaction.service.taking import PROJECTION as ANSWERS
 from services.metrics.satisfaction.service.taking import Taking
 from services.metrics.satisfaction.service.telling import Telling
 from services.metrics.satisfaction.service.yardsticks import Yardsticks
-from services.metrics.value.service import Value, Worths
+from services.metrics.value.service.outlooks import Outlooks
+from services.metrics.value.service.valuing import Value, Worths
 from shared.runtime.service import Projection
 
 # One: what people are counted by, who is whom, is theirs together.
@@ -77,6 +78,11 @@ class MetricsService:
         """What customers will probably do, and what that is worth."""
         of = self.figures
         return Value(of.db, of.clock, of.zone, of.currency, of.margin, of.freshness, self.worths)
+
+    @property
+    def outlooks(self) -> Outlooks:
+        """Tells churn risk and value of single customers as facts."""
+        return Outlooks(self.value)
 
     async def begin(self) -> None:
         """Rebuild the figures if the firm's time zone is not the one they were counted in."""

@@ -10,9 +10,12 @@ import pytest
 from jsonschema import Draft202012Validator, FormatChecker
 
 from services.cli.contracts import FOLDER
+from services.metrics.value.domain.fitted import Fitted, Parameters
+from services.metrics.value.repository import sums
 from services.registry import SERVICES
 from shared.bus.base import Bus, Record
 from shared.events.topics import TOPICS
+from shared.ids import uuid7
 from shared.testing.platform import Running, running_platform
 
 CHECKER = FormatChecker()
@@ -305,6 +308,32 @@ async def a_figure(running: Running) -> None:
     assert await running.platform.value("metrics").telling.tell() >= 1
 
 
+async def an_outlook(running: Running) -> None:
+    """What customers will probably do is told, once there is a model of it."""
+    metrics = running.platform.value("metrics")
+    found = Parameters(
+        parameters=(0.5, 60.0, 0.9, 2.5), standard_errors=None, covariance=None, log_likelihood=0, steps=1, problem=None
+    )
+    async with metrics.value.db.write() as tx:
+        for currency in (await tx.execute("SELECT DISTINCT currency FROM histories")).scalars().all():
+            fit = Fitted(
+                currency=currency,
+                day=20_000,
+                mark=(1, 0, 0),
+                repeaters=0,
+                models={"mbg_nbd": found},
+                spending=found.model_copy(update={"parameters": (6.0, 4.0, 15.0)}),
+                trial=None,
+                chosen="mbg_nbd",
+                reasons=(),
+                error=None,
+                mean_minor=1_000.0,
+                independence=None,
+            )
+            await sums.add(tx, uuid7(), datetime.now(UTC), fit)
+    await metrics.outlooks.look()
+
+
 async def test_every_record_fits_its_schema_and_none_tells_who_a_customer_is(running: Running):
     answer = (await running.shop.post("/v1/batch", json={"batch": a_day()})).json()
     assert [each["code"] for each in answer["rejected"]] == ["impossible_amount"]
@@ -330,6 +359,7 @@ async def test_every_record_fits_its_schema_and_none_tells_who_a_customer_is(run
     await a_voucher(running)
     await a_checkout(running)
     await a_figure(running)
+    await an_outlook(running)
     await running.settled()
 
     published = {event.event_type: event.topic for service in SERVICES for event in service.publishes}

@@ -1,6 +1,7 @@
 """Event batches in, use cases out."""
 
 from collections.abc import Sequence
+from itertools import chain
 
 from services.metrics.ledger.service import IDENTITY_GROUP, ORDERS_GROUP
 from services.metrics.service import MetricsService
@@ -14,7 +15,7 @@ from shared.events.orders import OrderFact
 
 async def record_orders(metrics: MetricsService, tx: WriteTx, events: Sequence[Event[OrderFact]]) -> None:
     """Orders placed, changed, refunded, cancelled."""
-    await metrics.ledger.record_orders(tx, events)
+    await metrics.outlooks.note(tx, await metrics.ledger.record_orders(tx, events))
 
 
 async def follow_identity(
@@ -23,6 +24,7 @@ async def follow_identity(
     """People who turn out to be one, or not to be."""
     moved = await metrics.ledger.follow_identity(tx, events)
     await metrics.taking.regroup(tx, moved)
+    await metrics.outlooks.note(tx, {*moved, *chain.from_iterable(moved.values())})
 
 
 SUBSCRIPTIONS = (

@@ -59,13 +59,15 @@ class Ledger:
         async with self.db.write() as tx:
             await repository.set_calendar_zone(tx, self.zone.key)
 
-    async def record_orders(self, tx: WriteTx, events: Sequence[Event[OrderFact]]) -> None:
-        """Fold facts about orders, and carry what changes into the figures."""
+    async def record_orders(self, tx: WriteTx, events: Sequence[Event[OrderFact]]) -> Set[UUID]:
+        """Fold facts about orders, and carry what changes into the figures; the person keys whose purchases changed."""
         await self.check_calendar(tx)
         await mapping.hold(tx)
         changes = await self._fold(tx, events)
-        await self._add(tx, await self._move_purchases(tx, changes.purchase_changes()))
+        purchases = changes.purchase_changes()
+        await self._add(tx, await self._move_purchases(tx, purchases))
         await repository.add_to_money(tx, changes.money_changes())
+        return purchases.keys()
 
     async def follow_identity(
         self, tx: WriteTx, events: Sequence[Event[CustomerMerged] | Event[CustomerUnmerged]]

@@ -11,4 +11,12 @@ async def refit(metrics: MetricsService) -> None:
     await metrics.value.refit()
 
 
-JOBS = (Job("metrics.refit", timedelta(seconds=30), refit),)
+async def look(metrics: MetricsService) -> None:
+    """Tell of customers whose churn risk or value is in another band."""
+    await metrics.outlooks.look()
+
+
+JOBS = (
+    Job("metrics.refit", timedelta(seconds=30), refit),
+    Job("metrics.outlook", timedelta(seconds=1), look),
+)

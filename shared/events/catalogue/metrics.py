@@ -30,5 +30,37 @@ class SatisfactionTold(EventData, type="tam.metrics.satisfaction_told.v1", topic
     as_of: date
 
 
+Band = Literal["low", "medium", "high"]
+
+
+class ChurnRiskChanged(EventData, type="tam.metrics.churn_risk_changed.v1", topic=METRICS):
+    """The risk that the person `subject` (the root of their keys) buys nothing in `horizon_days` is in another band.
+
+    Of a subject the highest `version` holds. `band` None: nothing is said of them any more, for they were merged into
+    another, or have no purchase left. `percent` is the risk; a figure must leave its band clearly before this is told.
+    """
+
+    band: Band | None
+    previous: Band | None
+    percent: int
+    horizon_days: int
+    version: int
+
+
+class ClvBandChanged(EventData, type="tam.metrics.clv_band_changed.v1", topic=METRICS):
+    """The predicted lifetime value of the person `subject` (the root of their keys) is in another band.
+
+    Of a subject the highest `version` holds; `band` None as in `ChurnRiskChanged`. `value_minor` is what is expected of
+    them within `horizon_days`, discounted, in minor units of `currency`; bands are parts of the mean of all customers.
+    """
+
+    band: Band | None
+    previous: Band | None
+    value_minor: int
+    currency: str | None
+    horizon_days: int
+    version: int
+
+
 # A room that sends an event adds it here.
-PUBLISHES: tuple[type[EventData], ...] = (SatisfactionTold,)
+PUBLISHES: tuple[type[EventData], ...] = (SatisfactionTold, ChurnRiskChanged, ClvBandChanged)

@@ -1,4 +1,4 @@
-"""Fits of the models of buying and of spending."""
+"""Fits of the models of buying and of spending, and what was told of customers by them."""
 
 from alembic import op
 
@@ -7,7 +7,7 @@ down_revision = "0003"
 
 
 def upgrade() -> None:
-    """Make the table of fits. They depend on when they were made, so they are no part of the projection."""
+    """Make the tables. What is in them depends on when it was made, so they are no part of the projection."""
     op.execute(
         """
         CREATE TABLE fits (
@@ -17,5 +17,16 @@ def upgrade() -> None:
             document jsonb NOT NULL
         );
         CREATE INDEX fits_newest ON fits (currency, fitted_at DESC, id DESC);
+        CREATE TABLE outlooks (
+            person uuid PRIMARY KEY,
+            risk text,
+            value text,
+            version bigint NOT NULL,
+            check_day int NOT NULL
+        ) WITH (fillfactor = 80);
+        COMMENT ON TABLE outlooks IS 'the bands last told of a person (null: none any more), and when to look again';
+        CREATE INDEX outlooks_due ON outlooks (check_day, person);
+        CREATE TABLE outlook_queue (person uuid PRIMARY KEY);
+        COMMENT ON TABLE outlook_queue IS 'person keys that changed, or whose person did, since they were looked at';
         """
     )

@@ -113,7 +113,8 @@ class Fitted(_Stored):
     """All that a fit of one currency's customers says, as of the end of `day`.
 
     `mark` is what it was fitted to (customers, days bought again, money spent again): it is fitted anew when that has
-    moved. `error` is the standard error of the logarithm of the total value a year ahead.
+    moved. `error` is the standard error of the logarithm of the total value a year ahead, `mean_minor` that
+    value per customer, before the margin.
     """
 
     currency: str
@@ -126,6 +127,7 @@ class Fitted(_Stored):
     chosen: Model | None
     reasons: tuple[Reason, ...]
     error: float | None
+    mean_minor: float | None
     independence: float | None
 
     @property

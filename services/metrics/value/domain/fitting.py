@@ -18,7 +18,7 @@ from services.metrics.value.domain.fitted import (
     Tried,
 )
 from services.metrics.value.domain.trial import Outcomes, Score, Trial, judge
-from services.metrics.value.domain.worth import Base, Question, uncertainty
+from services.metrics.value.domain.worth import Base, Question, uncertainty, worth
 
 HORIZON_DAYS = 90
 # The cuts of the rolling back-test end so many days before the day that is fitted for.
@@ -79,6 +79,9 @@ def fitted(
     elif tried.best not in usable:
         reasons.append("baseline_not_beaten")
     chosen = None if reasons or tried is None else tried.best
+    error = mean = None
+    if chosen is not None and spending is not None:
+        error, mean = _total(base, chosen, found[chosen], spending, day)
     return Fitted(
         currency=currency,
         day=day,
@@ -89,7 +92,8 @@ def fitted(
         trial=tried,
         chosen=chosen,
         reasons=tuple(reasons),
-        error=None if chosen is None or spending is None else _error(base, chosen, found[chosen], spending, day),
+        error=error,
+        mean_minor=mean,
         independence=independence,
     )
 
@@ -147,13 +151,12 @@ def _mean(scores: Sequence[Score]) -> Score:
     )
 
 
-def _error(base: Base, model: Model, found: Fit, spending: Fit, day: int) -> float | None:
-    if found.covariance is None or spending.covariance is None:
-        return None
-    return uncertainty(
-        base,
-        Buying(model, found.parameters),
-        gamma_gamma.Parameters(*spending.parameters),
-        (found.covariance, spending.covariance),
-        Question(day, YEAR, 0.0),
-    )
+def _total(base: Base, model: Model, found: Fit, spending: Fit, day: int) -> tuple[float | None, float]:
+    """How sure the total of a year ahead is, and what it is per customer."""
+    buying, spend = Buying(model, found.parameters), gamma_gamma.Parameters(*spending.parameters)
+    asked = Question(day, YEAR, 0.0)
+    total = worth(base, buying, spend, asked, 1.0)
+    error = None
+    if found.covariance is not None and spending.covariance is not None:
+        error = uncertainty(base, buying, spend, (found.covariance, spending.covariance), asked)
+    return error, total.value_minor / total.customers

@@ -118,6 +118,15 @@ async def newest(tx: ReadTx, currency: str) -> Stored | None:
     return None if row is None else Stored(row.id, row.fitted_at, Fitted.model_validate(row.document))
 
 
+async def served(tx: ReadTx) -> dict[str, Fitted]:
+    """The newest fit of each currency of which a model is served."""
+    rows = await tx.execute(
+        "SELECT DISTINCT ON (currency) document FROM fits ORDER BY currency, fitted_at DESC, id DESC"
+    )
+    fits = [Fitted.model_validate(row.document) for row in rows]
+    return {fit.currency: fit for fit in fits if fit.chosen is not None}
+
+
 async def add(tx: WriteTx, fit_id: UUID, at: datetime, fit: Fitted) -> None:
     """Keep a fit, and of its currency no more than KEEP."""
     await tx.execute(

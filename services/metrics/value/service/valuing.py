@@ -13,13 +13,13 @@ from services.metrics.domain.purchases import SEVERAL, history_of, together
 from services.metrics.errors import InTheFuture, NoFit, UnknownCustomer
 from services.metrics.figures import repository as facts
 from services.metrics.freshness.service import Freshness
-from services.metrics.value import repository
 from services.metrics.value.domain.answers import One, Stored, Total
 from services.metrics.value.domain.fitted import Fitted, Reason
 from services.metrics.value.domain.fitting import HORIZON_DAYS, cuts, fitted, missing
 from services.metrics.value.domain.one import predicted
 from services.metrics.value.domain.worth import Question, Worth, worth
-from services.metrics.value.repository import Crowd
+from services.metrics.value.repository import sums as repository
+from services.metrics.value.repository.sums import Crowd
 from shared.clock import Clock
 from shared.db.engine import Database, ReadTx
 from shared.identity import mapping
@@ -54,7 +54,7 @@ class Value:
 
     async def refit(self) -> int:
         """Fit each currency anew whose customers have moved, or whose fit is of another day; how many were."""
-        day = calendar.day_number(self._today())
+        day = calendar.day_number(self.today())
         async with self.db.read() as tx:
             found = [crowd for crowd in await repository.crowds(tx, day) if crowd.currency != SEVERAL]
         done = 0
@@ -98,7 +98,7 @@ class Value:
         self, *, horizon_days: int = 365, annual_discount: float = 0.1, currency: str | None = None
     ) -> Total:
         """What all customers together will probably bring within the horizon, as of today."""
-        today = self._today()
+        today = self.today()
         asked = Question(calendar.day_number(today), horizon_days, annual_discount)
         measured = await self.freshness.ends()
         async with self.db.read() as tx:
@@ -152,7 +152,7 @@ class Value:
             UnknownCustomer: no order of theirs is known.
             InTheFuture: the day has not come yet.
         """
-        today = self._today()
+        today = self.today()
         if as_of is not None and as_of > today:
             raise InTheFuture(as_of, today)
         asked = Question(calendar.day_number(as_of or today), horizon_days, annual_discount)
@@ -195,7 +195,7 @@ class Value:
         Raises:
             NoFit: there is none, and why.
         """
-        day = calendar.day_number(self._today())
+        day = calendar.day_number(self.today())
         async with self.db.read() as tx:
             crowds = await repository.crowds(tx, day)
             code = currency or self.currency or next((c.currency for c in crowds if c.currency != SEVERAL), None)
@@ -209,7 +209,8 @@ class Value:
         """The day whose end a fit speaks of."""
         return calendar.to_date(stored.fit.day)
 
-    def _today(self) -> date:
+    def today(self) -> date:
+        """The firm's day."""
         return self.clock.now().astimezone(self.zone).date()
 
 

@@ -178,6 +178,8 @@ async def test_answers_count_for_a_quota_that_comes_later_and_more_places_open_i
 
     await world.publish_document({**document, "quota": 5}, key)
     assert await why_not(world, key) == "full"
+    shown = await world.service.editing.get(key)
+    assert (shown.state, shown.why_not, shown.completed) == ("closed", "full", 5)
     await world.publish_document({**document, "quota": 6}, key)
     assert await why_not(world, key) is None
     assert [await complete(world, key) for _ in range(2)] == [True, False]

@@ -138,6 +138,7 @@ async def test_a_closed_survey_is_opened_before_it_is_published(crm: httpx.Async
     assert (refused.status_code, refused.json()["code"]) == (409, "surveys.closed")
     opened = (await crm.post(f"{path}/reopen")).json()
     assert (opened["state"], opened["closed_at"], opened["version"]) == ("active", None, 1)
+    assert (await crm.get(path)).json() == opened
     assert (await published(crm, survey["id"]))["version"] == 2
 
 

@@ -106,6 +106,7 @@ def test_nothing_is_no_answer(said: dict[str, Any]):
         ({"one": {"chosen": [1]}}, "/one/chosen", "not_a_list"),
         ({"one": {"chosen": ["a"], "text": "x"}}, "/one/text", "other_not_chosen"),
         ({"one": {"text": "x"}}, "/one/text", "nothing_chosen"),
+        ({"one": {"chosen": ["z"], "text": "x"}}, "/one/chosen", "unknown_option"),
         ({"one": {"chosen": ["other"], "text": "x" * 501}}, "/one/text", "too_long"),
         ({"some": {"chosen": ["a"]}}, "/some/chosen", "too_few"),
         ({"some": {"chosen": ["a", "b", "c", "d"]}}, "/some/chosen", "too_many"),

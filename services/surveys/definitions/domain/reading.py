@@ -1,5 +1,6 @@
 """Reads one answer, or says what is wrong with it: where (JSON Pointer), a code, and a sentence."""
 
+import re
 import unicodedata
 from itertools import islice
 from typing import Any
@@ -10,8 +11,8 @@ from services.surveys.definitions.errors import Problem
 
 MAX_PROBLEMS = 20
 MAX_OTHER = 500
-# Line breaks and tabs may stand in a text; other control characters have no business there.
-_LAYOUT = "\n\t"
+# Line breaks and tabs may stand in a text; other control characters and halves of characters have no business there.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 def refuse(problems: list[Problem], path: str, code: str, message: str) -> None:
@@ -93,7 +94,8 @@ def _choice(question: Question, said: dict[str, Any], path: str, problems: list[
     chosen = _chosen(question, said.get("chosen"), most, f"{path}/chosen", problems)
     text = _text(said.get("text"), MAX_OTHER, f"{path}/text", problems)
     if not chosen:
-        if text is not None:
+        # What was chosen wrongly has been named.
+        if text is not None and not said.get("chosen"):
             refuse(problems, f"{path}/text", "nothing_chosen", "A text goes with the option it explains.")
         return None
     options = [option for option in question.options if option.id in chosen]
@@ -143,7 +145,7 @@ def _text(said: object, most: int, path: str, problems: list[Problem]) -> str | 
         refuse(problems, path, "too_long", f"At most {most} characters.")
         return None
     text = unicodedata.normalize("NFC", said.replace("\r\n", "\n").replace("\r", "\n")).strip()
-    if any(unicodedata.category(each) in ("Cc", "Cs") and each not in _LAYOUT for each in text):
+    if _CONTROL.search(text):
         refuse(problems, path, "not_printable", "A text has no control characters and no halves of characters.")
         return None
     if len(text) > most:

@@ -242,7 +242,8 @@ class Editing:
 
     async def _put(self, tx: WriteTx, survey: Survey, status: int, idem: Idempotent | None) -> Answer:
         await rows.put(tx, survey)
-        answer = Answer(status, (await self._out(tx, survey)).model_dump_json().encode())
+        # Read again: whether it is full depends on what was changed.
+        answer = Answer(status, (await self._out(tx, await _known(tx, survey.id))).model_dump_json().encode())
         await remember(tx, idem, answer)
         return answer
 

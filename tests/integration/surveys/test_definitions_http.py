@@ -464,3 +464,28 @@ async def test_a_survey_that_the_library_lacks_is_said(crm: httpx.AsyncClient):
     answer = await crm.post("/v1/surveys", json={"library": "after_everything"})
 
     assert (answer.status_code, answer.json()["code"]) == (404, "surveys.library_not_found")
+
+
+async def test_answers_that_come_together_never_exceed_a_quota(crm: httpx.AsyncClient):
+    """The whole way, from a request to the database, for named answers and for anonymous ones."""
+    for is_anonymous in (False, True):
+        survey = await a_survey(crm, a_document(quota=5, is_anonymous=is_anonymous))
+        await published(crm, survey["id"])
+        bodies = [
+            {
+                "survey_id": survey["id"],
+                "channel": "kiosk",
+                "answers": {"csat": {"score": 1 + number % 5}},
+                **({} if is_anonymous else {"customer": f"user_id:{uuid4()}"}),
+            }
+            for number in range(24)
+        ]
+
+        answers = await asyncio.gather(*(crm.post("/v1/responses", json=body) for body in bodies))
+
+        refused = [answer.json()["code"] for answer in answers if not answer.is_success]
+        # Who comes in with the last place finds none; who comes after finds the survey closed.
+        assert set(refused) <= {"surveys.full", "surveys.not_active"}
+        assert len(refused) == 24 - 5
+        shown = (await crm.get(f"/v1/surveys/{survey['id']}")).json()
+        assert (shown["state"], shown["why_not"], shown["completed"]) == ("closed", "full", 5)

@@ -31,6 +31,7 @@ class Calendar:
     week: tuple[Hours, ...]
     days: Mapping[date, Hours]
     _pieces: dict[date, tuple[Piece, ...]] = field(default_factory=dict, compare=False, repr=False)
+    _totals: dict[date, timedelta] = field(default_factory=dict, compare=False, repr=False)
 
     def hours(self, day: date) -> Hours:
         """The hours of a local day."""
@@ -47,13 +48,21 @@ class Calendar:
 
     def elapsed(self, since: datetime, until: datetime) -> timedelta:
         """The business time between two moments."""
-        total = timedelta()
         day, last = _local(since, self.zone), _local(until, self.zone)
-        while day <= last:
-            for start, end in self.pieces(day):
-                total += max(timedelta(), min(end, until) - max(start, since))
-            day += DAY
-        return total
+        total = self._within(day, since, until) if day <= last else timedelta()
+        while (day := day + DAY) < last:
+            total += self._whole(day)
+        return total + self._within(last, since, until) if day == last else total
+
+    def _within(self, day: date, since: datetime, until: datetime) -> timedelta:
+        spans = (min(end, until) - max(start, since) for start, end in self.pieces(day))
+        return sum((each for each in spans if each > timedelta()), timedelta())
+
+    def _whole(self, day: date) -> timedelta:
+        known = self._totals.get(day)
+        if known is None:
+            known = self._totals[day] = sum((end - start for start, end in self.pieces(day)), timedelta())
+        return known
 
     def after(self, since: datetime, wait: timedelta) -> datetime:
         """The first moment from `since` on by which `wait` of business time has passed; `since` itself for none."""

@@ -83,10 +83,11 @@ async def glance(tx: ReadTx, answers: Sequence[tuple[UUID, UUID | None]]) -> dic
     return {row.response_id: Glance(row.has_case, row.has_closed) for row in rows}
 
 
-async def add(tx: WriteTx, case: Case) -> bool:
-    """Store a new case; whether its response had none."""
-    added = await insert_rows(tx, "cases", _TYPES, [_row(case)], "ON CONFLICT (response_id) DO NOTHING RETURNING id")
-    return bool(added)
+async def add(tx: WriteTx, cases: Sequence[Case]) -> frozenset[UUID]:
+    """Store new cases, those whose response has none; their ids."""
+    rows = [_row(each) for each in cases]
+    tail = "ON CONFLICT (response_id) DO NOTHING RETURNING id"
+    return frozenset(row.id for row in await insert_rows(tx, "cases", _TYPES, rows, tail))
 
 
 async def save(tx: WriteTx, cases: Iterable[Case]) -> None:
@@ -119,12 +120,9 @@ async def lock(tx: WriteTx, ids: Collection[UUID]) -> dict[UUID, Case]:
     return {each.id: each for each in map(read, rows)}
 
 
-async def lock_of_response(tx: WriteTx, response_id: UUID) -> Case | None:
-    """The case of a response, locked."""
-    rows = await tx.execute(
-        f"SELECT {NAMES} FROM cases WHERE response_id = :response FOR NO KEY UPDATE", {"response": response_id}
-    )
-    return next(map(read, rows), None)
+async def lock_of_responses(tx: WriteTx, responses: Collection[UUID]) -> list[Case]:
+    """The cases of responses, locked."""
+    return await lock_for(tx, responses, ())
 
 
 async def lock_all_unclosed(tx: WriteTx, after: UUID, limit: int) -> list[Case]:

@@ -53,9 +53,10 @@ _COUNTED = """
         count(*) FILTER (WHERE whole AND later IS NOT NULL) AS asked_again,
         count(*) FILTER (WHERE whole AND later) AS recovered
     FROM (
-        SELECT *, merged_into IS NULL AS whole,
-            (SELECT bool_or(is_recovered) FROM case_recoveries AS r WHERE r.case_id = cases.id) AS later
-        FROM cases WHERE opened_at >= :since AND opened_at < :until {more}
+        SELECT *, merged_into IS NULL AS whole FROM cases
+        LEFT JOIN (SELECT case_id, bool_or(is_recovered) AS later FROM case_recoveries GROUP BY case_id) AS r
+            ON r.case_id = cases.id
+        WHERE opened_at >= :since AND opened_at < :until {more}
     ) AS cohort
 """
 _CAUSES = """

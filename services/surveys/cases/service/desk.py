@@ -80,7 +80,7 @@ class Desk:
             await teams.claim_turns(tx)
             standing, now = await standing_rows.standing(tx, self.zone), self.clock.now()
             draft = Draft(moved(_manual(body, uuid7(), now), "open", now), asked.by, now)
-            if not await rows.add(tx, draft.case):
+            if not await rows.add(tx, [draft.case]):
                 raise AlreadyOpened(await self._case_of(tx, body.response_id))
             await self._hand_over(tx, draft, standing, body.owner, body.team)
             draft.enter("opened", body.reason, rule="manual", owner=draft.case.owner, team=draft.case.team)
@@ -266,15 +266,17 @@ class Desk:
             draft.change(owner=owner, team=team or draft.case.team)
             return
         routes = standing.policy.assign if team is None else (Route("team", team),)
-        draft.case = await Routing(draft.at.astimezone(self.zone).date()).assigned(tx, draft.case, routes)
+        routing = Routing(draft.at.astimezone(self.zone).date())
+        draft.case = await routing.assigned(tx, draft.case, routes)
+        await routing.settle(tx)
 
     async def _agent(self, tx: WriteTx, key: str) -> None:
         if not any(each.is_active for each in await settings_rows.agents(tx, (key,))):
             raise AgentUnknown(key)
 
     async def _case_of(self, tx: WriteTx, response_id: UUID | None) -> str:
-        found = None if response_id is None else await rows.lock_of_response(tx, response_id)
-        return str(found and found.id)
+        found = [] if response_id is None else await rows.lock_of_responses(tx, (response_id,))
+        return str(found[0].id)
 
 
 def unmoved(case: Case | None, if_match: frozenset[int] | None) -> Case:

@@ -2,7 +2,6 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from services.surveys.cases.domain.case import planned, steps_ahead
@@ -43,9 +42,11 @@ class Escalation:
                 return 0
             behind = await rows.steps(tx, [each.id for each in found])
             drafts = [Draft.of(each, by=SYSTEM, at=now) for each in found]
+            routing = Routing(now.astimezone(self.zone).date())
             for draft in drafts:
                 while (step := _next_due(draft, standing, behind[draft.case.id])) is not None:
-                    await self._take(tx, draft, step)
+                    await self._take(tx, draft, step, routing)
+            await routing.settle(tx)
             await store(tx, drafts, standing)
             # Nothing was due after all: what was planned is set right, so that nobody looks again.
             await rows.save(
@@ -58,14 +59,14 @@ class Escalation:
             )
             return len(found)
 
-    async def _take(self, tx: WriteTx, draft: Draft, step: Step) -> None:
+    async def _take(self, tx: WriteTx, draft: Draft, step: Step, routing: Routing) -> None:
         before = draft.case
         told: str | None = None
         match step.action:
             case "notify":
                 told = step.agent or (before.team and await teams.lead_of(tx, before.team)) or before.owner
             case "reassign":
-                draft.case = await Routing(self._today(draft.at)).assigned(tx, before, step.assign)
+                draft.case = await routing.assigned(tx, before, step.assign)
                 told = draft.case.owner
             case "raise":
                 draft.change(priority=raised(before.priority))
@@ -91,9 +92,6 @@ class Escalation:
                 owner=told,
             )
         )
-
-    def _today(self, at: datetime) -> date:
-        return at.astimezone(self.zone).date()
 
 
 def _next_due(draft: Draft, standing: Standing, behind: Collection[str]) -> Step | None:

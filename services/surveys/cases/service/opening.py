@@ -59,8 +59,13 @@ class Opening:
         keys = {key for each in concerned if seen[each.response_id].has_closed for key in known.keys(each)}
         locked = await rows.lock_for(tx, [each.response_id for each in concerned], keys)
         book = _Book(standing, known, {each.id: each for each in locked})
-        cases = {each.response_id: await self._consider(tx, each, book) for each in concerned}
-        return [cases.get(each.response_id) for each in answers]
+        for each in concerned:
+            # Several answers of one person may speak of the same case.
+            if closed := book.closed_before(each):
+                book.keep(await store(tx, await judge(tx, each, closed, standing.policy.recovery), standing))
+        await self._open(tx, concerned, book)
+        await self._note(tx, concerned, book)
+        return [own.id if (own := book.own(each)) is not None else None for each in answers]
 
     async def open_among(self, tx: ReadTx, keys: Collection[UUID]) -> bool:
         """Whether one of these raw person keys has a case that is not closed: they are not to be asked now."""
@@ -87,55 +92,58 @@ class Opening:
         keys = {key for member in found.values() for key in member.keys}
         return _Known(found, await segment_moves.inside(tx, keys, self.clock.now()))
 
-    async def _consider(self, tx: WriteTx, judged: Judged, book: "_Book") -> UUID | None:
-        closed = book.closed_before(judged)
-        book.keep(await store(tx, await judge(tx, judged, closed, book.standing.policy.recovery), book.standing))
-        own = book.own(judged)
-        if own is None and (opened := await self._open(tx, judged, book)) is not None:
-            return opened
-        # Somebody else may have opened it since: then their transaction is over, and the case is there.
-        own = own or await rows.lock_of_response(tx, judged.response_id)
-        return None if own is None else await self._note(tx, own, judged, book)
+    async def _open(self, tx: WriteTx, answers: Sequence[Judged], book: "_Book") -> None:
+        """Open the cases of responses that have none and qualify, all at once.
 
-    async def _open(self, tx: WriteTx, judged: Judged, book: "_Book") -> UUID | None:
-        """Open the case of a response that has none; None if it has one by now, or qualifies no more."""
-        standing, match = book.standing, book.known.match(book.standing.policy, judged)
-        if match is None:
-            return None
-        now = self.clock.now()
-        draft = Draft(_new(judged, match, now, self.zone), SYSTEM, judged.at if judged.person is None else now)
-        if not await rows.add(tx, draft.case):
-            return None
-        routing = Routing(now.astimezone(self.zone).date())
-        draft.case = await routing.assigned(tx, draft.case, (*match.rule.assign, *standing.policy.assign))
-        draft.enter("opened", rule=match.rule.key, score=draft.case.score, owner=draft.case.owner, team=draft.case.team)
-        book.keep(await store(tx, [draft], standing))
-        return draft.case.id
+        Somebody else may have opened one since they were looked at: then their transaction is over, and it is there.
+        """
+        now, drafts = self.clock.now(), dict[UUID, tuple[Draft, Match]]()
+        for judged in answers:
+            match = book.known.match(book.standing.policy, judged)
+            if match is not None and book.own(judged) is None and judged.response_id not in drafts:
+                at = judged.at if judged.person is None else now
+                drafts[judged.response_id] = Draft(_new(judged, match, now, self.zone), SYSTEM, at), match
+        if not drafts:
+            return
+        added = await rows.add(tx, [draft.case for draft, _ in drafts.values()])
+        routing, opened = Routing(now.astimezone(self.zone).date()), list[Draft]()
+        for draft, match in drafts.values():
+            if (case := draft.case).id in added:
+                draft.case = case = await routing.assigned(tx, case, (*match.rule.assign, *book.standing.policy.assign))
+                draft.enter("opened", rule=match.rule.key, score=case.score, owner=case.owner, team=case.team)
+                opened.append(draft)
+        await routing.settle(tx)
+        book.keep(await store(tx, opened, book.standing))
+        if len(opened) < len(drafts):
+            book.keep(await rows.lock_of_responses(tx, drafts))
 
-    async def _note(self, tx: WriteTx, case: Case, judged: Judged, book: "_Book") -> UUID:
-        """Note in its case what a response says now; nothing is closed by it."""
-        if judged.revision <= case.revision:
-            return case.id
+    async def _note(self, tx: WriteTx, answers: Sequence[Judged], book: "_Book") -> None:
+        """Note in their cases what responses say now; nothing is closed by it."""
+        for judged in answers:
+            case = book.own(judged)
+            if case is not None and judged.revision > case.revision:
+                book.keep(await store(tx, [self._noted(case, judged, book)], book.standing))
+
+    def _noted(self, case: Case, judged: Judged, book: "_Book") -> Draft:
         draft = Draft.of(case, by=SYSTEM, at=judged.at if case.is_anonymous else self.clock.now())
         draft.change(revision=judged.revision)
         if judged.state == "withdrawn":
             draft.enter("answer_withdrawn", revision=judged.revision)
-        else:
-            score = next((each.score for each in judged.scores if each.kind == case.kind), None)
-            draft.change(
-                score=case.score if score is None else score,
-                wants_callback=case.wants_callback or judged.wants_callback,
-                themes=tuple(sorted({*case.themes, *judged.themes})),
-            )
-            draft.enter(
-                "answer_changed",
-                revision=judged.revision,
-                score_before=case.score,
-                score=score,
-                qualifies=book.known.match(book.standing.policy, judged) is not None,
-            )
-        book.keep(await store(tx, [draft], book.standing))
-        return case.id
+            return draft
+        score = next((each.score for each in judged.scores if each.kind == case.kind), None)
+        draft.change(
+            score=case.score if score is None else score,
+            wants_callback=case.wants_callback or judged.wants_callback,
+            themes=tuple(sorted({*case.themes, *judged.themes})),
+        )
+        draft.enter(
+            "answer_changed",
+            revision=judged.revision,
+            score_before=case.score,
+            score=score,
+            qualifies=book.known.match(book.standing.policy, judged) is not None,
+        )
+        return draft
 
 
 @dataclass(frozen=True, slots=True)

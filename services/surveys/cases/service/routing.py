@@ -1,7 +1,7 @@
 """Who gets a case: along the routes of a rule, the first that leads to somebody."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 from services.surveys.cases.domain.case import Case
@@ -11,11 +11,26 @@ from services.surveys.cases.repository import teams
 from shared.db.engine import WriteTx
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
+class _Turns:
+    """A team at work: whose turn it was last, and who is there; nobody of a team that takes no cases."""
+
+    last: str | None
+    present: Sequence[str]
+    is_active: bool
+
+
+@dataclass(slots=True)
 class Routing:
-    """Finds owners, for who has claimed the turns. Whoever is away `today`, a local day of the firm, gets nothing."""
+    """Finds owners, for who has claimed the turns, in one transaction; `settle` ends it.
+
+    Whoever is away `today`, a local day of the firm, gets nothing.
+    """
 
     today: date
+    _turns: dict[str, _Turns] = field(default_factory=dict)
+    _given: dict[str, str] = field(default_factory=dict)
+    _agents: dict[str, tuple[str | None, str | None]] = field(default_factory=dict)
 
     async def assigned(self, tx: WriteTx, case: Case, routes: Sequence[Route]) -> Case:
         """The case with its owner and team.
@@ -31,32 +46,45 @@ class Routing:
             team_alone = team_alone or team
         return case if team_alone is None else replace(case, owner=None, team=team_alone)
 
+    async def settle(self, tx: WriteTx) -> None:
+        """Store whose turn it was."""
+        for team, agent in sorted(self._given.items()):
+            await teams.give_turn(tx, team, agent)
+
     async def _follow(self, tx: WriteTx, case: Case, route: Route) -> tuple[str | None, str | None]:
         match route.to:
             case "agent" | "staff":
                 return await self._agent(tx, route.name if route.to == "agent" else case.staff_id)
             case "team":
-                return await self.turn(tx, route.name)
+                return await self._turn(tx, route.name)
             case "unit":
-                return await self.turn(tx, case.staff_id and await teams.team_of_unit_of(tx, case.staff_id))
+                return await self._turn(tx, case.staff_id and await teams.team_of_unit_of(tx, case.staff_id))
             case "touchpoint":
-                return await self.turn(tx, (route.teams or {}).get(case.touchpoint or ""))
+                return await self._turn(tx, (route.teams or {}).get(case.touchpoint or ""))
             case "stage":
-                return await self.turn(tx, (route.teams or {}).get(case.stage or ""))
+                return await self._turn(tx, (route.teams or {}).get(case.stage or ""))
 
     async def _agent(self, tx: WriteTx, agent: str | None) -> tuple[str | None, str | None]:
-        if agent is None or not await teams.is_present(tx, agent, self.today):
+        if agent is None:
             return None, None
-        return agent, await teams.team_of(tx, agent)
+        if agent not in self._agents:
+            is_there = await teams.is_present(tx, agent, self.today)
+            self._agents[agent] = (agent, await teams.team_of(tx, agent)) if is_there else (None, None)
+        return self._agents[agent]
 
-    async def turn(self, tx: WriteTx, team: str | None) -> tuple[str | None, str | None]:
+    async def _turn(self, tx: WriteTx, team: str | None) -> tuple[str | None, str | None]:
         """Whose turn it is in a team, and the team; the turn is given.
 
         Exact among many at once: whoever gives turns has claimed them until the case that came of it is stored, or not.
         """
-        if team is None or (last := await teams.turn(tx, team)) is None:
+        if team is None:
             return None, None
-        owner = next_in_turn(await teams.present_members(tx, team, self.today), last.last_agent)
+        if team not in self._turns:
+            found = await teams.turn(tx, team)
+            present = [] if found is None else await teams.present_members(tx, team, self.today)
+            self._turns[team] = _Turns(found and found.last_agent, present, found is not None)
+        turns = self._turns[team]
+        owner = next_in_turn(turns.present, turns.last)
         if owner is not None:
-            await teams.give_turn(tx, team, owner)
-        return owner, team
+            turns.last = self._given[team] = owner
+        return owner, team if turns.is_active else None

@@ -14,7 +14,9 @@ from services.surveys.definitions.api import router as definitions
 from services.surveys.links.service import Links, key_file
 from services.surveys.mail.api import router as mail
 from services.surveys.mail.jobs import JOBS as MAIL
+from services.surveys.mirror.api import mirror_routes
 from services.surveys.mirror.api import router as mirror
+from services.surveys.mirror.api.page import OPENAPI as MIRROR_PAGE
 from services.surveys.mirror.jobs import JOBS as MIRROR
 from services.surveys.pages.api import page_routes
 from services.surveys.pages.api import router as pages
@@ -39,8 +41,8 @@ service = Service(
     build=build,
     migrations=Path(__file__).parent / "migrations",
     routers=(definitions, asking, answers, cases, mirror, pages, mail),
-    raw_routes=page_routes,
-    raw_openapi=OPENAPI,
+    raw_routes=lambda surveys: (*page_routes(surveys), *mirror_routes(surveys)),
+    raw_openapi={**OPENAPI, **MIRROR_PAGE},
     settings=SurveysSettings,
     publishes=PUBLISHES,
     subscriptions=(*IDENTITY, *ASKING),

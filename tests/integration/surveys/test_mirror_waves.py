@@ -17,7 +17,7 @@ from services.surveys.definitions.domain.definition import Definition
 from services.surveys.definitions.errors import SurveyNotFound
 from services.surveys.mirror.domain.asked import items
 from services.surveys.mirror.errors import BadMirrorAnswer, BadMirrorLink, BadWave, WaveClosed, WaveNotFound
-from services.surveys.mirror.schemas import LinksIn, WaveIn
+from services.surveys.mirror.schemas.wire import LinksIn, WaveIn
 from shared.events.catalogue.surveys import AnsweredScore, MirrorAnswered, MirrorWaveClosed
 
 WORDS = {"vi": "Chị Lan có giới thiệu chúng tôi không?", "en": "Would you recommend us?"}

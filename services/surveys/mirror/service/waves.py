@@ -15,7 +15,7 @@ from services.surveys.mirror.domain.asked import asked, asks_nps, items
 from services.surveys.mirror.domain.telling import MirrorAnswer, tellable
 from services.surveys.mirror.domain.wave import OTHER_ROLES, Wave, end_of
 from services.surveys.mirror.errors import BadWave, WaveClosed, WaveNotFound
-from services.surveys.mirror.schemas import LinksIn, LinksOut, WaveIn, WaveOut
+from services.surveys.mirror.schemas.wire import LinksIn, LinksOut, WaveIn, WaveOut
 from shared.clock import Clock
 from shared.db.engine import Database, WriteTx
 from shared.delivery.idempotency import Answer, Idempotent, remember, replayed

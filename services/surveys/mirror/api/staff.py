@@ -7,7 +7,7 @@ from fastapi import APIRouter, Response
 from services.surveys.api import Reader, Surveys, Writer
 from services.surveys.definitions.errors import SurveyNotActive, SurveyNotFound
 from services.surveys.mirror.errors import BadMirrorAnswer, BadMirrorLink, BadWave, WaveClosed, WaveNotFound
-from services.surveys.mirror.schemas import LinksIn, LinksOut, MirrorAnswerIn, TakenOut, WaveIn, WaveOut
+from services.surveys.mirror.schemas.wire import LinksIn, LinksOut, MirrorAnswerIn, TakenOut, WaveIn, WaveOut
 from shared.events.catalogue.surveys import AnsweredScore
 from shared.http.idempotency import BadIdempotencyKey, IdempotencyKey, answer
 from shared.http.paging import BadCursor, Cursor, Limit, Page, encode_cursor, moment_and_id_in

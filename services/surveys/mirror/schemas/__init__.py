@@ -1,0 +1,1 @@
+"""What goes over the wire: JSON for programs, a page for staff."""

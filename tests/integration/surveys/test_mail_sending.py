@@ -153,7 +153,7 @@ async def test_what_is_answered_closed_or_over_is_not_sent(world: MailWorld):
     submission = world.surveys.service.pages.advance
     async with world.surveys.db.write() as tx:
         seat = await world.surveys.service.pages.seats.by_token(tx, world.surveys.service.links.sign(answered))
-        await submission.take(tx, seat, {"nps": {"score": 9}}, ("nps", "comment"), "vi")
+    await submission.take(seat, {"nps": {"score": 9}}, ("nps", "comment"), "vi")
     closed = await world.asked("a2", {**RELATIONSHIP, "name": "Đóng"})
     await world.surveys.close(world.definitions["ĐóngNone"].survey_id)
     over = await world.asked("a3", expires_at=world.clock.now().replace(microsecond=1))

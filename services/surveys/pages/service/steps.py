@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from services.surveys.answers.domain.submission import Submission
+from services.surveys.answers.domain.submission import Submission, Taken
+from services.surveys.answers.service.lane import Lane
 from services.surveys.answers.service.taking import Answering
 from services.surveys.definitions.domain.answer import Answers
 from services.surveys.definitions.domain.definition import Definition
@@ -14,7 +15,7 @@ from services.surveys.definitions.errors import BadAnswers
 from services.surveys.links.service import Links
 from services.surveys.pages.domain.steps import next_after
 from services.surveys.pages.service.seats import Seat
-from shared.db.engine import WriteTx
+from shared.db.engine import Database
 
 # A page that was open for longer is shown once more before anything is taken.
 NONCE_LIVES = timedelta(hours=24)
@@ -46,10 +47,12 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Advance:
-    """Takes what was sent, in the caller's transaction."""
+    """Takes what was sent, together with what others send at the same time."""
 
+    db: Database
     links: Links
     answering: Answering
+    lane: Lane
 
     def is_fresh(self, seat: Seat, nonce: str, *, at_least: timedelta = timedelta(0)) -> bool:
         """Whether a nonce is that of a page of this invitation, shown long enough ago, and not too long."""
@@ -57,11 +60,12 @@ class Advance:
         return shown is not None and (at_least or -_SLACK) <= seat.now - shown <= NONCE_LIVES
 
     async def take(
-        self, tx: WriteTx, seat: Seat, sent: Mapping[str, Any], shown: tuple[str, ...], locale: str
+        self, seat: Seat, sent: Mapping[str, Any], shown: tuple[str, ...], locale: str
     ) -> Wrong | Onward | Done:
         """Take the answers that were sent; `shown` are the questions that stood before whoever sent them.
 
         Raises:
+            TooManyAnswers: nothing was taken; come again.
             SurveyNotActive, AnswerTooLate, AnswerWithdrawn: as answering has them.
         """
         said = merged(seat.said, sent)
@@ -75,12 +79,12 @@ class Advance:
         if at is not None and not seat.keeps_parts:
             return Onward(at, is_kept=False)
         try:
-            taken = await self.answering.take(tx, self.submission(seat, sent, locale, is_final=at is None))
+            taken = await self._take(seat, sent, locale, is_final=at is None)
         except BadAnswers as error:
             return Wrong(by_question(error))
         return Done(taken.editable_until) if at is None else Onward(at, is_kept=True)
 
-    async def touch(self, tx: WriteTx, seat: Seat, sent: Mapping[str, Any], locale: str) -> None:
+    async def touch(self, seat: Seat, sent: Mapping[str, Any], locale: str) -> None:
         """Take the one score that a link meant, after a person touched the page: a part, and only where none is whole.
 
         Raises:
@@ -88,11 +92,10 @@ class Advance:
         """
         question = seat.link.question_id
         if question is not None and seat.keeps_parts and sent.get(question) is not None:
-            await self.answering.take(tx, self.submission(seat, {question: sent[question]}, locale, is_final=False))
+            await self._take(seat, {question: sent[question]}, locale, is_final=False)
 
-    def submission(self, seat: Seat, sent: Mapping[str, Any], locale: str, *, is_final: bool) -> Submission:
-        """What answering takes."""
-        return Submission(
+    async def _take(self, seat: Seat, sent: Mapping[str, Any], locale: str, *, is_final: bool) -> Taken:
+        submission = Submission(
             answers=dict(sent),
             at=seat.now,
             channel=seat.invitation.channel,
@@ -100,6 +103,7 @@ class Advance:
             is_final=is_final,
             invitation_id=seat.invitation.id,
         )
+        return await self.lane.take(self.db, self.answering, submission)
 
 
 def merged(stored: Mapping[str, Any], sent: Mapping[str, Any]) -> dict[str, Any]:

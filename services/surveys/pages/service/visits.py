@@ -16,7 +16,7 @@ from services.surveys.pages.schemas.page import FormPage, ThanksPage
 from services.surveys.pages.service.clicks import ClickLog, Visitor
 from services.surveys.pages.service.seats import Seat, Seats
 from services.surveys.pages.service.steps import Advance, Done, Wrong, merged
-from shared.db.engine import Database, WriteTx
+from shared.db.engine import Database
 from shared.errors import AppError
 
 # Sooner than this nobody has seen what they touch.
@@ -98,23 +98,23 @@ class Pages:
         """
         async with self.db.write() as tx:
             seat = await self.seats.by_token(tx, token)
-            form = read(seat.definition)
-            locale = seat.locale(form.locale)
-            said = merged(seat.said, form.answers)
-            if seat.is_shut:
-                return Said("closed", locale)
-            if seat.is_complete and seat.editable_until is None:
-                return self._thanks(seat, locale, None)
-            if form.is_auto:
-                if self.advance.is_fresh(seat, form.nonce, at_least=SEEN) and not form.is_trapped:
-                    await self._touch(tx, seat, form, locale)
-                return Kept()
-            if (again := self._again(seat, form, locale, said)) is not None:
-                return again
-            try:
-                outcome = await self.advance.take(tx, seat, form.answers, form.shown, locale)
-            except (AnswerTooLate, AnswerWithdrawn, SurveyNotActive, WholeAnswerNeeded) as refusal:
-                return _refused(refusal, locale)
+        form = read(seat.definition)
+        locale = seat.locale(form.locale)
+        said = merged(seat.said, form.answers)
+        if seat.is_shut:
+            return Said("closed", locale)
+        if seat.is_complete and seat.editable_until is None:
+            return self._thanks(seat, locale, None)
+        if form.is_auto:
+            if self.advance.is_fresh(seat, form.nonce, at_least=SEEN) and not form.is_trapped:
+                await self._touch(seat, form, locale)
+            return Kept()
+        if (again := self._again(seat, form, locale, said)) is not None:
+            return again
+        try:
+            outcome = await self.advance.take(seat, form.answers, form.shown, locale)
+        except (AnswerTooLate, AnswerWithdrawn, SurveyNotActive, WholeAnswerNeeded) as refusal:
+            return _refused(refusal, locale)
         if isinstance(outcome, Wrong):
             return self._wrong(seat, form, locale, said, outcome.errors)
         if isinstance(outcome, Done):
@@ -123,9 +123,9 @@ class Pages:
             return Redirect(self._plain(seat), locale, outcome.at)
         return self._form(seat, locale, said, at=outcome.at, is_carrying=True)
 
-    async def _touch(self, tx: WriteTx, seat: Seat, form: Form, locale: str) -> None:
+    async def _touch(self, seat: Seat, form: Form, locale: str) -> None:
         try:
-            await self.advance.touch(tx, seat, form.answers, locale)
+            await self.advance.touch(seat, form.answers, locale)
         except (AnswerTooLate, AnswerWithdrawn, SurveyNotActive, BadAnswers):
             # Nobody waits for this answer; what is sent by the button says what is wrong.
             return

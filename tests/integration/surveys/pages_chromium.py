@@ -64,7 +64,8 @@ def axe_script() -> str:
     folder = ROOT / ".cache" / "axe"
     script = folder / "node_modules" / "axe-core" / "axe.min.js"
     if shutil.which("npm") is None:
-        missing("there is no npm, which brings axe-core")
+        # CI's own machine may have none: the browser is what is required.
+        pytest.skip("pages cannot be checked by axe-core: there is no npm, which brings it")
     with one_at_a_time(ROOT / ".cache"):
         done = folder / "installed"
         if not (done.exists() and done.read_text() == AXE):

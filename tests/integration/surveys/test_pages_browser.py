@@ -78,7 +78,10 @@ class Stand:
     world: PagesWorld
     browser: Wire
     url: str
-    axe: str
+
+    @property
+    def axe(self) -> str:
+        return axe_script()
 
     def link(self, invitation: Any, score: int | None = None) -> str:
         return self.url + self.world.link(invitation, score)
@@ -87,7 +90,7 @@ class Stand:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def stand(pg_url: str) -> AsyncIterator[Stand]:
     async with chromium() as browser, pages_of_a_module(pg_url) as world, served(world.app) as url:
-        yield Stand(world, browser, url, axe_script())
+        yield Stand(world, browser, url)
 
 
 @pytest_asyncio.fixture(loop_scope="module")

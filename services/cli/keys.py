@@ -31,7 +31,7 @@ def create(
         typer.Option(help="write: may only send events, safe in a browser. secret: for servers."),
     ] = "secret",
     scope: Annotated[
-        list[str] | None, typer.Option(help="For secret keys, repeatable: metrics:read, profiles:write, …; * is all.")
+        list[str] | None, typer.Option(help="For secret keys, repeatable: metrics:read, surveys:write, …; * is all.")
     ] = None,
     source: Annotated[
         str | None, typer.Option(help="For write keys: the shop's name in every event; the key's name, if not given.")

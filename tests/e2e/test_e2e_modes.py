@@ -1,6 +1,7 @@
 """The three ways to run give the same figures for the same day of a shop."""
 
 import contextlib
+import json
 import re
 import subprocess
 from collections.abc import Iterator
@@ -82,10 +83,10 @@ def test_a_worker_of_one_service_answers_probes_only(pg_url: str, logs: Path):
             assert answer.status_code == 404
 
 
-def test_the_readmes_first_event_and_first_points(data_dir: Path, logs: Path):
+def test_the_readmes_first_event_first_points_and_first_answer(data_dir: Path, logs: Path):
     """Its curl commands, as they stand there, against a first start with nothing set but where to be."""
     commands = re.findall(r"^curl .*?(?<!\\)$(?=\n\n|\n```|\ncurl)", README.read_text(), re.M | re.S)
-    assert len(commands) == 5, commands
+    assert len(commands) == 11, commands
     log = logs / "readme.log"
     with serving(log, TAM_DATA_DIR=str(data_dir / "data")) as process:
         said = log.read_text()
@@ -112,3 +113,9 @@ def test_the_readmes_first_event_and_first_points(data_dir: Path, logs: Path):
         assert '"version":1' in run(commands[2])
         assert '"success":true' in run(commands[3])
         eventually(lambda: '"available":25' in run(commands[4]), True)
+        environ["SURVEY"] = json.loads(run(commands[5]))["id"]
+        assert '"state":"active"' in run(commands[6])
+        assert '"version":1' in run(commands[7])
+        assert '"state":"complete"' in run(commands[8])
+        eventually(lambda: '"value":-100.0' in run(commands[9]), True)
+        eventually(lambda: '"code":"complaint_open"' in run(commands[10]), True)

@@ -221,7 +221,7 @@ class SurveysService:
     @property
     def pages(self) -> Pages:
         """What people see by a link."""
-        seats = Seats(self.clock, self.links, self.definitions, self.invitations, self.ballots)
+        seats = Seats(self.clock, self.links, self.definitions, self.ballots)
         advance = Advance(self.db, self.links, self.answering, self.answer_lane)
         return Pages(self.db, seats, advance, ClickLog(self.links, self.settings))
 

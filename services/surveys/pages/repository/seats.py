@@ -1,12 +1,37 @@
 """SQL of where somebody is in a survey: what their invitation says so far, and what a widget may show."""
 
 from collections.abc import Sequence
+from dataclasses import fields
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from services.surveys.answers.domain.response import Response
 from services.surveys.answers.repository.responses import NAMES, read
+from services.surveys.asking.domain.invitation import Invitation
 from shared.db.engine import ReadTx, WriteTx
+
+_INVITATION = tuple(each.name for each in fields(Invitation))
+_RESPONSE = tuple(NAMES.split(", "))
+_SEAT = (
+    f"SELECT {', '.join(f'i.{name} AS i_{name}' for name in _INVITATION)}, "
+    f"{', '.join(f'r.{name}' for name in _RESPONSE)} "
+    "FROM invitations AS i LEFT JOIN responses AS r ON r.invitation_id = i.id WHERE i.id = :id"
+)
+
+
+async def find(tx: ReadTx, invitation_id: UUID) -> tuple[Invitation, Response | None] | None:
+    """An invitation and what was answered to it, in one look: it is what every visit asks first."""
+    row = (await tx.execute(_SEAT, {"id": invitation_id})).one_or_none()
+    if row is None:
+        return None
+    invitation = Invitation(*row[: len(_INVITATION)])
+    return invitation, None if row.id is None else _response(dict(zip(_RESPONSE, row[len(_INVITATION) :], strict=True)))
+
+
+def _response(values: dict[str, Any]) -> Response:
+    """A response of its columns."""
+    return Response(**{**values, "themes": tuple(values["themes"])})
 
 
 async def response_of(tx: ReadTx, invitation_id: UUID) -> Response | None:

@@ -8,8 +8,6 @@ from typing import Any
 from services.surveys.answers.domain.response import Response
 from services.surveys.answers.service.ballots import Ballots
 from services.surveys.asking.domain.invitation import Invitation
-from services.surveys.asking.errors import InvitationNotFound
-from services.surveys.asking.service.invitations import Invitations
 from services.surveys.definitions.domain.answer import Answers
 from services.surveys.definitions.domain.definition import Definition
 from services.surveys.definitions.errors import SurveyFull, SurveyNotActive, SurveyNotFound
@@ -75,7 +73,6 @@ class Seats:
     clock: Clock
     links: Links
     surveys: Surveys
-    invitations: Invitations
     ballots: Ballots
 
     async def by_token(self, tx: WriteTx, token: str) -> Seat:
@@ -92,12 +89,14 @@ class Seats:
         Raises:
             BadLink: it leads nowhere, or nowhere any more.
         """
+        found = await rows.find(tx, link.invitation_id)
+        if found is None:
+            raise BadLink
+        invitation, response = found
         try:
-            invitation = await self.invitations.get(tx, link.invitation_id)
             definition = await self.surveys.version(tx, invitation.survey_id, invitation.version)
-        except (InvitationNotFound, SurveyNotFound):
+        except SurveyNotFound:
             raise BadLink from None
-        response = None if invitation.is_anonymous else await rows.response_of(tx, invitation.id)
         is_used = invitation.is_anonymous and await self.ballots.used(tx, invitation.id)
         now = self.clock.now()
         seat = Seat(link, invitation, definition, response, is_used, await self._is_shut(tx, invitation, response), now)

@@ -24,8 +24,9 @@ MAX_DAYS = 1_100
 class EarnedGrowth:
     """Reads earned growth; `currency` is the firm's.
 
-    A read looks at the orders of the two periods, and at earlier ones of whoever bought in the second alone. It costs
-    what is in the periods, not what the firm has: measured in `tests/benchmarks/bench_gap.py`.
+    A read looks at the orders of the two periods, and at the first order of whoever bought in the second alone: at no
+    other customer. It costs some ten microseconds of CPU for each such order, so that a month of a large firm takes
+    seconds and a year of it more: a figure to be read now and then, not at every scrape. `bench_gap.py` measures it.
     """
 
     db: Database

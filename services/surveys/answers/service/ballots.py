@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime, time
+from functools import partial
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
@@ -13,6 +14,7 @@ from services.surveys.answers.domain.submission import Submission, Taken
 from services.surveys.answers.errors import AnswerTooLate, NobodyMayBeNamed, WholeAnswerNeeded
 from services.surveys.answers.repository import box as rows
 from services.surveys.answers.repository import responses as response_rows
+from services.surveys.answers.service.counting import OPENED
 from services.surveys.answers.service.reading import Reading
 from services.surveys.asking.domain.invitation import Invitation
 from services.surveys.cases.service.opening import Opening
@@ -110,6 +112,7 @@ class Ballots:
                     tx.emit(event)
             said = [judged(response, definition) for response in responses]
             await self.cases.consider_many(tx, [each for each in said if each is not None])
+            tx.after_commit(partial(OPENED.inc, len(responses)))
             return len(responses)
 
     async def _response(self, tx: WriteTx, definition: Definition, ballot: Ballot, day: datetime) -> Response:

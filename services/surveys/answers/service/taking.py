@@ -14,6 +14,7 @@ from services.surveys.answers.errors import ResponseUnknown, SurveyNeeded, TakeA
 from services.surveys.answers.repository import responses as rows
 from services.surveys.answers.repository.responses import Revision
 from services.surveys.answers.service.ballots import Ballots
+from services.surveys.answers.service.counting import count
 from services.surveys.answers.service.reading import Reading
 from services.surveys.asking.domain.invitation import Invitation
 from services.surveys.asking.errors import InvitationNotFound
@@ -150,7 +151,9 @@ class Answering:
         for place in sorted(range(len(submissions)), key=lambda at: _survey_of(submissions[at], work, asked)):
             outcomes[place] = await self._one(tx, work, submissions[place], asked)
         await self._store(tx, work)
-        return [outcomes[place] for place in range(len(submissions))]
+        became = [outcomes[place] for place in range(len(submissions))]
+        count(tx, became)
+        return became
 
     async def _invitations(self, tx: WriteTx, submissions: Sequence[Submission]) -> dict[UUID, Invitation]:
         """The invitations that are answered. Of named ones the persons are locked, and then they."""
@@ -249,8 +252,9 @@ class Answering:
         for response, definition in work.told:
             if (event := announcement(response, definition, recorded=now)) is not None:
                 tx.emit(event)
-        said = [judged(response, definition) for response, definition in work.told]
-        await self.cases.consider_many(tx, [each for each in said if each is not None])
+        # What a response says at the end of a transaction is what cases are about.
+        last = {response.id: judged(response, definition) for response, definition in work.told}
+        await self.cases.consider_many(tx, [each for each in last.values() if each is not None])
 
 
 def _key(submission: Submission) -> Key | None:

@@ -1,6 +1,6 @@
 """What a service declares about the rights of people."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -64,6 +64,3 @@ class Rights:
     restrict: Restrict | None = None
     topics: tuple[Topic, ...] = ()
     keeps_facts: bool = False
-
-
-Kept = Mapping[str, str]

@@ -42,24 +42,6 @@ class Reason(StrEnum):
     NO_EFFECT = "no_effect"
 
 
-# What somebody who guesses codes meets. Other refusals say something of the basket, and are not held against anybody.
-PROBES = frozenset(
-    {
-        Reason.UNKNOWN_CODE,
-        Reason.NOT_YOURS,
-        Reason.EXPIRED,
-        Reason.NOT_STARTED,
-        Reason.CAMPAIGN_ENDED,
-        Reason.CAMPAIGN_NOT_ACTIVE,
-        Reason.CODE_FROZEN,
-        Reason.CODE_VOIDED,
-        Reason.CODE_USED_UP,
-        Reason.NO_BALANCE,
-        Reason.CUSTOMER_REQUIRED,
-    }
-)
-
-
 @dataclass(frozen=True, slots=True)
 class Campaign:
     """A campaign and its live counters. `ends_at` is the first moment when it is over.

@@ -1,6 +1,6 @@
 """SQL of codes: found by keyed hash, with their campaign as it stands."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import Row
 
 from services.loyalty.vouchers.domain.codes import Shape
-from services.loyalty.vouchers.domain.voucher import Campaign, Voucher
+from services.loyalty.vouchers.domain.voucher import Voucher
 from services.loyalty.vouchers.repository.campaigns import CAMPAIGN, campaign_of
 from shared.db.bulk import insert_rows
 from shared.db.engine import ReadTx, WriteTx
@@ -19,8 +19,6 @@ _CODE = (
     "codes.value_minor, codes.spent_minor AS code_spent_minor, codes.held_minor"
 )
 _VOUCHERS = f"SELECT {_CODE}, {CAMPAIGN} FROM codes JOIN campaigns ON campaigns.id = codes.campaign_id"
-
-CampaignOf = Callable[[Row[Any]], Campaign]
 
 
 class NewCode(NamedTuple):

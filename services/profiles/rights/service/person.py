@@ -85,9 +85,5 @@ class Persons:
         roots = set((await mapping.roots(tx, keys)).values())
         await self.membership.refresh(tx, Touched(people={*keys, *roots}))
 
-    def marks_of(self, keys: Collection[UUID], named: Collection[tuple[str, str]]) -> list[bytes]:
-        """The marks of raw person keys and of identifiers in their normal form."""
-        return [*map(self.seal.of_key, keys), *(self.seal.of_identifier(*each) for each in named)]
-
 
 _OWN = (USER_ID, ANONYMOUS_ID)

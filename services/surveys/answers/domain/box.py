@@ -5,6 +5,11 @@ that an invitation was used is kept as a keyed hash that nobody finds without th
 and answers lie in the box, sealed under that key, until there are `COMPANY` of them. Then all of them become responses
 in one transaction, in an order that was drawn, under new ids, of the day on which the box was opened.
 
+What is left to whom: the database alone, at any time and from any back-up, leads nowhere. Who has the key as well can
+tell that an invitation was used and, while its answer lies in the box, which one it is (both were written by one
+transaction); later, among which five or more it is. So can who reads the log of the server (WAL) or its statements
+live. What somebody writes of themselves in a text stands there.
+
 What only a few of them have in common would still tell them apart: a language, a channel, a weight. It is kept where
 at least `COMPANY` share it, and left out of the others, of which there must be as many.
 """

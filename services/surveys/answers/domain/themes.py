@@ -160,6 +160,8 @@ class Themes:
 
     def of(self, text: str) -> tuple[str, ...]:
         """What a text is about, in alphabetical order."""
+        if not self.rules:
+            return ()
         said = Text.of(text)
         return tuple(sorted(key for key, rule in self.rules.items() if rule.holds(said))) if said.words else ()
 

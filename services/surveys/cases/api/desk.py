@@ -33,7 +33,7 @@ from services.surveys.cases.schemas.case import (
     ReasonIn,
     StatusIn,
 )
-from services.surveys.cases.schemas.match import BadMatch, IfMatch, versions_in
+from services.surveys.cases.schemas.match import IfMatch, versions_in
 from services.surveys.cases.service.desk import Asked
 from shared.errors import AppError
 from shared.http.idempotency import BadIdempotencyKey, IdempotencyKey, answer
@@ -48,20 +48,26 @@ async def _asked(caller: Writer, idem: IdempotencyKey, if_match: IfMatch = None)
     return Asked(caller.key_id, versions_in(if_match), idem)
 
 
+async def _making(caller: Writer, idem: IdempotencyKey) -> Asked:
+    return Asked(caller.key_id, idem=idem)
+
+
 Asking = Annotated[Asked, Depends(_asked)]
+# Of what is not there yet there is no version.
+Making = Annotated[Asked, Depends(_making)]
 
 
 def _may(*errors: type[AppError]) -> dict[int | str, dict[str, object]]:
-    return problems(BadIdempotencyKey, BadMatch, CaseUnknown, CaseMoved, CaseIsMerged, *errors)
+    return problems(BadIdempotencyKey, CaseUnknown, CaseMoved, CaseIsMerged, *errors)
 
 
 @router.post(
     "",
     response_model=CaseOut,
     status_code=201,
-    responses=problems(BadIdempotencyKey, BadMatch, AlreadyOpened, BadCaseCustomer, AgentUnknown, TeamUnknown),
+    responses=problems(BadIdempotencyKey, AlreadyOpened, BadCaseCustomer, AgentUnknown, TeamUnknown),
 )
-async def open_case(body: CaseIn, asked: Asking, surveys: Surveys) -> Response:
+async def open_case(body: CaseIn, asked: Making, surveys: Surveys) -> Response:
     """Open a case that no answer opened. Without an owner or a team it goes where the policy says."""
     return answer(await surveys.case_desk.open(body, asked))
 

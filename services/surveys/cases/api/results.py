@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 
 from services.surveys.api import Reader, Surveys
-from services.surveys.cases.api.desk import Asking
+from services.surveys.cases.api.desk import Asking, Making
 from services.surveys.cases.errors import (
     BadCaseCustomer,
     BadPeriod,
@@ -19,7 +19,6 @@ from services.surveys.cases.errors import (
 )
 from services.surveys.cases.schemas.figures import CaseFiguresOut
 from services.surveys.cases.schemas.improvements import ImprovementIn, ImprovementOut, ToBeToldOut, ToldIn, ToldOut
-from services.surveys.cases.schemas.match import BadMatch
 from shared.http.etag import UNMODIFIED, with_etag
 from shared.http.idempotency import BadIdempotencyKey, answer
 from shared.http.paging import BadCursor, Cursor, Limit, Page, encode_cursor, id_in
@@ -52,9 +51,9 @@ async def case_figures(
     "/case-improvements",
     response_model=ImprovementOut,
     status_code=201,
-    responses=problems(BadIdempotencyKey, BadMatch, RootCauseUnknown, CaseUnknown),
+    responses=problems(BadIdempotencyKey, RootCauseUnknown, CaseUnknown),
 )
-async def create_improvement(body: ImprovementIn, asked: Asking, surveys: Surveys) -> Response:
+async def create_improvement(body: ImprovementIn, asked: Making, surveys: Surveys) -> Response:
     """Write down what was changed because of customers."""
     return answer(await surveys.case_improvements.create(body, asked))
 
@@ -81,7 +80,7 @@ async def improvement(improvement: UUID, _: Reader, surveys: Surveys, request: R
 @router.put(
     "/case-improvements/{improvement}",
     response_model=ImprovementOut,
-    responses=problems(BadIdempotencyKey, BadMatch, SettingMoved, ImprovementUnknown, RootCauseUnknown, CaseUnknown),
+    responses=problems(BadIdempotencyKey, SettingMoved, ImprovementUnknown, RootCauseUnknown, CaseUnknown),
 )
 async def change_improvement(improvement: UUID, body: ImprovementIn, asked: Asking, surveys: Surveys) -> Response:
     """Say otherwise what was changed."""
@@ -91,7 +90,7 @@ async def change_improvement(improvement: UUID, body: ImprovementIn, asked: Aski
 @router.post(
     "/case-improvements/{improvement}/publish",
     response_model=ImprovementOut,
-    responses=problems(BadIdempotencyKey, BadMatch, SettingMoved, ImprovementUnknown),
+    responses=problems(BadIdempotencyKey, SettingMoved, ImprovementUnknown),
 )
 async def publish_improvement(improvement: UUID, asked: Asking, surveys: Surveys) -> Response:
     """Let customers be told from now on."""
@@ -112,8 +111,8 @@ async def improvement_audience(
 @router.post(
     "/case-improvements/{improvement}/told",
     response_model=ToldOut,
-    responses=problems(BadIdempotencyKey, BadMatch, BadCaseCustomer, ImprovementUnknown, NotPublished),
+    responses=problems(BadIdempotencyKey, BadCaseCustomer, ImprovementUnknown, NotPublished),
 )
-async def tell_of_improvement(improvement: UUID, body: ToldIn, asked: Asking, surveys: Surveys) -> Response:
+async def tell_of_improvement(improvement: UUID, body: ToldIn, asked: Making, surveys: Surveys) -> Response:
     """Say who was told; nobody is listed again after that."""
     return answer(await surveys.case_improvements.tell(improvement, body, asked))

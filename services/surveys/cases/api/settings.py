@@ -12,7 +12,7 @@ from services.surveys.cases.errors import (
     SettingMoved,
     TeamUnknown,
 )
-from services.surveys.cases.schemas.match import BadMatch, IfMatch, versions_in
+from services.surveys.cases.schemas.match import IfMatch, versions_in
 from services.surveys.cases.schemas.policy import PolicyIn, PolicyOut, PolicyVersionOut
 from services.surveys.cases.schemas.settings import (
     AgentIn,
@@ -42,7 +42,7 @@ AgentKey = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,99}$", ex
 
 def _put(model: type[Any], *errors: type[AppError]) -> dict[int | str, dict[str, Any]]:
     made: dict[int | str, dict[str, Any]] = {201: {"description": "It is new.", "model": model}}
-    return {**made, **problems(BadIdempotencyKey, BadMatch, SettingMoved, *errors)}
+    return {**made, **problems(BadIdempotencyKey, SettingMoved, *errors)}
 
 
 def _tagged(request: Request, found: PolicyOut | CalendarOut | AgentOut | TeamOut) -> Response:
@@ -58,7 +58,7 @@ async def case_policy(_: Reader, surveys: Surveys, request: Request) -> Response
 @router.put(
     "/case-policy",
     response_model=PolicyOut,
-    responses=problems(BadIdempotencyKey, BadMatch, SettingMoved, BadPolicy),
+    responses=problems(BadIdempotencyKey, SettingMoved, BadPolicy),
 )
 async def set_case_policy(
     body: PolicyIn, caller: Writer, surveys: Surveys, idem: IdempotencyKey, if_match: IfMatch = None

@@ -77,6 +77,23 @@ class OpenCaseOut(BaseModel):
     contacted_at: datetime | None = Field(description="Null: nobody spoke to the customer yet.")
 
 
+class ChurnRiskOut(BaseModel):
+    """How likely it is that the customer buys nothing within a year, as metrics told last."""
+
+    band: Literal["low", "medium", "high"]
+    percent: int = Field(description="When the band changed; live at /v1/metrics/customers/{customer}/prediction.")
+    since: datetime
+
+
+class WorthOut(BaseModel):
+    """What the customer will probably bring within a year, as metrics told last."""
+
+    band: Literal["low", "medium", "high"]
+    value_minor: int = Field(description="When the band changed.")
+    currency: str
+    since: datetime
+
+
 class ScoresOut(BaseModel):
     """Scores from 1 to 5 on the firm's scale (/v1/rfm-scale)."""
 
@@ -101,6 +118,8 @@ class ComputedOut(BaseModel):
     next_tiers: dict[str, NextTierOut] = Field(description="By track: the next tier, where it is near.")
     nps: NpsOut | None = Field(description="What was answered last; null: never asked, or never answered.")
     open_cases: list[OpenCaseOut] = Field(description="Complaints that are not mended yet, the oldest first.")
+    churn_risk: ChurnRiskOut | None = Field(description="Null: there is no model, or no purchase.")
+    clv: WorthOut | None = Field(description="Null: there is no model, or no purchase.")
     rfm: ScoresOut | None = Field(description="Null: no orders.")
 
     @classmethod
@@ -133,5 +152,7 @@ class ComputedOut(BaseModel):
             next_tiers={track: NextTierOut.model_validate(each._asdict()) for track, each in found.told.ahead.items()},
             nps=None if (nps := found.told.nps) is None else NpsOut(**nps._asdict(), band=nps.band),
             open_cases=[OpenCaseOut.model_validate(each._asdict()) for each in found.told.cases],
+            churn_risk=None if (risk := found.told.churn_risk) is None else ChurnRiskOut(**risk._asdict()),
+            clv=None if (worth := found.told.clv) is None else WorthOut(**worth._asdict()),
             rfm=None if (scores := found.scores) is None else ScoresOut.model_validate(scores._asdict()),
         )

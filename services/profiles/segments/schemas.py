@@ -28,6 +28,8 @@ under a key, the latest 20 of a day are looked at;
 `{"computed": "tier_rank", "track": name, …}`, as loyalty told last;
 `{"computed": "nps", …}` from 0 to 10, `{"computed": "nps_band", …}` (`detractor`, `passive`, `promoter`) with `eq`,
 `ne`, `in`, `exists`, `{"computed": "days_since_last_nps", …}`, `{"computed": "open_case", "eq": true}`;
+`{"computed": "churn_risk_band" | "clv_band", …}` (`low`, `medium`, `high`) with `eq`, `ne`, `in`, `exists`, as metrics
+told last;
 `{"rfm": "recency" | "frequency" | "monetary", …}`, 1 to 5 on the firm's scale (/v1/rfm-scale);
 `{"segment": id of any segment}`, `{"persona": key}`: who belongs to the segment of a persona that is in use.
 Of several comparisons all must hold. What is not there fulfils no comparison; `not` takes it in."""

@@ -11,7 +11,7 @@ from shared.events.envelope import Event
 
 
 async def record_told(profiles: ProfilesService, tx: WriteTx, batch: Sequence[Event[Any]]) -> None:
-    """Keep points and tiers, answers and cases."""
+    """Keep points and tiers, answers and cases, risk and value."""
     await profiles.told.record(tx, batch)
 
 

@@ -17,6 +17,7 @@ from shared.events.catalogue.loyalty import (
     TierChanged,
     TierNear,
 )
+from shared.events.catalogue.metrics import Band, ChurnRiskChanged, ClvBandChanged
 from shared.events.catalogue.surveys import CaseChanged, CaseClosed, CaseOpened, SurveyAnswered, nobody
 from shared.events.envelope import Event, EventData
 
@@ -107,6 +108,19 @@ def _closed(event: Event[CaseClosed]) -> Iterable[Fact]:
     yield Fact(event.subject, "case", str(data.case_id), data.version, 0, None, None, event.time)
 
 
+def _risk(event: Event[ChurnRiskChanged]) -> Iterable[Fact]:
+    """The churn risk in per cent; the word is its band."""
+    data = event.data
+    yield Fact(event.subject, "churn_risk", "", data.version, data.percent, data.band, None, event.time)
+
+
+def _clv(event: Event[ClvBandChanged]) -> Iterable[Fact]:
+    """The predicted lifetime value in minor units; the word is `band currency`."""
+    data = event.data
+    word = None if data.band is None else f"{data.band} {data.currency or ''}"
+    yield Fact(event.subject, "clv", "", data.version, data.value_minor, word, None, event.time)
+
+
 READERS: Mapping[type[EventData], Callable[[Event[Any]], Iterable[Fact]]] = {
     **dict.fromkeys((PointsEarned, PointsSpent, PointsExpired, PointsReversed, PointsMoved), _points),
     PointsExpiring: _expiring,
@@ -116,6 +130,8 @@ READERS: Mapping[type[EventData], Callable[[Event[Any]], Iterable[Fact]]] = {
     CaseOpened: _opened,
     CaseChanged: _case,
     CaseClosed: _closed,
+    ChurnRiskChanged: _risk,
+    ClvBandChanged: _clv,
 }
 
 
@@ -182,6 +198,23 @@ class OpenCase(NamedTuple):
     contacted_at: datetime | None
 
 
+class ChurnRisk(NamedTuple):
+    """How likely it is that somebody buys nothing within a year, when that was in another band last."""
+
+    band: Band
+    percent: int
+    since: datetime
+
+
+class Worth(NamedTuple):
+    """What somebody will probably bring within a year, when that was in another band last; minor units."""
+
+    band: Band
+    value_minor: int
+    currency: str
+    since: datetime
+
+
 class Standing(NamedTuple):
     """What a person has, and how they are with the firm.
 
@@ -196,6 +229,8 @@ class Standing(NamedTuple):
     nps: LastNps | None
     cases: Sequence[OpenCase]
     contacted_at: datetime | None
+    churn_risk: ChurnRisk | None = None
+    clv: Worth | None = None
 
 
 def standing(root: UUID, facts: Iterable[Fact]) -> Standing:
@@ -221,7 +256,28 @@ def standing(root: UUID, facts: Iterable[Fact]) -> Standing:
         _last_nps(of["nps"]),
         _open_cases(of["case"], of["case_opened"], of["case_contacted"]),
         max((fact.until for fact in of["case_contacted"] if fact.until is not None), default=None),
+        _churn_risk(_latest(root, of["churn_risk"])),
+        _worth(_latest(root, of["clv"])),
     )
+
+
+def _latest(root: UUID, facts: Iterable[Fact]) -> Fact | None:
+    """What holds of several keys of a person: that of the root, or until one was told of it, the latest."""
+    said = [fact for fact in facts if fact.word is not None]
+    return min(
+        said, key=lambda fact: (fact.customer_id != root, -fact.told_at.timestamp(), fact.customer_id), default=None
+    )
+
+
+def _churn_risk(fact: Fact | None) -> ChurnRisk | None:
+    return None if fact is None else ChurnRisk(cast(Band, fact.word), fact.number, fact.told_at)
+
+
+def _worth(fact: Fact | None) -> Worth | None:
+    if fact is None or fact.word is None:
+        return None
+    band, _, currency = fact.word.partition(" ")
+    return Worth(cast(Band, band), fact.number, currency, fact.told_at)
 
 
 def _best(root: UUID, facts: Iterable[Fact]) -> dict[str, Fact]:

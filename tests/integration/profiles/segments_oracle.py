@@ -14,6 +14,7 @@ from shared.events.envelope import Event
 
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 FAR = datetime.max.replace(tzinfo=UTC)
+PAST = datetime(1970, 1, 1, tzinfo=UTC)
 COMPARE = {
     "eq": operator.eq,
     "ne": operator.ne,
@@ -38,6 +39,7 @@ class Told:
     tiers: dict[tuple[UUID, str], tuple[int, int, str | None]] = field(default_factory=dict)
     answers: dict[tuple[UUID, UUID], tuple[int, tuple[int, datetime] | None]] = field(default_factory=dict)
     cases: dict[tuple[UUID, UUID], tuple[int, bool | None]] = field(default_factory=dict)
+    outlooks: dict[tuple[UUID, str], tuple[int, str | None, datetime]] = field(default_factory=dict)
     rules: dict[UUID, Any] = field(default_factory=dict)
     personas: dict[str, UUID] = field(default_factory=dict)
     scale: dict[str, Any] = field(default_factory=dict)
@@ -76,7 +78,16 @@ class Told:
             told=self,
             answers=[said for (key, _), (_, said) in self.answers.items() if key in mine and said is not None],
             has_case=any(is_open for (key, _), (_, is_open) in self.cases.items() if key in mine),
+            outlook=self.outlook(root, mine),
         )
+
+    def outlook(self, root: UUID, mine: set[UUID]) -> dict[str, str]:
+        """The bands of a person: that of the root, or until one was told of it, the latest of any key."""
+        found: dict[str, tuple[bool, datetime, str]] = {}
+        for (key, what), (_, band, at) in self.outlooks.items():
+            if key in mine and band is not None and (key == root, at, band) > found.get(what, (False, PAST, "")):
+                found[what] = (key == root, at, band)
+        return {what: band for what, (_, _, band) in found.items()}
 
 
 @dataclass
@@ -96,6 +107,7 @@ class Person:
     told: Told
     answers: list[tuple[int, datetime]]
     has_case: bool
+    outlook: Mapping[str, str]
 
     @property
     def nps(self) -> int | None:
@@ -175,6 +187,8 @@ def experience_holds(rule: Mapping[str, Any], person: Person, now: datetime) -> 
             return all(trait_holds(band, op, value) for op, value in tests.items())
         case {"computed": "days_since_last_nps", **tests}:
             return since_holds([at for _, at in person.answers], tests, now)
+        case {"computed": ("churn_risk_band" | "clv_band") as what, **tests}:
+            return all(trait_holds(person.outlook.get(what), op, value) for op, value in tests.items())
         case {"computed": "open_case", "eq": wanted}:
             return person.has_case is wanted
     return computed_holds(rule, person, now)

@@ -25,6 +25,7 @@ from services.profiles.segments.schemas import ListChangeIn, SegmentChangeIn, Se
 from shared.delivery.inbox import take_new
 from shared.errors import AppError
 from shared.events.catalogue.loyalty import PointsEarned, PointsSpent, TierChanged
+from shared.events.catalogue.metrics import ChurnRiskChanged, ClvBandChanged
 from shared.events.catalogue.profiles import SegmentEntered, SegmentLeft
 from shared.events.catalogue.surveys import CaseChanged, CaseClosed, SurveyAnswered
 from shared.events.catalogue.touchpoints import (
@@ -114,6 +115,12 @@ def newer(random: Random) -> list[dict[str, Any]]:
         {"computed": "nps_band", "exists": random.random() < 0.5},
         {"computed": "days_since_last_nps", op: random.randint(0, 3)},
         {"computed": "open_case", "eq": random.random() < 0.5},
+        {
+            "computed": random.choice(("churn_risk_band", "clv_band")),
+            random.choice(("eq", "ne")): random.choice(("low", "medium", "high")),
+        },
+        {"computed": "churn_risk_band", "in": ["medium", "high"]},
+        {"computed": "clv_band", "exists": random.random() < 0.5},
         {"rfm": random.choice(("recency", "frequency", "monetary")), numeric: random.randint(1, 5)},
         {"persona": random.choice(PERSONAS)},
     ]
@@ -287,6 +294,29 @@ class History:
         )
         return data, status != "resolved" and merged is None
 
+    async def outlooks(self) -> None:
+        """What metrics tells of risk and value, in no order, some of it again."""
+        batch: list[Event[Any]] = []
+        for _ in range(self.random.randint(1, 3)):
+            key, version = self.random.choice(KEYS), self.random.randint(1, 9)
+            # No two are of one moment.
+            at = self.world.clock.time - timedelta(microseconds=self.random.randint(0, 10**9))
+            band = self.random.choice(("low", "medium", "high", None))
+            what = self.random.choice(("churn_risk_band", "clv_band"))
+            if (had := self.told.outlooks.get((key, what), (0, None, at)))[0] == version:
+                continue
+            if had[0] < version:
+                self.told.outlooks[key, what] = (version, band, at)
+            if what == "clv_band":
+                data: Any = ClvBandChanged(
+                    band=band, previous=None, value_minor=1, currency="VND", horizon_days=365, version=version
+                )
+            else:
+                data = ChurnRiskChanged(band=band, previous=None, percent=50, horizon_days=365, version=version)
+            batch.append(Event(uuid7(), key, at, at, data))
+        async with self.world.db.write() as tx:
+            await self.world.service.told.record(tx, [*batch, *batch[:1]])
+
     async def listing(self) -> None:
         segment_id = self.random.choice(list(self.told.lists))
         add, remove = self.random.sample(range(6), 1), self.random.sample(range(6), 1)
@@ -430,14 +460,16 @@ async def test_membership_equals_brute_force_at_every_step(world: World, monkeyp
         await history.facts()
         await history.people_like()
         await history.answers()
+        await history.outlooks()
         for _ in range(9):
             step = history.random.choices(
                 (
                     *(history.facts, history.decision, history.later, history.listing, history.redefine),
                     *(history.word, history.told_by_others, history.people_like, history.rescale),
                     history.answers,
+                    history.outlooks,
                 ),
-                weights=(6, 2, 8, 1, 2, 3, 2, 2, 1, 2),
+                weights=(6, 2, 8, 1, 2, 3, 2, 2, 1, 2, 2),
             )[0]
             await step()
             await history.check()

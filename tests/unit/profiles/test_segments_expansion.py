@@ -111,8 +111,8 @@ def test_breaks_that_fall_together_are_pushed_apart() -> None:
 @pytest.mark.parametrize(
     ("document", "code"),
     [
-        ({"computed": "churn_risk", "gte": 0.5}, "not_told_yet"),
-        ({"computed": "clv_band", "eq": "high"}, "not_told_yet"),
+        ({"computed": "churn_risk_band", "eq": "sure"}, "unknown_band"),
+        ({"computed": "clv_band", "gte": "high"}, "unknown_comparison"),
         ({"computed": "nps", "lte": "6"}, "not_a_whole_number"),
         ({"computed": "nps_band", "eq": "happy"}, "unknown_band"),
         ({"computed": "nps_band", "lte": "passive"}, "unknown_comparison"),

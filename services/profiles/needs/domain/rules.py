@@ -1,7 +1,7 @@
 """The rules of the next best action, as one list. Each takes the facts and speaks, or is silent.
 
-A rule on a fact that comes later (churn risk) is one more function in `RULES` and one more field of `Facts`; nothing
-else knows how many there are. Those on loyalty and on what customers said stand in `rules_told.py`.
+A rule on a fact that comes later is one more function in `RULES` and one more field of `Facts`; nothing else knows how
+many there are. Those on loyalty, on what customers said and on what models expect stand in `rules_told.py`.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,6 +12,7 @@ from statistics import median
 from services.profiles.needs.domain.actions import Action, Fact, Facts, Limits, Score, Text, days
 from services.profiles.needs.domain.interests import ORDERED
 from services.profiles.needs.domain.rules_told import (
+    churn_risk_high,
     complaint_open,
     detractor_without_contact,
     points_ending,
@@ -207,6 +208,7 @@ def contact_data_missing(facts: Facts, _: Limits) -> Action | None:
 RULES: Sequence[Rule] = (
     complaint_open,
     detractor_without_contact,
+    churn_risk_high,
     promoter_referral,
     birthday_near,
     purchase_overdue,

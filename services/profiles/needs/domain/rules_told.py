@@ -7,7 +7,7 @@ from services.profiles.told.domain import LastNps, OpenCase
 
 # Whoever complains is called before anybody is offered anything: above all other rules, whatever their factor.
 _COMPLAINT = {"urgent": 1.0, "high": 0.98, "normal": 0.96, "low": 0.94}
-_SURVEYS, _LOYALTY = "surveys", "loyalty"
+_SURVEYS, _LOYALTY, _METRICS = "surveys", "loyalty", "metrics"
 
 
 def complaint_open(facts: Facts, _: Limits) -> Action | None:
@@ -93,6 +93,31 @@ def promoter_referral(facts: Facts, limits: Limits) -> Action | None:
             Text(f"Trả lời {days(ago).vi} trước; càng mới điểm càng cao.", f"Said {days(ago).en} ago; newer is more."),
         ),
         facts=_of_nps(nps),
+    )
+
+
+def churn_risk_high(facts: Facts, _: Limits) -> Action | None:
+    """Somebody who is worth much will probably buy nothing for a year: win them back while nothing else is wrong."""
+    risk, worth = facts.told.churn_risk, facts.told.clv
+    if risk is None or risk.band != "high" or worth is None or worth.band == "low" or facts.told.cases:
+        return None
+    return Action(
+        "churn_risk_high",
+        Text(
+            f"Khách có giá trị nhưng nguy cơ rời bỏ {risk.percent} %: hãy gửi mã giảm giá để mời quay lại.",
+            f"A customer of value, {risk.percent} % likely not to come back within a year: send a win-back voucher.",
+        ),
+        needs_message=True,
+        score=Score(
+            75,
+            1.0 if worth.band == "high" else 0.8,
+            Text(f"Giá trị dự báo: mức {worth.band}.", f"The predicted value is {worth.band}."),
+        ),
+        facts=(
+            Fact("churn_risk", risk.percent, "percent", risk.since, _METRICS),
+            Fact("clv_minor", worth.value_minor, worth.currency, worth.since, _METRICS),
+            Fact("clv_band", worth.band, source=_METRICS),
+        ),
     )
 
 

@@ -12,7 +12,8 @@ Computed   {"computed": "orders", …}, {"computed": "net_minor" | "gross_minor"
            {"computed": "points", "wallet": name, …}, {"computed": "tier", "track": name, …} with eq, ne, in, exists,
            {"computed": "tier_rank", "track": name, …}, {"computed": "nps", …}: what was said last, from 0 to 10,
            {"computed": "nps_band", …} with eq, ne, in, exists: detractor (0 to 6), passive (7, 8), promoter (9, 10),
-           {"computed": "days_since_last_nps", …}, {"computed": "open_case", "eq": true}
+           {"computed": "days_since_last_nps", …}, {"computed": "open_case", "eq": true},
+           {"computed": "churn_risk_band" | "clv_band", …} with eq, ne, in, exists: low, medium, high, as metrics told
 Scores     {"rfm": "recency" | "frequency" | "monetary", …}: 1 to 5 on the firm's scale (/v1/rfm-scale)
 Events     {"event": name}, {"event": name, "count": {…}, "within_days": n}, {"event": name, "days_since_last": {…}}
 Sequences  {"sequence": [name, name, …], "within_hours": n}: one after the other, the last at most so long after the
@@ -56,6 +57,9 @@ from services.profiles.segments.domain.rule import (
     Or,
     OrderMoment,
     OrderTotal,
+    OutlookBand,
+    OutlookIs,
+    OutlookName,
     Points,
     Rule,
     Scalar,
@@ -89,11 +93,19 @@ _HEADS = (
     *("segment", "persona"),
 )
 _MINUTES = {"within_minutes": 1, "within_hours": 60, "within_days": 24 * 60}
-# What profiles would keep as soon as a service told it.
-_UNTOLD = ("churn_risk", "clv_band")
 # Lowest and highest score.
 _BANDS = {"detractor": (0, 6), "passive": (7, 8), "promoter": (9, 10)}
-_TOLD = ("points", "tier", "tier_rank", "nps", "nps_band", "days_since_last_nps", "open_case")
+_TOLD = (
+    "points",
+    "tier",
+    "tier_rank",
+    "nps",
+    "nps_band",
+    "days_since_last_nps",
+    "open_case",
+    "churn_risk_band",
+    "clv_band",
+)
 _PERSONA = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*", re.ASCII)
 _TIME = re.compile(
     r"\d{4}-\d\d-\d\d([Tt ]([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,6})?)?([Zz]|[+-](0\d|1[0-4]):[0-5]\d))?", re.ASCII
@@ -200,9 +212,6 @@ class _Reader:
             return _all([OrderMoment(name, cast(Op, op), self._moment(v, f"{path}/{op}")) for op, v in ops.items()])
         if name in _TOLD:
             return self._told(name, document, path)
-        if name in _UNTOLD:
-            self.wrong(f"{path}/computed", "not_told_yet", f"No service tells profiles {name} yet.")
-            return _WRONG
         known = ", ".join((*get_args(TotalName), "days_since_last_order", *get_args(MomentName), *_TOLD))
         self.wrong(f"{path}/computed", "unknown_computed", f"Computed traits are {known}.")
         return _WRONG
@@ -214,6 +223,10 @@ class _Reader:
             case "nps":
                 ops = self._ops(document, path, _NUMERIC, "computed")
                 return _all([NpsIs(cast(Op, op), self._whole(v, f"{path}/{op}")) for op, v in ops.items()])
+            case "churn_risk_band" | "clv_band":
+                ops = self._ops(document, path, ("eq", "ne", "in", "exists"), "computed")
+                which: OutlookName = "clv" if name == "clv_band" else "churn_risk"
+                return _all([self._outlook(which, op, value, f"{path}/{op}") for op, value in ops.items()])
             case "nps_band":
                 ops = self._ops(document, path, ("eq", "ne", "in", "exists"), "computed")
                 return _all([self._band_test(op, value, f"{path}/{op}") for op, value in ops.items()])
@@ -236,6 +249,18 @@ class _Reader:
             return _WRONG
         among = Or(tuple(And((NpsIs("gte", low), NpsIs("lte", high))) for low, high in map(_BANDS.__getitem__, names)))
         return And((said, Not(among))) if op == "ne" else among
+
+    def _outlook(self, which: OutlookName, op: str, value: Any, path: str) -> Rule:
+        bands = get_args(OutlookBand)
+        told = OutlookIs(which, bands)
+        if op == "exists":
+            return told if self._truth(value, path) else Not(told)
+        names = self._names(value if op == "in" else [value], path, 1, len(bands))
+        if unknown := [name for name in names if name not in bands]:
+            self.wrong(path, "unknown_band", f"{unknown[0]!r} is none of {', '.join(bands)}.")
+            return _WRONG
+        among = OutlookIs(which, tuple(names))
+        return And((told, Not(among))) if op == "ne" else among
 
     def _points(self, document: Mapping[str, Any], path: str) -> Rule:
         wallet = self._name(document.get("wallet"), f"{path}/wallet")

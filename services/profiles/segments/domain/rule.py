@@ -16,7 +16,11 @@ TotalName = Literal["orders", "gross_minor", "refunds_minor", "net_minor"]
 MomentName = Literal["first_order_at", "last_order_at"]
 ConsentState = Literal["granted", "withdrawn", "expired", "none"]
 # What other services tell of customers.
-Told = Literal["points", "tier", "expiring", "tier_near", "nps", "case", "case_opened", "case_contacted"]
+Told = Literal[
+    "points", "tier", "expiring", "tier_near", "nps", "case", "case_opened", "case_contacted", "churn_risk", "clv"
+]
+OutlookName = Literal["churn_risk", "clv"]
+OutlookBand = Literal["low", "medium", "high"]
 Score = Literal["recency", "frequency", "monetary"]
 
 
@@ -209,6 +213,14 @@ class HasOpenCase:
 
 
 @dataclass(frozen=True, slots=True)
+class OutlookIs:
+    """Metrics told last that the person's churn risk, or lifetime value, is in one of these bands; untold: false."""
+
+    which: OutlookName
+    bands: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class InSegment:
     """The rule of another segment is true of the person, or they are in that list."""
 
@@ -251,6 +263,7 @@ Leaf = (
     | NpsIs
     | DaysSinceNps
     | HasOpenCase
+    | OutlookIs
     | InSegment
     | OfPersona
     | Scored
@@ -324,4 +337,6 @@ def _told(leaf: Leaf) -> Told | None:
             return "nps"
         case HasOpenCase():
             return "case"
+        case OutlookIs(which):
+            return which
     return None

@@ -32,6 +32,7 @@ from services.profiles.segments.domain.rule import (
     Or,
     OrderMoment,
     OrderTotal,
+    OutlookIs,
     Points,
     Rule,
     TierExists,
@@ -183,7 +184,7 @@ class _Compiler:
                 return f"{self.value('uuid', segment_id)} = ANY(f.lists)"
             case ConsentIs():
                 return self._consent(leaf)
-            case NpsIs() | DaysSinceNps() | HasOpenCase():
+            case NpsIs() | DaysSinceNps() | HasOpenCase() | OutlookIs():
                 return self._experience(leaf)
             case OrderTotal() | OrderMoment() | Points() | TierIs() | TierExists() | TierRank():
                 return self._computed(leaf)
@@ -196,7 +197,7 @@ class _Compiler:
         last = f"f.q{self._sequences.setdefault(asked, len(self._sequences))}_at"
         return f"{last} IS NOT NULL" if leaf.op is None else self._since(last, leaf.op, leaf.days)
 
-    def _experience(self, leaf: NpsIs | DaysSinceNps | HasOpenCase) -> str:
+    def _experience(self, leaf: NpsIs | DaysSinceNps | HasOpenCase | OutlookIs) -> str:
         match leaf:
             case NpsIs(op, value):
                 return f"f.nps {_SIGNS[op]} {self.value('bigint', value)}"
@@ -204,6 +205,8 @@ class _Compiler:
                 return self._since("f.nps_at", op, days)
             case HasOpenCase():
                 return "f.open_case"
+            case OutlookIs(which, bands):
+                return f"f.{which} = ANY({self.value('text[]', list(bands))})"
 
     def _computed(self, leaf: OrderTotal | OrderMoment | Points | TierIs | TierExists | TierRank) -> str:
         match leaf:

@@ -164,9 +164,10 @@ def consents(asked: Sequence[tuple[str, str]], value: Value) -> str:
 
 def told(facts: Collection[Told], wallets: Mapping[str, int], tracks: Mapping[str, int], value: Value) -> str:
     """What other services tell: `points<n>` of a wallet, `tier<n>` and `rank<n>` of a track, `nps` and `nps_at`,
-    `open_case`.
+    `open_case`, `churn_risk` and `clv` as bands.
 
     Points are those of all keys. A tier is one person's: that of the root, or until one was told of it, the highest.
+    So is a band: that of the root, or until one was told of it, the latest.
     """
     columns: list[str] = []
     for wallet, number in wallets.items():
@@ -182,4 +183,8 @@ def told(facts: Collection[Told], wallets: Mapping[str, int], tracks: Mapping[st
         columns.append(f"max(told_at) {counted} AS nps_at")
     if "case" in facts:
         columns.append("coalesce(bool_or(fact = 'case' AND number > 0), false) AS open_case")
+    for which in ("churn_risk", "clv"):
+        if which in facts:
+            latest = f"ORDER BY customer_id = p.id DESC, told_at DESC, customer_id) FILTER (WHERE fact = '{which}'"
+            columns.append(f"split_part((array_agg(word {latest} AND word IS NOT NULL))[1], ' ', 1) AS {which}")
     return f"SELECT {', '.join(columns)} FROM told_facts WHERE {_MINE} AND fact = ANY({value('text[]', sorted(facts))})"

@@ -78,11 +78,13 @@ async def judged(world: PagesWorld, invitation: UUID) -> tuple[str, set[str], in
 async def test_a_scanner_answers_nothing_and_is_known_for_one(world: PagesWorld, scanner: dict[str, Any]):
     invitation = await asked(world)
     before = await world.everything()
+    told = await world.surveys.value("SELECT count(*) FROM outbox_records")
 
     pages = await scan(world, invitation, scanner)
 
     assert {page.status_code for page in pages} == {200}
     assert await world.everything() == before
+    assert await world.surveys.value("SELECT count(*) FROM outbox_records") == told
     assert len(await world.intents(invitation)) == sum(each["link"] != "page" for each in scanner["requests"])
     verdict, reasons, _ = await judged(world, invitation)
     assert verdict == scanner["verdict"]

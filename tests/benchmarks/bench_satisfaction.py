@@ -92,6 +92,11 @@ def passes() -> Iterator[tuple[str, str]]:
             "FROM dated a GROUP BY a.item, 3, a.day ORDER BY 1, 5",
         )
         yield (
+            f"days followed by {dimension}",
+            f"INSERT INTO score_days SELECT a.item, '{dimension}', {value}, false, a.day, -15, 1000, {COUNTS} "
+            "FROM dated a WHERE next_day IS NOT NULL GROUP BY a.item, 3, a.day ORDER BY 1, 5",
+        )
+        yield (
             f"followed by {dimension}",
             f"INSERT INTO score_followed SELECT a.item, '{dimension}', {value}, false, a.day, a.next_day, 15, 1000, "
             f"{COUNTS} FROM dated a WHERE next_day IS NOT NULL GROUP BY a.item, 3, a.day, a.next_day ORDER BY 1, 5, 6",
@@ -112,7 +117,7 @@ def passes() -> Iterator[tuple[str, str]]:
         "asked",
         f"INSERT INTO ask_days SELECT i.survey_id, dimension, value, is_month, day, {asked} FROM score_days s "
         "JOIN unnest(CAST(:items AS uuid[]), CAST(:surveys AS uuid[])) AS i(item, survey_id) "
-        "USING (item) WHERE dimension <> 'locale' "
+        "USING (item) WHERE dimension <> 'locale' AND kind = 0 "
         "GROUP BY 1, 2, 3, 4, 5",
     )
 

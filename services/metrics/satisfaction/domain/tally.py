@@ -17,7 +17,8 @@ SEGMENT = "segment"
 # A mode says which answers count besides complete and confirmed ones: 1 also inferred, 2 also partial, 3 both.
 MODES = range(4)
 
-# item, dimension, value, is_month, day, kind of answer, weight
+# item, dimension, value, is_month, day, kind of answer, weight; of answers that a later one follows, whenever that was,
+# the modes in which it does (bits), with a minus, stand for the kind.
 ScoreKey = tuple[UUID, str, str, bool, int, int, int]
 # item, dimension, value, is_month, day, next day, modes (bits), weight
 FollowedKey = tuple[UUID, str, str, bool, int, int, int, int]
@@ -94,6 +95,7 @@ class Tally:
                 for is_month, start, after in ((False, day, next_day), (True, month, next_month)):
                     key = (item, dimension, value, is_month, start, after, modes, answer.weight)
                     self.followed[key][score] += sign
+                    self.scores[item, dimension, value, is_month, start, -modes, answer.weight][score] += sign
 
     def _days(self, fact: Answer | Ask) -> tuple[int, int]:
         at = fact.at if isinstance(fact, Answer) else fact.invited_at

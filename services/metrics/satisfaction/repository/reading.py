@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from services.metrics.domain.calendar import Period
+from services.metrics.domain.calendar import Period, period_after, period_start
 from services.metrics.satisfaction.domain.gathering import Asked
 from services.metrics.satisfaction.domain.query import Days, Metric, Query
 from services.metrics.satisfaction.domain.scores import Counted, Item, fits
@@ -13,6 +13,9 @@ from services.metrics.satisfaction.repository.sums import ASK_COLUMNS, SCORE_COL
 from shared.db.engine import ReadTx
 
 _SUMS = ", ".join(f"CAST(sum(s.{name}) AS bigint) AS {name}" for name in SCORE_COLUMNS)
+_PLUS = ", ".join(f"s.{name}" for name in SCORE_COLUMNS)
+_MINUS = ", ".join(f"-s.{name}" for name in SCORE_COLUMNS)
+_EVER = 2_147_483_647
 _SLOT = "s.dimension = :dimension AND (CAST(:value AS text) IS NULL OR s.value = CAST(:value AS text))"
 _START = {
     "day": "s.day",
@@ -60,7 +63,8 @@ async def counted(tx: ReadTx, wanted: Sequence[UUID], slot: Slot, days: Days) ->
         FROM unnest(CAST(:months AS boolean[]), CAST(:firsts AS int[]), CAST(:lasts AS int[]))
             AS r(is_month, first, last)
         JOIN score_days s ON s.is_month = r.is_month AND s.day BETWEEN r.first AND r.last
-        WHERE s.item = ANY(CAST(:items AS uuid[])) AND {_SLOT} GROUP BY s.item, s.value, s.kind, s.weight
+        WHERE s.item = ANY(CAST(:items AS uuid[])) AND {_SLOT} AND s.kind >= 0
+        GROUP BY s.item, s.value, s.kind, s.weight
         """,
         {"items": list(wanted), **slot._asdict(), **_ranges(ranges)},
     )
@@ -70,39 +74,50 @@ async def counted(tx: ReadTx, wanted: Sequence[UUID], slot: Slot, days: Days) ->
 async def followed(tx: ReadTx, wanted: Sequence[UUID], slot: Slot, days: Days, mode: int) -> list[Counted]:
     """Answers of these days that a later one of the same person, still within them, follows.
 
-    Both days lie within: pairs of whole months are read from the sums of months, and those that touch the days before
-    or after the whole months from those of days.
+    All that are followed, less those whose next answer came after these days: of days up to today there are none. Their
+    days and those of what follows them are read from the sums of months where whole months will do.
     """
     found = await tx.execute(
         f"""
         SELECT item, value, weight, {_SUMS} FROM (
-            SELECT * FROM score_followed
-            WHERE item = ANY(CAST(:items AS uuid[])) AND dimension = :dimension
-                AND is_month AND day >= :month AND next_day <= :last_month
+            SELECT s.item, s.dimension, s.value, s.weight, {_PLUS}
+            FROM unnest(CAST(:months AS boolean[]), CAST(:firsts AS int[]), CAST(:lasts AS int[]))
+                AS r(is_month, first, last)
+            JOIN score_days s ON s.is_month = r.is_month AND s.day BETWEEN r.first AND r.last
+            WHERE s.item = ANY(CAST(:items AS uuid[])) AND s.dimension = :dimension
+                AND s.kind < 0 AND -s.kind & :mode <> 0
             UNION ALL
-            SELECT * FROM score_followed
-            WHERE item = ANY(CAST(:items AS uuid[])) AND dimension = :dimension
-                AND NOT is_month AND day BETWEEN :first AND :head_end AND next_day <= :last
-            UNION ALL
-            SELECT * FROM score_followed
-            WHERE item = ANY(CAST(:items AS uuid[])) AND dimension = :dimension
-                AND NOT is_month AND day > :head_end AND next_day BETWEEN :tail AND :last
+            SELECT s.item, s.dimension, s.value, s.weight, {_MINUS}
+            FROM unnest(CAST(:later_months AS boolean[]), CAST(:later_firsts AS int[]), CAST(:later_lasts AS int[]),
+                        CAST(:afters AS int[]), CAST(:untils AS int[])) AS r(is_month, first, last, after, until)
+            JOIN score_followed s ON s.is_month = r.is_month AND s.day BETWEEN r.first AND r.last
+                AND s.next_day > r.after AND s.next_day <= r.until
+            WHERE s.item = ANY(CAST(:items AS uuid[])) AND s.dimension = :dimension AND s.modes & :mode <> 0
         ) AS s
-        WHERE {_SLOT} AND modes & :mode <> 0 GROUP BY item, value, weight
+        WHERE {_SLOT} GROUP BY item, value, weight
         """,
-        {"items": list(wanted), **slot._asdict(), "mode": 1 << mode, **_pairs(days)},
+        {
+            "items": list(wanted),
+            **slot._asdict(),
+            "mode": 1 << mode,
+            **_ranges([(False, days.head), (True, days.months), (False, days.tail)]),
+            **_later(days),
+        },
     )
     return [Counted(row.item, row.value, row.weight, tuple(row)[3:]) for row in found]
 
 
-def _pairs(days: Days) -> dict[str, int]:
-    first, last = days
-    if days.months is None:
-        # No whole month: all days are before it, none comes after.
-        return {"month": 1, "last_month": 0, "first": first, "head_end": last, "tail": last + 1, "last": last}
-    month, last_month = days.months
-    tail = days.last + 1 if days.tail is None else days.tail[0]
-    return {"month": month, "last_month": last_month, "first": first, "head_end": month - 1, "tail": tail, "last": last}
+def _later(days: Days) -> dict[str, Any]:
+    """Pairs of days of which the first lies within and the second after: (is_month, first, last, after, until)."""
+    month = period_start("month", days.last)
+    found = [(False, *part, days.last, _EVER) for part in (days.head, days.tail) if part is not None]
+    if days.months is not None:
+        first, last = days.months
+        # What follows in a later month, and what follows in the month these days end in.
+        found.append((True, first, last, month, _EVER))
+        found.append((False, first, period_after("month", last) - 1, days.last, period_after("month", month) - 1))
+    names = ("later_months", "later_firsts", "later_lasts", "afters", "untils")
+    return dict(zip(names, map(list, zip(*found, strict=True)), strict=True))
 
 
 async def counted_by_period(
@@ -113,7 +128,7 @@ async def counted_by_period(
         f"""
         SELECT {_START[period]} AS start, s.item, s.value, s.kind, s.weight, {_SUMS} FROM score_days s
         WHERE s.item = ANY(CAST(:items AS uuid[])) AND {_SLOT} AND s.is_month = :is_month
-            AND s.day BETWEEN :first AND :last
+            AND s.kind >= 0 AND s.day BETWEEN :first AND :last
         GROUP BY start, s.item, s.value, s.kind, s.weight
         """,
         {

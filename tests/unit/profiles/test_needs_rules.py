@@ -14,7 +14,7 @@ from services.profiles.needs.domain.interests import Evidence, Interest, Ranked
 from services.profiles.needs.domain.languages import accepted
 from services.profiles.needs.domain.rules import RULES, suggestions
 from services.profiles.needs.settings import NeedsSettings
-from services.profiles.told.domain import Ending, LastNps, OpenCase, Standing, Tier, TierAhead
+from services.profiles.told.domain import ChurnRisk, Ending, LastNps, OpenCase, Standing, Tier, TierAhead, Worth
 from shared.ids import user_key, uuid7
 
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
@@ -360,6 +360,25 @@ def test_a_promoter_is_asked_for_a_referral_while_the_answer_is_fresh(score: int
     known = said(nps=answered(score, days=since))
     assert ("promoter_referral" in known) is is_asked
     assert "promoter_referral" not in said(nps=answered(10, days=1), cases=[complaint(days=1)])
+
+
+@pytest.mark.parametrize(
+    ("risk", "worth", "speaks"),
+    [("high", "high", True), ("high", "medium", True), ("high", "low", False), ("medium", "high", False)],
+)
+def test_whoever_is_worth_it_is_won_back(risk: Any, worth: Any, speaks: bool):
+    known = {
+        "churn_risk": ChurnRisk(risk, 84, ago(days=3)),
+        "clv": Worth(worth, 2_400_000, "VND", ago(days=3)),
+    }
+    action = said(**known).get("churn_risk_high")
+
+    assert (action is not None) is speaks
+    assert "churn_risk_high" not in said(**known, cases=[complaint(days=1)])
+    assert "churn_risk_high" not in said(churn_risk=known["churn_risk"])
+    if action is not None:
+        assert "84 %" in action.sentence.vi
+        assert {fact.name: fact.value for fact in action.facts}["clv_minor"] == 2_400_000
 
 
 def test_the_nearest_tier_is_told_with_what_is_missing():

@@ -118,12 +118,13 @@ async def segment_versions(
     )
 
 
-@router.get("/segments/{segment:uuid}/members", responses=problems(BadCursor, SegmentUnknown))
+@router.get("/segments/{segment:uuid}/members", responses=problems(BadCursor, SegmentUnknown, SensitiveCondition))
 async def segment_members(
-    segment: UUID, _: Reader, profiles: Profiles, limit: Limit = 50, cursor: Cursor = None
+    segment: UUID, caller: Reader, profiles: Profiles, limit: Limit = 50, cursor: Cursor = None
 ) -> Page[SegmentMemberOut]:
-    """List who is in a segment, by id."""
-    found = await profiles.segments.members(segment, after=id_in(cursor), limit=limit)
+    """List who is in a segment, by id; where that tells of a sensitive trait, to who is told it."""
+    sees = sees_sensitive(caller)
+    found = await profiles.segments.members(segment, after=id_in(cursor), limit=limit, sees_sensitive=sees)
     more = len(found) > limit
     return Page(
         items=[SegmentMemberOut.of(each) for each in found[:limit]],
@@ -148,7 +149,7 @@ async def change_list(
     response_model=BelongingsOut,
     responses={**UNMODIFIED, **problems(CustomerUnknown, AmbiguousIdentifier)},
 )
-async def customer_segments(customer: Reference, _: Reader, profiles: Profiles, request: Request) -> Response:
-    """List the segments that a customer is in."""
-    found = BelongingsOut.of(*await profiles.segments.of(customer))
+async def customer_segments(customer: Reference, caller: Reader, profiles: Profiles, request: Request) -> Response:
+    """List the segments that a customer is in, but for those that tell of a sensitive trait to who is not told it."""
+    found = BelongingsOut.of(*await profiles.segments.of(customer, sees_sensitive=sees_sensitive(caller)))
     return with_etag(request, found.model_dump_json().encode())

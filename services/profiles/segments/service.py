@@ -26,6 +26,7 @@ from services.profiles.segments.domain.rule import (
     InSegment,
     Leaf,
     OfPersona,
+    Rule,
     Scored,
     asks_trait,
     leaves,
@@ -184,25 +185,32 @@ class SegmentsService:
             await self._known(tx, segment_id)
             return await definitions.versions(tx, segment_id, before=before, limit=limit + 1)
 
-    async def members(self, segment_id: UUID, *, after: UUID | None, limit: int) -> Sequence[Member]:
+    async def members(
+        self, segment_id: UUID, *, after: UUID | None, limit: int, sees_sensitive: bool = False
+    ) -> Sequence[Member]:
         """Who is in a segment, by id; one more than `limit` if there are more.
 
         Raises:
             SegmentUnknown: there is none.
+            SensitiveCondition: who is in it tells of a trait that the caller is not told.
         """
         async with self.db.read() as tx:
-            await self._known(tx, segment_id)
+            segment = await self._known(tx, segment_id)
+            await self._check_sight(tx, segment.rule, sees_sensitive=sees_sensitive)
             return await definitions.members(tx, segment_id, after=after, limit=limit + 1)
 
-    async def of(self, reference: str) -> tuple[UUID, list[Belonging]]:
-        """The root of the person that goes by `reference`, and the segments they are in.
+    async def of(self, reference: str, *, sees_sensitive: bool = False) -> tuple[UUID, list[Belonging]]:
+        """The root of the person that goes by `reference`, and the segments they are in, but for those that tell of a
+        trait that the caller is not told.
 
         Raises:
             CustomerUnknown, AmbiguousIdentifier: it does not name one person.
         """
         async with self.db.read() as tx:
             person = await people.known(tx, reference, country=self.country)
-            return person.id, await definitions.belongings(tx, person.id)
+            found = await definitions.belongings(tx, person.id)
+            hidden = set() if sees_sensitive else await self._hidden(tx, {each.segment_id for each in found})
+            return person.id, [each for each in found if each.segment_id not in hidden]
 
     async def preview(self, rule: dict[str, Any], *, sees_sensitive: bool = False) -> tuple[Preview, datetime]:
         """How many people a rule takes in, some of them, and as of when.
@@ -289,11 +297,19 @@ class SegmentsService:
 
     async def _check_sight(self, tx: ReadTx, document: dict[str, Any] | None, *, sees_sensitive: bool) -> None:
         """Whom a condition takes in tells what it asks for."""
-        if document is None or sees_sensitive:
+        if document is None or sees_sensitive or not (names := await schemas.sensitive(tx)):
             return
-        hidden = await schemas.sensitive(tx)
-        if any(asks_trait(leaf, name) for leaf in leaves(parse(document)) for name in hidden):
+        # Also what it asks through other segments and personas.
+        rule = (await memberships.live(tx)).surroundings().expanded(parse(document))
+        if _asks(rule, names):
             raise SensitiveCondition
+
+    async def _hidden(self, tx: ReadTx, segments: Collection[UUID]) -> set[UUID]:
+        """Those of the segments that ask for a sensitive trait."""
+        if not segments or not (names := await schemas.sensitive(tx)):
+            return set()
+        around = (await memberships.live(tx)).surroundings()
+        return {each for each in segments if _asks(around.expanded(InSegment(each)), names)}
 
     def _unknown(self, leaf: Leaf, live: Definitions, known: Collection[str]) -> Problem | None:
         """What a condition refers to and is not there."""
@@ -317,6 +333,10 @@ class SegmentsService:
         if channel not in self.registry.channels:
             return Problem("", "unknown_channel", f"Channels are {', '.join(sorted(self.registry.channels))}.")
         return None
+
+
+def _asks(rule: Rule, names: Collection[str]) -> bool:
+    return any(asks_trait(leaf, name) for leaf in leaves(rule) for name in names)
 
 
 async def _answer(tx: WriteTx, idem: Idempotent | None, status: int, segment: Segment) -> Answer:

@@ -111,6 +111,31 @@ async def test_nobody_finds_it_out_by_asking_who_has_it(running: Running, clerk:
     assert renamed.status_code == 200
     other = {"name": "T", "version": 2, "rule": {"trait": "note", "exists": True}}
     assert (await clerk.put(url, json=other)).json()["code"] == "profiles.sensitive_condition"
+    through = {"segment": made["id"]}
+    for answer in (
+        await clerk.get(f"{url}/members"),
+        await clerk.post("/v1/segments/preview", json={"rule": through}),
+        await clerk.post("/v1/segments", json={"name": "U", "rule": {"not": through}}),
+    ):
+        assert (answer.status_code, answer.json()["code"]) == (403, "profiles.sensitive_condition")
+
+
+async def test_who_is_in_a_segment_tells_nothing_of_a_sensitive_trait(
+    running: Running, clerk: httpx.AsyncClient
+) -> None:
+    sensitive = {"name": "N", "rule": {"trait": "note", "exists": True}}
+    plain = {"name": "P", "rule": {"identified": True}}
+    ids = [(await running.crm.post("/v1/segments", json=each)).json()["id"] for each in (sensitive, plain)]
+    await running.platform.value("profiles").upkeep.run()
+
+    async def seen(client: httpx.AsyncClient) -> set[str]:
+        found = (await client.get("/v1/customers/user_id:1/segments")).json()["segments"]
+        return {each["segment"] for each in found}
+
+    assert await seen(running.crm) == set(ids)
+    assert await seen(clerk) == {ids[1]}
+    assert (await running.crm.get(f"/v1/segments/{ids[0]}/members")).json()["items"] != []
+    assert (await clerk.get(f"/v1/segments/{ids[1]}/members")).status_code == 200
 
 
 async def test_a_revision_is_of_what_the_caller_sees(running: Running, clerk: httpx.AsyncClient) -> None:

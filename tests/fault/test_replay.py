@@ -6,7 +6,10 @@ from shared.events.topics import ORDERS
 from shared.runtime.progress import digest, empty_projection
 
 # The position of a journal's row is when it came, which a replay need not repeat.
-TABLES = {"metrics": ("orders", "activity", "cells", "histories", "spends", "day_money", "identity"), "tally": ("totals",)}
+TABLES = {
+    "metrics": ("orders", "activity", "cells", "histories", "spends", "day_money", "identity"),
+    "tally": ("totals",),
+}
 
 
 async def digests(firm: Installation) -> dict[str, str]:

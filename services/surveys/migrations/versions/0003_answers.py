@@ -106,6 +106,7 @@ _THEMES = """
     COMMENT ON COLUMN theme_rules.to_read IS 'responses with text that were there when the rules came';
 """
 
+
 def upgrade() -> None:
     """Make the tables of responses."""
     for statement in (_RESPONSES, _REVISIONS, _BOX, _TAGS, _THEMES):

@@ -14,9 +14,15 @@ async def export(metrics: MetricsService, tx: ReadTx, subject: Subject) -> Async
         yield section
 
 
-async def erase(metrics: MetricsService, _: WriteTx, subject: Subject) -> Erased:
-    """Say what stays, and why."""
+async def erase(metrics: MetricsService, tx: WriteTx, subject: Subject) -> Erased:
+    """Foretell nothing of the person any more; say what stays, and why."""
+    await metrics.outlooks.forbid(tx, subject.keys, is_forbidden=True)
     return metrics.rights.erase(subject)
 
 
-RIGHTS = Rights(export=export, erase=erase, keeps_facts=True)
+async def restrict(metrics: MetricsService, tx: WriteTx, subject: Subject, is_restricted: bool) -> None:
+    """Foretell nothing of the person while their data may not be used."""
+    await metrics.outlooks.forbid(tx, subject.keys, is_forbidden=is_restricted)
+
+
+RIGHTS = Rights(export=export, erase=erase, restrict=restrict, keeps_facts=True)

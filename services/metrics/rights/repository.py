@@ -15,6 +15,7 @@ _TABLES = {
     "segment_members": "customer",
     "joining_answers": "customer",
     "completed_referrals": "customer",
+    "outlooks": "person",
 }
 
 

@@ -67,6 +67,13 @@ async def test_bands_follow_purchases_silence_and_who_is_whom(world: World):
     assert all(data.version > gone[name].version for name, data in back.items())
     assert len(back) == 2
 
+    # Of whoever may not be foretold, nothing is; and all of it again once they may.
+    for is_forbidden, bands in ((True, {None}), (False, {"low", "high"})):
+        async with world.db.write() as tx:
+            await outlooks.forbid(tx, [lost], is_forbidden=is_forbidden)
+        await outlooks.look()
+        assert {data.band for data in about(await told(world), lost).values()} == bands
+
     # A year of silence leaves nobody without a risk, each within the week that they are looked at in.
     world.clock.time = NOW + timedelta(days=365)
     for _ in range(3):

@@ -27,6 +27,8 @@ def upgrade() -> None:
         COMMENT ON TABLE outlooks IS 'the bands last told of a person (null: none any more), and when to look again';
         CREATE INDEX outlooks_due ON outlooks (check_day, person);
         CREATE TABLE outlook_queue (person uuid PRIMARY KEY);
+        CREATE TABLE outlook_refused (person uuid PRIMARY KEY);
+        COMMENT ON TABLE outlook_refused IS 'person keys of whom nothing may be foretold: erased, or restricted';
         COMMENT ON TABLE outlook_queue IS 'person keys that changed, or whose person did, since they were looked at';
         """
     )

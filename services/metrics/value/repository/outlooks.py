@@ -6,7 +6,7 @@ from uuid import UUID
 
 from services.metrics.value.domain.outlook import Band
 from shared.db.bulk import insert_rows
-from shared.db.engine import WriteTx
+from shared.db.engine import ReadTx, WriteTx
 
 _COLUMNS = {"person": "uuid", "risk": "text", "value": "text", "version": "bigint", "check_day": "int"}
 
@@ -56,6 +56,24 @@ async def known(tx: WriteTx, persons: Collection[UUID]) -> dict[UUID, Known]:
         "SELECT person, risk, value, version FROM outlooks WHERE person = ANY(:persons)", {"persons": list(persons)}
     )
     return {row.person: Known(row.person, row.risk, row.value, row.version) for row in rows}
+
+
+async def refused(tx: ReadTx, keys: Collection[UUID]) -> set[UUID]:
+    """Those of these person keys of whom nothing may be foretold."""
+    rows = await tx.execute("SELECT person FROM outlook_refused WHERE person = ANY(:keys)", {"keys": list(keys)})
+    return set(rows.scalars())
+
+
+async def refuse(tx: WriteTx, keys: Collection[UUID]) -> None:
+    """Foretell nothing of these person keys."""
+    await insert_rows(
+        tx, "outlook_refused", {"person": "uuid"}, [(key,) for key in sorted(keys)], "ON CONFLICT (person) DO NOTHING"
+    )
+
+
+async def allow(tx: WriteTx, keys: Collection[UUID]) -> None:
+    """Foretell again what becomes of these person keys."""
+    await tx.execute("DELETE FROM outlook_refused WHERE person = ANY(:keys)", {"keys": list(keys)})
 
 
 async def put(tx: WriteTx, rows: Sequence[tuple[Known, int]]) -> None:

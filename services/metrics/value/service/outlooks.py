@@ -41,6 +41,12 @@ class Outlooks:
         if keys:
             await outlooks.enqueue(tx, keys)
 
+    @staticmethod
+    async def forbid(tx: WriteTx, keys: Collection[UUID], *, is_forbidden: bool) -> None:
+        """Foretell nothing of whoever has one of these keys, or do so again; what was told of them is taken back."""
+        await (outlooks.refuse if is_forbidden else outlooks.allow)(tx, keys)
+        await outlooks.enqueue(tx, keys)
+
     async def look(self) -> int:
         """Look at all who wait and at all who are due, as many as one turn may take; how many were told of."""
         day = calendar.day_number(self.value.today())
@@ -62,11 +68,14 @@ class Outlooks:
         roots = await mapping.roots(tx, keys)
         persons = {*keys, *roots.values()}
         families = await mapping.members(tx, set(roots.values()))
-        bought = await ledger.activity(tx, {raw for raws in families.values() for raw in raws})
+        everybody = {raw for raws in families.values() for raw in raws}
+        refused = await outlooks.refused(tx, everybody)
+        bought = await ledger.activity(tx, everybody)
         histories = {
             root: history_of(whole)
             for root, raws in families.items()
-            if (whole := _until(together([bought[raw] for raw in raws if raw in bought] or [{}]), day))
+            if refused.isdisjoint(raws)
+            and (whole := _until(together([bought[raw] for raw in raws if raw in bought] or [{}]), day))
         }
         known = await outlooks.known(tx, persons)
         found = self._outlooks(histories, known, fits, day)

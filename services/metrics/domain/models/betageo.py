@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from scipy.special import expit, gammaln, polygamma, psi
 
-from services.metrics.domain.models.histories import Array, Histories
+from services.metrics.domain.models.histories import Array, Histories, dot
 from services.metrics.domain.models.newton import Fit, Likelihood, maximise
 
 Variant = Literal["bg_nbd", "mbg_nbd"]
@@ -73,7 +73,7 @@ def _log_likelihood(d: _Distinct, theta: Array) -> tuple[float, Array, Array]:
     odds = np.where(d.can_have_left, np.log(a) - np.log(k) + n * (log_age - log_last), -np.inf)
     left = expit(odds)
     stayed = 1 - left
-    value = float(weight @ (alive + np.logaddexp(0, odds)))
+    value = dot(weight, alive + np.logaddexp(0, odds))
     value += _of_repeats(d, r, alpha, a, b, above, total)
 
     # The two parts' derivatives; where the second is not, its share is zero.
@@ -82,23 +82,23 @@ def _log_likelihood(d: _Distinct, theta: Array) -> tuple[float, Array, Array]:
     ws, wl, both = weight * stayed, weight * left, weight * stayed * left
     gradient = np.array(
         [
-            -(ws @ log_age) - wl @ log_last,
-            -(ws @ (n * by_age)) - wl @ (n * by_last),
+            -dot(ws, log_age) - dot(wl, log_last),
+            -dot(ws, n * by_age) - dot(wl, n * by_last),
             wl.sum() / a,
-            -(wl @ (1 / k)),
+            -dot(wl, 1 / k),
         ]
     )
     hessian = np.zeros((4, 4))
-    hessian[0, 0] = both @ gap_r**2
-    hessian[0, 1] = -(ws @ by_age) - wl @ by_last + both @ (gap_r * gap_alpha)
-    hessian[0, 2] = (both @ gap_r) * gap_a
-    hessian[0, 3] = both @ (gap_r * gap_b)
-    hessian[1, 1] = ws @ (n * by_age**2) + wl @ (n * by_last**2) + both @ gap_alpha**2
-    hessian[1, 2] = (both @ gap_alpha) * gap_a
-    hessian[1, 3] = both @ (gap_alpha * gap_b)
+    hessian[0, 0] = dot(both, gap_r**2)
+    hessian[0, 1] = -dot(ws, by_age) - dot(wl, by_last) + dot(both, gap_r * gap_alpha)
+    hessian[0, 2] = dot(both, gap_r) * gap_a
+    hessian[0, 3] = dot(both, gap_r * gap_b)
+    hessian[1, 1] = dot(ws, n * by_age**2) + dot(wl, n * by_last**2) + dot(both, gap_alpha**2)
+    hessian[1, 2] = dot(both, gap_alpha) * gap_a
+    hessian[1, 3] = dot(both, gap_alpha * gap_b)
     hessian[2, 2] = (both.sum() - wl.sum()) * gap_a**2
-    hessian[2, 3] = (both @ gap_b) * gap_a
-    hessian[3, 3] = (both + wl) @ gap_b**2
+    hessian[2, 3] = dot(both, gap_b) * gap_a
+    hessian[3, 3] = dot(both + wl, gap_b**2)
     _add_repeats(d, theta, above, total, gradient, hessian)
     return value, gradient, hessian + np.triu(hessian, 1).T
 

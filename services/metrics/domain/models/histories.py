@@ -9,6 +9,11 @@ Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 
+def dot(one: Array, other: Array) -> float:
+    """The sum of the products. Not BLAS, whose threads wait for one another on a busy machine longer than they work."""
+    return float((one * other).sum())
+
+
 @dataclass(frozen=True, slots=True)
 class Histories:
     """Distinct histories: `repeats`, `recency` and `age` in days, and how many customers have each."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from services.metrics.domain.models.histories import Array
+from services.metrics.domain.models.histories import Array, dot
 
 
 def of_sums(
@@ -25,13 +25,8 @@ def of_sums(
     hessian = np.zeros((size, size))
     for i in range(size):
         for j in range(i, size):
-            moment = _dot(weighted[i], slopes[j]) - float((means[i] * means[j] / weights).sum())
+            moment = dot(weighted[i], slopes[j]) - float((means[i] * means[j] / weights).sum())
             if (i, j) in curves:
-                moment += _dot(share, curves[i, j])
+                moment += dot(share, curves[i, j])
             hessian[i, j] = hessian[j, i] = moment
     return float(weights @ (highest + np.log(sums))), np.array([each.sum() for each in means]), hessian
-
-
-def _dot(one: Array, other: Array) -> float:
-    # Not BLAS, whose threads wait for one another on a busy machine longer than they work.
-    return float(np.einsum("ij,ij->", one, other))

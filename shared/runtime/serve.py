@@ -14,6 +14,7 @@ from shared.runtime.platform import Platform
 
 GRACE_SECONDS = 15
 GOODBYE_SECONDS = 0.3
+LAST_LOOKS = 5
 
 
 class _Server(uvicorn.Server):
@@ -41,6 +42,9 @@ class _Server(uvicorn.Server):
         for connection in waiting:
             await asyncio.get_running_loop().connect_accepted_socket(self._protocol, sock=connection)
         await asyncio.sleep(GOODBYE_SECONDS)
+        # A late timer comes before what has arrived meanwhile: look once more, or requests that wait are cut off.
+        for _ in range(LAST_LOOKS):
+            await asyncio.sleep(0)
         await super().shutdown(sockets)
 
     def _protocol(self) -> asyncio.Protocol:

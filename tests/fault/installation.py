@@ -82,7 +82,7 @@ class Installation:
         async with self.database(name).read() as tx:
             return (await tx.execute(statement, parameters)).fetchall()
 
-    async def settled(self, *, patience_seconds: float = 40.0) -> float:
+    async def settled(self, *, patience_seconds: float = 80.0) -> float:
         """Wait until nothing is on its way; how many seconds that took."""
         began = asyncio.get_running_loop().time()
         await settled(self.bus, self.databases, patience_seconds=patience_seconds)

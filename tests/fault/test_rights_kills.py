@@ -10,6 +10,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.records_to_delete import RecordsToDelete
 from installation import Installation, until
 
+from services.registry import SERVICES
 from shared.events.topics import DEAD_LETTERS, INGEST, INGEST_REJECTED, RIGHTS, Topic
 from shared.testing.platform import PlatformProcess
 
@@ -48,7 +49,7 @@ async def left(firm: Installation) -> list[str]:
 async def restarted(firm: Installation, process: PlatformProcess) -> None:
     """Killed and started again; the leases of the dead would end by themselves, a minute later."""
     process.kill()
-    for service in ("profiles", "touchpoints", "metrics", "loyalty"):
+    for service in (each.name for each in SERVICES):
         async with firm.database(service).write() as tx:
             await tx.execute("DELETE FROM leases")
     await process.start()

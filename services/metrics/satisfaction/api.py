@@ -55,21 +55,21 @@ _WRITE = [Depends(require("metrics:write"))]
 
 _AGES = re.compile(rb'"(staleness_seconds":[^,}]*|as_of":"[^"]*")')
 
-_Value = Annotated[str | None, Query(max_length=200)]
+_Value = Annotated[str | None, Query(min_length=1, max_length=200)]
 First = Annotated[Day | None, Query(alias="from", description="First local day; default: 90 days up to `to`.")]
 Last = Annotated[Day | None, Query(alias="to", description="Last local day, included; default: today.")]
 
 
 def _asked(
     survey: Annotated[UUID | None, Query(description="Only this survey.")] = None,
-    question: Annotated[str | None, Query(max_length=200, description="Only this question.")] = None,
+    question: Annotated[str | None, Query(min_length=1, max_length=200, description="Only this question.")] = None,
     touchpoint: _Value = None,
     stage: _Value = None,
     staff: _Value = None,
     channel: _Value = None,
     locale: _Value = None,
     segment: Annotated[UUID | None, Query(description="Only who is in this segment now.")] = None,
-    persona: Annotated[str | None, Query(max_length=200, description="Only who belongs to this persona now.")] = None,
+    persona: Annotated[str | None, Query(min_length=1, max_length=200, description="Only who belongs to this persona now.")] = None,
     persons: Annotated[
         Persons,
         Query(

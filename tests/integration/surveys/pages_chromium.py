@@ -116,6 +116,12 @@ class Tab:
         assert "exceptionDetails" not in said, said["exceptionDetails"]
         return said["result"].get("value")
 
+    async def becomes(self, script: str, value: object) -> None:
+        """Wait until a script says this: what takes the focus does so after the page has loaded."""
+        async with asyncio.timeout(20):
+            while await self.run(script) != value:
+                await asyncio.sleep(0.05)
+
     async def press(self, *keys: str) -> None:
         """Press keys as a person does: `Tab`, `Enter`, `Space`, `ArrowRight`, `Escape`."""
         for key in keys:

@@ -185,7 +185,7 @@ async def test_what_is_wrong_is_read_out_and_has_the_focus(stand: Stand, tab: Ta
     async with tab.loading():
         await tab.run("document.querySelector('button.main').click()")
 
-    assert await tab.run("document.activeElement.getAttribute('role')") == "alert"
+    await tab.becomes("document.activeElement.getAttribute('role')", "alert")
     assert await tab.axe(stand.axe) == []
     await tab.press("Tab", "Enter")
     assert await tab.run("location.hash") == "#i-nps-0"

@@ -7,11 +7,22 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
+# Days in 2,700 years; three such numbers fit into one of 64 bits.
+_LIMIT = 1 << 20
 
 
 def dot(one: Array, other: Array) -> float:
     """The sum of the products. Not BLAS, whose threads wait for one another on a busy machine longer than they work."""
     return float((one * other).sum())
+
+
+def pairs(repeats: Array, age: Array) -> tuple[Array, Array, Ints]:
+    """The distinct pairs of both, and the place of each row among them.
+
+    What is expected of whoever is alive depends on these two alone: there are far fewer pairs than histories.
+    """
+    packed, place = np.unique(repeats.astype(np.int64) * _LIMIT + age.astype(np.int64), return_inverse=True)
+    return (packed // _LIMIT).astype(np.float64), (packed % _LIMIT).astype(np.float64), place
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +60,8 @@ def counted(repeats: Ints, recency: Ints, age: Ints, customers: Ints | None = No
         ValueError: a history that cannot be: negative, a last purchase after its age, or repeats without a day for
             each. Numbers above a million (2,700 years) are refused too.
     """
-    limit = 1 << 20
     is_possible = (
-        (repeats >= 0) & (recency >= repeats) & (age >= recency) & (age < limit) & ((repeats > 0) | (recency == 0))
+        (repeats >= 0) & (recency >= repeats) & (age >= recency) & (age < _LIMIT) & ((repeats > 0) | (recency == 0))
     )
     if not is_possible.all():
         raise ValueError("a purchase history that cannot be")
@@ -63,7 +73,7 @@ def counted(repeats: Ints, recency: Ints, age: Ints, customers: Ints | None = No
         counts = np.bincount(place, weights=customers)
     return Histories(
         (distinct >> 40).astype(np.float64),
-        ((distinct >> 20) & (limit - 1)).astype(np.float64),
-        (distinct & (limit - 1)).astype(np.float64),
+        ((distinct >> 20) & (_LIMIT - 1)).astype(np.float64),
+        (distinct & (_LIMIT - 1)).astype(np.float64),
         counts.astype(np.float64),
     )

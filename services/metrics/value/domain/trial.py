@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from services.metrics.domain.models.histories import Array
+from services.metrics.domain.models.histories import Array, pairs
 from services.metrics.value.domain.buying import Buying, Model
 
 _FREQUENCY = np.array([0, 1, 2, 3, 5, 9])
@@ -76,8 +76,8 @@ def judge(models: Sequence[Buying], before: Outcomes, since: Outcomes, horizon_d
 
 def _of_model(buying: Buying, since: Outcomes, horizon_days: int) -> Score:
     chance = 1 - buying.silent(since.repeats, since.recency, since.age, horizon_days)
-    pairs, place = np.unique(np.stack((since.repeats, since.age)), axis=1, return_inverse=True)
-    ahead = buying.purchases(pairs[0], pairs[1], np.array([float(horizon_days)]))[:, 0][place.ravel()]
+    often, long, place = pairs(since.repeats, since.age)
+    ahead = buying.purchases(often, long, np.array([float(horizon_days)]))[:, 0][place]
     return score(since, chance, ahead * buying.alive(since.repeats, since.recency, since.age))
 
 

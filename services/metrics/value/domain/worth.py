@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from services.metrics.domain.models import gamma_gamma
-from services.metrics.domain.models.histories import Array, Histories, counted
+from services.metrics.domain.models.histories import Array, Histories, counted, pairs
 from services.metrics.value.domain.buying import Buying
 
 
@@ -67,12 +67,10 @@ def worth(base: Base, buying: Buying, spending: gamma_gamma.Parameters, asked: Q
     """
     x, recency, age = base.repeats, base.last_day - base.first_day, asked.day - base.first_day
     alive = buying.alive(x, recency, age)
-    # Purchases depend on how often and how long, not on when the last was: far fewer pairs than rows.
-    pairs, place = np.unique(np.stack((x, age)), axis=1, return_inverse=True)
-    place = place.ravel()
+    often, long, place = pairs(x, age)
     horizon = np.array([float(asked.horizon_days)])
-    plain = buying.purchases(pairs[0], pairs[1], horizon)[place, 0] * alive
-    kept = buying.purchases(pairs[0], pairs[1], horizon, asked.per_day)[place, 0] * alive if asked.per_day else plain
+    plain = buying.purchases(often, long, horizon)[place, 0] * alive
+    kept = buying.purchases(often, long, horizon, asked.per_day)[place, 0] * alive if asked.per_day else plain
     p, q, v = spending
     spend = p * (base.customers * v + base.repeat_minor) / (p * x + q - 1)
     active = base.customers @ (1 - buying.silent(x, recency, age, asked.horizon_days))

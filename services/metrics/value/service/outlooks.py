@@ -9,6 +9,7 @@ import numpy as np
 
 from services.metrics.domain import calendar
 from services.metrics.domain.models import gamma_gamma
+from services.metrics.domain.models.histories import pairs
 from services.metrics.domain.purchases import SEVERAL, History, Purchases, history_of, together
 from services.metrics.ledger import repository as ledger
 from services.metrics.value.domain.fitted import Fitted
@@ -143,8 +144,8 @@ def _evaluated(histories: Sequence[tuple[History, int]], fit: Fitted, day: int) 
     age = np.array([float(day - history.first_day) for history, _ in histories])
     again = np.array([float(money) for _, money in histories])
     risks = buying.silent(x, recency, age, HORIZON_DAYS)
-    pairs, place = np.unique(np.stack((x, age)), axis=1, return_inverse=True)
-    ahead = buying.purchases(pairs[0], pairs[1], np.array([float(HORIZON_DAYS)]))[:, 0][place.ravel()]
+    often, long, place = pairs(x, age)
+    ahead = buying.purchases(often, long, np.array([float(HORIZON_DAYS)]))[:, 0][place]
     spend = gamma_gamma.expected(spending, x, np.divide(again, x, out=np.zeros_like(again), where=x > 0))
     return risks.tolist(), (ahead * buying.alive(x, recency, age) * spend).tolist()
 

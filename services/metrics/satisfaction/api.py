@@ -69,7 +69,9 @@ def _asked(
     channel: _Value = None,
     locale: _Value = None,
     segment: Annotated[UUID | None, Query(description="Only who is in this segment now.")] = None,
-    persona: Annotated[str | None, Query(min_length=1, max_length=200, description="Only who belongs to this persona now.")] = None,
+    persona: Annotated[
+        str | None, Query(min_length=1, max_length=200, description="Only who is of this persona now.")
+    ] = None,
     persons: Annotated[
         Persons,
         Query(

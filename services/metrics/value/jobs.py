@@ -17,6 +17,6 @@ async def look(metrics: MetricsService) -> None:
 
 
 JOBS = (
-    Job("metrics.refit", timedelta(seconds=30), refit),
+    Job("metrics.refit", timedelta(minutes=2), refit),
     Job("metrics.outlook", timedelta(seconds=1), look),
 )

@@ -25,7 +25,7 @@ from shared.money import EXPONENTS, to_decimal_string
 
 Z = 1.959964
 SENTENCES: dict[Reason, str] = {
-    "no_fit_yet": "No model was fitted yet; one is within a minute, once there are purchases enough.",
+    "no_fit_yet": "No model was fitted yet; one is within minutes, once there are purchases enough.",
     "too_few_customers": f"Fewer than {MIN_CUSTOMERS} customers: what little there is would be drawn from noise.",
     "too_few_repeaters": f"Fewer than {MIN_REPEATERS} customers bought again.",
     "too_short_history": f"The first purchase is less than {MIN_DAYS} days ago, or too little came before for a trial.",

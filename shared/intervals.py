@@ -8,7 +8,7 @@ from math import sqrt
 from statistics import NormalDist
 from typing import Literal
 
-Method = Literal["adjusted_wald", "wilson", "newcombe"]
+Method = Literal["adjusted_wald", "wilson", "newcombe", "greenwood"]
 
 LEVEL = 0.95
 

@@ -279,6 +279,123 @@ _ALL: tuple[Definition, ...] = (
         "What the next purchase is expected to be: between one's own mean after the first day and everybody's.",
         "Giá trị kỳ vọng của lần mua tới: giữa trung bình của riêng khách sau ngày đầu và của tất cả.",
     ),
+    Definition(
+        "lapse_window.v1",
+        "days",
+        "The days of silence after which a customer is best taken for lapsed. By `share`: by then that share of all "
+        "returns has come that are seen to come as long as enough are watched. By `at_most`: the fewest days at which "
+        "false_churn.v1, with the high end of its interval, is no higher.",
+        "Số ngày im lặng mà sau đó nên coi khách đã rời bỏ. Theo `share`: đến lúc đó đã có tỷ lệ này trong mọi lần "
+        "quay lại quan sát được. Theo `at_most`: số ngày nhỏ nhất mà false_churn.v1, kể cả cận trên, không vượt quá.",
+    ),
+    Definition(
+        "false_churn.v1",
+        "ratio",
+        "Of those who lapsed, having bought nothing for `window_days` days after a purchase, the share that buys again "
+        "within the `horizon_days` after: 1 − S(window + horizon) / S(window), S by Kaplan-Meier over all silences, "
+        "with Greenwood's 95 % interval. Who lapsed lately counts for as long as they were watched; numerator and "
+        "denominator are returns and lapses seen. Somebody who lapses twice counts twice.",
+        "Trong những lần rời bỏ (không mua `window_days` ngày sau một lần mua), tỷ lệ mua lại trong `horizon_days` "
+        "ngày kế tiếp: 1 − S(cửa sổ + thời hạn) / S(cửa sổ), S theo Kaplan-Meier, khoảng tin cậy Greenwood 95 %. Khách mới "
+        "rời bỏ chỉ được tính trong thời gian đã quan sát; tử số và mẫu số là số lần quay lại và rời bỏ đã thấy.",
+    ),
+    Definition(
+        "false_churn_seen.v1",
+        "ratio",
+        "Of the customers who had lapsed at the end of the day `horizon_days` ago, those who bought since, with "
+        "Wilson's 95 % interval. All of them were watched equally long: nothing is estimated.",
+        "Trong số khách đã rời bỏ tính đến hết ngày cách đây `horizon_days` ngày, số đã mua lại từ đó, khoảng tin cậy "
+        "Wilson 95 %. Mọi khách được quan sát như nhau, không có ước lượng.",
+    ),
+    Definition(
+        "buyers.v1",
+        "customers",
+        "Customers who bought in the period: new.v1 + returning.v1 + resurrecting.v1.",
+        "Khách có mua trong kỳ: new.v1 + returning.v1 + resurrecting.v1.",
+    ),
+    Definition(
+        "buyers_change.v1",
+        "customers",
+        "new.v1 + resurrecting.v1 − dormant.v1: buyers.v1 of the period less that of the one before.",
+        "new.v1 + resurrecting.v1 − dormant.v1: buyers.v1 của kỳ trừ kỳ liền trước.",
+    ),
+    Definition(
+        "cohort_customers.v1",
+        "customers",
+        "Customers whose first purchase lies in the period.",
+        "Khách có lần mua đầu tiên trong kỳ.",
+    ),
+    Definition(
+        "retention_on.v1",
+        "ratio",
+        "Customers of a cohort who bought in the period so many after their first / all of the cohort, with Wilson's "
+        "95 % interval. Over cohorts: sums of both, of those whose period is over.",
+        "Khách của nhóm mua trong kỳ thứ n sau kỳ đầu / toàn nhóm, khoảng tin cậy Wilson 95 %. Gộp nhiều nhóm: tổng "
+        "tử số / tổng mẫu số, chỉ các nhóm mà kỳ đó đã kết thúc.",
+    ),
+    Definition(
+        "retention_on_or_after.v1",
+        "ratio",
+        "The same for who bought in that period or in any later one up to the day (unbounded). It still grows.",
+        "Tương tự, mua trong kỳ đó hoặc bất kỳ kỳ nào sau đến ngày xét (không giới hạn). Con số này còn có thể tăng.",
+    ),
+    Definition(
+        "retention_every.v1",
+        "ratio",
+        "The same for who bought in that period and in each one since the first.",
+        "Tương tự, mua trong kỳ đó và trong mọi kỳ kể từ kỳ đầu.",
+    ),
+    Definition(
+        "repeat_within.v1",
+        "ratio",
+        "Of customers whose first order is at least `within_days` days ago, those with a second within that many, with "
+        "Wilson's 95 % interval. Orders as in customers.v1; two of one day count as two.",
+        "Trong số khách có đơn đầu cách đây ít nhất `within_days` ngày, số có đơn thứ hai trong khoảng đó, khoảng tin "
+        "cậy Wilson 95 %. Hai đơn cùng ngày tính là hai.",
+    ),
+    Definition(
+        "reordered.v1",
+        "ratio",
+        "The share of those with an `nth` order who have the next one within so many days, by Kaplan-Meier: who is "
+        "still waiting counts for as long as they have waited. With Greenwood's 95 % interval (log −log).",
+        "Tỷ lệ khách có đơn thứ `nth` đã đặt đơn kế tiếp trong số ngày đó, theo Kaplan-Meier: khách còn đang chờ được "
+        "tính trong thời gian đã chờ. Khoảng tin cậy Greenwood 95 % (log −log).",
+    ),
+    Definition(
+        "time_to_next_order.v1",
+        "days",
+        "The days by which reordered.v1 reaches `share`, with the days between which it lies (95 %, Brookmeyer and "
+        "Crowley); null where it is not reached while anybody was watched.",
+        "Số ngày mà reordered.v1 đạt `share`, với khoảng tin cậy 95 % (Brookmeyer–Crowley); không có nếu chưa đạt.",
+    ),
+    Definition(
+        "rfm_customers.v1",
+        "customers",
+        "Customers, whose purchases are all in one currency, by recency and frequency: scores 1 to 5 by quintile of "
+        "the day of the last purchase; 1 for a single order, 2 to 5 by quarter of those who ordered again. Equal "
+        "values have equal scores. Money, scored by quintile of net revenue, names no segment.",
+        "Khách (mua bằng một loại tiền) theo độ gần và tần suất: điểm 1–5 theo ngũ phân vị của ngày mua cuối; tần suất "
+        "1 nếu chỉ một đơn, 2–5 theo tứ phân vị của khách mua lại. Giá trị bằng nhau có điểm bằng nhau. Điểm tiền theo "
+        "ngũ phân vị doanh thu thuần, không quyết định tên nhóm.",
+    ),
+    Definition(
+        "rfm_share.v1",
+        "ratio",
+        "rfm_customers.v1 of the segment / those of all segments, with Wilson's 95 % interval.",
+        "rfm_customers.v1 của nhóm / của mọi nhóm, khoảng tin cậy Wilson 95 %.",
+    ),
+    Definition(
+        "rfm_net.v1",
+        "money",
+        "Net revenue, up to the day, of the customers of rfm_customers.v1.",
+        "Doanh thu thuần đến ngày xét của khách trong rfm_customers.v1.",
+    ),
+    Definition(
+        "rfm_segment.v1",
+        "state",
+        "The segment of rfm_customers.v1 that a customer's scores lie in, by the cut points of the day.",
+        "Nhóm của rfm_customers.v1 theo điểm của khách, với các điểm cắt của ngày xét.",
+    ),
 )
 
 DEFINITIONS: dict[str, Definition] = {each.id.partition(".")[0]: each for each in _ALL}

@@ -51,6 +51,21 @@ class Frame:
             parameters=parameters,
         )
 
+    def estimate(
+        self,
+        name: str,
+        value: float | None,
+        interval: Interval | None,
+        *,
+        numerator: int | None = None,
+        denominator: int | None = None,
+        **parameters: int | str,
+    ) -> Figure:
+        """What is no plain quotient; None: it cannot be said. `numerator` and `denominator` are what it stands on."""
+        return self._figure(
+            name, value, numerator=numerator, denominator=denominator, interval=interval, parameters=parameters
+        )
+
     def money(self, name: str, minor: Fraction | int, currency: str | None, **parameters: int | str) -> Figure:
         """An amount. Parts of a minor unit are rounded half to even."""
         return self._figure(name, _decimal(minor, currency), currency=currency, parameters=parameters)

@@ -1,0 +1,83 @@
+"""What was counted by looking at everybody, and how far the log had been read then."""
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import orjson
+
+from shared.db.engine import ReadTx, WriteTx
+
+
+class Kept(NamedTuple):
+    """A document, when it was counted, how long that took, when it was asked for last, and the mark of the log."""
+
+    document: Any
+    counted_at: datetime
+    took_seconds: float
+    asked_at: datetime
+    mark: str
+
+
+async def mark(tx: ReadTx, groups: Collection[str], zone: str) -> str:
+    """How far these consumers have read the log; with the days it is counted in."""
+    rows = await tx.execute(
+        "SELECT consumer, topic, partition, next_offset FROM offsets WHERE consumer = ANY(CAST(:groups AS text[])) "
+        "ORDER BY consumer, topic, partition",
+        {"groups": list(groups)},
+    )
+    return orjson.dumps([zone, *(tuple(row) for row in rows)]).decode()
+
+
+async def kept(tx: ReadTx, subject: str, day: int) -> Kept | None:
+    """What is kept of a subject as of a day."""
+    rows = await tx.execute(
+        "SELECT document, counted_at, took_seconds, asked_at, mark FROM kept_scans "
+        "WHERE subject = :subject AND day = :day",
+        {"subject": subject, "day": day},
+    )
+    row = rows.one_or_none()
+    return None if row is None else Kept(*row)
+
+
+async def keep(tx: WriteTx, subject: str, day: int, found: Kept) -> None:
+    """Keep it, unless something newer is."""
+    await tx.execute(
+        """
+        INSERT INTO kept_scans (subject, day, counted_at, took_seconds, asked_at, mark, document)
+        VALUES (:subject, :day, :counted_at, :took_seconds, :asked_at, :mark, CAST(:document AS jsonb))
+        ON CONFLICT (subject, day) DO UPDATE SET counted_at = EXCLUDED.counted_at,
+            took_seconds = EXCLUDED.took_seconds, asked_at = greatest(kept_scans.asked_at, EXCLUDED.asked_at),
+            mark = EXCLUDED.mark, document = EXCLUDED.document
+        WHERE kept_scans.counted_at <= EXCLUDED.counted_at
+        """,
+        {
+            **found._asdict(),
+            "subject": subject,
+            "day": day,
+            "document": orjson.dumps(found.document).decode(),
+        },
+    )
+
+
+async def asked(tx: WriteTx, subject: str, day: int, at: datetime) -> None:
+    """Note that somebody wants it."""
+    await tx.execute(
+        "UPDATE kept_scans SET asked_at = :at WHERE subject = :subject AND day = :day AND asked_at < :at",
+        {"subject": subject, "day": day, "at": at},
+    )
+
+
+async def wanted(tx: ReadTx, since: datetime) -> list[tuple[str, datetime]]:
+    """The subjects that somebody has asked for since, as of whichever day, and when they last did."""
+    rows = await tx.execute(
+        "SELECT subject, max(asked_at) AS asked_at FROM kept_scans WHERE asked_at >= :since GROUP BY subject "
+        "ORDER BY subject",
+        {"since": since},
+    )
+    return [(row.subject, row.asked_at) for row in rows]
+
+
+async def forget(tx: WriteTx, before: datetime) -> None:
+    """Keep nothing that nobody has asked for since."""
+    await tx.execute("DELETE FROM kept_scans WHERE asked_at < :before", {"before": before})

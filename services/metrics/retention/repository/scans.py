@@ -1,0 +1,133 @@
+"""What no sum holds: who bought when, everybody looked at. Made now and then and kept, never for each read.
+
+A person is looked at under all their keys at once, so nothing here changes with the order of merges.
+"""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from services.metrics.retention.domain.recurring import MAX_NTH
+from services.metrics.satisfaction.repository.members import PERSONS
+from shared.db.engine import ReadTx
+
+# Sorting in memory what would otherwise go through files.
+_ROOM = "SELECT set_config('work_mem', '96MB', true)"
+_LINES = """
+    SELECT coalesce(k.root_id, a.customer) AS person, l.day, l.currency, l.orders, l.net
+    FROM activity a LEFT JOIN identity k ON k.raw_id = a.customer
+    CROSS JOIN LATERAL unnest(a.days, a.currencies, a.counts, a.nets) AS l(day, currency, orders, net)
+    WHERE l.day <= :day
+"""
+
+
+async def chains(tx: ReadTx, day: int, first: int, places: Sequence[int]) -> list[list[int]]:
+    """Rows (cohort, periods later, bought, last, unbroken) of `cohorts.Seen`, of cohorts from the day `first` on.
+
+    `places` are the places of the periods of the days from `first` to `day`.
+    """
+    await tx.execute(_ROOM)
+    rows = await tx.execute(
+        f"""
+        WITH did AS (
+            SELECT DISTINCT person,
+                   CASE WHEN day < :first THEN -1 ELSE (CAST(:places AS int[]))[day - :first + 1] END AS place
+            FROM ({_LINES}) AS l
+        ), chain AS (
+            SELECT place, first_value(place) OVER own AS cohort, row_number() OVER own AS nth,
+                   lead(place) OVER own IS NULL AS is_last
+            FROM did WINDOW own AS (PARTITION BY person ORDER BY place)
+        )
+        SELECT cohort, place - cohort AS later, count(*) AS bought, count(*) FILTER (WHERE is_last) AS last,
+               count(*) FILTER (WHERE place - cohort = nth - 1) AS unbroken
+        FROM chain WHERE cohort >= 0 GROUP BY 1, 2 ORDER BY 1, 2
+        """,
+        {"day": day, "first": first, "places": list(places)},
+    )
+    return [list(row) for row in rows]
+
+
+async def next_orders(tx: ReadTx, day: int) -> list[list[int]]:
+    """Rows (nth, days, 1 if the next order came by `day`, customers): from the nth order to the next, from the second.
+
+    Several orders of one day follow one another at once.
+    """
+    await tx.execute(_ROOM)
+    days = range(2, MAX_NTH + 2)
+    nths = ", ".join(f"min(day) FILTER (WHERE upto >= {nth}) AS d{nth}" for nth in days)
+    pairs = ", ".join(f"({nth}, d{nth}, d{nth + 1})" for nth in days[:-1])
+    rows = await tx.execute(
+        f"""
+        WITH chain AS (
+            SELECT person, day, sum(sum(orders)) OVER (PARTITION BY person ORDER BY day) AS upto
+            FROM ({_LINES}) AS l GROUP BY person, day
+        ), nth AS (SELECT {nths} FROM chain GROUP BY person HAVING max(upto) >= 2)
+        SELECT p.nth, coalesce(p.till, :day) - p.since AS days, CAST(p.till IS NOT NULL AS int) AS is_over,
+               count(*) AS customers
+        FROM nth CROSS JOIN LATERAL (VALUES {pairs}) AS p(nth, since, till)
+        WHERE p.since IS NOT NULL GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+        """,
+        {"day": day},
+    )
+    return [list(row) for row in rows]
+
+
+async def scores(tx: ReadTx, day: int) -> list[list[object]]:
+    """Rows (currency, customers, cut points of recency, frequency and money, groups) as `rfm.Crowd` has them.
+
+    Customers who bought in several currencies are under `XXX`; what they spent is no sum, and they have no groups.
+    """
+    await tx.execute(_ROOM)
+    rows = await tx.execute(
+        f"""
+        WITH person AS MATERIALIZED (
+            SELECT person, max(day) AS last, CAST(sum(orders) AS int) AS orders, CAST(sum(net) AS numeric) AS net,
+                   CASE WHEN min(currency) = max(currency) THEN min(currency) ELSE 'XXX' END AS currency
+            FROM ({_LINES}) AS l GROUP BY person
+        ), cuts AS MATERIALIZED (
+            SELECT currency, count(*) AS customers,
+                   percentile_disc(ARRAY[0.2, 0.4, 0.6, 0.8]) WITHIN GROUP (ORDER BY last) AS recency,
+                   percentile_disc(ARRAY[0.25, 0.5, 0.75]) WITHIN GROUP (ORDER BY orders)
+                       FILTER (WHERE orders > 1) AS frequency,
+                   percentile_disc(ARRAY[0.2, 0.4, 0.6, 0.8]) WITHIN GROUP (ORDER BY net) AS money
+            FROM person GROUP BY currency
+        ), scored AS (
+            SELECT currency, 1 + width_bucket(last - 1, recency) AS r,
+                   CASE WHEN orders <= 1 THEN 1 ELSE 2 + width_bucket(orders - 1, frequency) END AS f,
+                   1 + width_bucket(net - 1, money) AS m,
+                   count(*) AS customers, sum(orders) AS orders, sum(net) AS net, sum(:day - last) AS away
+            FROM person JOIN cuts USING (currency) WHERE currency <> 'XXX' GROUP BY 1, 2, 3, 4
+        )
+        SELECT c.currency, c.customers, c.recency, coalesce(c.frequency, '{{}}') AS frequency,
+               CAST(c.money AS text[]) AS money,
+               (SELECT coalesce(jsonb_agg(jsonb_build_array(r, f, m, s.customers, orders, CAST(net AS text), away)
+                       ORDER BY r, f, m), '[]') FROM scored s WHERE s.currency = c.currency) AS groups
+        FROM cuts c ORDER BY c.customers DESC, c.currency
+        """,
+        {"day": day},
+    )
+    return [list(row) for row in rows]
+
+
+async def last_purchases(tx: ReadTx, day: int) -> list[tuple[UUID | None, bool, list[int], list[int]]]:
+    """By segment as of now: days of the last purchase up to `day`, and how many customers have each.
+
+    Rows (segment, is everybody, days, customers); null is customers in no segment, unless it is everybody.
+    """
+    await tx.execute(_ROOM)
+    rows = await tx.execute(
+        f"""
+        WITH person AS MATERIALIZED (
+            SELECT person, max(day) AS last FROM ({_LINES}) AS l GROUP BY person
+        ), counted AS (
+            SELECT m.segment_id, false AS is_all, last, count(*) AS customers
+            FROM person LEFT JOIN ({PERSONS}) AS m USING (person) GROUP BY 1, 3
+            UNION ALL
+            SELECT NULL, true, last, count(*) FROM person GROUP BY 3
+        )
+        SELECT segment_id, is_all, array_agg(last ORDER BY last) AS days,
+               array_agg(customers ORDER BY last) AS customers
+        FROM counted GROUP BY 1, 2 ORDER BY 1, 2
+        """,
+        {"day": day, "segments": None},
+    )
+    return [tuple(row) for row in rows]

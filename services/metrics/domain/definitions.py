@@ -296,8 +296,8 @@ _ALL: tuple[Definition, ...] = (
         "with Greenwood's 95 % interval. Who lapsed lately counts for as long as they were watched; numerator and "
         "denominator are returns and lapses seen. Somebody who lapses twice counts twice.",
         "Trong những lần rời bỏ (không mua `window_days` ngày sau một lần mua), tỷ lệ mua lại trong `horizon_days` "
-        "ngày kế tiếp: 1 − S(cửa sổ + thời hạn) / S(cửa sổ), S theo Kaplan-Meier, khoảng tin cậy Greenwood 95 %. Khách mới "
-        "rời bỏ chỉ được tính trong thời gian đã quan sát; tử số và mẫu số là số lần quay lại và rời bỏ đã thấy.",
+        "ngày kế tiếp: 1 − S(cửa sổ + thời hạn) / S(cửa sổ), S theo Kaplan-Meier, khoảng tin cậy Greenwood 95 %. Khách "
+        "mới rời bỏ chỉ được tính trong thời gian đã quan sát; tử số và mẫu số là số lần quay lại và rời bỏ đã thấy.",
     ),
     Definition(
         "false_churn_seen.v1",

@@ -17,12 +17,14 @@ from services.metrics.satisfaction.service.taking import PROJECTION as ANSWERS
 from services.metrics.satisfaction.service.taking import Taking
 from services.metrics.satisfaction.service.telling import Telling
 from services.metrics.satisfaction.service.yardsticks import Yardsticks
+from services.metrics.scorecard.service.taking import PROJECTION as ENGAGEMENT
+from services.metrics.scorecard.service.taking import Engagement
 from services.metrics.value.service.outlooks import Outlooks
 from services.metrics.value.service.valuing import Value, Worths
 from shared.runtime.service import Projection
 
 # One: what people are counted by, who is whom, is theirs together.
-_PARTS = (PURCHASES, ANSWERS, VOICES)
+_PARTS = (PURCHASES, ANSWERS, VOICES, ENGAGEMENT)
 PROJECTION = Projection(
     tables=tuple(table for part in _PARTS for table in part.tables),
     groups=tuple(group for part in _PARTS for group in part.groups),
@@ -56,6 +58,11 @@ class MetricsService:
     def promises(self) -> Promises:
         """Takes in what was promised, and what came of it."""
         return Promises(self.figures.zone)
+
+    @property
+    def engagement(self) -> Engagement:
+        """Takes in points and complaints."""
+        return Engagement(self.figures.zone)
 
     @property
     def joining(self) -> Joining:

@@ -6,6 +6,7 @@ from services.metrics.earned.service.taking import HEARD as JOINING
 from services.metrics.gap.domain.promises import PromiseFact
 from services.metrics.gap.service.taking import HEARD as MIRRORS
 from services.metrics.gap.service.taking import PROMISES_GROUP, VOICES_GROUP
+from services.metrics.scorecard.service.taking import HEARD as ENGAGEMENT
 from services.metrics.service import MetricsService
 from shared.db.engine import WriteTx
 from shared.delivery.subscription import Subscription
@@ -15,9 +16,11 @@ from shared.events.envelope import Event, EventData
 
 
 async def take_voices(metrics: MetricsService, tx: WriteTx, events: Sequence[Event[EventData]]) -> None:
-    """Mirror waves, why people came, and who was brought."""
+    """Mirror waves, why people came, who was brought, and what the score card counts."""
+    await metrics.ledger.check_calendar(tx)
     await metrics.mirrors.take(tx, events)
     await metrics.joining.take(tx, events)
+    await metrics.engagement.take(tx, events)
 
 
 async def take_promises(metrics: MetricsService, tx: WriteTx, events: Sequence[Event[PromiseFact]]) -> None:
@@ -26,7 +29,7 @@ async def take_promises(metrics: MetricsService, tx: WriteTx, events: Sequence[E
 
 
 SUBSCRIPTIONS = (
-    Subscription(VOICES_GROUP, (*MIRRORS, *JOINING), take_voices, is_idempotent=True),
+    Subscription(VOICES_GROUP, (*MIRRORS, *JOINING, *ENGAGEMENT), take_voices, is_idempotent=True),
     Subscription(
         PROMISES_GROUP,
         (TouchpointRecorded, OrderRefunded, OrderCancelled, CaseOpened, CaseChanged, CaseClosed),

@@ -16,6 +16,9 @@ _TABLES = {
     "joining_answers": "customer",
     "completed_referrals": "customer",
     "outlooks": "person",
+    "wallet_days": "customer",
+    "wallet_versions": "customer",
+    "complaints": "customer",
 }
 
 

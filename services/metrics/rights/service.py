@@ -17,6 +17,8 @@ _KEPT = {
     "count no more.",
     "metrics: joining_answers, completed_referrals": "That somebody was brought by another customer, under the same "
     "key. Why they came, as they said themselves, is withdrawn by the surveys service, and removed here with that.",
+    "metrics: wallet_days, wallet_versions, complaints": "How many points came and went on a day, and when a complaint "
+    "was opened and answered, under the same key; not what it was about.",
     "metrics: outlooks": "How often it was foretold whether the person would buy again; what was foretold is gone, and "
     "nothing is any more.",
 }

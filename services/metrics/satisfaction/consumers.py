@@ -37,7 +37,7 @@ HEARD = (
 async def take(metrics: MetricsService, tx: WriteTx, events: Sequence[Event[EventData]]) -> None:
     """Answers, who was asked, and who belongs where."""
     await metrics.ledger.check_calendar(tx)
-    await metrics.taking.take(tx, events)
+    await metrics.engagement.resegment(tx, await metrics.taking.take(tx, events))
 
 
 # Of entering and leaving a segment the last word holds, so an old one that came again would change something.

@@ -5,7 +5,7 @@ their part in again. Persons have few answers; the sums that many share are touc
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -110,15 +110,17 @@ class Taking:
 
     zone: ZoneInfo
 
-    async def take(self, tx: WriteTx, events: Sequence[Event[Any]]) -> None:
-        """Fold a batch of facts, and carry what changes into the sums."""
+    async def take(self, tx: WriteTx, events: Sequence[Event[Any]]) -> Mapping[UUID, Set[UUID]]:
+        """Fold a batch of facts, and carry what changes into the sums.
+
+        Answers the segments that keys were in which are in others now, for other rooms to regroup; they stay locked.
+        """
         await stored.store_surveys(tx, [each.data for each in events if isinstance(each.data, SurveyPublished)])
         await stored.store_cases(tx, _statuses([each.data for each in events if isinstance(each.data, _Case)]))
         personas = [each.data for each in events if isinstance(each.data, PersonaChanged)]
         await stored.store_personas(tx, _personas(personas))
         personal = [each for each in events if isinstance(each.data, _PERSONAL)]
-        if personal:
-            await self._take_personal(tx, personal)
+        return await self._take_personal(tx, personal) if personal else {}
 
     async def regroup(self, tx: WriteTx, moved: Mapping[UUID, tuple[UUID, UUID]]) -> None:
         """Carry answers over when keys went from one person to another; the mapping is ours alone meanwhile."""
@@ -131,7 +133,7 @@ class Taking:
         before = {raw: moved[raw][0] if raw in moved else root for raw, root in now.items()}
         await self._carry(tx, kept.persons(before), kept.persons(now))
 
-    async def _take_personal(self, tx: WriteTx, events: Sequence[Event[Any]]) -> None:
+    async def _take_personal(self, tx: WriteTx, events: Sequence[Event[Any]]) -> Mapping[UUID, Set[UUID]]:
         known = await _customers_of(tx, events)
         found = await members.lock_many(tx, {each.subject for each in events} | known)
         roots = {raw: member.root for member in found.values() for raw in member.keys}
@@ -139,6 +141,7 @@ class Taking:
         if not await _customers_of(tx, events) <= roots.keys():
             raise Retry("another worker stored one of these responses at the same time, under another key")
         before = kept.persons(roots)
+        was = {raw: frozenset(found) for raw, found in kept.segments.items()}
         for event in events:
             kept.apply(event)
         await stored.store_answers(tx, [kept.answers[each] for each in kept.new_answers])
@@ -146,6 +149,8 @@ class Taking:
         entered = [pair for pair, is_in in kept.moves.items() if is_in]
         await stored.store_segments(tx, entered, [pair for pair, is_in in kept.moves.items() if not is_in])
         await self._carry(tx, before, kept.persons(roots))
+        moved = {raw for raw, _ in kept.moves}
+        return {raw: old for raw in moved if (old := was.get(raw, frozenset())) != kept.segments.get(raw, frozenset())}
 
     async def _carry(self, tx: WriteTx, before: Mapping[UUID, Person], after: Mapping[UUID, Person]) -> None:
         tally = Tally(self.zone)

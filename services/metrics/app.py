@@ -2,22 +2,19 @@
 
 from pathlib import Path
 
-from services.metrics.figures.api import router
+from services.metrics.api import ROUTERS
 from services.metrics.figures.service import Figures
 from services.metrics.freshness.service import Freshness
-from services.metrics.gap.api import ROUTERS as GAP
 from services.metrics.gap.consumers import SUBSCRIPTIONS as VOICES
 from services.metrics.jobs import JOBS, refresh_gauges
 from services.metrics.ledger.consumers import SUBSCRIPTIONS as LEDGER
 from services.metrics.ledger.service import Ledger
 from services.metrics.rights.consumers import RIGHTS
-from services.metrics.satisfaction.api import router as satisfaction
 from services.metrics.satisfaction.consumers import SUBSCRIPTIONS as SATISFACTION
 from services.metrics.satisfaction.service.figures import Satisfaction
 from services.metrics.satisfaction.service.taking import Taking
 from services.metrics.satisfaction.service.yardsticks import Yardsticks
 from services.metrics.service import PROJECTION, MetricsService
-from services.metrics.value.api import router as value
 from shared.events.catalogue.metrics import PUBLISHES
 from shared.runtime.service import Parts, Service
 
@@ -46,7 +43,7 @@ service = Service(
     name="metrics",
     build=build,
     migrations=Path(__file__).parent / "migrations",
-    routers=(router, value, satisfaction, *GAP),
+    routers=ROUTERS,
     publishes=PUBLISHES,
     subscriptions=(*LEDGER, *SATISFACTION, *VOICES),
     jobs=JOBS,

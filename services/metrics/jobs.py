@@ -2,12 +2,13 @@
 
 from services.metrics.figures.jobs import refresh_gauges as refresh_figures
 from services.metrics.gap.jobs import refresh_gauges as refresh_gaps
+from services.metrics.retention.jobs import JOBS as RETENTION
 from services.metrics.satisfaction.jobs import JOBS as SATISFACTION
 from services.metrics.satisfaction.jobs import refresh_gauges as refresh_satisfaction
 from services.metrics.service import MetricsService
 from services.metrics.value.jobs import JOBS as VALUE
 
-JOBS = (*SATISFACTION, *VALUE)
+JOBS = (*SATISFACTION, *RETENTION, *VALUE)
 
 
 async def refresh_gauges(metrics: MetricsService) -> None:

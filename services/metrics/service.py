@@ -11,6 +11,8 @@ from services.metrics.gap.service.taking import PROJECTION as VOICES
 from services.metrics.gap.service.taking import Mirrors, Promises
 from services.metrics.ledger.service import PROJECTION as PURCHASES
 from services.metrics.ledger.service import Ledger
+from services.metrics.retention.service.reading import Retention
+from services.metrics.retention.service.scanning import Locks, locks
 from services.metrics.rights.service import MetricsRights
 from services.metrics.satisfaction.service.figures import Satisfaction
 from services.metrics.satisfaction.service.taking import PROJECTION as ANSWERS
@@ -19,12 +21,16 @@ from services.metrics.satisfaction.service.telling import Telling
 from services.metrics.satisfaction.service.yardsticks import Yardsticks
 from services.metrics.scorecard.service.taking import PROJECTION as ENGAGEMENT
 from services.metrics.scorecard.service.taking import Engagement
+from services.metrics.subscriptions.service.reading import Subscriptions
+from services.metrics.subscriptions.service.taking import PROJECTION as SUBSCRIBED
+from services.metrics.subscriptions.service.taking import Subscribing
 from services.metrics.value.service.outlooks import Outlooks
+from services.metrics.value.service.refitting import Refitting
 from services.metrics.value.service.valuing import Value, Worths
 from shared.runtime.service import Projection
 
 # One: what people are counted by, who is whom, is theirs together.
-_PARTS = (PURCHASES, ANSWERS, VOICES, ENGAGEMENT)
+_PARTS = (PURCHASES, ANSWERS, VOICES, ENGAGEMENT, SUBSCRIBED)
 PROJECTION = Projection(
     tables=tuple(table for part in _PARTS for table in part.tables),
     groups=tuple(group for part in _PARTS for group in part.groups),
@@ -43,6 +49,7 @@ class MetricsService:
     voices: Freshness
     rights: MetricsRights = field(default_factory=MetricsRights)
     worths: Worths = field(default_factory=dict)
+    scans: Locks = field(default_factory=locks)
 
     @property
     def telling(self) -> Telling:
@@ -81,15 +88,37 @@ class MetricsService:
         return EarnedGrowth(figures.db, figures.clock, figures.zone, figures.currency, self.voices)
 
     @property
+    def subscribing(self) -> Subscribing:
+        """Takes in what became of subscriptions."""
+        return Subscribing(self.figures.zone)
+
+    @property
+    def subscriptions(self) -> Subscriptions:
+        """Who subscribes and who leaves, and what that brings in a month."""
+        of = self.figures
+        return Subscriptions(of.db, of.clock, of.zone, of.currency, self.voices)
+
+    @property
     def value(self) -> Value:
         """What customers will probably do, and what that is worth."""
         of = self.figures
         return Value(of.db, of.clock, of.zone, of.currency, of.margin, of.freshness, self.worths)
 
     @property
+    def refitting(self) -> Refitting:
+        """Fits models of buying and of spending in the background."""
+        return Refitting(self.figures.db, self.figures.clock, self.figures.zone)
+
+    @property
     def outlooks(self) -> Outlooks:
         """Tells churn risk and value of single customers as facts."""
         return Outlooks(self.value)
+
+    @property
+    def retention(self) -> Retention:
+        """When silence is leaving, who comes back, and who customers are by what they did."""
+        of = self.figures
+        return Retention(of.db, of.clock, of.zone, of.currency, of.freshness, self.voices, self.scans)
 
     async def begin(self) -> None:
         """Rebuild the figures if the firm's time zone is not the one they were counted in."""

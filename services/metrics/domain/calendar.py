@@ -78,6 +78,14 @@ def periods_between(period: Period, first: int, last: int, *, most: int) -> list
     return found
 
 
+def last_periods(period: Period, day: int, count: int) -> list[PeriodDays]:
+    """So many periods up to that of `day`, the earliest first."""
+    found = [period_of(period, day)]
+    while len(found) < count:
+        found.append(period_of(period, found[-1].before))
+    return found[::-1]
+
+
 @lru_cache(maxsize=65_536)
 def _month_start(day: int) -> int:
     return day - to_date(day).day + 1

@@ -30,7 +30,7 @@ from shared.rights import audit
 
 MAX_POINTS = 4_000
 # How many periods a series shows where no beginning is asked for.
-_POINTS: Mapping[Period, int] = {"day": 30, "week": 13, "month": 13}
+POINTS: Mapping[Period, int] = {"day": 30, "week": 13, "month": 13}
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +151,9 @@ class Figures:
         """
         today = self._day(None)
         to = self._day(last)
-        since = _default_start(period, to) if first is None else calendar.day_number(first)
+        since = (
+            calendar.last_periods(period, to, POINTS[period])[0].start if first is None else calendar.day_number(first)
+        )
         if since > to:
             raise BadRange(f"from ({first}) is after to ({calendar.to_date(to)}).")
         periods = calendar.periods_between(period, since, to, most=MAX_POINTS)
@@ -196,10 +198,3 @@ class Figures:
         async with self.db.read() as tx:
             staleness = await self.freshness.staleness(tx, measured)
             yield tx, Frame(calendar.to_date(day), self.zone.key, staleness)
-
-
-def _default_start(period: Period, to: int) -> int:
-    start = calendar.period_start(period, to)
-    for _ in range(_POINTS[period] - 1):
-        start = calendar.period_before(period, start)
-    return start

@@ -1,0 +1,14 @@
+"""Timed work of retention."""
+
+from datetime import timedelta
+
+from services.metrics.service import MetricsService
+from shared.runtime.service import Job
+
+
+async def count_anew(metrics: MetricsService) -> None:
+    """Count what is being asked for, and takes long, before it is asked for."""
+    await metrics.retention.refresh()
+
+
+JOBS = (Job("metrics.retention", timedelta(minutes=1), count_anew),)

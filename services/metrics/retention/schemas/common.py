@@ -1,0 +1,67 @@
+"""What all answers of retention have in common."""
+
+from datetime import date
+
+from pydantic import BaseModel, Field
+
+from services.metrics.domain.figure import Figure, Frame
+from services.metrics.figures.schemas import FigureOut
+from services.metrics.retention.domain.reasons import SENTENCES, Reason
+from services.metrics.retention.domain.survival import Length, Share
+
+
+class WhyOut(BaseModel):
+    """Why something cannot be said."""
+
+    code: Reason
+    detail: str
+
+
+class Answer(BaseModel):
+    """As of when, in whose days, and how fresh."""
+
+    as_of: date
+    time_zone: str
+    staleness_seconds: float | None = Field(
+        description="0 is live, null is unknown. What takes long to count is kept a while: then, how old it is."
+    )
+
+
+class LengthOut(FigureOut):
+    """A number of days, and between which it lies."""
+
+    low_days: int | None
+    high_days: int | None = Field(description="null: so late that nobody was watched for as long.")
+
+
+def head(frame: Frame) -> dict[str, object]:
+    """The fields of `Answer`."""
+    return {"as_of": frame.as_of, "time_zone": frame.time_zone, "staleness_seconds": frame.staleness_seconds}
+
+
+def whys(reasons: tuple[Reason, ...]) -> list[WhyOut]:
+    """With a sentence each."""
+    return [WhyOut(code=each, detail=SENTENCES[each]) for each in reasons]
+
+
+def out(figure: Figure) -> FigureOut:
+    """On the wire."""
+    return FigureOut.model_validate(figure)
+
+
+def share_out(frame: Frame, name: str, share: Share | None, **parameters: int | str) -> FigureOut:
+    """A share by Kaplan-Meier; None: it cannot be said."""
+    if share is None:
+        return out(frame.estimate(name, None, None, **parameters))
+    return out(
+        frame.estimate(
+            name, share.value, share.interval, numerator=share.ended, denominator=share.waiting, **parameters
+        )
+    )
+
+
+def length_out(frame: Frame, name: str, length: Length | None, **parameters: int | str) -> LengthOut:
+    """A number of days; None: it was not reached."""
+    plain = out(frame.plain(name, None if length is None else length.days, **parameters))
+    low, high = (None, None) if length is None else (length.low, length.high)
+    return LengthOut(**plain.model_dump(), low_days=low, high_days=high)

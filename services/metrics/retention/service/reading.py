@@ -1,0 +1,250 @@
+"""What customers do who have no contract: each use case answers as of a day, today if none is said."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from services.metrics.domain import calendar
+from services.metrics.domain.calendar import Period
+from services.metrics.domain.figure import Frame
+from services.metrics.domain.people import People
+from services.metrics.domain.purchases import together
+from services.metrics.errors import BadRange, InTheFuture, UnknownCustomer
+from services.metrics.figures import repository as figures
+from services.metrics.figures.service import MAX_POINTS, POINTS
+from services.metrics.freshness.service import Freshness
+from services.metrics.ledger import repository as ledger
+from services.metrics.retention.domain import rfm as scoring
+from services.metrics.retention.domain.cohorts import Rule, Seen, cohorts
+from services.metrics.retention.domain.reasons import Reason
+from services.metrics.retention.domain.recurring import MAX_NTH, Within, wait
+from services.metrics.retention.domain.report import (
+    CohortsAnswer,
+    CustomerRfm,
+    LifecycleAnswer,
+    Members,
+    RecurringAnswer,
+    RfmAnswer,
+    SegmentsAnswer,
+    WindowAnswer,
+)
+from services.metrics.retention.domain.rfm import Crowd, Cuts, Group, Scores
+from services.metrics.retention.domain.survival import Curve, Waits
+from services.metrics.retention.domain.windows import Asked, advise
+from services.metrics.retention.service import subjects
+from services.metrics.retention.service.scanning import Counted, Locks, Scans, Subject
+from services.metrics.satisfaction.repository.reading import personas
+from shared.clock import Clock
+from shared.db.engine import Database
+from shared.identity import mapping
+from shared.rights import audit
+
+SEVERAL = "XXX"
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """Answers when silence is leaving, who comes back, and who customers are by what they did.
+
+    `currency` is the firm's. `freshness` is that of purchases, `members_freshness` that of segments too.
+    """
+
+    db: Database
+    clock: Clock
+    zone: ZoneInfo
+    currency: str | None
+    freshness: Freshness
+    members_freshness: Freshness
+    locks: Locks
+
+    async def window(self, asked: Asked, *, as_of: date | None = None, also: Sequence[int] = ()) -> WindowAnswer:
+        """The inactivity window that the data recommend, and how often each is wrong; `also` are windows besides."""
+        day = self._day(as_of)
+        counted = await self._counted(subjects.SILENCES, day)
+        waits = Waits.of(*_lengths(counted.document))
+        customers = int(waits.going.sum())
+        advice = advise(Curve.of(waits), customers, asked, also)
+        frame, seen = self._frame(day, counted), {}
+        if advice.horizon_days is not None:
+            then = await self._counted(subjects.silent_then(advice.horizon_days), day)
+            seen = {each.days: _came_back(then.document, each.days) for each in advice.candidates}
+        return WindowAnswer(frame, advice, customers, seen)
+
+    async def lifecycle(
+        self, period: Period, *, first: date | None = None, last: date | None = None, as_of: date | None = None
+    ) -> LifecycleAnswer:
+        """What customers did in each period from that of `first` to that of `last`, as far as it was over by `as_of`.
+
+        Raises:
+            InTheFuture: a day has not come yet.
+            BadRange: `first` is after `last`, or the periods are too many.
+        """
+        day = self._day(as_of)
+        to = min(day, self._day(last))
+        if first is None:
+            periods = calendar.last_periods(period, to, POINTS[period])
+        elif (since := calendar.day_number(first)) > to:
+            raise BadRange(f"from ({first}) is after to ({calendar.to_date(to)}).")
+        else:
+            found = calendar.periods_between(period, since, to, most=MAX_POINTS)
+            if found is None:
+                raise BadRange(f"The range has more than {MAX_POINTS} periods; ask for longer ones or fewer days.")
+            periods = found
+        measured = await self.freshness.ends()
+        async with self.db.read() as tx:
+            staleness = await self.freshness.staleness(tx, measured)
+            did = await figures.lifecycles(tx, periods, day)
+        over = min(day + 1, self._day(None))
+        rows = [(each, did[each.period, each.start], each.end <= over) for each in periods]
+        return LifecycleAnswer(Frame(calendar.to_date(day), self.zone.key, staleness), period, rows)
+
+    async def cohorts(
+        self, period: Period, rule: Rule, *, count: int | None = None, as_of: date | None = None
+    ) -> CohortsAnswer:
+        """The last `count` cohorts, from the first that has customers on; without, as many as a series has points."""
+        day = self._day(as_of)
+        counted = await self._counted(subjects.COHORTS[period], day)
+        periods = subjects.cohort_periods(period, day)
+        seen = [Seen(*row) for row in counted.document]
+        found = cohorts(periods, seen, rule, as_of=day, today=self._day(None))[-(count or POINTS[period]) :]
+        while found and not found[0].customers:
+            found = found[1:]
+        return CohortsAnswer(self._frame(day, counted), period, rule, found)
+
+    async def recurring(self, *, as_of: date | None = None) -> RecurringAnswer:
+        """Who orders again, and how long each next order takes."""
+        day = self._day(as_of)
+        first = await self._counted(subjects.SECOND_ORDERS, day)
+        later = await self._counted(subjects.NEXT_ORDERS, day)
+        second = Waits.of(*_lengths(first.document))
+        again = int(second.ended.sum())
+        waits = [
+            wait(nth, Curve.of(Waits.of(*_split(row[1:] for row in later.document if row[0] == nth))))
+            for nth in range(2, MAX_NTH + 1)
+        ]
+        return RecurringAnswer(
+            self._frame(day, first),
+            again + int(second.going.sum()),
+            again,
+            [Within(*row) for row in first.document["within"]],
+            wait(1, Curve.of(second)),
+            self._frame(day, later),
+            waits,
+        )
+
+    async def rfm(self, *, currency: str | None = None, as_of: date | None = None) -> RfmAnswer:
+        """Customers by recency, frequency and money."""
+        day = self._day(as_of)
+        counted = await self._counted(subjects.RFM, day)
+        crowds = _crowds(counted)
+        code = currency or self.currency or next((each for each in crowds if each != SEVERAL), None)
+        crowd = None if code is None else crowds.get(code)
+        reasons = ("no_purchase",) if crowd is None else crowd.reasons
+        totals = [] if crowd is None or reasons else scoring.totals(crowd.groups)
+        others = {each: of.customers for each, of in crowds.items() if each != code}
+        return RfmAnswer(self._frame(day, counted), code, crowd, totals, others, reasons)
+
+    async def customer_rfm(self, customer: UUID, *, as_of: date | None = None) -> CustomerRfm:
+        """One customer's own scores, by the cut points of all.
+
+        Raises:
+            UnknownCustomer: no order of theirs is known.
+        """
+        day = self._day(as_of)
+        async with self.db.read() as tx:
+            root = (await mapping.roots(tx, [customer]))[customer]
+            audit.saw((root,))
+            keys = (await mapping.members(tx, [root]))[root]
+            if not await figures.orders_of(tx, keys):
+                raise UnknownCustomer
+            purchases = together(list((await ledger.activity(tx, keys)).values()) or [{}])
+        bought = {bucket: each for bucket, each in purchases.items() if bucket[0] <= day}
+        counted = await self._counted(subjects.RFM, day)
+        currencies = {currency for _, currency in bought}
+        code = next(iter(currencies)) if len(currencies) == 1 else None
+        net = sum(each.net_minor for each in bought.values()) if code else None
+        orders = sum(each.orders for each in bought.values())
+        last = max((each for each, _ in bought), default=None)
+        crowd = None if code is None else _crowds(counted).get(code)
+        reasons = _own_reasons(len(currencies), crowd)
+        scores: Scores | None = None
+        if crowd is not None and not reasons and last is not None and net is not None:
+            scores = crowd.cuts.scores(last, orders, net)
+        cuts = None if crowd is None or scores is None else crowd.cuts
+        return CustomerRfm(self._frame(day, counted), root, keys, code, last, orders, net, scores, cuts, reasons)
+
+    async def segments(self, window: int) -> SegmentsAnswer:
+        """Who of the members that each segment has now has lapsed as of today."""
+        day = self._day(None)
+        counted = await replace(self._scans(), freshness=self.members_freshness).get(subjects.SEGMENTS, day)
+        async with self.db.read() as tx:
+            described = await personas(tx)
+        everybody, none = _people((), (), day, window), _people((), (), day, window)
+        found: list[Members] = []
+        for segment, is_all, days, customers in counted.document:
+            people = _people(days, customers, day, window)
+            if is_all:
+                everybody = people
+            elif segment is None:
+                none = people
+            else:
+                names = [name for name, of in described.items() if of == segment]
+                found.append(Members(UUID(segment), names, people))
+        return SegmentsAnswer(self._frame(day, counted), window, everybody, found, none)
+
+    async def refresh(self) -> int:
+        """Count anew what is being asked for; how much was."""
+        return await self._scans().refresh(subjects.subject_of)
+
+    def _scans(self) -> Scans:
+        return Scans(self.db, self.clock, self.zone, self.freshness, self.locks)
+
+    async def _counted(self, subject: Subject, day: int) -> Counted:
+        return await self._scans().get(subject, day)
+
+    def _frame(self, day: int, counted: Counted) -> Frame:
+        return Frame(calendar.to_date(day), self.zone.key, counted.staleness_seconds)
+
+    def _day(self, as_of: date | None) -> int:
+        today = self.clock.now().astimezone(self.zone).date()
+        if as_of is not None and as_of > today:
+            raise InTheFuture(as_of, today)
+        return calendar.day_number(as_of or today)
+
+
+def _lengths(document: Mapping[str, Sequence[Sequence[int]]]) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+    return [(row[0], row[1]) for row in document["ended"]], [(row[0], row[1]) for row in document["going"]]
+
+
+def _split(rows: Iterable[Sequence[int]]) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+    every = list(rows)
+    return [(row[0], row[2]) for row in every if row[1]], [(row[0], row[2]) for row in every if not row[1]]
+
+
+def _came_back(rows: Iterable[tuple[int, bool, int]], window: int) -> tuple[int, int]:
+    """Of those silent for so long, who bought again; and all of them."""
+    lapsed = [(is_back, number) for days, is_back, number in rows if days >= window]
+    return sum(number for is_back, number in lapsed if is_back), sum(number for _, number in lapsed)
+
+
+def _crowds(counted: Counted) -> dict[str, Crowd]:
+    found: dict[str, Crowd] = {}
+    for currency, customers, recency, frequency, money, groups in counted.document:
+        cuts = Cuts(recency, frequency, [int(each) for each in money])
+        made = [Group(Scores(*row[:3]), row[3], row[4], int(row[5]), row[6]) for row in groups]
+        found[currency] = Crowd(currency, customers, cuts, made)
+    return found
+
+
+def _own_reasons(currencies: int, crowd: Crowd | None) -> tuple[Reason, ...]:
+    if currencies > 1:
+        return ("several_currencies",)
+    return ("no_purchase",) if crowd is None else crowd.reasons
+
+
+def _people(days: Sequence[int], customers: Sequence[int], day: int, window: int) -> People:
+    """Customers by the day of their last purchase, as a whole; whether they bought once is not asked."""
+    active = sum(number for last, number in zip(days, customers, strict=True) if last > day - window)
+    return People(sum(customers), 0, {window: active})

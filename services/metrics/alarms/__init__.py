@@ -1,0 +1,1 @@
+"""Alarms: what changed, since when, and who is to be told."""

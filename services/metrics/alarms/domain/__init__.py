@@ -1,0 +1,1 @@
+"""The arithmetic of alarms: pure, without a clock."""

@@ -1,13 +1,15 @@
 """Predicted value over HTTP."""
 
 from typing import Annotated
+from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from services.metrics.errors import BadReference, InTheFuture, NoFit, UnknownCurrency, UnknownCustomer
 from services.metrics.figures.schemas import Day, known_currency
 from services.metrics.service import MetricsService
-from services.metrics.value.schemas import ModelsOut, PredictionOut, TotalOut
+from services.metrics.value.schemas.answers import PredictionOut, TotalOut
+from services.metrics.value.schemas.models import ModelsOut
 from shared.http.access import service_of
 from shared.http.auth import require
 from shared.http.etag import UNMODIFIED, with_etag
@@ -17,6 +19,7 @@ from shared.ids import customer_key
 router = APIRouter(prefix="/v1/metrics", tags=["metrics"], dependencies=[Depends(require("metrics:read"))])
 
 Metrics = Annotated[MetricsService, Depends(service_of("metrics"))]
+AsOf = Annotated[Day | None, Query(description="By what was bought up to this day, as is known now; default: today.")]
 Horizon = Annotated[int, Query(ge=1, le=3_650, description="Days ahead.")]
 Discount = Annotated[float, Query(ge=0, le=1, description="A year: 0.1 is ten per cent; 0: money is not discounted.")]
 Currency = Annotated[
@@ -24,13 +27,22 @@ Currency = Annotated[
 ]
 
 
-@router.get("/clv", responses=problems(UnknownCurrency))
+@router.get("/clv", responses=problems(InTheFuture, UnknownCurrency))
 async def clv(
-    metrics: Metrics, horizon_days: Horizon = 365, annual_discount: Discount = 0.1, currency: Currency = None
+    metrics: Metrics,
+    as_of: AsOf = None,
+    segment: Annotated[UUID | None, Query(description="Those who are in this segment now; default: all.")] = None,
+    horizon_days: Horizon = 365,
+    annual_discount: Discount = 0.1,
+    currency: Currency = None,
 ) -> TotalOut:
     """What all customers will probably bring: predicted lifetime value, with its interval, or why it cannot be said."""
     found = await metrics.value.total(
-        horizon_days=horizon_days, annual_discount=annual_discount, currency=known_currency(currency)
+        as_of=as_of,
+        segment=segment,
+        horizon_days=horizon_days,
+        annual_discount=annual_discount,
+        currency=known_currency(currency),
     )
     return TotalOut.of(found, metrics.value.margin)
 
@@ -44,7 +56,7 @@ async def prediction(
     customer: Annotated[
         str, Path(max_length=300, description="A customer id, `user_id:<value>` or `anonymous_id:<value>`.")
     ],
-    as_of: Annotated[Day | None, Query(description="By what was bought up to this day; default: today.")] = None,
+    as_of: AsOf = None,
     horizon_days: Horizon = 365,
     annual_discount: Discount = 0.1,
 ) -> PredictionOut:
@@ -57,8 +69,10 @@ async def prediction(
     return PredictionOut.of(found, metrics.value.margin)
 
 
-@router.get("/models", response_model=ModelsOut, responses={**UNMODIFIED, **problems(NoFit, UnknownCurrency)})
-async def models(metrics: Metrics, request: Request, currency: Currency = None) -> Response:
-    """The newest fit: parameters with their standard errors, and how each model did in the back-test."""
-    stored = await metrics.value.models(known_currency(currency))
-    return with_etag(request, ModelsOut.of(stored, metrics.value.day_of(stored)).model_dump_json().encode())
+@router.get(
+    "/models", response_model=ModelsOut, responses={**UNMODIFIED, **problems(NoFit, InTheFuture, UnknownCurrency)}
+)
+async def models(metrics: Metrics, request: Request, currency: Currency = None, as_of: AsOf = None) -> Response:
+    """The fit that holds, or held: parameters, the back-test, calibration, tracking, and what intervals held."""
+    stored = await metrics.value.models(known_currency(currency), as_of)
+    return with_etag(request, ModelsOut.of(stored).model_dump_json().encode())

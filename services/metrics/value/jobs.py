@@ -8,7 +8,7 @@ from shared.runtime.service import Job
 
 async def refit(metrics: MetricsService) -> None:
     """Fit the models anew where customers have moved, or a new day has come."""
-    await metrics.value.refit()
+    await metrics.refitting.refit()
 
 
 async def look(metrics: MetricsService) -> None:

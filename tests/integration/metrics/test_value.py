@@ -12,7 +12,8 @@ from metrics_world import NOW, World, merged, placed, refunded, unmerged
 
 from services.metrics.errors import NoFit, UnknownCustomer
 from services.metrics.value.domain.fitted import MIN_CUSTOMERS
-from services.metrics.value.schemas import ModelsOut, PredictionOut, TotalOut
+from services.metrics.value.schemas.answers import PredictionOut, TotalOut
+from services.metrics.value.schemas.models import ModelsOut
 from shared.events.envelope import Event
 from shared.ids import user_key
 
@@ -53,9 +54,9 @@ async def test_what_all_are_worth_is_the_sum_of_what_each_is(world: World):
     await world.consume(refunded("VND-5-0", "VND-5", NOW), refunded("VND-6-0", "VND-6", NOW, 500))
     value = world.metrics.value
 
-    assert await value.refit() == 1
+    assert await world.metrics.refitting.refit() == 1
     # Nothing has moved since.
-    assert await value.refit() == 0
+    assert await world.metrics.refitting.refit() == 0
 
     total = await value.total(horizon_days=180)
     assert total.found is not None, total.reasons
@@ -64,11 +65,11 @@ async def test_what_all_are_worth_is_the_sum_of_what_each_is(world: World):
         await value.customer(user_key(f"VND-{number}"), horizon_days=180) for number in range(PEOPLE) if number != 1
     ]
     found = [one.found for one in each if one.found is not None]
-    assert total.customers == total.found.customers == len(found)
-    assert sum(one.value_minor for one in found) == pytest.approx(total.found.value_minor, rel=1e-9)
-    assert sum(one.purchases for one in found) == pytest.approx(total.found.purchases, rel=1e-9)
-    assert sum(1 - one.silent for one in found) == pytest.approx(total.found.active, rel=1e-9)
-    assert all(one.low_minor <= one.high_minor and 0 <= one.silent <= 1 for one in found)
+    assert total.customers == total.found.worth.customers == len(found)
+    assert sum(one.value_minor for one in found) == pytest.approx(total.found.worth.value_minor, rel=1e-9)
+    assert sum(one.purchases for one in found) == pytest.approx(total.found.worth.purchases, rel=1e-9)
+    assert sum(1 - one.silent for one in found) == pytest.approx(total.found.worth.active, rel=1e-9)
+    assert all(one.range_minor[0] <= one.range_minor[1] and 0 <= one.silent <= 1 for one in found)
     # Whichever key they are asked for under.
     assert (await value.customer(user_key("VND-1"))).keys == (await value.customer(user_key("VND-2"))).keys
 
@@ -77,21 +78,21 @@ async def test_what_all_are_worth_is_the_sum_of_what_each_is(world: World):
     assert interval is not None
     assert Decimal(interval.low) < Decimal(str(out.predicted_clv_total.value)) < Decimal(interval.high)
     stored = await value.models()
-    models = ModelsOut.of(stored, value.day_of(stored))
+    models = ModelsOut.of(stored)
     assert models.served in models.models
-    assert models.models[models.served].trial.log_loss <= models.baseline.log_loss
+    assert models.models[models.served].trial.log_loss <= models.trial.baseline.log_loss
     assert models.customers == total.customers
     assert PredictionOut.of(each[0], "0.25").churn_risk.value == each[0].found.silent
 
 
 async def test_a_fit_follows_what_moves_and_goes_on_from_where_it_was(world: World):
     await sell(world, a_shop(8))
-    await world.metrics.value.refit()
+    await world.metrics.refitting.refit()
     first = (await world.metrics.value.models()).fit
     world.clock.time = NOW + timedelta(days=1)
     await world.consume(*(placed(f"more-{n}", f"VND-{n}", NOW, 250_000) for n in range(40)))
 
-    assert await world.metrics.value.refit() == 1
+    assert await world.metrics.refitting.refit() == 1
 
     second = (await world.metrics.value.models()).fit
     assert (second.day, second.mark != first.mark) == (first.day + 1, True)
@@ -131,7 +132,7 @@ def in_turns(people: int) -> Iterator[Event[Any]]:
 async def test_what_cannot_be_said_is_not(world: World, shop: Any, reason: str):
     await sell(world, shop())
     value = world.metrics.value
-    await value.refit()
+    await world.metrics.refitting.refit()
 
     total = await value.total(currency="VND")
 
@@ -158,7 +159,7 @@ async def test_who_is_not_known_and_what_was_not_fitted(world: World):
 
 async def test_silence_makes_a_customer_worth_less_day_by_day(world: World):
     await sell(world, a_shop(9))
-    await world.metrics.value.refit()
+    await world.metrics.refitting.refit()
     values, risks = [], []
     for days in (0, 60, 120):
         world.clock.time = NOW + timedelta(days=days)

@@ -33,7 +33,7 @@ async def test_bands_follow_purchases_silence_and_who_is_whom(world: World):
     await sell(world, a_shop(7))
     outlooks = world.metrics.outlooks
     assert await outlooks.look() == 0, "nothing is said before there is a model"
-    await world.metrics.value.refit()
+    await world.metrics.refitting.refit()
 
     await outlooks.look()
     first = await told(world)

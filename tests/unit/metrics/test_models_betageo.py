@@ -24,7 +24,7 @@ def one(*values: float) -> list[np.ndarray]:
 
 def expected(of: Parameters, variant: Variant, x: float, t: float, age: float, ahead: float) -> float:
     alive = betageo.alive(of, variant, *one(x, t, age))[0]
-    return float(alive * residual.betageo(of, variant, *one(x, age, ahead))[0, 0])
+    return float(alive * residual.betageo(of, variant, *one(x, age)).until(ahead, (0.0,))[0, 0])
 
 
 def test_cdnow_is_fitted_to_the_published_digits():
@@ -54,10 +54,10 @@ def test_mbg_nbd_is_fitted_to_the_published_digits():
 def test_what_a_new_customer_is_expected_to_buy():
     days = np.array([0.1429, 1, 3, 31.857, 32, 78])
 
-    found = residual.betageo(FITTED, "bg_nbd", *one(0, 0), days)[0]
+    found = residual.betageo(FITTED, "bg_nbd", *one(0, 0)).cumulated(days)[0]
 
     assert found == pytest.approx([0.0078, 0.0532, 0.1506, 1.0405, 1.0437, 1.8576], rel=1e-3, abs=5e-5)
-    assert residual.betageo(BTYD, "bg_nbd", *one(0, 0, 52))[0, 0] == pytest.approx(1.444004, abs=2e-6)
+    assert residual.betageo(BTYD, "bg_nbd", *one(0, 0)).until(52, (0.0,))[0, 0] == pytest.approx(1.444004, abs=2e-6)
 
 
 def test_what_known_customers_are_expected_to_buy():
@@ -75,14 +75,14 @@ def test_tracking_and_holdout_are_those_of_the_walkthrough():
     weeks = np.arange(19.0, 26)
     distinct, counts = np.unique(births, return_counts=True)
     cumulative = sum(
-        count * residual.betageo(BTYD, "bg_nbd", *one(0, 0), np.maximum(weeks - birth, 0))[0]
+        count * residual.betageo(BTYD, "bg_nbd", *one(0, 0)).cumulated(np.maximum(weeks - birth, 0))[0]
         for birth, count in zip(distinct, counts, strict=True)
     )
 
     assert cumulative[1:] == pytest.approx([1312.458, 1387.346, 1460.392, 1531.713, 1601.418, 1669.6], rel=2e-5)
     assert np.diff(cumulative) == pytest.approx([76.86531, 74.88843, 73.04554, 71.32166, 69.70412, 68.18213], rel=2e-5)
 
-    ahead = residual.betageo(BTYD, "bg_nbd", base.repeats, base.age, np.array([39.0]))[:, 0]
+    ahead = residual.betageo(BTYD, "bg_nbd", base.repeats, base.age).until(39, (0.0,))[0]
     ahead = ahead * betageo.alive(BTYD, "bg_nbd", base.repeats, base.recency, base.age)
     group = np.minimum(base.repeats, 7).astype(int)
     found = np.bincount(group, weights=ahead) / np.bincount(group)
@@ -105,12 +105,12 @@ def test_a_row_of_the_likelihood_as_published_for_the_stable_form():
 )
 def test_the_pitfalls_of_the_closed_form(variant: Variant, a: float, x: float, ahead: float):
     of = Parameters(0.243, 4.414, a, 2.426)
-    found = residual.betageo(of, variant, *one(x, 400), np.array([ahead]))[0, 0]
+    found = residual.betageo(of, variant, *one(x, 400)).until(ahead, (0.0,))[0, 0]
 
     assert np.isfinite(found)
     assert found > 0
     assert found <= (of.r + x) / (of.alpha + 400) * ahead * (1 + 1e-12)
-    shorter = residual.betageo(of, variant, *one(x, 400), np.array([ahead / 2]))[0, 0]
+    shorter = residual.betageo(of, variant, *one(x, 400)).until(ahead / 2, (0.0,))[0, 0]
     assert ahead < 1e-6 or shorter < found
 
 
@@ -134,13 +134,13 @@ def test_expectation_is_the_integral_over_rates_and_chances_to_leave(variant: Va
     scale = gamma(of.r + x) * (of.alpha + age) ** -(of.r + x) * beta(of.a, above)
     direct = quad(of_rate, 0, 5, epsabs=1e-14)[0] / scale
 
-    found = residual.betageo(of, variant, *one(x, age, ahead))[0, 0]
+    found = residual.betageo(of, variant, *one(x, age)).until(ahead, (0.0,))[0, 0]
     assert found == pytest.approx(direct, rel=1e-7)
 
 
 def test_discounted_residual_purchases():
     alive = betageo.alive(PAPER, "bg_nbd", *one(2, 30.43, 38.86))[0]
-    found = alive * residual.betageo(PAPER, "bg_nbd", *one(2, 38.86), np.array([520.0]), 0.0027)[0, 0]
+    found = alive * residual.betageo(PAPER, "bg_nbd", *one(2, 38.86)).until(520, (0.0027,))[0, 0]
     assert round(float(found), 6) == 4.655682
 
 

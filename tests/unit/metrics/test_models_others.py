@@ -21,7 +21,7 @@ def one(*values: float) -> list[Array]:
 
 
 def expected(of: pareto.Parameters, x: float, t: float, age: float, ahead: float) -> float:
-    return float(pareto.alive(of, *one(x, t, age))[0] * residual.pareto(of, *one(x, age, ahead))[0, 0])
+    return float(pareto.alive(of, *one(x, t, age))[0] * residual.pareto(of, *one(x, age)).until(ahead, (0.0,))[0, 0])
 
 
 def test_pareto_is_fitted_to_the_published_digits():
@@ -39,7 +39,7 @@ def test_pareto_is_fitted_to_the_published_digits():
 
 def test_what_pareto_expects_of_new_and_of_known_customers():
     weeks = np.arange(1.0, 10)
-    found = residual.pareto(PAPER, *one(0, 0), weeks)[0]
+    found = residual.pareto(PAPER, *one(0, 0)).cumulated(weeks)[0]
     r, alpha, s, beta = PAPER
     closed = r * beta / (alpha * (s - 1)) * (1 - (beta / (beta + weeks)) ** (s - 1))
     assert found == pytest.approx(closed, rel=1e-12)

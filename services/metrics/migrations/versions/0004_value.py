@@ -13,10 +13,17 @@ def upgrade() -> None:
         CREATE TABLE fits (
             id uuid PRIMARY KEY,
             currency text COLLATE "C" NOT NULL,
+            day int NOT NULL,
             fitted_at timestamptz NOT NULL,
             document jsonb NOT NULL
         );
-        CREATE INDEX fits_newest ON fits (currency, fitted_at DESC, id DESC);
+        CREATE INDEX fits_newest ON fits (currency, day DESC, fitted_at DESC, id DESC);
+        CREATE TABLE segment_values (
+            segment_id uuid PRIMARY KEY,
+            told jsonb,
+            look_at timestamptz NOT NULL
+        );
+        COMMENT ON TABLE segment_values IS 'what was told of segments last (null: nothing), and when to look again';
         CREATE TABLE outlooks (
             person uuid PRIMARY KEY,
             risk text,

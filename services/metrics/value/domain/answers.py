@@ -1,4 +1,4 @@
-"""Answers: what all are worth, what one will probably do, and by which fit."""
+"""Answers: what people are worth together, what one will probably do, and by which fit."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,19 +19,31 @@ class Stored(NamedTuple):
     fit: Fitted
 
 
+class Valued(NamedTuple):
+    """What people are worth together, and half the width of its 95 % interval: own, and widened (`Fitted.spread`)."""
+
+    worth: Worth
+    own: float
+    spread: float
+
+
 @dataclass(frozen=True, slots=True)
 class Total:
-    """What all customers of a currency are worth; `found` None: it cannot be said, for these `reasons`."""
+    """What the customers of a currency are worth, all or those of a segment.
+
+    `found` None: it cannot be said, for these `reasons`.
+    """
 
     asked: Question
     as_of: date
+    segment: UUID | None
     currency: str | None
     customers: int
     in_several_currencies: int
     staleness_seconds: float | None
     stored: Stored | None
     reasons: tuple[Reason, ...]
-    found: Worth | None
+    found: Valued | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,13 @@
 """A fitted model of buying, whichever it is: what it says of somebody with a history, days and arrays throughout."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
 
 from services.metrics.domain.models import betageo, pareto, residual
-from services.metrics.domain.models.histories import Array, Histories
+from services.metrics.domain.models.histories import Array, Histories, pairs
 from services.metrics.domain.models.newton import Fit
 
 Model = Literal["bg_nbd", "mbg_nbd", "pareto_nbd"]
@@ -32,11 +32,23 @@ class Buying:
             return pareto.alive(pareto.Parameters(*self.parameters), repeats, recency, age)
         return betageo.alive(betageo.Parameters(*self.parameters), self.model, repeats, recency, age)
 
-    def purchases(self, repeats: Array, age: Array, days: Array, discount: float = 0.0) -> Array:
-        """Purchases of somebody alive within each of `days` (ascending), shape (histories, days)."""
+    def purchases(self, repeats: Array, age: Array, days: float) -> Array:
+        """Purchases within `days` of somebody alive, by history."""
+        return np.asarray(self.ahead(repeats, age, days, (0.0,))[0], dtype=np.float64)
+
+    def ahead(self, repeats: Array, age: Array, days: float, discounts: Sequence[float]) -> Array:
+        """The same by each of several continuous discounts per day: shape (discounts, histories).
+
+        What is expected of whoever is alive depends on repeats and age alone: there are far fewer such pairs.
+        """
+        often, long, place = pairs(repeats, age)
+        return np.asarray(self.course(often, long).until(days, discounts)[:, place], dtype=np.float64)
+
+    def course(self, repeats: Array, age: Array) -> residual.Course:
+        """How often somebody alive will buy, as time goes on."""
         if self.model == "pareto_nbd":
-            return residual.pareto(pareto.Parameters(*self.parameters), repeats, age, days, discount)
-        return residual.betageo(betageo.Parameters(*self.parameters), self.model, repeats, age, days, discount)
+            return residual.pareto(pareto.Parameters(*self.parameters), repeats, age)
+        return residual.betageo(betageo.Parameters(*self.parameters), self.model, repeats, age)
 
     def silent(self, repeats: Array, recency: Array, age: Array, days: float) -> Array:
         """How likely it is that they buy nothing within `days`: the churn risk that can be seen to come true."""

@@ -4,16 +4,18 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from services.metrics.domain.models import gamma_gamma
 from services.metrics.domain.models.histories import Array
 from services.metrics.domain.models.newton import Fit
+from services.metrics.value.domain.backtest import Mark, Tried
 from services.metrics.value.domain.buying import Buying, Model
-from services.metrics.value.domain.trial import Score, Trial
+from services.metrics.value.domain.one import LEVEL, Widths
 
 Reason = Literal[
     "no_fit_yet",
+    "no_purchase_yet",
     "too_few_customers",
     "too_few_repeaters",
     "too_short_history",
@@ -24,13 +26,11 @@ Reason = Literal[
 ]
 # Below these nothing is said: what little there is would be drawn from noise.
 MIN_CUSTOMERS, MIN_REPEATERS, MIN_DAYS = 500, 100, 180
+# Of a 95 % interval.
+Z = 1.959964
 
 
-class _Stored(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-
-class Parameters(_Stored):
+class Parameters(BaseModel, frozen=True):
     """Where a likelihood is highest, and how sure that is."""
 
     parameters: tuple[float, ...]
@@ -59,57 +59,7 @@ class Parameters(_Stored):
         return np.array(self.covariance, dtype=np.float64)
 
 
-class Judged(_Stored):
-    """A score, as it is told."""
-
-    log_loss: float
-    brier: float
-    expected_purchases: float
-    actual_purchases: float
-    calibration: tuple[tuple[float, float, float], ...]
-
-    @classmethod
-    def of(cls, score: Score) -> "Judged":
-        """As judged."""
-        return cls(
-            log_loss=score.log_loss,
-            brier=score.brier,
-            expected_purchases=score.expected_purchases,
-            actual_purchases=score.actual_purchases,
-            calibration=tuple((bin_.people, bin_.predicted, bin_.actual) for bin_ in score.calibration),
-        )
-
-
-class Tried(_Stored):
-    """A back-test: the days that each cut was made after, and how everybody did. `best` None: nobody beat the table.
-
-    `mark` is what there was to try it on, as in `Fitted`.
-    """
-
-    horizon_days: int
-    cuts: tuple[int, ...]
-    people: int
-    baseline: Judged
-    scores: dict[Model, Judged]
-    best: Model | None
-    mark: tuple[int, int, int]
-
-    @classmethod
-    def of(cls, trial: Trial, cuts: tuple[int, ...], mark: tuple[int, int, int]) -> "Tried":
-        """As tried."""
-        scores = {model: Judged.of(score) for model, score in trial.scores.items()}
-        return cls(
-            horizon_days=trial.horizon_days,
-            cuts=cuts,
-            people=trial.people,
-            baseline=Judged.of(trial.baseline),
-            scores=scores,
-            best=trial.chosen,
-            mark=mark,
-        )
-
-
-class Fitted(_Stored):
+class Fitted(BaseModel, frozen=True):
     """All that a fit of one currency's customers says, as of the end of `day`.
 
     `mark` is what it was fitted to (customers, days bought again, money spent again): it is fitted anew when that has
@@ -119,7 +69,7 @@ class Fitted(_Stored):
 
     currency: str
     day: int
-    mark: tuple[int, int, int]
+    mark: Mark
     repeaters: int
     models: dict[Model, Parameters]
     spending: Parameters | None
@@ -141,12 +91,33 @@ class Fitted(_Stored):
         return None if self.spending is None else gamma_gamma.Parameters(*self.spending.parameters)
 
     @property
+    def covariances(self) -> tuple[Array, Array] | None:
+        """Of the logarithms of the parameters of buying and of spending; None: they are not known."""
+        buying = None if self.chosen is None else self.models[self.chosen]
+        if buying is None or buying.covariance is None or self.spending is None or self.spending.covariance is None:
+            return None
+        return buying.spread, self.spending.spread
+
+    @property
     def miss(self) -> float:
-        """How far the served model's total was off in the back-test, as a logarithm."""
-        if self.trial is None or self.chosen is None:
-            return 0.0
-        score = self.trial.scores[self.chosen]
-        return float(abs(np.log(max(score.actual_purchases, 1.0) / max(score.expected_purchases, 1e-9))))
+        """How far the served model's total was off in the worst round of the back-test, as a logarithm."""
+        return 0.0 if self.trial is None else max((each.miss for each in self.trial.totals), default=0.0)
+
+    @property
+    def widths(self) -> Widths:
+        """The levels that a customer's intervals are drawn at, for LEVEL of all outcomes to lie in them."""
+        found = () if self.trial is None else self.trial.coverage
+        return Widths(**{each.figure: each.drawn_at for each in found if each.level == LEVEL})
+
+    def spread(self, error: float, purchases: float) -> tuple[float, float]:
+        """Half the width of a total's 95 % interval, as a logarithm: as the model has it, and as it is served.
+
+        The first is how unsure the parameters are (`error`) and what is luck among so many `purchases`; the second is
+        widened by how far the back-test was off at worst.
+        """
+        luck = 0.0 if self.trial is None else (self.trial.luck or 0.0)
+        own = Z * float(np.hypot(error, luck / np.sqrt(max(purchases, 1.0))))
+        return own, float(np.hypot(own, self.miss))
 
     def document(self) -> Mapping[str, Any]:
         """As JSON values."""

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from pydantic import BaseModel
 
-from services.metrics.domain.models.histories import Array, pairs
+from services.metrics.domain.models.histories import Array
 from services.metrics.value.domain.buying import Buying, Model
 
 _FREQUENCY = np.array([0, 1, 2, 3, 5, 9])
@@ -37,9 +38,11 @@ class Bin(NamedTuple):
     actual: float
 
 
-@dataclass(frozen=True, slots=True)
-class Score:
-    """How well somebody predicted. `log_loss` and `brier` are of who buys, smaller is better; purchases are totals."""
+class Score(BaseModel, frozen=True):
+    """How well somebody predicted. `log_loss` and `brier` are of who buys, smaller is better; purchases are totals.
+
+    `calibration` is of the newest round, by tenths of the chance that was said.
+    """
 
     log_loss: float
     brier: float
@@ -48,36 +51,52 @@ class Score:
     calibration: tuple[Bin, ...]
 
     @property
-    def miss(self) -> float:
-        """How far the total was off, as a logarithm: 0.1 is about ten per cent."""
-        return float(abs(np.log(max(self.actual_purchases, 1.0) / max(self.expected_purchases, 1e-9))))
+    def calibration_error(self) -> float:
+        """How far what was said is from what came true, over all people (the expected calibration error)."""
+        people = sum(each.people for each in self.calibration)
+        return sum(each.people * abs(each.predicted - each.actual) for each in self.calibration) / max(people, 1.0)
 
 
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """Scores of the models and of their rival. `chosen` None: none of them beat it."""
+class Judgement(NamedTuple):
+    """Scores of one round: of the table, and of each model."""
 
-    horizon_days: int
-    people: int
     baseline: Score
     scores: Mapping[Model, Score]
-    chosen: Model | None
 
 
-def judge(models: Sequence[Buying], before: Outcomes, since: Outcomes, horizon_days: int) -> Trial:
+def judge(models: Sequence[Buying], before: Outcomes, since: Outcomes, horizon_days: int) -> Judgement:
     """Let models that were fitted to histories up to the day of `since` say what came, and a table of `before` too."""
-    scores = {each.model: _of_model(each, since, horizon_days) for each in models}
-    baseline = _of_table(before, since)
-    best = min(scores, key=lambda model: scores[model].log_loss, default=None)
-    if best is not None and scores[best].log_loss > baseline.log_loss:
-        best = None
-    return Trial(horizon_days, int(since.people.sum()), baseline, scores, best)
+    return Judgement(_of_table(before, since), {each.model: _of_model(each, since, horizon_days) for each in models})
+
+
+def together(rounds: Sequence[Judgement]) -> Judgement:
+    """All rounds as one: scores are means, purchases are sums. Only models that were in each."""
+    always = [model for model in rounds[0].scores if all(model in each.scores for each in rounds)]
+    return Judgement(
+        _mean([each.baseline for each in rounds]),
+        {model: _mean([each.scores[model] for each in rounds]) for model in always},
+    )
+
+
+def best_of(found: Judgement) -> Model | None:
+    """The model that foretold best who buys; None: none of them beat the table."""
+    best = min(found.scores, key=lambda model: found.scores[model].log_loss, default=None)
+    return None if best is None or found.scores[best].log_loss > found.baseline.log_loss else best
+
+
+def _mean(scores: Sequence[Score]) -> Score:
+    return Score(
+        log_loss=float(np.mean([each.log_loss for each in scores])),
+        brier=float(np.mean([each.brier for each in scores])),
+        expected_purchases=sum(each.expected_purchases for each in scores),
+        actual_purchases=sum(each.actual_purchases for each in scores),
+        calibration=scores[0].calibration,
+    )
 
 
 def _of_model(buying: Buying, since: Outcomes, horizon_days: int) -> Score:
     chance = 1 - buying.silent(since.repeats, since.recency, since.age, horizon_days)
-    often, long, place = pairs(since.repeats, since.age)
-    ahead = buying.purchases(often, long, np.array([float(horizon_days)]))[:, 0][place]
+    ahead = buying.purchases(since.repeats, since.age, float(horizon_days))
     return score(since, chance, ahead * buying.alive(since.repeats, since.recency, since.age))
 
 
@@ -109,9 +128,12 @@ def score(since: Outcomes, chance: Array, purchases: Array) -> Score:
     people = since.people
     total = float(people.sum())
     loss = -(people @ np.where(bought, np.log(chance), np.log1p(-chance))) / total
-    brier = float(people @ (chance - bought) ** 2) / total
     return Score(
-        float(loss), brier, float(people @ purchases), float(people @ since.days), _calibration(people, chance, bought)
+        log_loss=float(loss),
+        brier=float(people @ (chance - bought) ** 2) / total,
+        expected_purchases=float(people @ purchases),
+        actual_purchases=float(people @ since.days),
+        calibration=_calibration(people, chance, bought),
     )
 
 

@@ -1,18 +1,19 @@
 """What customers are worth: purchases still to come, times what each is expected to be, times the margin."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
 from services.metrics.domain.models import gamma_gamma
-from services.metrics.domain.models.histories import Array, Histories, counted, pairs
+from services.metrics.domain.models.histories import Array, Histories, Ints, counted
 from services.metrics.value.domain.buying import Buying
 
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """All customers of one currency as the ledger keeps them; days are numbers of days since 1970-01-01.
+    """Customers of one currency as the ledger keeps them; days are numbers of days since 1970-01-01.
 
     `repeat_minor` is what those of a row spent on the days after their first, all together.
     """
@@ -22,6 +23,16 @@ class Base:
     last_day: Array
     customers: Array
     repeat_minor: Array
+
+    @classmethod
+    def joined(cls, parts: Sequence["Base"]) -> "Base":
+        """The rows of several, one after the other."""
+        return cls(
+            *(
+                np.concatenate([getattr(each, name) for each in parts])
+                for name in ("repeats", "first_day", "last_day", "customers", "repeat_minor")
+            )
+        )
 
     def histories(self, day: int) -> Histories:
         """As of the end of a day; whoever comes later is not there yet.
@@ -36,7 +47,7 @@ class Base:
 
 
 class Worth(NamedTuple):
-    """Of all customers together, or of one; money in minor units, before rounding."""
+    """Of several customers together; money in minor units, before rounding."""
 
     customers: float
     alive: float
@@ -61,57 +72,86 @@ class Question:
 
 
 def worth(base: Base, buying: Buying, spending: gamma_gamma.Parameters, asked: Question, margin: float) -> Worth:
-    """What is still to come of everybody, by the sums alone.
+    """What is still to come of everybody, by the sums alone."""
+    (whole,) = worths(base, np.zeros(len(base.repeats), np.int64), 1, buying, spending, asked, margin)
+    return whole
+
+
+def worths(
+    base: Base,
+    group: Ints,
+    groups: int,
+    buying: Buying,
+    spending: gamma_gamma.Parameters,
+    asked: Question,
+    margin: float,
+) -> list[Worth]:
+    """The same of each of several groups, of which `group` says for each row to which it belongs.
 
     The expected spend is linear in what somebody spent so far, so a row's total needs no more than its sum.
     """
     x, recency, age = base.repeats, base.last_day - base.first_day, asked.day - base.first_day
     alive = buying.alive(x, recency, age)
-    often, long, place = pairs(x, age)
-    horizon = np.array([float(asked.horizon_days)])
-    plain = buying.purchases(often, long, horizon)[place, 0] * alive
-    kept = buying.purchases(often, long, horizon, asked.per_day)[place, 0] * alive if asked.per_day else plain
+    plain, kept = buying.ahead(x, age, asked.horizon_days, (0.0, asked.per_day)) * alive
+    active = 1 - buying.silent(x, recency, age, asked.horizon_days)
+    per_row = (1.0, alive, active, plain, kept)
+    sums = [np.bincount(group, weights=base.customers * each, minlength=groups) for each in per_row]
+    value = np.bincount(group, weights=kept * _spend(base, spending) * margin, minlength=groups)
+    return [Worth(*map(float, each)) for each in zip(*sums, value, strict=True)]
+
+
+def _spend(base: Base, spending: gamma_gamma.Parameters) -> Array:
+    """What a purchase of each customer of a row is expected to be, all together."""
     p, q, v = spending
-    spend = p * (base.customers * v + base.repeat_minor) / (p * x + q - 1)
-    active = base.customers @ (1 - buying.silent(x, recency, age, asked.horizon_days))
-    return Worth(
-        float(base.customers.sum()),
-        float(base.customers @ alive),
-        float(active),
-        float(base.customers @ plain),
-        float(base.customers @ kept),
-        float(kept @ spend) * margin,
-    )
+    return p * (base.customers * v + base.repeat_minor) / (p * base.repeats + q - 1)
 
 
 def uncertainty(
     base: Base,
+    group: Ints,
+    groups: int,
     buying: Buying,
     spending: gamma_gamma.Parameters,
     covariances: tuple[Array, Array],
     asked: Question,
-) -> float:
-    """Standard error of the logarithm of the total value, by the delta method over both models' parameters.
+) -> Array:
+    """Standard error of the logarithm of each group's value, by the delta method over both models' parameters.
 
     `covariances` are of the logarithms of their parameters: of buying, and of spending.
     """
+    kept = _kept(base, buying, asked)
+
+    def of_buying(scaled: tuple[float, ...]) -> Array:
+        return _log_values(base, group, groups, _kept(base, Buying(buying.model, scaled), asked), spending)
+
+    def of_spending(scaled: tuple[float, ...]) -> Array:
+        return _log_values(base, group, groups, kept, gamma_gamma.Parameters(*scaled))
+
+    variance = np.zeros(groups)
+    ways = ((of_buying, buying.parameters), (of_spending, tuple(spending)))
+    for (of, parameters), covariance in zip(ways, covariances, strict=True):
+        slope = slopes(of, parameters)
+        variance += ((covariance @ slope) * slope).sum(axis=0)
+    return np.asarray(np.sqrt(np.maximum(variance, 0.0)), dtype=np.float64)
+
+
+def slopes(of: Callable[[tuple[float, ...]], Array | float], parameters: tuple[float, ...]) -> Array:
+    """How a function changes with the logarithm of each of its parameters."""
     step = 1e-3
-    variance = 0.0
-    for of_buying, covariance in zip((True, False), covariances, strict=True):
-        slopes = []
-        for number in range(len(covariance)):
-            ends = []
-            for factor in (1 + step, 1 - step):
-                moved, spent = buying, spending
-                if of_buying:
-                    moved = Buying(buying.model, _scaled(buying.parameters, number, factor))
-                else:
-                    spent = gamma_gamma.Parameters(*_scaled(spending, number, factor))
-                ends.append(np.log(max(worth(base, moved, spent, asked, 1.0).value_minor, 1e-9)))
-            slopes.append((ends[0] - ends[1]) / (2 * step))
-        variance += float(np.array(slopes) @ covariance @ np.array(slopes))
-    return float(np.sqrt(max(variance, 0.0)))
+
+    def moved(number: int, factor: float) -> tuple[float, ...]:
+        return tuple(each * factor if place == number else each for place, each in enumerate(parameters))
+
+    ends = ((of(moved(number, 1 + step)), of(moved(number, 1 - step))) for number in range(len(parameters)))
+    return np.array([(more - less) / (2 * step) for more, less in ends], dtype=np.float64)
 
 
-def _scaled(parameters: tuple[float, ...], number: int, factor: float) -> tuple[float, ...]:
-    return tuple(each * factor if place == number else each for place, each in enumerate(parameters))
+def _kept(base: Base, buying: Buying, asked: Question) -> Array:
+    age = asked.day - base.first_day
+    alive = buying.alive(base.repeats, base.last_day - base.first_day, age)
+    return np.asarray(buying.ahead(base.repeats, age, asked.horizon_days, (asked.per_day,))[0] * alive, np.float64)
+
+
+def _log_values(base: Base, group: Ints, groups: int, kept: Array, spending: gamma_gamma.Parameters) -> Array:
+    values = np.bincount(group, weights=kept * _spend(base, spending), minlength=groups)
+    return np.asarray(np.log(np.maximum(values, 1e-9)), dtype=np.float64)

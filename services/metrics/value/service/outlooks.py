@@ -5,15 +5,13 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-import numpy as np
-
 from services.metrics.domain import calendar
 from services.metrics.domain.models import gamma_gamma
-from services.metrics.domain.models.histories import pairs
 from services.metrics.domain.purchases import SEVERAL, History, Purchases, history_of, together
 from services.metrics.ledger import repository as ledger
 from services.metrics.value.domain.fitted import Fitted
 from services.metrics.value.domain.outlook import HORIZON_DAYS, Outlook, risk_band, value_band
+from services.metrics.value.domain.people import People
 from services.metrics.value.repository import outlooks, sums
 from services.metrics.value.repository.outlooks import Known
 from services.metrics.value.service.valuing import Value
@@ -139,14 +137,11 @@ def _evaluated(histories: Sequence[tuple[History, int]], fit: Fitted, day: int) 
     buying, spending = fit.buying, fit.spend
     if buying is None or spending is None:
         raise LookupError("a fit that is served has both models")
-    x = np.array([float(history.repeats) for history, _ in histories])
-    recency = np.array([float(history.last_day - history.first_day) for history, _ in histories])
-    age = np.array([float(day - history.first_day) for history, _ in histories])
-    again = np.array([float(money) for _, money in histories])
+    people = People.of(histories, day)
+    x, recency, age, _ = people
     risks = buying.silent(x, recency, age, HORIZON_DAYS)
-    often, long, place = pairs(x, age)
-    ahead = buying.purchases(often, long, np.array([float(HORIZON_DAYS)]))[:, 0][place]
-    spend = gamma_gamma.expected(spending, x, np.divide(again, x, out=np.zeros_like(again), where=x > 0))
+    ahead = buying.purchases(x, age, HORIZON_DAYS)
+    spend = gamma_gamma.expected(spending, x, people.means)
     return risks.tolist(), (ahead * buying.alive(x, recency, age) * spend).tolist()
 
 

@@ -1,11 +1,14 @@
-"""Use cases of predicted value: fit in the background, answer from the newest fit."""
+"""Use cases of predicted value: answers from the newest fit, as of today or any day before."""
 
 import asyncio
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date
 from time import monotonic
 from uuid import UUID
 from zoneinfo import ZoneInfo
+
+import numpy as np
 
 from services.metrics.domain import calendar
 from services.metrics.domain.changes import Changes
@@ -13,31 +16,24 @@ from services.metrics.domain.purchases import SEVERAL, history_of, together
 from services.metrics.errors import InTheFuture, NoFit, UnknownCustomer
 from services.metrics.figures import repository as facts
 from services.metrics.freshness.service import Freshness
-from services.metrics.value.domain.answers import One, Stored, Total
+from services.metrics.value.domain.answers import One, Stored, Total, Valued
 from services.metrics.value.domain.fitted import Fitted, Reason
-from services.metrics.value.domain.fitting import HORIZON_DAYS, cuts, fitted, missing
+from services.metrics.value.domain.fitting import missing
 from services.metrics.value.domain.one import predicted
-from services.metrics.value.domain.worth import Question, Worth, worth
+from services.metrics.value.domain.worth import Base, Question, uncertainty, worths
 from services.metrics.value.repository import sums as repository
-from services.metrics.value.repository.sums import Crowd
+from services.metrics.value.repository.sums import Crowd, crowd_of
 from shared.clock import Clock
-from shared.db.engine import Database, ReadTx
+from shared.db.engine import Database
 from shared.identity import mapping
-from shared.ids import uuid7
-from shared.observability.logging import logger
 from shared.rights import audit
 
-log = logger(__name__)
-
-# A fit is made anew each day, and when so much of what it was fitted to has moved.
-MOVED = 0.01
-# A back-test looks at everybody: once a day, and when this much has.
-TRIED_MOVED = 0.2
-# What everybody is worth is computed at most this often for one question.
+# What people are worth is computed at most this often for one question.
 _KEEP_SECONDS = 10.0
 _MOST_KEPT = 64
-# What everybody was worth, by fit and question, and when that was computed.
-Worths = dict[tuple[UUID, Question], tuple[float, Worth]]
+_Key = tuple[Question, str | None, UUID | None]
+# Answers that were given, and when.
+Worths = dict[_Key, tuple[float, Total]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,91 +48,80 @@ class Value:
     freshness: Freshness
     kept: Worths = field(default_factory=dict)
 
-    async def refit(self) -> int:
-        """Fit each currency anew whose customers have moved, or whose fit is of another day; how many were."""
-        day = calendar.day_number(self.today())
-        async with self.db.read() as tx:
-            found = [crowd for crowd in await repository.crowds(tx, day) if crowd.currency != SEVERAL]
-        done = 0
-        for crowd in found:
-            if not missing(crowd.customers, crowd.repeaters, day - crowd.first_day):
-                done += await self._refit(crowd, day)
-        return done
-
-    async def _refit(self, crowd: Crowd, day: int) -> bool:
-        async with self.db.read() as tx:
-            earlier = await repository.newest(tx, crowd.currency)
-            if earlier is not None and earlier.fit.day == day and not _has_moved(earlier.fit.mark, crowd.mark, MOVED):
-                return False
-            base = await repository.base(tx, crowd.currency, day)
-            spends = await repository.spends(tx, crowd.currency)
-            rounds = None
-            if earlier is None or _needs_trial(earlier.fit, crowd.mark, day):
-                rounds = {
-                    cut: (
-                        await repository.outcomes(tx, crowd.currency, cut - HORIZON_DAYS, HORIZON_DAYS),
-                        await repository.outcomes(tx, crowd.currency, cut, HORIZON_DAYS),
-                    )
-                    for cut in cuts(day, crowd.first_day)
-                }
-        fit = await asyncio.to_thread(
-            fitted,
-            base,
-            spends,
-            rounds,
-            currency=crowd.currency,
-            day=day,
-            mark=crowd.mark,
-            earlier=None if earlier is None else earlier.fit,
-        )
-        async with self.db.write() as tx:
-            await repository.add(tx, uuid7(), self.clock.now(), fit)
-        log.info("models_fitted", currency=crowd.currency, chosen=fit.chosen, reasons=list(fit.reasons))
-        return True
-
     async def total(
-        self, *, horizon_days: int = 365, annual_discount: float = 0.1, currency: str | None = None
+        self,
+        *,
+        as_of: date | None = None,
+        segment: UUID | None = None,
+        horizon_days: int = 365,
+        annual_discount: float = 0.1,
+        currency: str | None = None,
     ) -> Total:
-        """What all customers together will probably bring within the horizon, as of today."""
-        today = self.today()
-        asked = Question(calendar.day_number(today), horizon_days, annual_discount)
+        """What all customers together, or those in a segment now, will probably bring within the horizon.
+
+        As of a past day by what they had bought up to it, as is known now; by the fit of that day, or the first after.
+
+        Raises:
+            InTheFuture: the day has not come yet.
+        """
+        asked = Question(self._day(as_of), horizon_days, annual_discount)
+        key = (asked, currency, segment)
+        if (kept := self.kept.get(key)) is not None and (age := monotonic() - kept[0]) < _KEEP_SECONDS:
+            known = kept[1].staleness_seconds
+            return replace(kept[1], staleness_seconds=None if known is None else known + age)
+        found = await self._total(asked, currency, segment)
+        if found.found is not None:
+            if len(self.kept) >= _MOST_KEPT:
+                self.kept.clear()
+            self.kept[key] = (monotonic(), found)
+        return found
+
+    async def _total(self, asked: Question, currency: str | None, segment: UUID | None) -> Total:
         measured = await self.freshness.ends()
         async with self.db.read() as tx:
             staleness = await self.freshness.staleness(tx, measured)
-            crowds = await repository.crowds(tx, asked.day)
-            code = currency or self.currency or next((c.currency for c in crowds if c.currency != SEVERAL), None)
+            bases = None
+            if segment is not None:
+                bases = (await repository.bases(tx, asked.day, [segment])).get(segment, {})
+            elif asked.day < calendar.day_number(self.today()):
+                bases = (await repository.bases(tx, asked.day)).get(None, {})
+            crowds = await repository.crowds(tx, asked.day) if bases is None else _crowds(bases)
+            code = currency or self.currency or _most(crowds)
             crowd = next((each for each in crowds if each.currency == code), None)
-            stored = None if code is None else await repository.newest(tx, code)
-            reasons = _reasons(crowd, stored, asked.day)
-            found, age = None, 0.0
-            if stored is not None and not reasons:
-                found, age = await self._worth(tx, stored, asked)
+            stored = None if code is None else await repository.newest(tx, code, asked.day)
+            reasons = _reasons(crowd, stored, asked.day, is_part=segment is not None)
+            found = None
+            if stored is not None and crowd is not None and not reasons:
+                base = bases[crowd.currency] if bases else await repository.base(tx, crowd.currency, asked.day)
+                found = (await asyncio.to_thread(self.valued, {None: base}, stored.fit, asked))[None]
         return Total(
             asked,
-            today,
+            calendar.to_date(asked.day),
+            segment,
             code,
             0 if crowd is None else crowd.customers,
             repository.several(crowds),
-            None if staleness is None else staleness + age,
+            staleness,
             stored,
             reasons,
             found,
         )
 
-    async def _worth(self, tx: ReadTx, stored: Stored, asked: Question) -> tuple[Worth, float]:
-        """What everybody is worth, and how many seconds ago that was so."""
-        now, key = monotonic(), (stored.id, asked)
-        if (kept := self.kept.get(key)) is not None and now - kept[0] < _KEEP_SECONDS:
-            return kept[1], now - kept[0]
-        buying, spending = stored.fit.buying, stored.fit.spend
+    def valued(self, bases: Mapping[UUID | None, Base], fit: Fitted, asked: Question) -> dict[UUID | None, Valued]:
+        """What the customers of each base are worth by a fit that is served, all of the fit's currency."""
+        buying, spending, error = fit.buying, fit.spend, fit.error
         if buying is None or spending is None:
             raise LookupError("a fit that is served has both models")
-        base = await repository.base(tx, stored.fit.currency, asked.day)
-        found = await asyncio.to_thread(worth, base, buying, spending, asked, float(self.margin))
-        if len(self.kept) >= _MOST_KEPT:
-            self.kept.clear()
-        self.kept[key] = (now, found)
-        return found, 0.0
+        group = np.repeat(np.arange(len(bases)), [len(each.repeats) for each in bases.values()])
+        whole = Base.joined(list(bases.values()))
+        found = worths(whole, group, len(bases), buying, spending, asked, float(self.margin))
+        errors = np.full(len(bases), error or 0.0)
+        if (covariances := fit.covariances) is not None:
+            errors = uncertainty(whole, group, len(bases), buying, spending, covariances, asked)
+        return {
+            name: Valued(each, *fit.spread(float(its_error), each.purchases))
+            for name, each, its_error in zip(bases, found, errors, strict=True)
+        }
 
     async def customer(
         self,
@@ -146,16 +131,13 @@ class Value:
         horizon_days: int = 365,
         annual_discount: float = 0.1,
     ) -> One:
-        """What one person will probably do within the horizon, by what was known of their purchases up to a day.
+        """What one person will probably do within the horizon, by what they had bought up to a day.
 
         Raises:
             UnknownCustomer: no order of theirs is known.
             InTheFuture: the day has not come yet.
         """
-        today = self.today()
-        if as_of is not None and as_of > today:
-            raise InTheFuture(as_of, today)
-        asked = Question(calendar.day_number(as_of or today), horizon_days, annual_discount)
+        asked = Question(self._day(as_of), horizon_days, annual_discount)
         measured = await self.freshness.ends()
         async with self.db.read() as tx:
             staleness = await self.freshness.staleness(tx, measured)
@@ -172,59 +154,64 @@ class Value:
                 for bucket, each in together(list(changes.purchases.values()) or [{}]).items()
                 if bucket[0] <= asked.day
             }
-            history, again = history_of(bought) if bought else (None, 0)
-            stored = None
-            if history is not None and history.currency != SEVERAL:
-                stored = await repository.newest(tx, history.currency)
+            history = history_of(bought) if bought else None
+            code = None if history is None or history[0].currency == SEVERAL else history[0].currency
+            stored = None if code is None else await repository.newest(tx, code, asked.day)
+        fit = None if stored is None else stored.fit
         reasons: tuple[Reason, ...] = ()
         found = None
         if history is None:
-            reasons = ("no_fit_yet",)
-        elif history.currency == SEVERAL:
+            reasons = ("no_purchase_yet",)
+        elif code is None:
             reasons = ("several_currencies",)
-        elif stored is None or (buying := stored.fit.buying) is None or (spending := stored.fit.spend) is None:
-            reasons = ("no_fit_yet",) if stored is None else stored.fit.reasons
+        elif fit is None or (buying := fit.buying) is None or (spending := fit.spend) is None:
+            reasons = ("no_fit_yet",) if fit is None else fit.reasons
         else:
-            found = predicted(history, again, buying, spending, asked, float(self.margin), root.int % 2**32)
-        code = None if history is None or history.currency == SEVERAL else history.currency
-        return One(asked, as_of or today, code, root, keys, staleness, stored, reasons, found)
+            margin, seed = float(self.margin), root.int % 2**32
+            found = predicted(*history, buying, spending, asked, margin=margin, widths=fit.widths, seed=seed)
+        return One(asked, calendar.to_date(asked.day), code, root, keys, staleness, stored, reasons, found)
 
-    async def models(self, currency: str | None = None) -> Stored:
-        """The newest fit of a currency; without one, of the firm's, or of that with the most customers.
+    async def models(self, currency: str | None = None, as_of: date | None = None) -> Stored:
+        """The newest fit of a currency, or that of a day; without one, of the firm's, or of that with most customers.
 
         Raises:
             NoFit: there is none, and why.
+            InTheFuture: the day has not come yet.
         """
-        day = calendar.day_number(self.today())
+        day = self._day(as_of)
         async with self.db.read() as tx:
             crowds = await repository.crowds(tx, day)
-            code = currency or self.currency or next((c.currency for c in crowds if c.currency != SEVERAL), None)
-            stored = None if code is None else await repository.newest(tx, code)
+            code = currency or self.currency or _most(crowds)
+            stored = None if code is None else await repository.newest(tx, code, day)
         if stored is None:
-            raise NoFit(code, _reasons(next((each for each in crowds if each.currency == code), None), None, day))
+            crowd = next((each for each in crowds if each.currency == code), None)
+            raise NoFit(code, _reasons(crowd, None, day, is_part=False))
         return stored
-
-    @staticmethod
-    def day_of(stored: Stored) -> date:
-        """The day whose end a fit speaks of."""
-        return calendar.to_date(stored.fit.day)
 
     def today(self) -> date:
         """The firm's day."""
         return self.clock.now().astimezone(self.zone).date()
 
-
-def _needs_trial(fit: Fitted, mark: tuple[int, int, int], day: int) -> bool:
-    return fit.day != day or fit.trial is None or _has_moved(fit.trial.mark, mark, TRIED_MOVED)
-
-
-def _has_moved(old: tuple[int, int, int], new: tuple[int, int, int], share: float) -> bool:
-    return any(abs(after - before) > share * abs(before) for before, after in zip(old, new, strict=True))
+    def _day(self, as_of: date | None) -> int:
+        today = self.today()
+        if as_of is not None and as_of > today:
+            raise InTheFuture(as_of, today)
+        return calendar.day_number(as_of or today)
 
 
-def _reasons(crowd: Crowd | None, stored: Stored | None, day: int) -> tuple[Reason, ...]:
+def _crowds(bases: Mapping[str, Base]) -> list[Crowd]:
+    found = [crowd_of(currency, base) for currency, base in bases.items()]
+    return sorted(found, key=lambda each: (-each.customers, each.currency))
+
+
+def _most(crowds: list[Crowd]) -> str | None:
+    return next((each.currency for each in crowds if each.currency != SEVERAL), None)
+
+
+def _reasons(crowd: Crowd | None, stored: Stored | None, day: int, *, is_part: bool) -> tuple[Reason, ...]:
+    """Why nothing can be said; of a part of the firm however small, where it can be of the whole."""
     if crowd is None:
-        return ("too_few_customers",)
-    if few := missing(crowd.customers, crowd.repeaters, day - crowd.first_day):
+        return ("no_purchase_yet",) if is_part else ("too_few_customers",)
+    if not is_part and (few := missing(crowd.customers, crowd.repeaters, day - crowd.first_day)):
         return few
     return ("no_fit_yet",) if stored is None else stored.fit.reasons

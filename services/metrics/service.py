@@ -26,6 +26,7 @@ from services.metrics.subscriptions.service.taking import PROJECTION as SUBSCRIB
 from services.metrics.subscriptions.service.taking import Subscribing
 from services.metrics.value.service.outlooks import Outlooks
 from services.metrics.value.service.refitting import Refitting
+from services.metrics.value.service.segments import Segments
 from services.metrics.value.service.valuing import Value, Worths
 from shared.runtime.service import Projection
 
@@ -108,6 +109,11 @@ class MetricsService:
     def refitting(self) -> Refitting:
         """Fits models of buying and of spending in the background."""
         return Refitting(self.figures.db, self.figures.clock, self.figures.zone)
+
+    @property
+    def segments(self) -> Segments:
+        """Values the customers of segments, and tells it."""
+        return Segments(self.value)
 
     @property
     def outlooks(self) -> Outlooks:

@@ -55,7 +55,7 @@ def a_day() -> list[dict[str, Any]]:
         track("Order Completed", currency="VND", order_id="o-2", total=1),
         track("Order Cancelled", order_id="o-2"),
         *(
-            track(f"Subscription {each}", subscription_id="s-1", plan_id="gold", mrr=9, currency="USD")
+            track(f"Subscription {each}", subscription_id="s-1", plan_id="gold", price=9, quantity=2, currency="USD")
             for each in SUBSCRIPTION_EVENTS
         ),
         track("Order Completed", **money, total="a lot"),

@@ -18,6 +18,7 @@ Unit = Literal[
     "seconds",
     "purchases",
     "probability",
+    "subscriptions",
 ]
 
 

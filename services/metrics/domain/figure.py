@@ -1,10 +1,11 @@
 """A figure explains itself: what it is, of what, out of what, how sure, as of when, how fresh, in which currency."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from fractions import Fraction
 
-from services.metrics.domain.definitions import DEFINITIONS
+from services.metrics.domain.definitions import DEFINITIONS, Definition
 from services.metrics.domain.intervals import Interval, wilson
 from shared.money import EXPONENTS, to_decimal_string
 
@@ -17,7 +18,7 @@ class Figure:
     unit: str
     definition: str
     numerator: int | str | None
-    denominator: int | None
+    denominator: int | str | None
     interval: Interval | None
     as_of: date
     time_zone: str
@@ -28,11 +29,12 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What all figures of one answer have in common; makes them."""
+    """What all figures of one answer have in common; makes them. `meanings` are what they may be, by name."""
 
     as_of: date
     time_zone: str
     staleness_seconds: float | None
+    meanings: Mapping[str, Definition] = field(default_factory=lambda: DEFINITIONS)
 
     def plain(self, name: str, value: int | str | None, **parameters: int | str) -> Figure:
         """A count, a date or a state."""
@@ -70,6 +72,19 @@ class Frame:
         """An amount. Parts of a minor unit are rounded half to even."""
         return self._figure(name, _decimal(minor, currency), currency=currency, parameters=parameters)
 
+    def share(
+        self, name: str, part: Fraction | int, whole: Fraction | int, currency: str, **parameters: int | str
+    ) -> Figure:
+        """A share of money: no sample, so without an interval. It may be negative, or above one."""
+        return self._figure(
+            name,
+            float(Fraction(part) / Fraction(whole)) if whole else None,
+            numerator=_decimal(part, currency),
+            denominator=_decimal(whole, currency),
+            currency=currency,
+            parameters=parameters,
+        )
+
     def mean(
         self, name: str, minor: Fraction | int, count: int, currency: str | None, **parameters: int | str
     ) -> Figure:
@@ -90,12 +105,12 @@ class Frame:
         value: int | float | str | None,
         *,
         numerator: int | str | None = None,
-        denominator: int | None = None,
+        denominator: int | str | None = None,
         interval: Interval | None = None,
         currency: str | None = None,
         parameters: dict[str, int | str],
     ) -> Figure:
-        meaning = DEFINITIONS[name]
+        meaning = self.meanings[name]
         return Figure(
             value,
             meaning.unit,

@@ -67,7 +67,7 @@ class FigureOut(_Out):
     unit: str = Field(description="orders, refunds, customers, days, money, ratio, date or state.")
     definition: str = Field(description="The versioned id of what it means.", examples=["orders.v1"])
     numerator: int | str | None = Field(description="Of a quotient: what is divided.")
-    denominator: int | None = Field(description="Of a quotient: what it is divided by.")
+    denominator: int | str | None = Field(description="Of a quotient: what it is divided by; money is a string.")
     interval: IntervalOut | None = Field(description="Of a share of people: how sure it is.")
     as_of: date = Field(description="The day, inclusive, up to which is counted.")
     time_zone: str = Field(description="The IANA time zone whose days are counted.")

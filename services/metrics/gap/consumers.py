@@ -8,6 +8,7 @@ from services.metrics.gap.service.taking import HEARD as MIRRORS
 from services.metrics.gap.service.taking import PROMISES_GROUP, VOICES_GROUP
 from services.metrics.scorecard.service.taking import HEARD as ENGAGEMENT
 from services.metrics.service import MetricsService
+from services.metrics.subscriptions.service.taking import HEARD as SUBSCRIBED
 from shared.db.engine import WriteTx
 from shared.delivery.subscription import Subscription
 from shared.events.catalogue.surveys import CaseChanged, CaseClosed, CaseOpened
@@ -16,10 +17,11 @@ from shared.events.envelope import Event, EventData
 
 
 async def take_voices(metrics: MetricsService, tx: WriteTx, events: Sequence[Event[EventData]]) -> None:
-    """Mirror waves, why people came, who was brought, and what the score card counts."""
+    """Mirror waves, why people came, who was brought, what the score card counts, and subscriptions."""
     await metrics.ledger.check_calendar(tx)
     await metrics.mirrors.take(tx, events)
     await metrics.joining.take(tx, events)
+    await metrics.subscribing.take(tx, events)
     await metrics.engagement.take(tx, events)
 
 
@@ -29,7 +31,7 @@ async def take_promises(metrics: MetricsService, tx: WriteTx, events: Sequence[E
 
 
 SUBSCRIPTIONS = (
-    Subscription(VOICES_GROUP, (*MIRRORS, *JOINING, *ENGAGEMENT), take_voices, is_idempotent=True),
+    Subscription(VOICES_GROUP, (*MIRRORS, *JOINING, *ENGAGEMENT, *SUBSCRIBED), take_voices, is_idempotent=True),
     Subscription(
         PROMISES_GROUP,
         (TouchpointRecorded, OrderRefunded, OrderCancelled, CaseOpened, CaseChanged, CaseClosed),

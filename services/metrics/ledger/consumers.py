@@ -24,6 +24,7 @@ async def follow_identity(
     """People who turn out to be one, or not to be."""
     moved = await metrics.ledger.follow_identity(tx, events)
     await metrics.taking.regroup(tx, moved)
+    await metrics.subscribing.regroup(tx, moved)
     await metrics.engagement.regroup(tx, moved)
     await metrics.outlooks.note(tx, {*moved, *chain.from_iterable(moved.values())})
 

@@ -25,6 +25,7 @@ from shared.money import MoneyError, currency_code, parse
 
 MAX_ID = 255
 MAX_ITEMS = 100_000
+MAX_INTERVALS = 1_000
 MAX_LINES = 5_000
 # Of these many lines an order tells what they hold; a call of 32 KB has room for a third of them.
 MAX_TOLD_LINES = 1_000
@@ -301,20 +302,30 @@ def _subscription(said: Statement) -> dict[str, Any] | None:
     subscription_id = identifier(_stated(properties, *_SUBSCRIPTION), "subscription_id")
     if subscription_id is None:
         return None
-    mrr = _stated(properties, "mrr")
-    currency = None if mrr is None else _currency(properties)
-    start, end = (_stated(properties, each) for each in ("period_start", "period_end"))
+    mrr, price = _stated(properties, "mrr"), _stated(properties, "price")
+    currency = None if mrr is None and price is None else _currency(properties)
+    start, end, trial = (_stated(properties, each) for each in ("period_start", "period_end", "trial_ends_at"))
     return {
         "subscription_id": subscription_id,
         "source": said.source,
         "plan_id": identifier(_stated(properties, "plan_id", "planId"), "plan_id"),
         "plan_name": _text(_stated(properties, "plan_name", "planName", "plan")),
-        "mrr_minor": None if currency is None else parse(mrr, currency),
+        "mrr_minor": None if mrr is None or currency is None else parse(mrr, currency),
         "currency": currency,
         "interval": _text(properties.get("interval"), 32),
         "period_start": None if start is None else event_time(start),
         "period_end": None if end is None else event_time(end),
+        "price_minor": None if price is None or currency is None else parse(price, currency),
+        "quantity": _count(properties.get("quantity"), MAX_ITEMS),
+        "interval_count": _count(properties.get("interval_count"), MAX_INTERVALS),
+        "trial_ends_at": None if trial is None else event_time(trial),
     }
+
+
+def _count(value: object, most: int) -> int | None:
+    """A whole number of things from 1 on; what is none was not said."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool) and 1 <= value <= most
+    return int(value) if is_number and isinstance(value, int | float) and value == int(value) else None
 
 
 def _plain(kind: type[EventData], **more: Any) -> Callable[[Statement], Draft | None]:

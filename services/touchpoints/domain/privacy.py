@@ -29,6 +29,7 @@ _LOGGED = _words(
     order_id checkout_id cart_id list_id promotion_id wishlist_id review_id rating affiliation
     total revenue value subtotal shipping tax discount currency step shipping_method payment_method coupon_id
     refund_id refund_amount subscription_id plan_id mrr interval period_start period_end is_voluntary
+    interval_count trial_ends_at
     transaction_id item_id item_list_id item_brand item_category item_variant index payment_type shipping_tier
     staff_id agent_id store_id ticket_id locale time_zone
     promised_at delivered_at refund_promised_at

@@ -86,15 +86,21 @@ class OrderCancellation(_Order):
 
 
 class Subscription(_Money):
-    """The subscription events; `mrr` is what it brings in a month."""
+    """The subscription events; `mrr` is what it brings in a month, or `price` times `quantity` in each interval."""
 
     subscription_id: Id
     plan_id: Id | None = None
     plan_name: Text | None = None
     mrr: Amount | None = None
-    interval: Annotated[str, StringConstraints(min_length=1, max_length=32)] | None = None
+    price: Amount | None = Field(None, description="Of one piece for one interval; `mrr`, where stated, goes before.")
+    quantity: Annotated[StrictInt, Field(ge=1, le=1_000_000)] | None = None
+    interval: Annotated[str, StringConstraints(min_length=1, max_length=32)] | None = Field(
+        None, description="day, week, month, quarter, year, or ISO 8601 such as P2W."
+    )
+    interval_count: Annotated[StrictInt, Field(ge=1, le=1_000)] | None = None
     period_start: Instant | None = None
     period_end: Instant | None = None
+    trial_ends_at: Instant | None = Field(None, description="Until then nothing is paid.")
 
 
 class SubscriptionEnd(Subscription):

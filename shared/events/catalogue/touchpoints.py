@@ -124,6 +124,8 @@ class OrderCancelled(EventData, type="tam.touchpoints.order_cancelled.v1", topic
 
 
 class _Subscription(EventData, type="tam.touchpoints.subscription.v1", topic=SUBSCRIPTIONS):
+    """What it brings is `mrr_minor` a month, or `price_minor` × `quantity` every `interval_count` intervals."""
+
     subscription_id: str
     source: str
     plan_id: str | None = None
@@ -133,10 +135,14 @@ class _Subscription(EventData, type="tam.touchpoints.subscription.v1", topic=SUB
     interval: str | None = None
     period_start: datetime | None = None
     period_end: datetime | None = None
+    price_minor: int | None = None
+    quantity: int | None = None
+    interval_count: int | None = None
+    trial_ends_at: datetime | None = None
 
 
 class SubscriptionStarted(_Subscription, type="tam.touchpoints.subscription_started.v1", topic=SUBSCRIPTIONS):
-    """A paid subscription began."""
+    """A subscription began; until `trial_ends_at` nothing is paid."""
 
 
 class SubscriptionRenewed(_Subscription, type="tam.touchpoints.subscription_renewed.v1", topic=SUBSCRIPTIONS):

@@ -12,7 +12,7 @@ from shared.config import PlatformSettings
 from shared.db.engine import Database, make_engine
 from shared.db.migrate import upgrade
 from shared.delivery.outbox import OutboxWriter
-from shared.events.topics import IDENTITY, LOYALTY, ORDERS, SEGMENTS, SURVEYS, TOUCHPOINTS
+from shared.events.topics import IDENTITY, LOYALTY, ORDERS, SEGMENTS, SUBSCRIPTIONS, SURVEYS, TOUCHPOINTS
 from shared.rights.marks import Seal
 from shared.runtime.service import Parts
 from shared.runtime.trees import trees_of
@@ -25,7 +25,7 @@ async def world(database_url: str) -> AsyncIterator[World]:
     await upgrade(db.engine, trees_of((manifest,)))
     bus = PostgresBus(database_url, sole=True)
     await bus.start()
-    await bus.ensure_topics((ORDERS, IDENTITY, SURVEYS, SEGMENTS, LOYALTY, TOUCHPOINTS), partitions=2)
+    await bus.ensure_topics((ORDERS, IDENTITY, SURVEYS, SEGMENTS, LOYALTY, TOUCHPOINTS, SUBSCRIPTIONS), partitions=2)
     clock = HandClock()
     metrics = build(
         Parts(db=db, bus=bus, clock=clock, platform=PlatformSettings(), settings=None, seal=Seal(bytes(32)))

@@ -242,6 +242,32 @@ def test_each_subscription_event_is_its_fact(name: str, kind: type[EventData], d
     assert getattr(fact, "direction", None) == direction
 
 
+def test_a_subscription_states_what_a_piece_costs_for_an_interval_and_when_its_trial_ends() -> None:
+    fact = stated(
+        "Subscription Started",
+        subscription_id="s1",
+        price=199_000,
+        currency="VND",
+        quantity=3,
+        interval="week",
+        interval_count=2,
+        trial_ends_at="2026-11-15T00:00:00+07:00",
+    )
+
+    assert isinstance(fact, facts.SubscriptionStarted)
+    assert (fact.mrr_minor, fact.price_minor, fact.currency) == (None, 199_000, "VND")
+    assert (fact.quantity, fact.interval, fact.interval_count) == (3, "week", 2)
+    assert fact.trial_ends_at == datetime(2026, 11, 14, 17, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("quantity", [0, -1, 1.5, True, "two", 10**9])
+def test_a_quantity_that_is_none_was_not_said(quantity: object) -> None:
+    fact = stated("Subscription Changed", subscription_id="s1", price=5, currency="USD", quantity=quantity)
+
+    assert isinstance(fact, facts.SubscriptionChanged)
+    assert (fact.price_minor, fact.quantity) == (500, None)
+
+
 def test_a_cancelled_subscription_runs_to_the_end_of_its_period() -> None:
     end = "2026-12-01T00:00:00Z"
 
@@ -255,6 +281,9 @@ def test_a_cancelled_subscription_runs_to_the_end_of_its_period() -> None:
     ("properties", "code"),
     [
         ({"mrr": -1}, "impossible_amount"),
+        ({"mrr": None, "price": -1}, "impossible_amount"),
+        ({"mrr": None, "price": 5, "currency": None}, "no_currency"),
+        ({"trial_ends_at": "2026-12-01T00:00:00"}, "naive_time"),
         ({"mrr": 5, "currency": "nope"}, "unknown_currency"),
         ({"mrr": 5, "currency": None}, "no_currency"),
         ({"period_end": "2026-12-01T00:00:00"}, "naive_time"),

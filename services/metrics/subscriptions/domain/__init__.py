@@ -1,0 +1,1 @@
+"""Rules of subscriptions: no database, no clock, no network."""

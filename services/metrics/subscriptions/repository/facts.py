@@ -1,0 +1,94 @@
+"""Subscriptions with their facts. They are locked, by their persons, before they are read to be changed."""
+
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from services.metrics.subscriptions.domain.facts import Subscription
+from shared.db.bulk import insert_rows
+from shared.db.engine import ReadTx, WriteTx
+from shared.errors import Retry
+
+_COLUMNS = {"subscription_id": "text", "customer": "uuid", "facts": "jsonb"}
+
+
+async def owners(tx: ReadTx, ids: Collection[str]) -> set[UUID]:
+    """The person keys that those of the subscriptions which are known belong to."""
+    rows = await tx.execute(
+        "SELECT DISTINCT customer FROM subscriptions WHERE subscription_id = ANY(CAST(:ids AS text[]))",
+        {"ids": list(ids)},
+    )
+    return set(rows.scalars())
+
+
+async def of_customers(tx: ReadTx, customers: Collection[UUID]) -> list[Subscription]:
+    """All subscriptions of these person keys."""
+    rows = await tx.execute(
+        "SELECT subscription_id, facts FROM subscriptions WHERE customer = ANY(CAST(:ids AS uuid[]))",
+        {"ids": list(customers)},
+    )
+    return list(map(_subscription, rows))
+
+
+def _subscription(row: Any) -> Subscription:
+    return Subscription.of_document(row.subscription_id, row.facts)
+
+
+async def add(tx: WriteTx, found: Iterable[Subscription]) -> None:
+    """Keep subscriptions that were not known.
+
+    Raises:
+        Retry: another transaction has stored one of them since.
+    """
+    rows = _rows(found)
+    added = "ON CONFLICT (subscription_id) DO NOTHING RETURNING true AS added"
+    if len(await insert_rows(tx, "subscriptions", _COLUMNS, rows, added)) < len(rows):
+        raise Retry("another worker stored one of these subscriptions at the same time")
+
+
+async def replace(tx: WriteTx, found: Iterable[Subscription]) -> None:
+    """Keep what is known now of subscriptions whose persons are locked."""
+    replaced = "ON CONFLICT (subscription_id) DO UPDATE SET customer = EXCLUDED.customer, facts = EXCLUDED.facts"
+    await insert_rows(tx, "subscriptions", _COLUMNS, _rows(found), replaced)
+
+
+def _rows(found: Iterable[Subscription]) -> list[tuple[str, UUID, str]]:
+    return [
+        (each.id, each.customer, orjson.dumps(each.document()).decode())
+        for each in sorted(found, key=lambda each: each.id)
+    ]
+
+
+async def persons(tx: ReadTx, chunk: int) -> AsyncIterator[list[list[Subscription]]]:
+    """Everybody's subscriptions, person by person, about `chunk` persons at a time, in the order of their roots."""
+    after = UUID(int=0)
+    while True:
+        rows = (
+            await tx.execute(
+                """
+                WITH roots AS (
+                    SELECT DISTINCT coalesce(identity.root_id, customer) AS root
+                    FROM subscriptions LEFT JOIN identity ON raw_id = customer
+                    WHERE coalesce(identity.root_id, customer) > :after ORDER BY root LIMIT :chunk
+                ), keys AS (
+                    SELECT root, root AS key FROM roots
+                    UNION SELECT root, raw_id FROM roots JOIN identity ON root_id = root
+                )
+                SELECT root, subscription_id, facts FROM keys JOIN subscriptions ON customer = key ORDER BY root
+                """,
+                {"after": after, "chunk": chunk},
+            )
+        ).fetchall()
+        if not rows:
+            return
+        yield _by_person(rows)
+        after = rows[-1].root
+
+
+def _by_person(rows: Sequence[Any]) -> list[list[Subscription]]:
+    found: dict[UUID, list[Subscription]] = {}
+    for row in rows:
+        found.setdefault(row.root, []).append(_subscription(row))
+    return list(found.values())

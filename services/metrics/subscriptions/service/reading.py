@@ -1,0 +1,192 @@
+"""What the figures of subscriptions are: each use case reads one consistent snapshot, and sums by day alone."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import date
+from functools import partial
+from zoneinfo import ZoneInfo
+
+from services.metrics.domain import calendar
+from services.metrics.domain.calendar import Period
+from services.metrics.domain.figure import Figure, Frame
+from services.metrics.errors import BadRange, InTheFuture
+from services.metrics.freshness.service import Freshness
+from services.metrics.subscriptions.domain import report
+from services.metrics.subscriptions.domain.definitions import SUBSCRIPTION
+from services.metrics.subscriptions.domain.exchange import Exchange
+from services.metrics.subscriptions.domain.people import ROLLING_DAYS, Crowd, of_people
+from services.metrics.subscriptions.domain.policy import Policy
+from services.metrics.subscriptions.domain.report import Churn, Days, Money, Monthly, Movements, Revenue, Step
+from services.metrics.subscriptions.domain.stream import Stream, currencies, stream_of
+from services.metrics.subscriptions.repository import own, reading
+from shared.clock import Clock
+from shared.db.engine import Database, ReadTx
+
+# The longest time that one answer looks at day by day.
+MAX_DAYS = 1_100
+MAX_PERIODS = 400
+MONTH_DAYS = ROLLING_DAYS
+
+_Make = Callable[[Frame, Stream], report.Figures]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """All that one answer needs: movements by day up to `last`, from `first` on one by one, and rates."""
+
+    frame: Frame
+    policy: Policy
+    crowd: Crowd
+    streams: Sequence[Stream]
+    into: str | None
+    total: Stream | None
+    reasons: Sequence[report.Why]
+
+    def money(self, make: _Make) -> Money:
+        """Figures of each currency by itself, and of all together where that can be said."""
+        total = None if self.total is None else make(self.frame, self.total)
+        by_currency = {each.currency: make(self.frame, each) for each in self.streams}
+        return Money(by_currency, self.into, total, self.reasons)
+
+    def cut(self, periods: Sequence[Days]) -> "list[Seen]":
+        """The same period by period."""
+        pairs = [(each.first, each.last) for each in periods]
+        streams = [each.parts(pairs) for each in self.streams]
+        totals = [None] * len(pairs) if self.total is None else self.total.parts(pairs)
+        return [
+            replace(self, streams=[each[number] for each in streams], total=totals[number])
+            for number in range(len(pairs))
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Subscriptions:
+    """Answers what subscriptions come to. `currency` is the firm's, into which others are brought."""
+
+    db: Database
+    clock: Clock
+    zone: ZoneInfo
+    currency: str | None
+    freshness: Freshness
+
+    async def monthly(self, as_of: date | None = None) -> Monthly:
+        """Monthly churn and MRR as of a day, each with all that explains it; what the score card shows."""
+        day = self._day(as_of)
+        days = Days(day - MONTH_DAYS + 1, day)
+        seen = await self._seen(days.first, day, None)
+        money = seen.money(lambda frame, stream: report.revenue_figures(frame, stream, seen.crowd.there(day), day))
+        lost = {each.currency: report.churn_figures(seen.frame, each, days)["gross"] for each in seen.streams}
+        people = report.people_figures(seen.frame, seen.crowd, days)
+        return Monthly(
+            seen.frame,
+            people["subscribers"],
+            people["churn_standard"],
+            {code: figures["mrr"] for code, figures in money.by_currency.items()},
+            lost,
+            money.currency,
+            None if money.together is None else money.together["mrr"],
+            money.reasons,
+        )
+
+    async def churn(self, first: date | None, last: date | None, currency: str | None) -> Churn:
+        """Who left and what went with them, from `first` to `last`; by default in the 30 days up to today.
+
+        Raises:
+            InTheFuture: `last` has not come yet.
+            BadRange: `first` is after `last`, or they are too far apart.
+        """
+        days = self._days(first, last)
+        seen = await self._seen(min(days.first, days.last - ROLLING_DAYS + 1), days.last, currency)
+        there = seen.crowd.there(days.first - 1)
+        return Churn(
+            seen.frame,
+            seen.policy,
+            days,
+            report.people_figures(seen.frame, seen.crowd, days),
+            report.cause_figures(seen.frame, seen.crowd, days),
+            seen.money(lambda frame, stream: report.churn_figures(frame, stream, days)),
+            [] if there else [report.NOBODY],
+        )
+
+    async def revenue(self, as_of: date | None, currency: str | None) -> Revenue:
+        """What subscriptions bring in a month at the end of a day.
+
+        Raises:
+            InTheFuture: the day has not come yet.
+        """
+        day = self._day(as_of)
+        seen = await self._seen(day, day, currency)
+        there = seen.crowd.there(day)
+        people: dict[str, Figure] = {
+            "subscribers": seen.frame.plain("subscribers", there),
+            "unpriced_subscriptions": seen.frame.plain("unpriced_subscriptions", seen.crowd.unpriced(day)),
+        }
+        money = seen.money(lambda frame, stream: report.revenue_figures(frame, stream, there, day))
+        return Revenue(seen.frame, seen.policy, people, money)
+
+    async def movements(self, period: Period, first: date | None, last: date | None, currency: str | None) -> Movements:
+        """What moved revenue in each period that the days touch; by default in the running one and those before it.
+
+        Raises:
+            InTheFuture: `last` has not come yet.
+            BadRange: `first` is after `last`, or the periods are too many.
+        """
+        end = self._day(last)
+        since = _some_before(period, end) if first is None else calendar.day_number(first)
+        if since > end:
+            raise BadRange(f"from ({first}) is after to ({calendar.to_date(end)}).")
+        periods = calendar.periods_between(period, since, end, most=MAX_PERIODS)
+        if periods is None or end - periods[0].start >= MAX_DAYS:
+            raise BadRange(f"The range has more than {MAX_PERIODS} periods, or {MAX_DAYS} days.")
+        seen = await self._seen(periods[0].start, end, currency)
+        today = self._day(None)
+        days = [Days(each.start, min(each.end - 1, end)) for each in periods]
+        steps = [
+            Step(each, whole.end <= today, part.money(partial(report.movement_figures, days=each)))
+            for each, whole, part in zip(days, periods, seen.cut(days), strict=True)
+        ]
+        return Movements(seen.frame, seen.policy, steps)
+
+    def _days(self, first: date | None, last: date | None) -> Days:
+        end = self._day(last)
+        since = end - MONTH_DAYS + 1 if first is None else calendar.day_number(first)
+        if since > end:
+            raise BadRange(f"from ({first}) is after to ({calendar.to_date(end)}).")
+        if end - since >= MAX_DAYS:
+            raise BadRange(f"The range has more than {MAX_DAYS} days.")
+        return Days(since, end)
+
+    async def _seen(self, first: int, last: int, currency: str | None) -> Seen:
+        async with self._snapshot(last) as (tx, frame):
+            policy = (await own.policy(tx)).policy
+            rows = await reading.moves(tx, first, last)
+            ended = await reading.ended(tx, first, last)
+            streams = [stream_of(rows, code, first) for code in currencies(rows)]
+            into = currency or self.currency or (streams[0].currency if len(streams) == 1 else None)
+            exchange = None if into is None else Exchange(await own.rates(tx, into), into)
+        total, reasons = report.together(streams, exchange, last)
+        return Seen(frame, policy, Crowd(first, of_people(rows), ended), streams, into, total, reasons)
+
+    def _day(self, as_of: date | None) -> int:
+        today = self.clock.now().astimezone(self.zone).date()
+        if as_of is not None and as_of > today:
+            raise InTheFuture(as_of, today)
+        return calendar.day_number(as_of or today)
+
+    @asynccontextmanager
+    async def _snapshot(self, day: int) -> AsyncIterator[tuple[ReadTx, Frame]]:
+        measured = await self.freshness.ends()
+        async with self.db.read() as tx:
+            staleness = await self.freshness.staleness(tx, measured)
+            yield tx, Frame(calendar.to_date(day), self.zone.key, staleness, SUBSCRIPTION)
+
+
+_PERIODS: dict[Period, int] = {"day": 30, "week": 13, "month": 13}
+
+
+def _some_before(period: Period, day: int) -> int:
+    start = calendar.period_start(period, day)
+    for _ in range(_PERIODS[period] - 1):
+        start = calendar.period_before(period, start)
+    return start

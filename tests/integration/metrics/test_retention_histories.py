@@ -1,0 +1,128 @@
+"""Random histories through the real consumers: silences, cohorts and scores are what brute force counts."""
+
+import random
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+import retention_truth as brute
+from metrics_truth import Truth, period_end
+from metrics_world import World
+from test_metrics_histories import ZONE, History, deliver, delivered
+
+from services.metrics.domain.calendar import PERIODS, day_number
+from services.metrics.retention.domain.cohorts import RULES
+from services.metrics.retention.domain.recurring import MAX_NTH
+from services.metrics.retention.service import scanning, subjects
+from services.metrics.retention.service.scanning import Subject
+
+TODAY = date(2026, 11, 21)
+BLOCKS, PER_BLOCK = 2, 8
+
+
+@pytest.fixture(autouse=True)
+def nothing_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Facts come without a log here, so that what is kept could not be told from what is new."""
+    monkeypatch.setattr(scanning, "QUICK_SECONDS", float("inf"))
+
+
+async def counted(world: World, subject: Subject, day: date) -> Any:
+    """Counted now, whatever is kept."""
+    return (await world.metrics.retention._scans().count(subject, day_number(day))).document
+
+
+def tally(rows: Iterable[Sequence[int]]) -> Counter[int]:
+    found: Counter[int] = Counter()
+    for days, number in rows:
+        found[days] += number
+    return found
+
+
+async def check_waits(world: World, truth: Truth, day: date, dice: random.Random) -> None:
+    found = await counted(world, subjects.SILENCES, day)
+    assert (tally(found["ended"]), tally(found["going"])) == brute.silences(truth, day)
+
+    found = await counted(world, subjects.SECOND_ORDERS, day)
+    assert (tally(found["ended"]), tally(found["going"])) == brute.waits(truth, day, 1)
+    assert {row[0]: (row[1], row[2]) for row in found["within"]} == {
+        days: brute.within(truth, day, days) for days, _, _ in found["within"]
+    }
+
+    rows = await counted(world, subjects.NEXT_ORDERS, day)
+    for nth in range(2, MAX_NTH + 1):
+        own = [(days, is_over, number) for each, days, is_over, number in rows if each == nth]
+        ended = tally((days, number) for days, is_over, number in own if is_over)
+        going = tally((days, number) for days, is_over, number in own if not is_over)
+        assert (ended, going) == brute.waits(truth, day, nth), nth
+
+    horizon, window = dice.choice((1, 7, 30)), dice.choice((1, 2, 14, 60))
+    rows = await counted(world, subjects.silent_then(horizon), day)
+    lapsed = [(is_back, number) for days, is_back, number in rows if days >= window]
+    back = sum(number for is_back, number in lapsed if is_back)
+    assert (back, sum(number for _, number in lapsed)) == brute.came_back(truth, day, horizon, window)
+
+
+async def check_cohorts(world: World, truth: Truth, day: date, period: Any) -> None:
+    count = {"day": 20, "week": 12, "month": 14}[period]
+    for rule in RULES:
+        found = await world.metrics.retention.cohorts(period, rule, count=count, as_of=day)
+        for cohort in found.cohorts:
+            start = date(1970, 1, 1) + timedelta(days=cohort.period.start)
+            walk = brute.starts(period, start, day)
+            size = brute.retained(truth, day, period, start, 0, "on")
+            assert cohort.customers == size
+            assert [cell.customers for cell in cohort.cells] == [
+                brute.retained(truth, day, period, start, later, rule) for later in range(len(walk)) if size
+            ], (period, rule, start)
+            last_days = [period_end(period, each) for each in walk] if size else []
+            assert [cell.is_complete for cell in cohort.cells] == [last <= day and last < TODAY for last in last_days]
+
+
+async def check_scores(world: World, truth: Truth, day: date) -> None:
+    rows = await counted(world, subjects.RFM, day)
+    everybody = brute.persons(truth, day)
+    assert {row[0]: row[1] for row in rows} == Counter(one.currency for one in everybody.values())
+    for currency, _, _, _, _, groups in rows:
+        scores = {} if currency == "XXX" else brute.rfm(truth, day, currency)
+        expected: dict[tuple[int, int, int], list[int]] = {}
+        for keys, own in scores.items():
+            sums, one = expected.setdefault(own, [0, 0, 0, 0]), everybody[keys]
+            for place, number in enumerate((1, one.orders, one.net, (day - one.last).days)):
+                sums[place] += number
+        assert {tuple(row[:3]): [row[3], row[4], int(row[5]), row[6]] for row in groups} == expected, currency
+
+
+@pytest.mark.parametrize("block", range(BLOCKS))
+async def test_what_is_counted_is_what_brute_force_counts(world: World, block: int):
+    """INVARIANT: late, repeated, reordered and corrected facts, merges and unmerges end in the counts of the truth.
+
+    Breaks if a silence is counted under a key instead of a person, if a cohort moves with the order of merges, or if
+    what comes after the day is seen.
+    """
+    for number in range(PER_BLOCK):
+        history = History.of(f"retention/{block}/{number}")
+        dice = history.random
+        batches = history.delivery()
+        await deliver(world, batches, at_once=dice.random() < 0.7)
+        truth = Truth(*delivered(batches), ZONE)
+        for day in (TODAY, TODAY - timedelta(days=dice.choice((1, 6, dice.randint(2, 40), 300)))):
+            await check_waits(world, truth, day, dice)
+            await check_cohorts(world, truth, day, dice.choice(PERIODS))
+            await check_scores(world, truth, day)
+            await check_lifecycle(world, truth, day, dice.choice(PERIODS))
+        await world.empty()
+
+
+async def check_lifecycle(world: World, truth: Truth, day: date, period: Any) -> None:
+    """INVARIANT: new + returning + resurrecting = buyers, and returning = buyers of before − dormant."""
+    found = await world.metrics.retention.lifecycle(period, as_of=day)
+    before = None
+    for days, did, _ in found.rows:
+        end = min(day, date(1970, 1, 1) + timedelta(days=days.end - 1))
+        assert did._asdict() == truth.lifecycle(period, end), (period, end)
+        buyers = did.new + did.returning + did.resurrecting
+        if before is not None:
+            assert did.returning == before - did.dormant
+        before = buyers

@@ -1,13 +1,15 @@
 """What a transaction learnt that may change who is in which segment."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from services.profiles.segments.domain.rule import Told, Watch
+from services.profiles.segments.domain.rule import Input, Told
+
+# The bits of all that can be learnt.
+EVERYTHING = -1
 
 
 def _sets() -> defaultdict[str, set[UUID]]:
@@ -28,26 +30,21 @@ class Touched:
     def __bool__(self) -> bool:
         return bool(self.people or self.traits or self.events or self.orders or self.consents or self.told)
 
-    def seen_by(self, watch: Watch) -> set[UUID]:
-        """The keys of which something was learnt that a rule looks at."""
-        found = set(self.people)
-        for learnt, names in ((self.traits, watch.traits), (self.events, watch.events)):
-            for name in learnt.keys() & names:
-                found |= learnt[name]
-        for fact in self.told.keys() & watch.told:
-            found |= self.told[fact]
-        if watch.consents:
-            found |= self.consents
-        return found | self.orders if watch.orders else found
+    def seen_by(self, bits: Mapping[Input, int]) -> dict[UUID, int]:
+        """The keys of which something was learnt that a rule looks at, each with the bits of what it was."""
+        found = dict.fromkeys(self.people, EVERYTHING)
+        for learnt, keys in self._learnt():
+            if bit := bits.get(learnt):
+                for key in keys:
+                    found[key] = found.get(key, 0) | bit
+        return found
 
-
-class Standing(NamedTuple):
-    """A person, the segments they should be in, and are in as far as is written; `due_at`: when time may change it."""
-
-    id: UUID
-    wanted: frozenset[UUID]
-    had: frozenset[UUID]
-    due_at: datetime | None
+    def _learnt(self) -> Iterator[tuple[Input, set[UUID]]]:
+        yield Input("orders"), self.orders
+        yield Input("consents"), self.consents
+        yield from ((Input("trait", name), keys) for name, keys in self.traits.items())
+        yield from ((Input("event", name), keys) for name, keys in self.events.items())
+        yield from ((Input("told", fact), keys) for fact, keys in self.told.items())
 
 
 class Move(NamedTuple):
@@ -55,13 +52,3 @@ class Move(NamedTuple):
 
     segment_id: UUID
     customer_id: UUID
-
-
-def moves(standings: Iterable[Standing]) -> tuple[list[Move], list[Move]]:
-    """Who enters and who leaves what, in ascending order."""
-    entered: list[Move] = []
-    left: list[Move] = []
-    for each in standings:
-        entered += [Move(segment, each.id) for segment in each.wanted - each.had]
-        left += [Move(segment, each.id) for segment in each.had - each.wanted]
-    return sorted(entered), sorted(left)

@@ -4,12 +4,12 @@ Locks, always in this order and after every other write of a transaction: the ma
 definitions of segments (shared), the standings of persons in ascending order. What is read after that is final.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime, tzinfo
 from typing import NamedTuple
 from uuid import UUID
 
-from services.profiles.membership.domain import Move, Standing
+from services.profiles.membership.domain import Move
 from services.profiles.rfm import repository as scales
 from services.profiles.segments.repository.compiler import Asked, Definitions, Plan
 from shared.db.bulk import insert_rows
@@ -20,11 +20,19 @@ _BEFORE_ALL = UUID(int=0)
 _LOCK = "7262, hashtext(current_schema() || '.segments')"
 
 
-# Data of people who had their use restricted are kept, and used for nothing. There are few of them.
-_IS_USED = """f.is_person AND NOT EXISTS (
-    SELECT FROM restrictions AS r LEFT JOIN identity AS i ON i.raw_id = r.customer_id
-    WHERE coalesce(i.root_id, r.customer_id) = f.id
-)"""
+# Data of people who had their use restricted are kept, and used for nothing.
+_RESTRICTED = """
+    SELECT coalesce(i.root_id, r.customer_id) FROM restrictions AS r LEFT JOIN identity AS i ON i.raw_id = r.customer_id
+"""
+# Whose memberships time may have changed is asked everything. A length that the planner cannot see: else it plans anew
+# for each batch.
+_SOURCE = """
+    SELECT t.id, CASE WHEN s.due_at <= :now THEN -1 ELSE t.asked END AS asked,
+           CASE WHEN t.asked <> -1 AND s.due_at > :now THEN s.due_at END AS was_due
+    FROM unnest(ARRAY(SELECT unnest(CAST(:people AS uuid[]))), ARRAY(SELECT unnest(CAST(:asked AS bigint[]))))
+        AS t (id, asked)
+    JOIN standings AS s ON s.customer_id = t.id
+"""
 
 
 class Behind(NamedTuple):
@@ -77,68 +85,71 @@ async def ask_again(tx: WriteTx, segments: Collection[UUID]) -> None:
 
 async def lock_standings(tx: WriteTx, people: Sequence[UUID]) -> None:
     """Be the only one who looks at these persons until this transaction ends."""
-    await insert_rows(tx, "standings", {"customer_id": "uuid"}, [(each,) for each in people], "ON CONFLICT DO NOTHING")
-    await tx.execute(
-        "SELECT FROM standings WHERE customer_id = ANY(CAST(:people AS uuid[])) ORDER BY customer_id FOR UPDATE",
-        {"people": list(people)},
+    # A row that is there is locked, also where nothing is to be written.
+    await insert_rows(
+        tx,
+        "standings",
+        {"customer_id": "uuid"},
+        [(each,) for each in people],
+        "ON CONFLICT (customer_id) DO UPDATE SET due_at = standings.due_at WHERE false",
     )
 
 
-async def ask(
-    tx: ReadTx, plan: Plan, people: Sequence[UUID], *, now: datetime, today: date, zone: tzinfo
-) -> list[Standing]:
-    """Those of the persons whose memberships or due time are not what is written."""
-    answers = ", ".join(f"CASE WHEN {rule} THEN CAST(:s{place} AS uuid) END" for place, (_, rule) in _placed(plan))
+async def look(
+    tx: WriteTx, plan: Plan, people: Mapping[UUID, int], *, now: datetime, today: date, zone: tzinfo
+) -> tuple[list[Move], list[Move]]:
+    """Write who of these persons is in what now, and when time may change it; who entered and who left what.
+
+    `people`: the bits of what is to be looked at of each, whose standings are locked.
+    """
+    places = [
+        (f"CAST(:s{place} AS uuid)", f"(f.asked & {each.bits}) <> 0", each) for place, each in enumerate(plan.answers)
+    ]
+    asked = ", ".join(f"CASE WHEN {is_asked} THEN {id_} END" for id_, is_asked, _ in places)
+    wanted = ", ".join(f"CASE WHEN {is_asked} AND {each.rule} THEN {id_} END" for id_, is_asked, each in places)
     rows = await tx.execute(
         f"""
-        {plan.tables("SELECT id FROM unnest(CAST(:people AS uuid[])) AS t (id)")}, standing AS MATERIALIZED (
-            SELECT f.id,
-                   CASE WHEN {_IS_USED} THEN array_remove(CAST(ARRAY[{answers}] AS uuid[]), NULL)
-                        ELSE CAST('{{}}' AS uuid[]) END AS wanted,
-                   ARRAY(SELECT segment_id FROM memberships WHERE customer_id = f.id ORDER BY segment_id) AS had,
-                   CASE WHEN {_IS_USED} THEN {plan.due} END AS due_at
+        {plan.tables(_SOURCE)}, looked AS MATERIALIZED (
+            SELECT f.id, f.asked = -1 AS is_all, f.is_person AND f.id NOT IN ({_RESTRICTED}) AS is_used,
+                   array_remove(CAST(ARRAY[{wanted}] AS uuid[]), NULL) AS wanted,
+                   array_remove(CAST(ARRAY[{asked}] AS uuid[]), NULL) AS asked,
+                   {plan.due} AS due_at
             FROM feature AS f
+        ), standing AS MATERIALIZED (
+            SELECT l.id, CASE WHEN l.is_used THEN l.wanted ELSE '{{}}' END AS wanted,
+                   ARRAY(SELECT segment_id FROM memberships
+                         WHERE customer_id = l.id AND (l.is_all OR segment_id = ANY(l.asked))) AS had,
+                   CASE WHEN l.is_used THEN l.due_at END AS due_at
+            FROM looked AS l
+        ), entered AS MATERIALIZED (
+            SELECT unnest(wanted) AS segment_id, id FROM standing WHERE NOT wanted <@ had
+            EXCEPT SELECT unnest(had), id FROM standing
+        ), gone AS MATERIALIZED (
+            SELECT unnest(had) AS segment_id, id FROM standing WHERE NOT had <@ wanted
+            EXCEPT SELECT unnest(wanted), id FROM standing
+        ), added AS (
+            INSERT INTO memberships (segment_id, customer_id, since) SELECT segment_id, id, :now FROM entered
+        ), removed AS (
+            DELETE FROM memberships USING gone
+            WHERE memberships.segment_id = gone.segment_id AND memberships.customer_id = gone.id
+        ), timed AS (
+            UPDATE standings SET due_at = standing.due_at FROM standing
+            WHERE standings.customer_id = standing.id AND standings.due_at IS DISTINCT FROM standing.due_at
         )
-        SELECT standing.* FROM standing JOIN standings ON standings.customer_id = standing.id
-        WHERE wanted <> had OR standing.due_at IS DISTINCT FROM standings.due_at
+        SELECT true AS is_in, segment_id, id FROM entered UNION ALL SELECT false, segment_id, id FROM gone
+        ORDER BY segment_id, id
         """,
         {
             **plan.at(now, today, zone),
-            **{f"s{place}": id_ for place, (id_, _) in _placed(plan)},
+            **{f"s{place}": each.segment_id for place, each in enumerate(plan.answers)},
             "people": list(people),
+            "asked": list(people.values()),
         },
     )
-    return [Standing(row.id, frozenset(row.wanted), frozenset(row.had), row.due_at) for row in rows]
-
-
-def _placed(plan: Plan) -> list[tuple[int, tuple[UUID, str]]]:
-    return list(enumerate(plan.answers))
-
-
-async def write(
-    tx: WriteTx, standings: Sequence[Standing], entered: Sequence[Move], left: Sequence[Move], *, now: datetime
-) -> None:
-    """Write who is in what now, and when time may change it."""
-    await insert_rows(
-        tx,
-        "memberships",
-        {"segment_id": "uuid", "customer_id": "uuid", "since": "timestamptz"},
-        [(*move, now) for move in entered],
-    )
-    if left:
-        await tx.execute(
-            "DELETE FROM memberships USING unnest(CAST(:segments AS uuid[]), CAST(:customers AS uuid[])) "
-            "AS t (segment_id, customer_id) "
-            "WHERE memberships.segment_id = t.segment_id AND memberships.customer_id = t.customer_id",
-            {"segments": [move.segment_id for move in left], "customers": [move.customer_id for move in left]},
-        )
-    if standings:
-        await tx.execute(
-            "UPDATE standings SET due_at = t.due_at "
-            "FROM unnest(CAST(:people AS uuid[]), CAST(:dues AS timestamptz[])) AS t (id, due_at) "
-            "WHERE customer_id = t.id AND standings.due_at IS DISTINCT FROM t.due_at",
-            {"people": [each.id for each in standings], "dues": [each.due_at for each in standings]},
-        )
+    found: tuple[list[Move], list[Move]] = [], []
+    for is_in, *move in rows:
+        found[not is_in].append(Move(*move))
+    return found
 
 
 async def due(tx: ReadTx, now: datetime, *, limit: int) -> list[UUID]:

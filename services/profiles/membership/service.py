@@ -4,15 +4,16 @@ A membership is a function of the facts, the mapping, the rules and the time: lo
 however often, never does harm. So a person is looked at with all segments at once, whatever it was that changed.
 """
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from operator import attrgetter
 from typing import Literal
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from services.profiles.membership import repository
-from services.profiles.membership.domain import Move, Touched, moves
+from services.profiles.membership.domain import EVERYTHING, Move, Touched
 from services.profiles.segments.domain.rule import Leaf
 from services.profiles.segments.repository.compiler import Plan, compiled
 from shared.clock import Clock
@@ -63,10 +64,9 @@ class Membership:
         await mapping.hold(tx)
         await repository.hold_definitions(tx)
         plan = await self.remembered.get(tx)
-        seen = keys.seen_by(plan.watch) if plan.answers or cause != "fact" else set()
+        seen = keys.seen_by(plan.bits) if plan.answers or cause != "fact" else {}
         if seen:
-            # A key that was a person and is none any more leaves all its segments.
-            await self._look(tx, plan, seen | set((await mapping.roots(tx, seen)).values()), cause)
+            await self._look(tx, plan, _people(seen, await mapping.roots(tx, seen)), cause)
 
     async def redefined(self, tx: WriteTx, asks: Callable[[Leaf], bool]) -> None:
         """Something that rules refer to was changed by this transaction, which has claimed the definitions.
@@ -76,17 +76,25 @@ class Membership:
         await repository.count_up(tx)
         await repository.ask_again(tx, (await repository.live(tx)).surroundings().asking(asks))
 
-    async def _look(self, tx: WriteTx, plan: Plan, people: Collection[UUID], cause: Cause) -> None:
-        in_order = sorted(people)
-        await repository.lock_standings(tx, in_order)
+    async def _look(self, tx: WriteTx, plan: Plan, people: Mapping[UUID, int], cause: Cause) -> None:
+        await repository.lock_standings(tx, list(people))
         now = self.clock.now()
-        standings = await repository.ask(
-            tx, plan, in_order, now=now, today=now.astimezone(self.zone).date(), zone=self.zone
+        entered, left = await repository.look(
+            tx, plan, people, now=now, today=now.astimezone(self.zone).date(), zone=self.zone
         )
-        entered, left = moves(standings)
-        await repository.write(tx, standings, entered, left, now=now)
         if entered or left:
             await _announce(tx, entered, left, cause, now)
+
+
+def _people(seen: Mapping[UUID, int], roots: Mapping[UUID, UUID]) -> dict[UUID, int]:
+    """The persons to look at, in ascending order, each with the bits of what was learnt under their keys.
+
+    A key that was a person and is none any more, which nobody knows of it who learnt just a fact, leaves all segments.
+    """
+    people = {key: EVERYTHING for key, bits in seen.items() if bits == EVERYTHING}
+    for key, root in roots.items():
+        people[root] = people.get(root, 0) | seen[key]
+    return {key: people[key] for key in sorted(people, key=attrgetter("int"))}
 
 
 async def _announce(tx: WriteTx, entered: Sequence[Move], left: Sequence[Move], cause: Cause, now: datetime) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from uuid import UUID
 
-from services.profiles.personas.domain.persona import Content, Feeling, Group, Persona, Status
+from services.profiles.personas.domain.persona import Content, Feeling, Group, Outlook, Persona, Status
 from shared.db.bulk import insert_rows
 from shared.db.engine import ReadTx, WriteTx
 
@@ -157,6 +157,45 @@ async def feelings(tx: ReadTx, segments: Collection[UUID]) -> list[Feeling]:
         {"segments": list(segments)},
     )
     return [Feeling._make(row) for row in rows]
+
+
+async def put_outlooks(tx: WriteTx, told: Collection[Outlook]) -> None:
+    """Keep what was told of segments' customers; the latest of each holds."""
+    columns = {
+        "segment_id": "uuid",
+        "customers": "bigint",
+        "lapsed_hundredths": "int",
+        "lapsed_low_hundredths": "int",
+        "lapsed_high_hundredths": "int",
+        "lapse_days": "int",
+        "valued": "bigint",
+        "currency": "text",
+        "churn_risk_hundredths": "int",
+        "clv_minor": "bigint",
+        "clv_low_minor": "bigint",
+        "clv_high_minor": "bigint",
+        "horizon_days": "int",
+        "as_of": "date",
+        "told_at": "timestamptz",
+    }
+    replaced = ", ".join(f"{name} = EXCLUDED.{name}" for name in list(columns)[1:])
+    await insert_rows(
+        tx,
+        "segment_outlooks",
+        columns,
+        sorted(told),
+        f"ON CONFLICT (segment_id) DO UPDATE SET {replaced} WHERE segment_outlooks.told_at < EXCLUDED.told_at",
+    )
+
+
+async def outlooks(tx: ReadTx, segments: Collection[UUID]) -> list[Outlook]:
+    """What was told last of the customers of these segments, where there are any."""
+    rows = await tx.execute(
+        f"SELECT {', '.join(Outlook._fields)} FROM segment_outlooks "
+        "WHERE segment_id = ANY(:segments) AND customers > 0",
+        {"segments": list(segments)},
+    )
+    return [Outlook._make(row) for row in rows]
 
 
 async def people(tx: ReadTx) -> int:

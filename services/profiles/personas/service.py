@@ -13,7 +13,7 @@ from services.profiles.membership.service import Membership
 from services.profiles.people import service as people
 from services.profiles.personas import repository
 from services.profiles.personas.domain.changes import Change, changes
-from services.profiles.personas.domain.persona import Content, Feeling, Persona, Sight, Status
+from services.profiles.personas.domain.persona import Content, Feeling, Outlook, Persona, Sight, Status
 from services.profiles.personas.domain.privacy import findings, ids
 from services.profiles.personas.errors import (
     Finding,
@@ -34,7 +34,7 @@ from services.profiles.segments.repository import definitions
 from shared.clock import Clock
 from shared.db.engine import Database, ReadTx, WriteTx
 from shared.delivery.idempotency import Answer, Idempotent, remember, replayed
-from shared.events.catalogue.metrics import SatisfactionTold
+from shared.events.catalogue.metrics import SatisfactionTold, SegmentOutlookTold
 from shared.events.catalogue.profiles import PersonaChanged
 from shared.events.envelope import Event
 from shared.ids import derived_id, uuid7
@@ -169,21 +169,21 @@ class Personas:
             found = await repository.of_segments(tx, since.keys())
         return person.id, [Belonging(each, since[each.content.segment_id]) for each in found]
 
-    async def record(self, tx: WriteTx, events: Sequence[Event[SatisfactionTold]]) -> None:
-        """Keep how content the people of segments are, of each the latest word."""
-        latest: dict[tuple[UUID, str], Feeling] = {}
-        for event in events:
-            data = event.data
-            if data.segment_id is None:
-                continue
-            said = Feeling(
-                data.segment_id, data.metric, data.definition, data.value_hundredths, data.low_hundredths,
-                data.high_hundredths, data.n, data.days, data.as_of, event.time,
-            )  # fmt: skip
-            known = latest.get(said[:2])
-            if known is None or known.told_at < said.told_at:
-                latest[said[:2]] = said
-        await repository.put_feelings(tx, latest.values())
+    async def record(self, tx: WriteTx, events: Sequence[Event[SatisfactionTold] | Event[SegmentOutlookTold]]) -> None:
+        """Keep what is told of the people of segments: of each figure and each outlook the latest word."""
+        feelings: dict[tuple[UUID, str], Feeling] = {}
+        outlooks: dict[UUID, Outlook] = {}
+        for event in sorted(events, key=lambda each: each.time):
+            match event.data:
+                case SegmentOutlookTold() as told:
+                    outlooks[told.segment_id] = Outlook(**dict(told), told_at=event.time)
+                case SatisfactionTold(segment_id=UUID() as segment) as said:
+                    feelings[segment, said.metric] = Feeling(
+                        segment, said.metric, said.definition, said.value_hundredths, said.low_hundredths,
+                        said.high_hundredths, said.n, said.days, said.as_of, event.time,
+                    )  # fmt: skip
+        await repository.put_feelings(tx, feelings.values())
+        await repository.put_outlooks(tx, outlooks.values())
 
     async def _check(
         self, tx: WriteTx, content: Content, *, note: str, key: str = "", known_segment: UUID | None = None
@@ -241,6 +241,7 @@ class Personas:
             time_zone=str(self.zone),
             now=now,
             feelings={(each.segment_id, each.metric): each for each in await repository.feelings(tx, segments)},
+            outlooks={each.segment_id: each for each in await repository.outlooks(tx, segments)},
         )
 
     async def _answer(self, tx: WriteTx, idem: Idempotent | None, status: int, persona: Persona) -> Answer:

@@ -22,7 +22,7 @@ from services.profiles.segments.domain.rule import (
     TraitCompares,
     TraitExists,
     TraitIs,
-    watch,
+    inputs,
 )
 from services.profiles.segments.errors import BadRule
 from services.profiles.segments.repository.compiler import Asked, compiled
@@ -132,7 +132,7 @@ JSON = st.recursive(
 def test_any_document_is_a_rule_or_is_refused(document: Any):
     problems: list[Any] = ["none"]
     try:
-        watch(iter([parse(document)]))
+        inputs(parse(document))
     except BadRule as refusal:
         problems = refusal.data["problems"]
 
@@ -150,7 +150,7 @@ def test_no_value_becomes_part_of_the_statement(text: str):
     quoted = orjson.dumps(f"needle{text}").decode()
     for place, condition in enumerate(conditions):
         plan = compiled((Asked(UUID(int=place), condition % quoted),))
-        statement = plan.tables("SELECT 1") + plan.due + "".join(answer for _, answer in plan.answers)
+        statement = plan.tables("SELECT 1") + plan.due + "".join(answer.rule for answer in plan.answers)
         assert "needle" not in statement
         assert "needle" in repr(plan.parameters)
         assert set(re.findall(r":(\w+)", statement)) <= {*plan.parameters, "now", "today", "zone"}

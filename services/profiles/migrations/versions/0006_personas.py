@@ -42,6 +42,25 @@ def upgrade() -> None:
             PRIMARY KEY (segment_id, metric)
         );
         COMMENT ON TABLE segment_feelings IS 'how content the people of a segment are, as metrics told last';
+        CREATE TABLE segment_outlooks (
+            segment_id uuid PRIMARY KEY,
+            customers bigint NOT NULL,
+            lapsed_hundredths int NOT NULL,
+            lapsed_low_hundredths int NOT NULL,
+            lapsed_high_hundredths int NOT NULL,
+            lapse_days int NOT NULL,
+            valued bigint NOT NULL,
+            currency text,
+            churn_risk_hundredths int NOT NULL,
+            clv_minor bigint NOT NULL,
+            clv_low_minor bigint NOT NULL,
+            clv_high_minor bigint NOT NULL,
+            horizon_days int NOT NULL,
+            as_of date NOT NULL,
+            told_at timestamptz NOT NULL
+        );
+        COMMENT ON TABLE segment_outlooks IS
+            'who of a segment has lapsed, and what the others will bring, as metrics told last';
         CREATE FUNCTION persona_versions_stay() RETURNS trigger LANGUAGE plpgsql AS $$
         BEGIN
             RAISE EXCEPTION 'a version of a persona is never changed: add a new one';

@@ -92,6 +92,29 @@ class Feeling(NamedTuple):
     told_at: datetime
 
 
+class Outlook(NamedTuple):
+    """Who of a segment's customers has lapsed, and what the others will bring, as metrics told last.
+
+    The fields are those of the fact: shares in hundredths of a per cent, money in minor units.
+    """
+
+    segment_id: UUID
+    customers: int
+    lapsed_hundredths: int
+    lapsed_low_hundredths: int
+    lapsed_high_hundredths: int
+    lapse_days: int
+    valued: int
+    currency: str | None
+    churn_risk_hundredths: int
+    clv_minor: int
+    clv_low_minor: int
+    clv_high_minor: int
+    horizon_days: int
+    as_of: date
+    told_at: datetime
+
+
 class Sight(NamedTuple):
     """Everything that is live beside personas, at one moment: `as_of` is the firm's day."""
 
@@ -101,6 +124,7 @@ class Sight(NamedTuple):
     time_zone: str
     now: datetime
     feelings: dict[tuple[UUID, Metric], Feeling]
+    outlooks: dict[UUID, Outlook]
 
 
 class Shown(NamedTuple):

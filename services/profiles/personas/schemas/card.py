@@ -12,8 +12,8 @@ from html import escape
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from services.profiles.personas.domain.persona import Group, Language, Persona, Shown, Sight, shown
-from services.profiles.personas.schemas.figures import UNITS
+from services.profiles.personas.domain.persona import Group, Language, Outlook, Persona, Shown, Sight, shown
+from services.profiles.personas.schemas.figures import UNITS, major
 
 _STYLE = """
 :root{color-scheme:light dark;--ink:#1d2733;--soft:#4d5b6a;--paper:#fff;--wall:#eef1f4;--line:#c3ccd5;--heart:#b3224a}
@@ -72,6 +72,9 @@ _WORDS: Mapping[Language, Mapping[str, str]] = {
         "feelings": "How content they are",
         "answers": "answers in {days} days",
         "between": "95 % between {low} and {high}",
+        "outlook": "Who leaves, and what they will bring",
+        "lapsed": "without a purchase for {days} days",
+        "clv": "expected of each within {days} days",
         "gone": "The segment of this persona is gone; nobody belongs to it.",
         "unbuilt": "Still counting: not everybody was asked yet.",
         "segment": "Segment",
@@ -96,6 +99,9 @@ _WORDS: Mapping[Language, Mapping[str, str]] = {
         "feelings": "Họ hài lòng đến đâu",
         "answers": "câu trả lời trong {days} ngày",
         "between": "95 % nằm giữa {low} và {high}",
+        "outlook": "Ai rời đi, và họ sẽ mang lại bao nhiêu",
+        "lapsed": "không mua hàng từ {days} ngày",
+        "clv": "kỳ vọng ở mỗi khách trong {days} ngày",
         "gone": "Phân khúc của chân dung này không còn nữa; không ai thuộc về nó.",
         "unbuilt": "Đang đếm: chưa xét hết mọi khách hàng.",
         "segment": "Phân khúc",
@@ -122,6 +128,7 @@ def card(persona: Persona, sight: Sight, language: Language | None = None) -> st
         f"{_quotes(persona, seen.language, words)}"
         f"{_size(sight.groups.get(persona.content.segment_id), sight, seen.language, words)}"
         f"{_feelings(persona.content.segment_id, sight, seen.language, words)}"
+        f"{_outlook(sight.outlooks.get(persona.content.segment_id), seen.language, words)}"
         f"{_foot(persona, sight, seen.language, words)}</main></body></html>"
     )
 
@@ -198,6 +205,34 @@ def _feelings(segment_id: UUID, sight: Sight, language: Language, words: Mapping
             f"{words['answers'].format(days=feeling.days)}. {words['as_of']}: {_day(feeling.as_of, language)}</p>"
         )
     return f"<section><h2>{words['feelings']}</h2>{lines}</section>" if lines else ""
+
+
+def _outlook(outlook: Outlook | None, language: Language, words: Mapping[str, str]) -> str:
+    """Who has lapsed, and what one of them is expected to bring, each with how sure it is."""
+    if outlook is None:
+        return ""
+
+    def line(told: str, about: str, low: str, high: str, n: int) -> str:
+        return (
+            f'<p class="size"><strong>{told}</strong> {about}</p>'
+            f'<p class="small">{words["between"].format(low=low, high=high)}. {_number(n, language)} '
+            f"{words['customers']}. {words['as_of']}: {_day(outlook.as_of, language)}</p>"
+        )
+
+    lapsed = (outlook.lapsed_hundredths, outlook.lapsed_low_hundredths, outlook.lapsed_high_hundredths)
+    share, low, high = (f"{_hundredths(each, language)} %" for each in lapsed)
+    lines = line(share, words["lapsed"].format(days=outlook.lapse_days), low, high, outlook.customers)
+    if outlook.valued and outlook.currency is not None:
+        amounts = (outlook.clv_minor, outlook.clv_low_minor, outlook.clv_high_minor)
+        value, low, high = (_money(each, outlook.currency, language) for each in amounts)
+        lines += line(value, words["clv"].format(days=outlook.horizon_days), low, high, outlook.valued)
+    return f"<section><h2>{words['outlook']}</h2>{lines}</section>"
+
+
+def _money(minor: int, currency: str, language: Language) -> str:
+    whole, _, part = major(minor, currency).partition(".")
+    written = _number(int(whole), language) + (("," if language == "vi" else ".") + part if part else "")
+    return f"{written} {escape(currency)}"
 
 
 def _foot(persona: Persona, sight: Sight, language: Language, words: Mapping[str, str]) -> str:

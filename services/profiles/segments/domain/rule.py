@@ -4,7 +4,7 @@ What is not there fulfils no comparison: `{"trait": "age", "lt": 18}` leaves out
 `{"trait": "city", "ne": "Huế"}` whoever has no city; `{"not": {"trait": "city", "eq": "Huế"}}` takes them in.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 from uuid import UUID
@@ -289,42 +289,33 @@ def asks_trait(leaf: Leaf, name: str) -> bool:
     return isinstance(leaf, TraitIs | TraitExists | TraitText | TraitCompares) and leaf.name == name
 
 
-class Watch(NamedTuple):
-    """What facts a rule looks at; others cannot change its answer."""
+class Input(NamedTuple):
+    """Facts of one kind that a condition looks at; others cannot change its answer. `name`: of which trait or event."""
 
-    traits: frozenset[str]
-    events: frozenset[str]
-    orders: bool
-    lists: bool
-    consents: bool = False
-    told: frozenset[Told] = frozenset()
+    kind: Literal["trait", "event", "orders", "consents", "told"]
+    name: str = ""
 
 
-def watch(rules: Iterable[Rule]) -> Watch:
-    """What facts any of these rules looks at. They refer to nothing any more: see `expansion`."""
-    found = [leaf for rule in rules for leaf in leaves(rule)]
-    return Watch(
-        traits=frozenset(
-            leaf.name for leaf in found if isinstance(leaf, TraitIs | TraitExists | TraitText | TraitCompares)
-        ),
-        events=frozenset(name for leaf in found for name in _events(leaf)),
-        orders=any(
-            isinstance(leaf, OrderTotal | OrderMoment) or (isinstance(leaf, DaysSince) and leaf.event is None)
-            for leaf in found
-        ),
-        lists=any(isinstance(leaf, InList) for leaf in found),
-        consents=any(isinstance(leaf, ConsentIs) for leaf in found),
-        told=frozenset(told for leaf in found if (told := _told(leaf)) is not None),
-    )
+def inputs(rule: Rule) -> frozenset[Input]:
+    """What facts a rule looks at. It refers to nothing any more: see `expansion`."""
+    return frozenset(found for leaf in leaves(rule) for found in _inputs(leaf))
 
 
-def _events(leaf: Leaf) -> tuple[str, ...]:
+def _inputs(leaf: Leaf) -> Iterator[Input]:
     match leaf:
+        case TraitIs(name) | TraitExists(name) | TraitText(name) | TraitCompares(name):
+            yield Input("trait", name)
+        case OrderTotal() | OrderMoment() | DaysSince(None):
+            yield Input("orders")
         case EventCount(event) | DaysSince(str() as event):
-            return (event,)
+            yield Input("event", event)
         case Followed(steps, _, without):
-            return (*steps, *without)
-    return ()
+            for event in (*steps, *without):
+                yield Input("event", event)
+        case ConsentIs():
+            yield Input("consents")
+        case _ if (told := _told(leaf)) is not None:
+            yield Input("told", told)
 
 
 def _told(leaf: Leaf) -> Told | None:

@@ -1,11 +1,16 @@
 """Compiles rules to one SQL statement: what the rules look at is gathered once per person, then each rule is a
 boolean expression over that. Every value is a bound parameter.
+
+Each kind of fact that rules look at has a bit. Who is looked at because of some facts is asked the rules that look at
+them, by their bits, and nothing is read for others: most of what a fact costs is what it has nothing to do with.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, tzinfo
-from functools import lru_cache
+from functools import lru_cache, reduce
+from operator import or_
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -24,6 +29,7 @@ from services.profiles.segments.domain.rule import (
     HasOpenCase,
     Identified,
     InList,
+    Input,
     Leaf,
     Moment,
     Not,
@@ -42,13 +48,16 @@ from services.profiles.segments.domain.rule import (
     TraitExists,
     TraitIs,
     TraitText,
-    Watch,
-    watch,
+    inputs,
 )
 from services.profiles.segments.repository import features
 from services.profiles.segments.repository.features import NOW, ZONE
 from services.profiles.trait_schema.domain.declaration import Declared
 
+# Of more kinds of facts than that several have one bit: who is asked too much gets the same answers.
+_BITS = 62
+# Every rule also looks at who there is at all. With it all bits of a bigint that is no negative number are used.
+_PEOPLE = 1 << _BITS
 _SIGNS: Mapping[Op, str] = {"eq": "=", "ne": "<>", "gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 # "More than n days ago" is "before now - n days": the sign turns round.
 _TURNED: Mapping[Op, str] = {"gt": "<", "gte": "<=", "lt": ">", "lte": ">="}
@@ -79,21 +88,34 @@ class Definitions(NamedTuple):
         return Surroundings(rules, dict(self.personas), self.scale)
 
 
+class Answer(NamedTuple):
+    """The rule of a segment as an SQL expression, and the bits of the facts that it looks at."""
+
+    segment_id: UUID
+    rule: str
+    bits: int
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Compiled rules. `person` and `feature` are common table expressions; `{source}` gives the ids to look at."""
+    """Compiled rules: what they look at, gathered in `feature`, a common table expression over `person`."""
 
-    watch: Watch
-    answers: Sequence[tuple[UUID, str]]
+    bits: Mapping[Input, int]
+    answers: Sequence[Answer]
     feature: str
     due: str
     parameters: Mapping[str, Any]
 
     def tables(self, source: str) -> str:
-        """The `WITH` clause that ends in the table `feature`, one row for each id of `source`."""
+        """The `WITH` clause that ends in the table `feature`, one row for each row of `source`.
+
+        That gives the ids to look at, in `asked` the bits of the facts to look at, -1 for all, and in `was_due` when
+        time may change the answer of a rule that is not asked.
+        """
         return f"""
         WITH person AS MATERIALIZED (
-            SELECT s.id, ARRAY(SELECT raw_id FROM identity WHERE root_id = s.id AND raw_id <> s.id) || s.id AS keys,
+            SELECT s.id, s.asked, s.was_due,
+                   ARRAY(SELECT raw_id FROM identity WHERE root_id = s.id AND raw_id <> s.id) || s.id AS keys,
                    NOT EXISTS (SELECT FROM identity WHERE raw_id = s.id AND root_id <> s.id) AS is_root
             FROM ({source}) AS s
         ), feature AS MATERIALIZED ({self.feature})
@@ -113,25 +135,28 @@ def compiled(asked: tuple[Asked, ...], around: Definitions | None = None) -> Pla
         (each.id, InList(each.id) if each.rule is None else surroundings.expanded(parse(orjson.loads(each.rule))))
         for each in asked
     ]
+    looked_at = [inputs(rule) for _, rule in rules]
+    bits = {each: 1 << place % _BITS for place, each in enumerate(sorted(frozenset().union(*looked_at)))}
     compiler = _Compiler({name: Declared.stored(name, orjson.loads(text)) for name, text in definitions.policies})
-    answers = [(id_, compiler.expression(rule)) for id_, rule in rules]
-    looked_at = watch(rule for _, rule in rules)
-    return Plan(
-        looked_at,
-        answers,
-        compiler.feature(looked_at),
-        f"LEAST({', '.join(compiler.dues)})" if compiler.dues else "CAST(NULL AS timestamptz)",
-        compiler.parameters,
-    )
+    answers = []
+    for (id_, rule), facts in zip(rules, looked_at, strict=True):
+        compiler.bits = reduce(or_, (bits[each] for each in facts), _PEOPLE)
+        answers.append(Answer(id_, compiler.expression(rule), compiler.bits))
+    return Plan(bits, answers, compiler.feature(), compiler.due(), compiler.parameters)
 
 
 @dataclass(slots=True)
 class _Compiler:
-    """`policies`: traits of which another word holds than the latest."""
+    """`policies`: traits of which another word holds than the latest. `bits`: those of the rule being compiled.
+
+    Of all that rules look at, `_asked` has the bits of the rules that do, and `_dues` those of what time may change.
+    """
 
     policies: Mapping[str, Declared]
+    bits: int = 0
     parameters: dict[str, Any] = field(default_factory=dict)
-    dues: dict[str, None] = field(default_factory=dict)
+    _asked: defaultdict[tuple[str, Any], int] = field(default_factory=lambda: defaultdict(int))
+    _dues: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
     _names: dict[tuple[str, Any], str] = field(default_factory=dict)
     _traits: dict[str, int] = field(default_factory=dict)
     _counts: dict[tuple[str, int | None], int] = field(default_factory=dict)
@@ -181,6 +206,7 @@ class _Compiler:
             case Followed():
                 return self._followed(leaf)
             case InList(segment_id):
+                self._look("lists")
                 return f"{self.value('uuid', segment_id)} = ANY(f.lists)"
             case ConsentIs():
                 return self._consent(leaf)
@@ -194,28 +220,36 @@ class _Compiler:
     def _followed(self, leaf: Followed) -> str:
         # Of one sequence the last time is looked for once, however many ask how long ago it is.
         asked = Followed(leaf.steps, leaf.within_minutes, leaf.without)
+        self._look("sequence", asked)
         last = f"f.q{self._sequences.setdefault(asked, len(self._sequences))}_at"
         return f"{last} IS NOT NULL" if leaf.op is None else self._since(last, leaf.op, leaf.days)
 
     def _experience(self, leaf: NpsIs | DaysSinceNps | HasOpenCase | OutlookIs) -> str:
         match leaf:
             case NpsIs(op, value):
+                self._look("told", "nps")
                 return f"f.nps {_SIGNS[op]} {self.value('bigint', value)}"
             case DaysSinceNps(op, days):
+                self._look("told", "nps")
                 return self._since("f.nps_at", op, days)
             case HasOpenCase():
+                self._look("told", "case")
                 return "f.open_case"
             case OutlookIs(which, bands):
+                self._look("told", which)
                 return f"f.{which} = ANY({self.value('text[]', list(bands))})"
 
     def _computed(self, leaf: OrderTotal | OrderMoment | Points | TierIs | TierExists | TierRank) -> str:
         match leaf:
             case OrderTotal(total, currency, op, value):
+                self._look("orders")
                 sum_ = "orders" if currency is None else self._summed(total, currency)
                 return f"f.{sum_} {_SIGNS[op]} {self.value('bigint', value)}"
             case OrderMoment(which, op, moment):
+                self._look("orders")
                 return f"f.{which} {_SIGNS[op]} {self._moment(moment)}"
             case Points(wallet, op, value):
+                self._look("told", "points")
                 number = self._wallets.setdefault(wallet, len(self._wallets))
                 return f"f.points{number} {_SIGNS[op]} {self.value('bigint', value)}"
             case TierIs(track, tiers, is_one):
@@ -228,9 +262,11 @@ class _Compiler:
                 return f"f.tier{number} IS NOT NULL AND f.rank{number} {_SIGNS[op]} {self.value('bigint', value)}"
 
     def _track(self, track: str) -> int:
+        self._look("told", "tier")
         return self._tracks.setdefault(track, len(self._tracks))
 
     def _trait(self, leaf: TraitIs | TraitExists | TraitText | TraitCompares) -> str:
+        self._look("trait", leaf.name)
         if leaf.name in self.policies:
             held = f"f.t{self._traits.setdefault(leaf.name, len(self._traits))}"
         else:
@@ -258,16 +294,19 @@ class _Compiler:
                 return f"CASE WHEN jsonb_typeof({held}) = 'number' THEN {held} {_SIGNS[op]} {self._json(value)} END"
 
     def _counted(self, leaf: EventCount) -> str:
+        self._look("event", leaf.event)
         number = self._counts.setdefault((leaf.event, leaf.within_days), len(self._counts))
         if leaf.within_days is not None:
             # The oldest day that counts leaves the window when this day begins.
             leaves = f"CAST(f.first{number} + {self.value('int', leaf.within_days)} AS timestamp)"
-            self.dues[f"{leaves} AT TIME ZONE {ZONE}"] = None
+            self._dues[f"{leaves} AT TIME ZONE {ZONE}"] |= self.bits
         return f"n{number}"
 
     def _last(self, leaf: DaysSince) -> str:
         if leaf.event is None:
+            self._look("orders")
             return "f.last_order_at"
+        self._look("event", leaf.event)
         return f"f.last{self._lasts.setdefault(leaf.event, len(self._lasts))}"
 
     def _since(self, last: str, op: Op, days: int) -> str:
@@ -279,15 +318,16 @@ class _Compiler:
         turns = f"{last} + {ago}"
         if op in ("gt", "lte"):
             turns += " + INTERVAL '1 microsecond'"
-        self.dues[f"CASE WHEN {turns} > {NOW} THEN {turns} END"] = None
+        self._dues[f"CASE WHEN {turns} > {NOW} THEN {turns} END"] |= self.bits
         return f"{last} {_TURNED[op]} {NOW} - {ago}"
 
     def _consent(self, leaf: ConsentIs) -> str:
+        self._look("consents")
         number = self._consents.setdefault((leaf.purpose, leaf.channel), len(self._consents))
         granted, until = f"f.c{number}_granted", f"f.c{number}_until"
         if leaf.state in ("granted", "expired"):
             # A consent has ended at the very moment.
-            self.dues[f"CASE WHEN {granted} AND {until} > {NOW} THEN {until} END"] = None
+            self._dues[f"CASE WHEN {granted} AND {until} > {NOW} THEN {until} END"] |= self.bits
         match leaf.state:
             case "granted":
                 return f"{granted} AND ({until} IS NULL OR {until} > {NOW})"
@@ -301,29 +341,54 @@ class _Compiler:
     def _summed(self, total: str, currency: str) -> str:
         return f"m{self._sums.setdefault((total, currency), len(self._sums))}"
 
-    def feature(self, looked_at: Watch) -> str:
+    def _look(self, kind: str, what: Any = None) -> None:
+        """The rule being compiled looks at this."""
+        self._asked[kind, what] |= self.bits
+
+    def _bits(self, kind: str) -> int:
+        """Those of all rules that look at anything of this kind."""
+        return reduce(or_, (bits for (found, _), bits in self._asked.items() if found == kind), 0)
+
+    def due(self) -> str:
+        """When time alone may next change an answer, of all rules."""
+        asked = [f"CASE WHEN (f.asked & {bits}) <> 0 THEN {due} END" for due, bits in self._dues.items()]
+        return f"LEAST(f.was_due, {', '.join(asked)})" if asked else "f.was_due"
+
+    def feature(self) -> str:
         """One row for each person: what the rules look at."""
+        traits = {name: bits for (kind, name), bits in self._asked.items() if kind == "trait"}
         laterals = [features.KNOWN]
-        if plain := looked_at.traits - self._traits.keys():
-            laterals.append(features.latest_traits(self._names_of("trait", plain)))
+        if plain := traits.keys() - self._traits.keys():
+            bits = reduce(or_, (traits[name] for name in plain))
+            laterals.append(features.latest_traits(self._names_of("trait", plain), bits))
         if self._traits:
-            held = (features.held_trait(self.policies[name], self.value) for name in self._traits)
-            laterals.append("SELECT " + ", ".join(f"{sql} AS t{number}" for number, sql in enumerate(held)))
-        if self._counts or self._lasts:
-            names = self._names_of("event", {*(name for name, _ in self._counts), *self._lasts})
-            laterals.append(features.events(self._counts, self._lasts, names, self.value))
-        laterals += [features.sequence(number, asked, self.value) for asked, number in self._sequences.items()]
-        if looked_at.orders:
-            laterals.append(features.orders(self._sums, self.value))
-        if looked_at.lists:
-            laterals.append(features.LISTS)
+            held = (
+                f"CASE WHEN {features.is_asked(traits[name])} "
+                f"THEN {features.held_trait(self.policies[name], self.value)} END AS t{number}"
+                for name, number in self._traits.items()
+            )
+            laterals.append(f"SELECT {', '.join(held)}")
+        laterals += self._events()
+        if ("orders", None) in self._asked:
+            laterals.append(features.orders(self._sums, self._bits("orders"), self.value))
+        if ("lists", None) in self._asked:
+            laterals.append(features.lists(self._bits("lists")))
         if self._consents:
-            laterals.append(features.consents(tuple(self._consents), self.value))
-        if looked_at.told:
-            laterals.append(features.told(looked_at.told, self._wallets, self._tracks, self.value))
+            laterals.append(features.consents(tuple(self._consents), self._bits("consents"), self.value))
+        if facts := {what for kind, what in self._asked if kind == "told"}:
+            laterals.append(features.told(facts, self._wallets, self._tracks, self._bits("told"), self.value))
         joined = "\n".join(f"CROSS JOIN LATERAL ({each}) AS l{number}" for number, each in enumerate(laterals))
         columns = ", ".join(f"l{number}.*" for number in range(len(laterals)))
-        return f"SELECT p.id, p.is_root AND l0.is_known AS is_person, {columns} FROM person AS p {joined}"
+        head = "p.id, p.asked, p.was_due, p.is_root AND l0.is_known AS is_person"
+        return f"SELECT {head}, {columns} FROM person AS p {joined}"
+
+    def _events(self) -> Iterator[str]:
+        for (kind, what), bits in self._asked.items():
+            if kind == "event":
+                counted = {days: number for (name, days), number in self._counts.items() if name == what}
+                yield features.events(what, counted, self._lasts.get(what), bits, self.value)
+            elif kind == "sequence":
+                yield features.sequence(self._sequences[what], what, bits, self.value)
 
     def _names_of(self, what: str, names: Collection[str]) -> str:
         self.parameters[f"{what}_names"] = sorted(names)

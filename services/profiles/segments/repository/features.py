@@ -1,13 +1,14 @@
 """What rules look at, gathered once per person: each function gives the part of a SELECT for one kind of facts.
 
-The parts stand beside each other as lateral tables over the table `person AS p`, whose row is a root `id` and its
-`keys`. Every value is a bound parameter: `value(kind, value)` binds one and gives its name, cast to its kind.
+The parts stand beside each other as lateral tables over the table `person AS p`, whose row is a root `id`, its `keys`,
+and in `asked` the bits of the facts to look at: a part whose `bits` are none of them is not read at all. Every value is
+a bound parameter: `value(kind, value)` binds one and gives its name, cast to its kind.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from services.profiles.segments.domain.rule import Followed, Told
+from services.profiles.segments.domain.rule import Followed
 from services.profiles.trait_schema.domain.declaration import NUMERIC, Declared
 
 Value = Callable[[str, Any], str]
@@ -23,7 +24,6 @@ KNOWN = """
            coalesce(bool_or(identified) FILTER (WHERE customers.id = p.id), false) AS identified
     FROM customers WHERE customers.id = ANY(p.keys)
 """
-LISTS = f"SELECT array_agg(segment_id) AS lists FROM list_members WHERE {_MINE}"
 _SUMS = {
     "gross_minor": "total_minor",
     "refunds_minor": "refunded_minor",
@@ -31,12 +31,22 @@ _SUMS = {
 }
 
 
-def latest_traits(names: str) -> str:
+def is_asked(bits: int) -> str:
+    """Whether any of these facts is to be looked at."""
+    return f"(p.asked & {bits}) <> 0"
+
+
+def lists(bits: int) -> str:
+    """The static lists that the person is on."""
+    return f"SELECT array_agg(segment_id) AS lists FROM list_members WHERE {is_asked(bits)} AND {_MINE}"
+
+
+def latest_traits(names: str, bits: int) -> str:
     """The latest word on each of these traits, as one object."""
     return f"""
         SELECT jsonb_object_agg(name, value) FILTER (WHERE value IS NOT NULL) AS traits FROM (
             SELECT DISTINCT ON (name) name, value FROM traits
-            WHERE {_MINE} AND name = ANY({names})
+            WHERE {is_asked(bits)} AND {_MINE} AND name = ANY({names})
             ORDER BY name, event_time DESC, event_id DESC
         ) AS latest
     """
@@ -88,27 +98,26 @@ def _rank(declared: Declared, value: Value) -> str:
     return f"CASE WHEN length(value #>> '{{}}') {longest} 10 THEN as_moment(value #>> '{{}}', 'UTC') END"
 
 
-def events(counted: Iterable[tuple[str, int | None]], seen: Iterable[str], names: str, value: Value) -> str:
-    """How often, in windows also since which day, and when last.
+def events(name: str, counted: Mapping[int | None, int], last: int | None, bits: int, value: Value) -> str:
+    """How often, in windows also since which day, and when last an event was seen.
 
-    Columns `n<n>` and `first<n>` in the order of `counted` (name, days of the window), `last<n>` in that of `seen`.
-    Each column costs something for each row, so there are no others.
+    Columns `n<n>` and `first<n>` for each number of `counted` (by days of the window), and `last<last>`. Each column
+    costs something for each row, so there are no others, and no rows of other events.
     """
     columns: list[str] = []
-    for number, (name, within_days) in enumerate(counted):
-        of_name = f"name = {value('text', name)}"
+    for within_days, number in counted.items():
         if within_days is None:
-            columns.append(f"coalesce(sum(count) FILTER (WHERE {of_name}), 0) AS n{number}")
+            columns.append(f"coalesce(sum(count), 0) AS n{number}")
             continue
-        in_window = f"FILTER (WHERE {of_name} AND day > {TODAY} - {value('int', within_days)})"
+        in_window = f"FILTER (WHERE day > {TODAY} - {value('int', within_days)})"
         columns += [f"coalesce(sum(count) {in_window}, 0) AS n{number}", f"min(day) {in_window} AS first{number}"]
-    columns += [
-        f"max(last_at) FILTER (WHERE name = {value('text', name)}) AS last{number}" for number, name in enumerate(seen)
-    ]
-    return f"SELECT {', '.join(columns)} FROM event_days WHERE {_MINE} AND name = ANY({names})"
+    if last is not None:
+        columns.append(f"max(last_at) AS last{last}")
+    of_name = f"name = {value('text', name)}"
+    return f"SELECT {', '.join(columns)} FROM event_days WHERE {is_asked(bits)} AND {_MINE} AND {of_name}"
 
 
-def sequence(number: int, asked: Followed, value: Value) -> str:
+def sequence(number: int, asked: Followed, bits: int, value: Value) -> str:
     """When a sequence was complete the last time, as `q<n>_at`.
 
     `s<k>` of an event of step k is the latest start of a beginning that goes up to it: of all that end there the
@@ -118,7 +127,8 @@ def sequence(number: int, asked: Followed, value: Value) -> str:
     names = value("text[]", sorted({*asked.steps, *asked.without}))
     rows = f"""
         SELECT moment.at, name, CASE WHEN name = {value("text", asked.steps[0])} THEN moment.at END AS s1
-        FROM event_days CROSS JOIN LATERAL unnest(instants) AS moment (at) WHERE {_MINE} AND name = ANY({names})
+        FROM event_days CROSS JOIN LATERAL unnest(instants) AS moment (at)
+        WHERE {is_asked(bits)} AND {_MINE} AND name = ANY({names})
     """
     for place, step in enumerate(asked.steps[1:], 2):
         broken = ""
@@ -135,16 +145,16 @@ def sequence(number: int, asked: Followed, value: Value) -> str:
     return f"SELECT max(at) AS q{number}_at FROM ({rows}) AS chains WHERE {within}{unbroken}"
 
 
-def orders(sums: Iterable[tuple[str, str]], value: Value) -> str:
+def orders(sums: Iterable[tuple[str, str]], bits: int, value: Value) -> str:
     """Orders that stand, and sums of money as `m<n>` in the order of `sums` (what, currency)."""
     columns = ["count(*) AS orders", "min(placed_at) AS first_order_at", "max(placed_at) AS last_order_at"]
     for number, (total, currency) in enumerate(sums):
         of_currency = f"FILTER (WHERE currency = {value('text', currency)})"
         columns.append(f"coalesce(sum({_SUMS[total]}) {of_currency}, 0) AS m{number}")
-    return f"SELECT {', '.join(columns)} FROM orders WHERE {_MINE} AND NOT is_cancelled"
+    return f"SELECT {', '.join(columns)} FROM orders WHERE {is_asked(bits)} AND {_MINE} AND NOT is_cancelled"
 
 
-def consents(asked: Sequence[tuple[str, str]], value: Value) -> str:
+def consents(asked: Sequence[tuple[str, str]], bits: int, value: Value) -> str:
     """The latest word on each purpose and channel: columns `c<n>_granted` and `c<n>_until`; NULL: nobody said any."""
     columns: list[str] = []
     tables: list[str] = []
@@ -154,7 +164,8 @@ def consents(asked: Sequence[tuple[str, str]], value: Value) -> str:
             f"""
             LEFT JOIN LATERAL (
                 SELECT granted, expires_at FROM consent_words
-                WHERE {_MINE} AND purpose = {value("text", purpose)} AND channel = {value("text", channel)}
+                WHERE {is_asked(bits)} AND {_MINE}
+                  AND purpose = {value("text", purpose)} AND channel = {value("text", channel)}
                 ORDER BY event_time DESC, granted, id DESC LIMIT 1
             ) AS w{number} ON true
             """
@@ -162,7 +173,7 @@ def consents(asked: Sequence[tuple[str, str]], value: Value) -> str:
     return f"SELECT {', '.join(columns)} FROM (SELECT) AS nothing {' '.join(tables)}"
 
 
-def told(facts: Collection[Told], wallets: Mapping[str, int], tracks: Mapping[str, int], value: Value) -> str:
+def told(facts: Collection[str], wallets: Mapping[str, int], tracks: Mapping[str, int], bits: int, value: Value) -> str:
     """What other services tell: `points<n>` of a wallet, `tier<n>` and `rank<n>` of a track, `nps` and `nps_at`,
     `open_case`, `churn_risk` and `clv` as bands.
 
@@ -187,4 +198,5 @@ def told(facts: Collection[Told], wallets: Mapping[str, int], tracks: Mapping[st
         if which in facts:
             latest = f"ORDER BY customer_id = p.id DESC, told_at DESC, customer_id) FILTER (WHERE fact = '{which}'"
             columns.append(f"split_part((array_agg(word {latest} AND word IS NOT NULL))[1], ' ', 1) AS {which}")
-    return f"SELECT {', '.join(columns)} FROM told_facts WHERE {_MINE} AND fact = ANY({value('text[]', sorted(facts))})"
+    of_facts = f"fact = ANY({value('text[]', sorted(facts))})"
+    return f"SELECT {', '.join(columns)} FROM told_facts WHERE {is_asked(bits)} AND {_MINE} AND {of_facts}"

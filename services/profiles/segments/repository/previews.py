@@ -10,11 +10,13 @@ from shared.db.engine import ReadTx
 MOST = 10_000
 SAMPLE = 10
 
-_EVERYBODY = (
-    "SELECT DISTINCT coalesce(i.root_id, c.id) AS id FROM customers AS c LEFT JOIN identity AS i ON i.raw_id = c.id"
-)
-_SOME = """
-    SELECT c.id FROM customers AS c TABLESAMPLE BERNOULLI (CAST(:percent AS float8))
+_ALL = "CAST(-1 AS bigint) AS asked, CAST(NULL AS timestamptz) AS was_due"
+_EVERYBODY = f"""
+    SELECT DISTINCT coalesce(i.root_id, c.id) AS id, {_ALL}
+    FROM customers AS c LEFT JOIN identity AS i ON i.raw_id = c.id
+"""
+_SOME = f"""
+    SELECT c.id, {_ALL} FROM customers AS c TABLESAMPLE BERNOULLI (CAST(:percent AS float8))
     WHERE NOT EXISTS (SELECT FROM identity WHERE raw_id = c.id AND parent_id IS NOT NULL)
 """
 
@@ -26,7 +28,7 @@ async def preview(tx: ReadTx, plan: Plan, *, now: datetime, today: date, zone: t
     if int(few.scalar_one()) > most:
         share = 100.0 * most / await _about_how_many(tx)
         percent = share if share < 100 else None
-    ((_, rule),) = plan.answers
+    ((_, rule, _),) = plan.answers
     found = await tx.execute(
         f"""
         {plan.tables(_EVERYBODY if percent is None else _SOME)}

@@ -37,7 +37,7 @@ async def kept(tx: ReadTx, subject: str, day: int) -> Kept | None:
         {"subject": subject, "day": day},
     )
     row = rows.one_or_none()
-    return None if row is None else Kept(*row)
+    return None if row is None else Kept(row.document, row.counted_at, row.took_seconds, row.asked_at, row.mark)
 
 
 async def keep(tx: WriteTx, subject: str, day: int, found: Kept) -> None:

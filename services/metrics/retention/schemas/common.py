@@ -51,13 +51,8 @@ def out(figure: Figure) -> FigureOut:
 
 def share_out(frame: Frame, name: str, share: Share | None, **parameters: int | str) -> FigureOut:
     """A share by Kaplan-Meier; None: it cannot be said."""
-    if share is None:
-        return out(frame.estimate(name, None, None, **parameters))
-    return out(
-        frame.estimate(
-            name, share.value, share.interval, numerator=share.ended, denominator=share.waiting, **parameters
-        )
-    )
+    value, interval, ended, waiting = share or (None, None, None, None)
+    return out(frame.estimate(name, value, interval, numerator=ended, denominator=waiting, **parameters))
 
 
 def length_out(frame: Frame, name: str, length: Length | None, **parameters: int | str) -> LengthOut:

@@ -44,7 +44,8 @@ def locks() -> Locks:
     return defaultdict(asyncio.Lock)
 
 
-class Subject(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Subject:
     """What is counted: by its name, from what these consumers have taken in, up to a day."""
 
     name: str

@@ -1,7 +1,7 @@
 """The application: the routers of the services that this process serves, behind one edge.
 
-The order of the parts, from outside in: metrics, trace and limits (`edge`), errors to problems (`problems`), raw
-routes, system routes, the services' routers.
+The order of the parts, from outside in: metrics, trace and limits (`edge`), the short way (`dispatch`), errors to
+problems (`problems`), raw routes, system routes, the services' routers.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -23,6 +23,7 @@ from shared.errors import AppError
 from shared.http import audit as audits
 from shared.http import ops
 from shared.http.auth import Authenticator, KeyRing
+from shared.http.dispatch import Dispatch
 from shared.http.edge import Edge
 from shared.http.limits import TokenBuckets
 from shared.http.oidc import TokenVerifier
@@ -83,7 +84,7 @@ def make_app(
         openapi_url=None,
         # Tracking SDKs take a redirect for a delivery: what is not exactly right is 404.
         redirect_slashes=False,
-        middleware=[Middleware(Edge, settings=settings)],
+        middleware=[Middleware(Edge, settings=settings), Middleware(Dispatch)],
         exception_handlers={
             AppError: _refused,
             RequestValidationError: _invalid,

@@ -1,6 +1,7 @@
 """The raw routes of all services and of the system, found by their path in one step."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import chain
 
 from starlette.routing import BaseRoute, Match, Route
 from starlette.types import Receive, Scope, Send
@@ -20,6 +21,16 @@ class RawRoutes(BaseRoute):
                 self._exact.setdefault(route.path, []).append(route)
             else:
                 self._others.append(route)
+
+    @property
+    def others(self) -> Iterator[BaseRoute]:
+        """The routes whose paths have parameters."""
+        return iter(self._others)
+
+    @property
+    def exact(self) -> Iterator[BaseRoute]:
+        """The routes whose paths have no parameters."""
+        return chain.from_iterable(self._exact.values())
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """The best match among the routes; exact paths first."""

@@ -21,6 +21,7 @@ from services.metrics.satisfaction.service.telling import Telling
 from services.metrics.satisfaction.service.yardsticks import Yardsticks
 from services.metrics.scorecard.service.taking import PROJECTION as ENGAGEMENT
 from services.metrics.scorecard.service.taking import Engagement
+from services.metrics.subscriptions.service.deciding import Deciding
 from services.metrics.subscriptions.service.reading import Subscriptions
 from services.metrics.subscriptions.service.taking import PROJECTION as SUBSCRIBED
 from services.metrics.subscriptions.service.taking import Subscribing
@@ -92,6 +93,11 @@ class MetricsService:
     def subscribing(self) -> Subscribing:
         """Takes in what became of subscriptions."""
         return Subscribing(self.figures.zone)
+
+    @property
+    def subscription_rules(self) -> Deciding:
+        """When a departure counts, and rates of exchange."""
+        return Deciding(self.figures.db, self.figures.clock, self.subscribing)
 
     @property
     def subscriptions(self) -> Subscriptions:

@@ -332,6 +332,10 @@ async def an_outlook(running: Running) -> None:
             )
             await sums.add(tx, uuid7(), datetime.now(UTC), fit)
     await metrics.outlooks.look()
+    (persona,) = (await running.crm.get("/v1/personas")).json()["items"]
+    await running.crm.post(f"/v1/segments/{persona['segment']['id']}/members", json={"add": ["user_id:u-1"]})
+    await running.settled()
+    assert await metrics.segments.tell() == 1
 
 
 async def test_every_record_fits_its_schema_and_none_tells_who_a_customer_is(running: Running):

@@ -16,7 +16,13 @@ async def look(metrics: MetricsService) -> None:
     await metrics.outlooks.look()
 
 
+async def tell(metrics: MetricsService) -> None:
+    """Tell who shows personas what the customers of their segments are worth."""
+    await metrics.segments.tell()
+
+
 JOBS = (
+    Job("metrics.tell_value", timedelta(minutes=1), tell),
     Job("metrics.refit", timedelta(minutes=2), refit),
     Job("metrics.outlook", timedelta(seconds=1), look),
 )

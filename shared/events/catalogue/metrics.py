@@ -62,5 +62,96 @@ class ClvBandChanged(EventData, type="tam.metrics.clv_band_changed.v1", topic=ME
     version: int
 
 
+class SegmentOutlookTold(EventData, type="tam.metrics.segment_outlook_told.v1", topic=METRICS):
+    """Who of a segment's customers has lapsed, and what the others will probably bring. Subject is the segment.
+
+    Of a subject the latest `time` holds. Told when it has moved enough to be worth showing, of segments that a persona
+    describes. `customers` are members who have bought, 0: there is nothing to show any more. `lapsed_hundredths` are
+    in hundredths of a per cent of them: no purchase in `lapse_days`, with the ends of the 95 % interval.
+
+    `valued` are the customers behind what follows, with all their purchases in `currency`; 0: it cannot be said.
+    `churn_risk_hundredths` is the mean risk that one of them buys nothing within `horizon_days`, `clv_minor` the mean
+    predicted lifetime value within it, discounted by ten per cent a year, with the ends of its 95 % interval.
+    """
+
+    segment_id: UUID
+    customers: int
+    lapsed_hundredths: int
+    lapsed_low_hundredths: int
+    lapsed_high_hundredths: int
+    lapse_days: int
+    valued: int
+    currency: str | None
+    churn_risk_hundredths: int
+    clv_minor: int
+    clv_low_minor: int
+    clv_high_minor: int
+    horizon_days: int
+    as_of: date
+
+
+class AlarmRaised(EventData, type="tam.metrics.alarm_raised.v1", topic=METRICS):
+    """A watched figure has changed, and `owner` (None: nobody was named) is to be told.
+
+    Subject is the watch. Once for each alarm and `revision`; an alarm that was cleared and, as late facts show, was not
+    over, is raised again under a higher one. The change began on `change_day`, with 95 % between `change_first` and
+    `change_last`, and was seen in the figures of `raised_day`. Values are in hundredths of `unit`: before the change,
+    and since, of `n` answers or customers. `survey_id`, and `dimension` with `value`, say of whom the figure is;
+    `window_days` is that of lapses. Without any change such an alarm comes once in `arl0_days` by the mean.
+    """
+
+    alarm_id: UUID
+    watch_id: UUID
+    name: str
+    metric: Literal["lapse", "nps", "csat", "ces"]
+    direction: Literal["worse", "better"]
+    definition: str
+    unit: str
+    before_hundredths: int
+    since_hundredths: int
+    n: int
+    change_day: date
+    change_first: date
+    change_last: date
+    raised_day: date
+    arl0_days: int
+    owner: str | None
+    revision: int
+    as_of: date
+    window_days: int | None = None
+    survey_id: UUID | None = None
+    dimension: str | None = None
+    value: str | None = None
+
+
+class AlarmCleared(EventData, type="tam.metrics.alarm_cleared.v1", topic=METRICS):
+    """An alarm stands no more; once for each alarm and `revision`. Subject is the watch.
+
+    `cause`: `returned` to the level of before; `settled`, the new level has held for a quarter and is what counts now;
+    `withdrawn`, late facts show that there was none; `watch_changed`, what it was about is watched otherwise, or no
+    more. `cleared_day` is None of what was withdrawn.
+    """
+
+    alarm_id: UUID
+    watch_id: UUID
+    name: str
+    metric: Literal["lapse", "nps", "csat", "ces"]
+    direction: Literal["worse", "better"]
+    cause: Literal["returned", "settled", "withdrawn", "watch_changed"]
+    change_day: date
+    raised_day: date
+    cleared_day: date | None
+    owner: str | None
+    revision: int
+    as_of: date
+
+
 # A room that sends an event adds it here.
-PUBLISHES: tuple[type[EventData], ...] = (SatisfactionTold, ChurnRiskChanged, ClvBandChanged)
+PUBLISHES: tuple[type[EventData], ...] = (
+    SatisfactionTold,
+    ChurnRiskChanged,
+    ClvBandChanged,
+    SegmentOutlookTold,
+    AlarmRaised,
+    AlarmCleared,
+)

@@ -12,8 +12,8 @@ from profiles_world import NOW, HandClock
 from sqlalchemy.exc import DBAPIError
 
 from services.profiles.app import service as profiles
-from services.profiles.personas.consumers import record_feelings
-from shared.events.catalogue.metrics import SatisfactionTold
+from services.profiles.personas.consumers import record_figures
+from shared.events.catalogue.metrics import SatisfactionTold, SegmentOutlookTold
 from shared.events.envelope import Event
 from shared.ids import user_key, uuid7
 from shared.testing.platform import Running, running_platform
@@ -455,9 +455,30 @@ def told(segment: str, metric: str, value: int, n: int = 412, **time: float) -> 
     return Event(uuid7(), data.segment_id or uuid7(), at, at, data)
 
 
-async def hear(running: Running, *events: Event[SatisfactionTold]) -> None:
+def outlook(segment: str, **figures: Any) -> Event[SegmentOutlookTold]:
+    at = NOW - timedelta(minutes=figures.pop("minutes", 5))
+    said = {
+        "customers": 1_204,
+        "lapsed_hundredths": 3_150,
+        "lapsed_low_hundredths": 2_894,
+        "lapsed_high_hundredths": 3_418,
+        "lapse_days": 90,
+        "valued": 1_190,
+        "currency": "VND",
+        "churn_risk_hundredths": 4_240,
+        "clv_minor": 1_250_000,
+        "clv_low_minor": 1_100_000,
+        "clv_high_minor": 1_420_000,
+        "horizon_days": 365,
+        "as_of": "2026-11-21",
+    }
+    data = SegmentOutlookTold.model_validate({"segment_id": segment, **said, **figures})
+    return Event(uuid7(), data.segment_id, at, at, data)
+
+
+async def hear(running: Running, *events: Event[SatisfactionTold] | Event[SegmentOutlookTold]) -> None:
     async with running.platform.units["profiles"].db.write() as tx:
-        await record_feelings(running.platform.value("profiles"), tx, events)
+        await record_figures(running.platform.value("profiles"), tx, events)
 
 
 async def test_how_content_they_are_stands_beside_them_and_how_sure_that_is(running: Running, segment: str):
@@ -488,3 +509,46 @@ async def test_how_content_they_are_stands_beside_them_and_how_sure_that_is(runn
 
     await hear(running, told(segment, "nps", 0, n=0))
     assert (await running.crm.get(LAN)).json()["figures"]["nps"] is None
+
+
+async def test_who_leaves_and_what_they_will_bring_stands_beside_them(running: Running, segment: str):
+    await created(running, segment)
+    assert (await running.crm.get(LAN)).json()["figures"]["outlook"] is None
+
+    await hear(running, outlook(segment), outlook(segment, minutes=60, customers=1, valued=0), outlook(str(uuid7())))
+    # What comes late changes nothing.
+    await hear(running, outlook(segment, minutes=30, clv_minor=9))
+
+    figures = (await running.crm.get(LAN)).json()["figures"]["outlook"]
+    common = {"as_of": "2026-11-21", "time_zone": "Asia/Ho_Chi_Minh", "staleness_seconds": 300.0}
+    assert figures["lapse_rate"] == {
+        "value": 31.5,
+        "unit": "percent",
+        "definition": "lapse_rate.v1",
+        "interval": {"low": 28.94, "high": 34.18, "level": 0.95},
+        "n": 1_204,
+        "parameters": {"window_days": 90},
+        **common,
+    }
+    assert figures["predicted_clv"] == {
+        "value": "1250000",
+        "unit": "money",
+        "currency": "VND",
+        "definition": "predicted_clv.v1",
+        "interval": {"low": "1100000", "high": "1420000", "level": 0.95},
+        "n": 1_190,
+        "parameters": {"horizon_days": 365},
+        **common,
+    }
+    assert figures["churn_risk"]["value"] == 42.4
+    page = (await running.crm.get(f"{LAN}/card")).text
+    assert "<strong>31,5 %</strong> không mua hàng từ 90 ngày" in page
+    assert "<strong>1.250.000 VND</strong> kỳ vọng ở mỗi khách trong 365 ngày" in page
+    assert "95 % nằm giữa 1.100.000 VND và 1.420.000 VND. 1.190 khách hàng" in page
+
+    # Where no model is served, who lapsed can be said all the same; of nobody, nothing.
+    await hear(running, outlook(segment, minutes=4, valued=0, currency=None))
+    unknown = (await running.crm.get(LAN)).json()["figures"]["outlook"]
+    assert (unknown["predicted_clv"], unknown["churn_risk"], unknown["lapse_rate"]["value"]) == (None, None, 31.5)
+    await hear(running, outlook(segment, minutes=3, customers=0))
+    assert (await running.crm.get(LAN)).json()["figures"]["outlook"] is None

@@ -42,7 +42,7 @@ def persona(**fields: Any) -> Persona:
 
 def sight(members: int = 1234, people: int = 10_000, **group: Any) -> Sight:
     found = Group(SEGMENT, group.get("name", "Mẹ ở Huế"), group.get("is_built", True), members)
-    return Sight({SEGMENT: found}, people, date(2026, 11, 21), "Asia/Ho_Chi_Minh", NOON, {})
+    return Sight({SEGMENT: found}, people, date(2026, 11, 21), "Asia/Ho_Chi_Minh", NOON, {}, {})
 
 
 @pytest.mark.parametrize(
@@ -247,7 +247,7 @@ def test_the_card_is_well_formed_and_has_one_title():
 def test_the_card_says_what_is_not_so():
     retired = persona(status="retired", picture="personas/lan.png")
 
-    page = card(retired, Sight({}, 0, date(2026, 11, 21), "UTC", NOON, {}), "en")
+    page = card(retired, Sight({}, 0, date(2026, 11, 21), "UTC", NOON, {}, {}), "en")
 
     assert "Retired" in page
     assert "The segment of this persona is gone" in page

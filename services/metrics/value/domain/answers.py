@@ -1,5 +1,6 @@
 """Answers: what people are worth together, what one will probably do, and by which fit."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -25,6 +26,11 @@ class Valued(NamedTuple):
     worth: Worth
     own: float
     spread: float
+
+    def ends(self) -> tuple[float, float]:
+        """Between what the value of all lies with 95 %, in minor units."""
+        value = self.worth.value_minor
+        return value * math.exp(-self.spread), value * math.exp(self.spread)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,6 @@ A person is looked at under all their keys at once, so nothing here changes with
 """
 
 from collections.abc import Sequence
-from uuid import UUID
 
 from services.metrics.retention.domain.recurring import MAX_NTH
 from services.metrics.satisfaction.repository.members import PERSONS
@@ -108,7 +107,7 @@ async def scores(tx: ReadTx, day: int) -> list[list[object]]:
     return [list(row) for row in rows]
 
 
-async def last_purchases(tx: ReadTx, day: int) -> list[tuple[UUID | None, bool, list[int], list[int]]]:
+async def last_purchases(tx: ReadTx, day: int) -> list[tuple[str | None, bool, list[int], list[int]]]:
     """By segment as of now: days of the last purchase up to `day`, and how many customers have each.
 
     Rows (segment, is everybody, days, customers); null is customers in no segment, unless it is everybody.
@@ -124,9 +123,9 @@ async def last_purchases(tx: ReadTx, day: int) -> list[tuple[UUID | None, bool, 
             UNION ALL
             SELECT NULL, true, last, count(*) FROM person GROUP BY 3
         )
-        SELECT segment_id, is_all, array_agg(last ORDER BY last) AS days,
+        SELECT CAST(segment_id AS text) AS segment, is_all, array_agg(last ORDER BY last) AS days,
                array_agg(customers ORDER BY last) AS customers
-        FROM counted GROUP BY 1, 2 ORDER BY 1, 2
+        FROM counted GROUP BY segment_id, is_all ORDER BY segment_id, is_all
         """,
         {"day": day, "segments": None},
     )

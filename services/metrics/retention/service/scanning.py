@@ -90,7 +90,7 @@ class Scans:
         now = self.clock.now()
         if stored.mark != mark:
             age = (now - stored.counted_at).total_seconds()
-            if age > max(PATIENCE_SECONDS, PATIENCE * stored.took_seconds):
+            if stored.took_seconds <= QUICK_SECONDS or age > max(PATIENCE_SECONDS, PATIENCE * stored.took_seconds):
                 return None
             staleness = None if staleness is None else max(staleness, age)
         if now - stored.asked_at > _NOTED:
@@ -99,7 +99,7 @@ class Scans:
         return Counted(stored.document, staleness)
 
     async def count(self, subject: Subject, day: int, asked_at: datetime | None = None) -> Counted:
-        """Count a subject now."""
+        """Count a subject now; keep it if that took long, or if it was kept already, asked for at `asked_at`."""
         measured = await self.freshness.ends()
         counted_at, begun = self.clock.now(), perf_counter()
         async with self.db.read() as tx:
@@ -108,7 +108,7 @@ class Scans:
             # As it will be read again: one form, whether it was kept or not.
             document = orjson.loads(orjson.dumps(await subject.count(tx, day)))
         took = perf_counter() - begun
-        if took > QUICK_SECONDS:
+        if took > QUICK_SECONDS or asked_at is not None:
             async with self.db.write() as tx:
                 await kept.keep(tx, subject.name, day, Kept(document, counted_at, took, asked_at or counted_at, mark))
         return Counted(document, staleness)

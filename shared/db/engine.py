@@ -21,6 +21,8 @@ COMMAND_TIMEOUT_SECONDS = 60.0
 CONNECT_TIMEOUT_SECONDS = 5.0
 # A process that froze, or whose machine died, in an open transaction must not keep its locks: others wait for them.
 IDLE_IN_TRANSACTION_SECONDS = 15.0
+# Kept by each connection: more than a service has, so that none is prepared twice.
+PREPARED_STATEMENTS = 500
 
 APPLICATION = "tam"
 
@@ -152,9 +154,10 @@ def async_url(url: str) -> str:
     raise ValueError("a database URL begins with postgresql://")
 
 
-def make_engine(url: str, *, schema: str, pool_size: int | None = 6, application: str = APPLICATION) -> AsyncEngine:
+def make_engine(url: str, *, schema: str, pool_size: int | None = 12, application: str = APPLICATION) -> AsyncEngine:
     """An engine whose connections see `schema` first. `pool_size` None opens a connection per use."""
     connect_args: dict[str, Any] = {
+        "prepared_statement_cache_size": PREPARED_STATEMENTS,
         "timeout": CONNECT_TIMEOUT_SECONDS,
         "command_timeout": COMMAND_TIMEOUT_SECONDS,
         "server_settings": {
@@ -169,7 +172,15 @@ def make_engine(url: str, *, schema: str, pool_size: int | None = 6, application
     options: dict[str, Any] = (
         {"poolclass": NullPool}
         if pool_size is None
-        else {"pool_size": pool_size, "max_overflow": pool_size, "pool_timeout": 10, "pool_recycle": 1800}
+        # None beyond the pool: such a connection is closed after each use, and opening one costs both sides more than
+        # what it is opened for. The one used last is taken first: its statements are prepared.
+        else {
+            "pool_size": pool_size,
+            "max_overflow": 0,
+            "pool_use_lifo": True,
+            "pool_timeout": 10,
+            "pool_recycle": 1800,
+        }
     )
     return create_async_engine(
         async_url(url),

@@ -66,11 +66,20 @@ async def advance(
 
 async def stored_offsets(tx: ReadTx, consumer: str, partitions: Collection[Partition]) -> Mapping[Partition, int]:
     """Where the consumer is to read on, for each partition; 0 where it has never read."""
-    rows = await tx.execute(
-        "SELECT topic, partition, next_offset FROM offsets WHERE consumer = :consumer", {"consumer": consumer}
-    )
-    stored = {Partition(row.topic, row.partition): row.next_offset for row in rows}
+    stored = (await all_offsets(tx, [consumer]))[consumer]
     return {partition: stored.get(partition, 0) for partition in partitions}
+
+
+async def all_offsets(tx: ReadTx, consumers: Sequence[str]) -> Mapping[str, Mapping[Partition, int]]:
+    """Where each of the consumers is to read on, in the partitions that it has read."""
+    rows = await tx.execute(
+        "SELECT consumer, topic, partition, next_offset FROM offsets WHERE consumer = ANY(:consumers)",
+        {"consumers": list(consumers)},
+    )
+    stored: dict[str, dict[Partition, int]] = {consumer: {} for consumer in consumers}
+    for row in rows:
+        stored[row.consumer][Partition(row.topic, row.partition)] = row.next_offset
+    return stored
 
 
 async def take_new(tx: WriteTx, consumer: str, ids: Sequence[UUID]) -> set[UUID]:

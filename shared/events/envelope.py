@@ -94,13 +94,16 @@ class Catalogue:
         Raises:
             Poison: the record is no CloudEvent, or its data do not fit their class. The message holds no values.
         """
+        known = _decoded.get(value)
+        if known is not None and self._by_type.get(known.data.event_type) in (None, type(known.data)):
+            return known if known.data.event_type in self._by_type else None
         try:
             document = orjson.loads(value or b"")
             data_class = self._by_type.get(document["type"])
             if data_class is None:
                 _text(document["type"])
                 return None
-            return Event(
+            event = Event(
                 id=read_uuid(document["id"]),
                 subject=read_uuid(document["subject"]),
                 time=_instant(document["time"]),
@@ -113,6 +116,22 @@ class Catalogue:
             raise Poison(f"the data do not fit their class ({places})") from None
         except (orjson.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError) as error:
             raise Poison(f"the record is not a CloudEvent of ours ({type(error).__name__})") from None
+        if not data_class.topic.personal:
+            _remember(value, event)
+        return event
+
+
+# What was decoded last: several consumers of a process read the same records, one soon after the other. What shops sent
+# raw is heard by one of them alone.
+_decoded: dict[bytes | None, Event[EventData]] = {}
+_MOST_DECODED = 8_192
+
+
+def _remember(value: bytes | None, event: Event[EventData]) -> None:
+    if len(_decoded) >= _MOST_DECODED:
+        # The first that came is the first to go: a dict keeps the order.
+        del _decoded[next(iter(_decoded))]
+    _decoded[value] = event
 
 
 # Events of one request were learnt at the same instant, and history comes in days.

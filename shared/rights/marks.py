@@ -8,6 +8,7 @@ import hmac
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from uuid import UUID
 
 from cryptography.exceptions import InvalidSignature
@@ -28,7 +29,7 @@ class Seal:
 
     def of_key(self, key: UUID) -> bytes:
         """The mark of a raw person key."""
-        return hmac.digest(self.secret, b"key\x1f" + key.bytes, "sha256")
+        return _mark(self.secret, key)
 
     def of_identifier(self, type_: str, value: str) -> bytes:
         """The mark of an identifier in its normal form."""
@@ -48,6 +49,12 @@ class Seal:
 
     def _signer(self) -> Ed25519PrivateKey:
         return Ed25519PrivateKey.from_private_bytes(hmac.digest(self.secret, b"receipts", "sha256"))
+
+
+# Each consumer of a process asks for the same people, one soon after the other.
+@lru_cache(maxsize=16_384)
+def _mark(secret: bytes, key: UUID) -> bytes:
+    return hmac.digest(secret, b"key\x1f" + key.bytes, "sha256")
 
 
 def is_signed(document: bytes, signature: bytes, public_key: bytes) -> bool:

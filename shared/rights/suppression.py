@@ -16,9 +16,6 @@ from shared.observability import metrics
 from shared.rights import tasks
 from shared.rights.marks import Seal
 
-# Who is the same person as whom is kept for figures; and requests of people are never about nobody.
-_ABOUT_ANYBODY = (IDENTITY, RIGHTS)
-
 
 async def suppressed(tx: WriteTx, marks: Collection[bytes]) -> set[bytes]:
     """Those of the marks that are suppressed; none is added or taken off until this transaction ends."""
@@ -71,7 +68,7 @@ async def admit(
 
     A service that `owns_log`, the raw topics, has what was dropped overwritten there too.
     """
-    marks = seal.of_keys({event.subject for event in events if event.data.topic not in _ABOUT_ANYBODY})
+    marks = seal.of_keys({event.subject for event in events if _is_about_somebody(event)})
     gone = {marks[mark] for mark in await suppressed(tx, marks)}
     if gone:
         kept = [event for event in events if not _is_gone(event, gone)]
@@ -84,4 +81,11 @@ async def admit(
 
 
 def _is_gone(event: Event[Any], gone: Collection[UUID]) -> bool:
-    return event.subject in gone and event.data.topic not in _ABOUT_ANYBODY
+    return event.subject in gone and _is_about_somebody(event)
+
+
+def _is_about_somebody(event: Event[Any]) -> bool:
+    """Who is the same person as whom is kept for figures; and requests of people are never about nobody."""
+    topic = event.data.topic
+    # Identity of objects: it is asked of each event, and equality of topics compares all they say.
+    return topic is not IDENTITY and topic is not RIGHTS

@@ -55,7 +55,7 @@ async def running_platform(
     for a shop and a CRM."""
     with tempfile.TemporaryDirectory(prefix="tam-test-") as folder:
         chosen = PlatformSettings(
-            **{"database_url": database_url, "database_pool_size": 4, "data_dir": Path(folder), **settings}
+            **{"database_url": database_url, "database_pool_size": 8, "data_dir": Path(folder), **settings}
         )
         async with _at_work(chosen, manifests, role, clock) as running:
             yield running

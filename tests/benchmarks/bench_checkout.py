@@ -175,7 +175,7 @@ async def main() -> None:
     """Measure looks, redemptions, and what is naive, on one server."""
     figures: dict[str, Any] = {}
     # No limit of requests per key: one client stands for many shops.
-    environ = {"TAM_HTTP_RATE_PER_SECOND": "100000", "TAM_HTTP_RATE_BURST": "100000", "TAM_DATABASE_POOL_SIZE": "24"}
+    environ = {"TAM_HTTP_RATE_PER_SECOND": "100000", "TAM_HTTP_RATE_BURST": "100000", "TAM_DATABASE_POOL_SIZE": "48"}
     async with durable_postgres() as (url, pid), platform(url, pid, ["api"], **environ) as under_test:
         campaign = await offer(under_test)
         for turn, kind in enumerate(("validate", "redeem")):

@@ -30,7 +30,7 @@ def outbox() -> OutboxWriter:
 
 @pytest.fixture
 async def db(database_url: str, outbox: OutboxWriter) -> AsyncIterator[Database]:
-    engine = make_engine(database_url, schema=SCHEMA, pool_size=6)
+    engine = make_engine(database_url, schema=SCHEMA, pool_size=12)
     await upgrade(engine, TREES)
     made = Database(engine, schema=SCHEMA, outbox=outbox)
     async with made.write() as tx:

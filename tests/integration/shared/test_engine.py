@@ -148,7 +148,7 @@ async def test_a_read_sees_one_moment_and_cannot_write(db: Database):
 
 async def test_a_connection_that_read_can_write(database_url: str):
     """What a pool hands out carries nothing over from its last user."""
-    db = Database(make_engine(database_url, schema="public", pool_size=1), schema="public")
+    db = Database(make_engine(database_url, schema="public", pool_size=2), schema="public")
     async with db.read() as tx:
         assert (await tx.execute("SHOW transaction_isolation")).scalar_one() == "repeatable read"
     async with db.write() as tx:
@@ -167,7 +167,7 @@ async def test_a_service_sees_its_own_schema_and_no_other(db: Database, database
 
 
 async def test_an_exhausted_pool_says_so_in_time(database_url: str, monkeypatch: pytest.MonkeyPatch):
-    engine = make_engine(database_url, schema="public", pool_size=1)
+    engine = make_engine(database_url, schema="public", pool_size=2)
     engine.sync_engine.pool._timeout = 0.2
     db = Database(engine, schema="public")
 

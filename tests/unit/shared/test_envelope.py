@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import Poison
+from shared.events import envelope
 from shared.events.catalogue import profiles, touchpoints
 from shared.events.catalogue.profiles import CustomerMerged
 from shared.events.catalogue.touchpoints import OrderPlaced, TouchpointReceived
-from shared.events.envelope import Catalogue, Event, encode
+from shared.events.envelope import Catalogue, Event, EventData, encode
 from shared.events.topics import TOPICS
 
 CATALOGUE = Catalogue((OrderPlaced, TouchpointReceived))
@@ -85,6 +86,30 @@ def test_the_trace_of_the_event_goes_before_that_of_the_request():
 
 def test_an_event_of_another_type_is_passed_over():
     assert CATALOGUE.decode(wire(type="tam.loyalty.points_earned.v1", data=None)) is None
+
+
+def test_readers_of_the_same_record_need_not_understand_the_same_types():
+    record = encode(an_order())
+    first = CATALOGUE.decode(record)
+    assert Catalogue((CustomerMerged,)).decode(record) is None
+    assert Catalogue((OrderPlaced, CustomerMerged)).decode(record) is first
+    assert Catalogue((CustomerMerged,)).decode(record) is None
+
+
+def test_a_reader_with_a_class_of_its_own_gets_that_one():
+    class Fewer(EventData, type=OrderPlaced.event_type, topic=OrderPlaced.topic):
+        order_id: str
+
+    record = encode(an_order())
+    assert type(CATALOGUE.decode(record).data) is OrderPlaced
+    assert type(Catalogue((Fewer,)).decode(record).data) is Fewer
+    assert type(CATALOGUE.decode(record).data) is OrderPlaced
+
+
+def test_what_was_decoded_is_not_kept_for_ever():
+    for _ in range(envelope._MOST_DECODED + 10):
+        CATALOGUE.decode(encode(an_order()))
+    assert len(envelope._decoded) == envelope._MOST_DECODED
 
 
 def test_a_field_that_a_newer_producer_added_is_passed_over():

@@ -1,6 +1,7 @@
 """Settings come from the environment (`TAM_…`), are read once at the start and passed down.
 
-A wrong value, or a `TAM_` variable that nobody knows, ends the start with one sentence that names it.
+A wrong value, or a `TAM_` variable that nobody knows, ends the start with one sentence that names it. Any of them may
+stand in a file instead, which `TAM_…_FILE` names: that is how containers are given secrets.
 """
 
 import os
@@ -8,15 +9,17 @@ from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from shared.errors import ConfigError
 from shared.money import MoneyError, currency_code
 
 PREFIX = "TAM_"
+# Appended to the name of a setting: the file that holds its value.
+IN_FILE = "_FILE"
 
 
 class Settings(BaseModel):
@@ -31,10 +34,14 @@ class PlatformSettings(Settings):
     data_dir: Path = Field(Path("tam-data"), description="Folder of the embedded database.")
     host: str = Field("127.0.0.1", description="Address the HTTP server listens on.")
     port: int = Field(8000, ge=0, le=65535, description="Port the HTTP server listens on; 0 takes a free one.")
+    # Before the URL, which it is put into.
+    database_password: str | None = Field(
+        None, repr=False, description="Password for a TAM_DATABASE_URL that holds none."
+    )
     database_url: str | None = Field(
         None, description="postgresql://user:password@host/database; unset: the embedded server."
     )
-    database_pool_size: int = Field(6, ge=2, le=200, description="Connections per service and process.")
+    database_pool_size: int = Field(12, ge=4, le=200, description="Most connections per service and process.")
     kafka_bootstrap_servers: str | None = Field(
         None, description="host:port[,host:port]; unset: the PostgreSQL log is the bus."
     )
@@ -59,6 +66,9 @@ class PlatformSettings(Settings):
         "receipts are made with it. Unset: one is made, and kept in the database.",
     )
     auto_migrate: bool = Field(True, description="Bring the schemas up to date at start; off: `tam migrate` does it.")
+    start_patience_seconds: float = Field(
+        0, ge=0, le=3600, description="How long a start waits for PostgreSQL, its schemas and Kafka; 0: not at all."
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["auto", "json", "console"] = "auto"
 
@@ -79,12 +89,20 @@ class PlatformSettings(Settings):
 
     @field_validator("database_url")
     @classmethod
-    def _url_is_postgresql(cls, value: str | None) -> str | None:
-        if value is not None and not value.startswith(("postgresql://", "postgres://", "postgresql+asyncpg://")):
+    def _url_is_postgresql(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is None:
+            return None
+        if not value.startswith(("postgresql://", "postgres://", "postgresql+asyncpg://")):
             raise ValueError("it must begin with postgresql://")
-        if value is not None:
-            _ = urlsplit(value).port  # raises ValueError where it is no number
-        return value
+        parts = urlsplit(value)
+        _ = parts.port  # raises ValueError where it is no number
+        password = info.data.get("database_password")
+        if password is None:
+            return value
+        if parts.password is not None or not parts.username:
+            raise ValueError("beside TAM_DATABASE_PASSWORD it names a user, and holds no password")
+        user, _, where = parts.netloc.rpartition("@")
+        return parts._replace(netloc=f"{user}:{quote(password, safe='')}@{where}").geturl()
 
     @property
     def zone(self) -> ZoneInfo:
@@ -122,12 +140,17 @@ def load(
     for variable, value in environ.items():
         if not variable.startswith(prefix) or variable.startswith(tuple(others)):
             continue
-        if variable not in known:
+        setting = variable if variable in known else variable.removesuffix(IN_FILE)
+        if setting not in known:
             meant = get_close_matches(variable, known, n=1, cutoff=0.8)
             hint = f"did you mean {meant[0]}?" if meant else "see `tam settings` for those there are."
             raise ConfigError(f"{variable} is not a setting; {hint}")
-        if value != "":
-            values[known[variable]] = value
+        meant_value = value if variable == setting or value == "" else _content(variable, value)
+        if meant_value == "":
+            continue
+        if known[setting] in values:
+            raise ConfigError(f"{setting} is set twice, as {setting + IN_FILE} too.")
+        values[known[setting]] = meant_value
     try:
         return group.model_validate(values)
     except ValidationError as error:
@@ -135,3 +158,12 @@ def load(
         variable = prefix + str(first["loc"][0]).upper()
         reason = first["msg"].removeprefix("Value error, ").rstrip(".")
         raise ConfigError(f"{variable} is wrong: {reason}.") from None
+
+
+def _content(variable: str, file: str) -> str:
+    """The value that stands in a file, without the line's end that editors leave."""
+    try:
+        return Path(file).read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, ValueError) as error:
+        reason = (getattr(error, "strerror", None) or type(error).__name__).lower()
+        raise ConfigError(f"{variable} is wrong: {file} cannot be read ({reason}).") from None

@@ -2,8 +2,9 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, NoReturn, TypeVar
 
 import uvloop
@@ -12,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 from sqlalchemy.exc import DBAPIError
 
-from services.registry import SERVICES
+from services import registry
 from shared.bus.base import BusUnavailable
 from shared.config import PlatformSettings, load
 from shared.db.embedded import borrowed
@@ -21,6 +22,7 @@ from shared.errors import UserError
 from shared.http.auth import KeyRing
 from shared.http.settings import AUTH_PREFIX, HTTP_PREFIX, AuthSettings, HttpSettings
 from shared.runtime import platform
+from shared.runtime.patience import patiently
 from shared.runtime.service import Service
 from shared.runtime.trees import PLATFORM_SCHEMA
 
@@ -83,11 +85,14 @@ def show(table: Table) -> None:
     out.print(table)
 
 
-def read_settings() -> PlatformSettings:
-    """The platform's settings from the environment; ends the command if one is wrong, also of a service or the edge."""
+def read_settings(manifests: Sequence[Service] | None = None) -> PlatformSettings:
+    """The platform's settings from the environment; ends the command if one is wrong, also of the edge.
+
+    Those of `manifests` are looked at too; of all services, if not given.
+    """
     try:
-        settings = platform.read_settings(SERVICES)
-        platform.load_service_settings(SERVICES)
+        settings = platform.read_settings(registry.NAMES)
+        platform.load_service_settings(registry.SERVICES if manifests is None else manifests)
         load(HttpSettings, prefix=HTTP_PREFIX)
         load(AuthSettings, prefix=AUTH_PREFIX)
         return settings
@@ -98,13 +103,12 @@ def read_settings() -> PlatformSettings:
 def pick(only: str | None) -> tuple[Service, ...]:
     """The services named in a comma-separated list; all for None."""
     if only is None:
-        return SERVICES
+        return registry.SERVICES
     names = [name.strip() for name in only.split(",") if name.strip()]
-    known = {service.name: service for service in SERVICES}
     for name in names or [only]:
-        if name not in known:
-            fail(f"There is no service {name!r}; there are {', '.join(known)}.", 2)
-    return tuple(service for service in SERVICES if service.name in names)
+        if name not in registry.NAMES:
+            fail(f"There is no service {name!r}; there are {', '.join(registry.NAMES)}.", 2)
+    return tuple(registry.service(name) for name in registry.NAMES if name in names)
 
 
 @asynccontextmanager
@@ -114,12 +118,13 @@ async def database_url(settings: PlatformSettings) -> AsyncIterator[str]:
     Raises:
         UserError: the database cannot be reached, or its schemas are behind and `TAM_AUTO_MIGRATE` is off.
     """
-    if settings.database_url is not None:
-        await platform.migrate(settings.database_url, SERVICES, apply=settings.auto_migrate)
-        yield settings.database_url
+    if (url := settings.database_url) is not None:
+        bring = partial(platform.migrate, url, registry.SERVICES, apply=settings.auto_migrate)
+        await patiently(settings.start_patience_seconds, bring)
+        yield url
         return
     async with borrowed(settings.data_dir) as url:
-        await platform.migrate(url, SERVICES, apply=settings.auto_migrate)
+        await platform.migrate(url, registry.SERVICES, apply=settings.auto_migrate)
         yield url
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import httpx
 
+from services import registry
 from services.cli.common import console, open_database, open_keyring
-from services.registry import SERVICES
 from shared.bus.base import Bus
 from shared.bus.choose import open_bus
 from shared.config import PlatformSettings
@@ -39,12 +39,16 @@ def url_of(host: str, port: int) -> str:
 
 @asynccontextmanager
 async def opened(
-    settings: PlatformSettings, manifests: Sequence[Service] = SERVICES, *, role: Role = "all"
+    settings: PlatformSettings, manifests: Sequence[Service] | None = None, *, role: Role = "all"
 ) -> AsyncIterator[Platform]:
-    """The platform of this process, with a word to the person at the terminal while it comes up."""
+    """The platform of this process, with a word to the person at the terminal while it comes up.
+
+    It has all services, if none are given.
+    """
+    manifests = registry.SERVICES if manifests is None else manifests
     where = f"on {settings.data_dir}" if settings.is_embedded else "on your PostgreSQL"
     with console.status(f"Starting {where} …") as status:
-        async with open_platform(settings, manifests, role=role, installation=SERVICES) as platform:
+        async with open_platform(settings, manifests, role=role, rights_holders=registry.RIGHTS_HOLDERS) as platform:
             status.stop()
             garbage.tune()
             yield platform
@@ -122,4 +126,7 @@ async def beside(settings: PlatformSettings, url: str) -> AsyncIterator[tuple[Bu
         bus = open_bus(settings, url, sole=False)
         await bus.start()
         stack.push_async_callback(bus.stop)
-        yield bus, [(each, await stack.enter_async_context(open_database(url, each.name))) for each in SERVICES]
+        yield (
+            bus,
+            [(each, await stack.enter_async_context(open_database(url, each.name))) for each in registry.SERVICES],
+        )

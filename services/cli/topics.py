@@ -1,5 +1,7 @@
 """`tam topics`: what travels, and for how long it is kept."""
 
+from contextlib import nullcontext
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -8,6 +10,8 @@ from rich.table import Table
 from services.cli.common import database_url, read_settings, run, say, show
 from shared.bus.choose import open_bus
 from shared.events.topics import TOPICS
+from shared.runtime.patience import patiently
+from shared.runtime.platform import connect
 
 
 def topics(
@@ -27,10 +31,10 @@ def topics(
 
 async def _create() -> None:
     settings = read_settings()
-    async with database_url(settings) as url:
+    # Kafka has its topics whatever the database has.
+    async with nullcontext("") if settings.kafka_bootstrap_servers else database_url(settings) as url:
         bus = open_bus(settings, url, sole=False)
-        await bus.start()
         try:
-            await bus.ensure_topics(TOPICS, partitions=settings.partitions)
+            await patiently(settings.start_patience_seconds, partial(connect, bus, settings.partitions))
         finally:
             await bus.stop()

@@ -28,6 +28,7 @@ from shared.db.embedded import EmbeddedServer
 from shared.db.engine import Database, make_engine
 from shared.db.migrate import Tree, behind, upgrade
 from shared.delivery.batches import BoundHandler
+from shared.delivery.lookout import Lookout
 from shared.delivery.outbox import OutboxWriter
 from shared.delivery.relay import Relay
 from shared.delivery.runner import Runner
@@ -45,6 +46,7 @@ from shared.rights.audit import AuditLog
 from shared.rights.cleaning import Cleaner
 from shared.rights.marks import Seal, open_seal
 from shared.rights.suppression import admit
+from shared.runtime.patience import patiently
 from shared.runtime.service import Job, Parts, Service
 from shared.runtime.trees import PLATFORM_SCHEMA, trees_of
 from shared.runtime.workers import Workers
@@ -96,11 +98,11 @@ async def open_platform(
     *,
     role: Role = "all",
     clock: Clock | None = None,
-    installation: Sequence[Service] = (),
+    rights_holders: Sequence[str] = (),
 ) -> AsyncIterator[Platform]:
     """Open a process of the platform; leaving the block drains and closes it.
 
-    `installation` are all services there are, where this process runs some of them.
+    `rights_holders` are the services of the installation that keep something of people, where this process runs some.
 
     Raises:
         UserError: something the operator must mend, in one sentence.
@@ -111,15 +113,15 @@ async def open_platform(
     health, workers = Health(), Workers()
     async with AsyncExitStack() as stack:
         url = settings.database_url or await _embedded(settings, stack, workers)
-        await migrate(url, manifests, apply=settings.auto_migrate)
+        await _up_to_date(settings, url, manifests)
         bus = await _bus(settings, url, stack)
         health.add("bus", bus.ready)
-        platform_db = Database(make_engine(url, schema=PLATFORM_SCHEMA, pool_size=2), schema=PLATFORM_SCHEMA)
+        platform_db = Database(make_engine(url, schema=PLATFORM_SCHEMA, pool_size=4), schema=PLATFORM_SCHEMA)
         stack.push_async_callback(platform_db.dispose)
         # With Kafka the door takes events without a database; with the PostgreSQL log the bus tells.
         health.add("database", platform_db.ready, is_vital=False)
         seal = await open_seal(platform_db, settings.installation_key)
-        common = _Common(settings, url, bus, clock, seal, _holders(manifests, installation))
+        common = _Common(settings, url, bus, clock, seal, tuple(rights_holders) or _holders(manifests))
         keyring, audit = KeyRing(platform_db, clock=clock), AuditLog(platform_db, clock)
         workers.add_work("noting key use", keyring.run)
         workers.add_work("writing the audit log", audit.run)
@@ -163,17 +165,20 @@ def load_service_settings(manifests: Sequence[Service]) -> Mapping[str, Any]:
 
 def settings_prefix(manifest: Service) -> str:
     """`TAM_LOYALTY_` for the service `loyalty`."""
-    return f"TAM_{manifest.name.upper()}_"
+    return _prefix(manifest.name)
 
 
-def read_settings(manifests: Sequence[Service]) -> PlatformSettings:
-    """The platform's own settings; those of services and of the HTTP edge are read where they are used.
+def _prefix(service: str) -> str:
+    return f"TAM_{service.upper()}_"
+
+
+def read_settings(services: Iterable[str]) -> PlatformSettings:
+    """The platform's own settings; those of the services of these names and of the edge are read where they are used.
 
     Raises:
         ConfigError: a value is wrong, or a `TAM_` variable is nobody's.
     """
-    others = [settings_prefix(manifest) for manifest in manifests if manifest.settings is not None]
-    return load(PlatformSettings, known_prefixes=[*others, AUTH_PREFIX, HTTP_PREFIX])
+    return load(PlatformSettings, known_prefixes=[*map(_prefix, services), AUTH_PREFIX, HTTP_PREFIX])
 
 
 async def migrate(url: str, manifests: Sequence[Service], *, apply: bool = True) -> list[Tree]:
@@ -215,15 +220,29 @@ async def _embedded(settings: PlatformSettings, stack: AsyncExitStack, workers: 
     return url
 
 
+async def _up_to_date(settings: PlatformSettings, url: str, manifests: Sequence[Service]) -> None:
+    bring = partial(migrate, url, manifests, apply=settings.auto_migrate)
+    await patiently(settings.start_patience_seconds, bring)
+
+
 async def _bus(settings: PlatformSettings, url: str, stack: AsyncExitStack) -> Bus:
     bus = open_bus(settings, url, sole=settings.is_embedded)
     stack.push_async_callback(bus.stop)
+    await patiently(settings.start_patience_seconds, partial(connect, bus, settings.partitions))
+    return bus
+
+
+async def connect(bus: Bus, partitions: int) -> None:
+    """Reach the bus, and make the topics that are not there, with so many partitions.
+
+    Raises:
+        UserError: the bus does not answer.
+    """
     try:
         await bus.start()
-        await bus.ensure_topics(TOPICS, partitions=settings.partitions)
+        await bus.ensure_topics(TOPICS, partitions=partitions)
     except BusUnavailable as error:
         raise UserError(f"The event bus cannot be reached: {error}.") from error
-    return bus
 
 
 async def _tokens(stack: AsyncExitStack) -> TokenVerifier | None:
@@ -234,9 +253,8 @@ async def _tokens(stack: AsyncExitStack) -> TokenVerifier | None:
     return TokenVerifier(settings, client)
 
 
-def _holders(manifests: Sequence[Service], installation: Sequence[Service]) -> tuple[str, ...]:
-    """The services that keep something of people."""
-    return tuple(manifest.name for manifest in installation or manifests if manifest.rights is not None)
+def _holders(manifests: Sequence[Service]) -> tuple[str, ...]:
+    return tuple(manifest.name for manifest in manifests if manifest.rights is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,15 +290,16 @@ def _put_to_work(workers: Workers, units: Iterable[Unit], common: _Common) -> No
     owner = uuid7()
     for unit in units:
         workers.add_relay(Relay(db=unit.db, bus=common.bus, outbox=unit.outbox, owner=owner))
+        lookout = Lookout(unit.db)
         for subscription in unit.manifest.subscriptions:
-            workers.add_runner(subscription.group, partial(_runner, unit, subscription, common))
+            workers.add_runner(subscription.group, partial(_runner, unit, subscription, lookout, common))
         workers.add_jobs(unit.manifest, unit.value, unit.db, owner)
         if unit.manifest.rights is not None:
             cleaner = Cleaner(unit.manifest.name, unit.db, common.bus, common.clock, unit.manifest.rights)
             workers.add_job(Job("rights", CLEAN_EVERY, Cleaner.run), unit.manifest.name, cleaner, unit.db, owner)
 
 
-def _runner(unit: Unit, subscription: Subscription, common: _Common) -> Runner:
+def _runner(unit: Unit, subscription: Subscription, lookout: Lookout, common: _Common) -> Runner:
     handler: BoundHandler = partial(subscription.handler, unit.value)
     rights = unit.manifest.rights
     if rights is not None and not rights.keeps_facts:
@@ -295,4 +314,5 @@ def _runner(unit: Unit, subscription: Subscription, common: _Common) -> Runner:
         clock=common.clock,
         max_batch=subscription.max_batch,
         is_idempotent=subscription.is_idempotent,
+        lookout=lookout,
     )

@@ -141,6 +141,8 @@ def main(main_module: str) -> None:
     module = importlib.import_module(main_module)
     if main_module == FAULTY:
         module.prepare()
+    else:
+        importlib.import_module("services.cli.commands")
     gc.freeze()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     # Line by line from the descriptor: a buffer would be forked too.

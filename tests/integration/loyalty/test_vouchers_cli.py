@@ -10,7 +10,7 @@ import orjson
 import pytest
 from typer.testing import CliRunner, Result
 
-from services.__main__ import app
+from services.cli.commands import app
 from services.cli.common import read_settings
 from services.cli.vouchers import desk
 from services.loyalty.vouchers.domain import codes as rules

@@ -129,3 +129,51 @@ def test_whatever_stands_there_is_read_or_refused_by_name(value: str):
             message = str(refused)
             assert message.startswith(variable)
             assert "\n" not in message
+
+
+def test_a_secret_may_stand_in_a_file(tmp_path: Path):
+    """As Compose and Kubernetes mount them, with the end of line that editors leave."""
+    (tmp_path / "key").write_text("k" * 40 + "\n")
+
+    assert read(TAM_INSTALLATION_KEY_FILE=str(tmp_path / "key")).installation_key == "k" * 40
+    assert read(TAM_INSTALLATION_KEY_FILE="").installation_key is None
+    (tmp_path / "key").write_text("\n")
+    assert read(TAM_INSTALLATION_KEY_FILE=str(tmp_path / "key")).installation_key is None
+
+
+@pytest.mark.parametrize(
+    ("environ", "says"),
+    [
+        (
+            {"TAM_INSTALLATION_KEY_FILE": "/does/not/exist"},
+            "TAM_INSTALLATION_KEY_FILE is wrong: /does/not/exist cannot",
+        ),
+        ({"TAM_INSTALLATION_KEY_FILE": "/"}, "TAM_INSTALLATION_KEY_FILE is wrong: / cannot be read (is a directory)."),
+        (
+            {"TAM_INSTALLATION_KEY_FILE": __file__, "TAM_INSTALLATION_KEY": "k" * 40},
+            "TAM_INSTALLATION_KEY is set twice",
+        ),
+        ({"TAM_INSTALATION_KEY_FILE": __file__}, "TAM_INSTALATION_KEY_FILE is not a setting; did you mean"),
+        ({"TAM_FILE": __file__}, "TAM_FILE is not a setting"),
+    ],
+)
+def test_a_wrong_file_ends_in_one_sentence(environ: dict[str, str], says: str):
+    with pytest.raises(ConfigError) as refused:
+        read(**environ)
+
+    assert str(refused.value).startswith(says)
+
+
+def test_the_password_of_the_database_may_stand_elsewhere(tmp_path: Path):
+    (tmp_path / "password").write_text("p@ss/w:rd%\n")
+    read_it = {"TAM_DATABASE_PASSWORD_FILE": str(tmp_path / "password")}
+
+    settings = read(TAM_DATABASE_URL="postgresql://metrics@db:5432/tam?sslmode=require", **read_it)
+
+    assert settings.database_url == "postgresql://metrics:p%40ss%2Fw%3Ard%25@db:5432/tam?sslmode=require"
+
+
+@pytest.mark.parametrize("url", ["postgresql://metrics:other@db/tam", "postgresql://db/tam"])
+def test_a_url_that_takes_no_password_is_wrong(url: str):
+    with pytest.raises(ConfigError, match=r"TAM_DATABASE_URL is wrong: beside TAM_DATABASE_PASSWORD it names a user"):
+        read(TAM_DATABASE_URL=url, TAM_DATABASE_PASSWORD="secret")

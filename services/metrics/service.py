@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass, field
 
+from services.metrics.alarms.service.configuring import Watches
+from services.metrics.alarms.service.reading import Alarms
+from services.metrics.alarms.service.watching import Watching
 from services.metrics.earned.service.reading import EarnedGrowth
 from services.metrics.earned.service.taking import Joining
 from services.metrics.figures.service import Figures
@@ -19,6 +22,9 @@ from services.metrics.satisfaction.service.taking import PROJECTION as ANSWERS
 from services.metrics.satisfaction.service.taking import Taking
 from services.metrics.satisfaction.service.telling import Telling
 from services.metrics.satisfaction.service.yardsticks import Yardsticks
+from services.metrics.scorecard.service.aiming import Aims
+from services.metrics.scorecard.service.keeping import Keeping
+from services.metrics.scorecard.service.reading import ScoreCard
 from services.metrics.scorecard.service.taking import PROJECTION as ENGAGEMENT
 from services.metrics.scorecard.service.taking import Engagement
 from services.metrics.subscriptions.service.deciding import Deciding
@@ -131,6 +137,38 @@ class MetricsService:
         """When silence is leaving, who comes back, and who customers are by what they did."""
         of = self.figures
         return Retention(of.db, of.clock, of.zone, of.currency, of.freshness, self.voices, self.scans)
+
+    @property
+    def scorecard(self) -> ScoreCard:
+        """All figures on one page, and why they changed."""
+        of = self.figures
+        return ScoreCard(of.db, of.clock, of.zone, of.currency, of.margin, self.voices)
+
+    @property
+    def aims(self) -> Aims:
+        """Targets of the score card, and who answers for them."""
+        return Aims(self.figures.db, self.figures.clock)
+
+    @property
+    def keeping(self) -> Keeping:
+        """Computes what the score card cannot read in passing."""
+        return Keeping(self.figures.db, self.figures.clock, self.value, self.earned_growth, self.retention)
+
+    @property
+    def watching(self) -> Watching:
+        """Looks for changes in watched figures."""
+        of = self.figures
+        return Watching(of.db, of.clock, of.zone, self.satisfaction, self.voices)
+
+    @property
+    def watches(self) -> Watches:
+        """What is watched, and who has seen what was raised."""
+        return Watches(self.figures.db, self.figures.clock, self.figures.zone)
+
+    @property
+    def alarms(self) -> Alarms:
+        """What was raised, and the evidence."""
+        return Alarms(self.figures.db)
 
     async def begin(self) -> None:
         """Rebuild the figures if the firm's time zone is not the one they were counted in."""

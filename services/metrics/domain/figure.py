@@ -85,6 +85,10 @@ class Frame:
             parameters=parameters,
         )
 
+    def unknown(self, name: str, currency: str | None, **parameters: int | str) -> Figure:
+        """An amount that cannot be said; the answer says why."""
+        return self._figure(name, None, currency=currency, parameters=parameters)
+
     def mean(
         self, name: str, minor: Fraction | int, count: int, currency: str | None, **parameters: int | str
     ) -> Figure:

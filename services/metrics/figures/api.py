@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import BaseModel
 
+from services.metrics.alarms.domain.definitions import ALARMS
 from services.metrics.domain.calendar import Period
 from services.metrics.domain.customer import CustomerFigures
 from services.metrics.domain.definitions import DEFINITIONS
@@ -24,6 +25,7 @@ from services.metrics.figures.schemas import (
 from services.metrics.figures.service import Summary
 from services.metrics.satisfaction.domain.definitions import SATISFACTION
 from services.metrics.service import MetricsService
+from services.metrics.subscriptions.domain.definitions import SUBSCRIPTION
 from shared.http.access import service_of
 from shared.http.auth import require
 from shared.http.etag import with_etag
@@ -124,7 +126,7 @@ async def series(
 @router.get("/definitions")
 async def definitions() -> DefinitionsOut:
     """What each figure means, by its name."""
-    return DefinitionsOut.model_validate({"definitions": DEFINITIONS | SATISFACTION})
+    return DefinitionsOut.model_validate({"definitions": DEFINITIONS | SATISFACTION | SUBSCRIPTION | ALARMS})
 
 
 def _common(found: Summary | CustomerFigures) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from shared.db.engine import ReadTx
 
 _TABLES = {
     "orders": "customer",
+    "subscriptions": "customer",
     "activity": "customer",
     "identity": "raw_id",
     "survey_answers": "customer",

@@ -9,7 +9,8 @@ from shared.db.engine import ReadTx
 from shared.rights.contract import Erased, Subject
 
 _KEPT = {
-    "metrics: orders, activity, identity": "Order ids, amounts and days under the pseudonymous key: past figures "
+    "metrics: orders, activity, subscriptions, identity": "Order and subscription ids, amounts and days under the "
+    "pseudonymous key: past figures "
     "stay what they were, and books must be kept. The key is a hash of the user id without a secret: who has the id "
     "from elsewhere, or tries all ids there can be, can find the key; nothing here names the person.",
     "metrics: survey_asks, survey_answers": "When a survey was sent, over which channel and whether it was answered, "

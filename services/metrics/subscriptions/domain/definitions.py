@@ -169,9 +169,9 @@ _ALL: tuple[Definition, ...] = (
     Definition(
         "revenue_retention.v1",
         "ratio",
-        "MRR of the people who first subscribed in the month, at the end of the later month / at the end of their own. "
-        "Above 1: they bring more than they did.",
-        "MRR của nhóm đăng ký lần đầu trong tháng, cuối tháng sau / cuối tháng đầu.",
+        "MRR of the people who first subscribed in the month, at the end of the later month / what they brought as "
+        "they came (mrr_new.v1). Above 1: they bring more than they did.",
+        "MRR của nhóm đăng ký lần đầu trong tháng, cuối tháng sau / khi mới đăng ký (mrr_new.v1).",
     ),
     Definition(
         "constant_rate_value.v1",

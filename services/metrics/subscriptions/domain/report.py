@@ -12,6 +12,7 @@ from services.metrics.subscriptions.domain.lives import MOVEMENTS
 from services.metrics.subscriptions.domain.people import ROLLING_DAYS, Crowd
 from services.metrics.subscriptions.domain.policy import Policy
 from services.metrics.subscriptions.domain.stream import Stream, brought_together
+from services.metrics.subscriptions.domain.worth import Problem, Worth
 
 Reason = Literal["no_subscriptions", "nobody_at_start", "no_currency", "no_rate"]
 CAUSES: tuple[Literal["voluntary", "involuntary", "unstated"], ...] = ("voluntary", "involuntary", "unstated")
@@ -25,6 +26,13 @@ class Why(NamedTuple):
     detail: str
     currency: str | None = None
     day: str | None = None
+
+
+class Asked(NamedTuple):
+    """What value is asked for: discounted by so much a year, within so many months."""
+
+    annual_discount: float
+    horizon_months: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +92,19 @@ class Movements:
     frame: Frame
     policy: Policy
     steps: Sequence[Step]
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """What subscriptions of a currency are worth, by how often is paid, and what a constant rate would say."""
+
+    frame: Frame
+    policy: Policy
+    asked: Asked
+    currency: str | None
+    worths: Sequence[Worth]
+    figures: Figures
+    problem: Problem | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +191,22 @@ def movement_figures(frame: Frame, stream: Stream, days: Days) -> dict[str, Figu
         **{f"mrr_{kind}": frame.money(f"mrr_{kind}", water.movements[kind], code) for kind in MOVEMENTS},
         "mrr_fx": frame.money("mrr_fx", water.fx, code),
         "mrr_end": frame.money("mrr_end", water.end, code),
+    }
+
+
+def value_figures(
+    frame: Frame, worths: Sequence[Worth], asked: Asked, code: str, rate_value: Fraction | None
+) -> dict[str, Figure]:
+    """What all that can be valued are worth together, and what a constant rate would say of one subscriber."""
+    paid = [each.paid for each in worths if each.paid is not None]
+    how: dict[str, int | str] = {"annual_discount": str(asked.annual_discount), "horizon_months": asked.horizon_months}
+    return {
+        "subscription_value": frame.money("subscription_value", sum(each.minor for each in paid), code, **how)
+        if paid
+        else frame.unknown("subscription_value", code, **how),
+        "constant_rate_value": frame.unknown("constant_rate_value", code)
+        if rate_value is None
+        else frame.money("constant_rate_value", rate_value, code),
     }
 
 

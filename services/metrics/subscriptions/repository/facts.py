@@ -1,10 +1,11 @@
 """Subscriptions with their facts. They are locked, by their persons, before they are read to be changed."""
 
-from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable
 from typing import Any
 from uuid import UUID
 
 import orjson
+from sqlalchemy import text
 
 from services.metrics.subscriptions.domain.facts import Subscription
 from shared.db.bulk import insert_rows
@@ -61,34 +62,20 @@ def _rows(found: Iterable[Subscription]) -> list[tuple[str, UUID, str]]:
     ]
 
 
-async def persons(tx: ReadTx, chunk: int) -> AsyncIterator[list[list[Subscription]]]:
-    """Everybody's subscriptions, person by person, about `chunk` persons at a time, in the order of their roots."""
-    after = UUID(int=0)
-    while True:
-        rows = (
-            await tx.execute(
-                """
-                WITH roots AS (
-                    SELECT DISTINCT coalesce(identity.root_id, customer) AS root
-                    FROM subscriptions LEFT JOIN identity ON raw_id = customer
-                    WHERE coalesce(identity.root_id, customer) > :after ORDER BY root LIMIT :chunk
-                ), keys AS (
-                    SELECT root, root AS key FROM roots
-                    UNION SELECT root, raw_id FROM roots JOIN identity ON root_id = root
-                )
-                SELECT root, subscription_id, facts FROM keys JOIN subscriptions ON customer = key ORDER BY root
-                """,
-                {"after": after, "chunk": chunk},
-            )
-        ).fetchall()
-        if not rows:
-            return
-        yield _by_person(rows)
-        after = rows[-1].root
-
-
-def _by_person(rows: Sequence[Any]) -> list[list[Subscription]]:
-    found: dict[UUID, list[Subscription]] = {}
-    for row in rows:
-        found.setdefault(row.root, []).append(_subscription(row))
-    return list(found.values())
+async def persons(tx: ReadTx) -> AsyncIterator[list[Subscription]]:
+    """Everybody's subscriptions, person by person, read as they are needed."""
+    rows = await tx.connection.stream(
+        text(
+            "SELECT coalesce(identity.root_id, customer) AS root, subscription_id, facts "
+            "FROM subscriptions LEFT JOIN identity ON raw_id = customer ORDER BY root"
+        )
+    )
+    root, found = None, list[Subscription]()
+    async for row in rows:
+        if row.root != root and found:
+            yield found
+            found = []
+        root = row.root
+        found.append(_subscription(row))
+    if found:
+        yield found

@@ -26,10 +26,10 @@ async def hold_policy(tx: WriteTx) -> Policy:
     return (await policy(tx)).policy
 
 
-async def claim_policy(tx: WriteTx) -> Policy:
+async def claim_policy(tx: WriteTx) -> StoredPolicy:
     """The same, for who changes it: nobody counts by it meanwhile."""
     await tx.execute(f"SELECT pg_advisory_xact_lock({_LOCK})")
-    return (await policy(tx)).policy
+    return await policy(tx)
 
 
 async def policy(tx: ReadTx) -> StoredPolicy:

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import date
+from fractions import Fraction
 from functools import partial
 from zoneinfo import ZoneInfo
 
@@ -13,12 +14,25 @@ from services.metrics.domain.figure import Figure, Frame
 from services.metrics.errors import BadRange, InTheFuture
 from services.metrics.freshness.service import Freshness
 from services.metrics.subscriptions.domain import report
+from services.metrics.subscriptions.domain.cohorts import Cohorts, rows_of, weighted
 from services.metrics.subscriptions.domain.definitions import SUBSCRIPTION
 from services.metrics.subscriptions.domain.exchange import Exchange
 from services.metrics.subscriptions.domain.people import ROLLING_DAYS, Crowd, of_people
 from services.metrics.subscriptions.domain.policy import Policy
-from services.metrics.subscriptions.domain.report import Churn, Days, Money, Monthly, Movements, Revenue, Step
+from services.metrics.subscriptions.domain.pricing import Interval
+from services.metrics.subscriptions.domain.report import (
+    Asked,
+    Churn,
+    Days,
+    Money,
+    Monthly,
+    Movements,
+    Revenue,
+    Step,
+    Value,
+)
 from services.metrics.subscriptions.domain.stream import Stream, currencies, stream_of
+from services.metrics.subscriptions.domain.worth import worth_of
 from services.metrics.subscriptions.repository import own, reading
 from shared.clock import Clock
 from shared.db.engine import Database, ReadTx
@@ -148,6 +162,43 @@ class Subscriptions:
         ]
         return Movements(seen.frame, seen.policy, steps)
 
+    async def cohorts(self, months: int, as_of: date | None) -> Cohorts:
+        """Retention of those who first came in each of the last `months` months.
+
+        Raises:
+            InTheFuture: the day has not come yet.
+        """
+        day = self._day(as_of)
+        first = calendar.period_start("month", day)
+        for _ in range(months - 1):
+            first = calendar.period_before("month", first)
+        async with self._snapshot(day) as (tx, frame):
+            policy = (await own.policy(tx)).policy
+            came = await reading.came(tx, first, day)
+            changes = await reading.cohorts(tx, first, day)
+        rows = rows_of(frame, came, changes, day, months)
+        return Cohorts(frame, policy, rows, weighted(frame, rows, months - 1))
+
+    async def value(self, asked: Asked, currency: str | None) -> Value:
+        """What the subscriptions there now will pay at renewals to come, as of today; or why that cannot be said."""
+        day = self._day(None)
+        first = calendar.period_start("month", day)
+        for _ in range(_LTV_MONTHS):
+            first = calendar.period_before("month", first)
+        seen = await self._seen(first, day, currency)
+        code = currency or self.currency or max(seen.streams, key=_size, default=_NO_STREAM).currency
+        async with self._snapshot(day) as (tx, frame):
+            aged = await reading.aged(tx, code, day)
+        periods = sorted({each.period for each in aged}, key=_length)
+        worths = [
+            worth_of(name, [each for each in aged if each.period == name], asked.annual_discount, asked.horizon_months)
+            for name in periods
+        ]
+        stream = next((each for each in seen.streams if each.currency == code), None)
+        rate = None if stream is None else _constant_rate(seen.crowd, stream, first, day)
+        figures = report.value_figures(frame, worths, asked, code, rate) if code else {}
+        return Value(frame, seen.policy, asked, code or None, worths, figures, None if worths else "no_subscriptions")
+
     def _days(self, first: date | None, last: date | None) -> Days:
         end = self._day(last)
         since = end - MONTH_DAYS + 1 if first is None else calendar.day_number(first)
@@ -180,6 +231,32 @@ class Subscriptions:
         async with self.db.read() as tx:
             staleness = await self.freshness.staleness(tx, measured)
             yield tx, Frame(calendar.to_date(day), self.zone.key, staleness, SUBSCRIPTION)
+
+
+_LTV_MONTHS = 6
+_NO_STREAM = Stream("", 0, 0, {}, {})
+
+
+def _size(stream: Stream) -> tuple[Fraction | int, str]:
+    return stream.start + sum(sum(each.values()) for each in stream.days.values()), stream.currency
+
+
+def _length(period: str) -> tuple[Fraction, str]:
+    return Interval.of_name(period).in_months, period
+
+
+def _constant_rate(crowd: Crowd, stream: Stream, first: int, day: int) -> Fraction | None:
+    """Revenue per subscriber over the mean churn of the six full months before the running one."""
+    rates, start = [], first
+    while (end := calendar.period_after("month", start)) <= day:
+        found = crowd.standard(start, end - 1)
+        if not found.whole:
+            return None
+        rates.append(Fraction(found.part, found.whole))
+        start = end
+    there = crowd.there(day)
+    mean = sum(rates, Fraction(0)) / len(rates)
+    return Fraction(stream.balance(day)) / there / mean if there and mean else None
 
 
 _PERIODS: dict[Period, int] = {"day": 30, "week": 13, "month": 13}

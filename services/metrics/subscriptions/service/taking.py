@@ -72,12 +72,11 @@ class Subscribing:
 
     async def recount(self, tx: WriteTx, policy: Policy) -> None:
         """Count all history anew, by another policy; who is whom and the policy are held."""
+        tally = Tally()
+        async for subscriptions in stored.persons(tx):
+            tally.add(subscriptions, policy, self.zone)
         await sums.clear(tx)
-        async for persons in stored.persons(tx, _CHUNK):
-            tally = Tally()
-            for subscriptions in persons:
-                tally.add(subscriptions, policy, self.zone)
-            await sums.add(tx, tally)
+        await sums.add(tx, tally)
 
     async def _carry(self, tx: WriteTx, before: Persons, after: Persons, policy: Policy) -> None:
         tally = Tally()
@@ -87,9 +86,6 @@ class Subscribing:
                 tally.add(old, policy, self.zone, -1)
                 tally.add(new, policy, self.zone)
         await sums.add(tx, tally)
-
-
-_CHUNK = 2_000
 
 
 def _by_root(subscriptions: Iterable[Subscription], roots: Mapping[UUID, UUID]) -> dict[UUID, list[Subscription]]:

@@ -1,0 +1,38 @@
+"""Gauges of subscriptions: the same figures as over HTTP, set before each scrape."""
+
+from prometheus_client import Gauge
+
+from services.metrics.domain.figure import Figure
+from services.metrics.service import MetricsService
+from shared.observability.metrics import REGISTRY
+
+SUBSCRIBERS = Gauge("tam_metrics_subscribers", "People who subscribe.", registry=REGISTRY)
+CHURN = Gauge(
+    "tam_metrics_subscriber_churn_ratio",
+    "Share of the subscribers of 30 days ago who left and did not come back.",
+    registry=REGISTRY,
+)
+CHURNED = Gauge("tam_metrics_churned_subscribers", "Those of them who left.", registry=REGISTRY)
+MRR = Gauge("tam_metrics_mrr", "What subscriptions bring in a month, in major units.", ["currency"], registry=REGISTRY)
+LOST = Gauge(
+    "tam_metrics_revenue_churn_ratio",
+    "Churned and contracted MRR of the last 30 days, as a share of the MRR before.",
+    ["currency"],
+    registry=REGISTRY,
+)
+
+
+async def refresh_gauges(metrics: MetricsService) -> None:
+    """Set the gauges. A currency no longer seen is shown no more; what cannot be divided is NaN."""
+    found = await metrics.subscriptions.monthly()
+    SUBSCRIBERS.set(_number(found.subscribers))
+    CHURN.set(_number(found.churn))
+    CHURNED.set(float(found.churn.numerator or 0))
+    for gauge, figures in ((MRR, found.mrr), (LOST, found.revenue_churn)):
+        gauge.clear()
+        for currency, figure in figures.items():
+            gauge.labels(currency).set(_number(figure))
+
+
+def _number(figure: Figure) -> float:
+    return float("nan") if figure.value is None else float(figure.value)

@@ -36,7 +36,8 @@ async def lapse_window(
         Query(gt=0, lt=1, description="Instead: of those declared lapsed, how many may come back within the horizon."),
     ] = None,
     horizon_days: Annotated[
-        int | None, Query(ge=1, le=3_650, description="Default: a year, or half of what was watched if that is less.")
+        int | None,
+        Query(ge=1, le=3_650, description="Default: a year, or half of what was watched, or the rest of it."),
     ] = None,
     window: Annotated[
         list[int] | None, Query(max_length=20, description="Windows in days to look at besides the usual ones.")

@@ -22,13 +22,16 @@ from services.metrics.retention.domain.survival import Curve, Share
 
 WINDOWS = (7, 14, 21, 30, 45, 60, 75, 90, 120, 150, 180, 240, 300, 365, 450, 540, 730, 1095)
 MAX_HORIZON_DAYS = 365
+# Shorter than that is no time to come back in.
+MIN_HORIZON_DAYS = 14
 
 
 class Asked(NamedTuple):
     """What is wanted of a window.
 
     `share`: so many of the returns that are ever seen have come by then; or, where it is given, `at_most`: of those
-    declared lapsed, no more come back within `horizon_days` (None: a year, or half of what was watched).
+    declared lapsed, no more come back within `horizon_days` (None: a year, or half of what was watched, or what is left
+    of it after the window, whichever is least).
     """
 
     share: float = 0.9
@@ -73,8 +76,10 @@ def advise(curve: Curve, customers: int, asked: Asked, also: Sequence[int] = ())
     if reasons:
         unknown = [Candidate(days, None) for days in sorted({*WINDOWS, *also})]
         return Advice(asked, None, watched, curve.number, returns, None, None, None, unknown, reasons)
-    longest = watched - horizon
     days, low, high = _chosen(curve, asked, horizon, watched)
+    if asked.horizon_days is None and days is not None:
+        horizon = max(MIN_HORIZON_DAYS, min(horizon, watched - days))
+    longest = watched - horizon
     if days is None:
         reasons = ("never_so_low",)
     elif days > longest:

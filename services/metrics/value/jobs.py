@@ -1,9 +1,49 @@
-"""Timed work of predicted value."""
+"""Timed work of predicted value, and its gauges: the same figures as over HTTP, set before each scrape."""
 
 from datetime import timedelta
 
+from prometheus_client import Gauge
+
 from services.metrics.service import MetricsService
+from services.metrics.value.domain.buying import MODELS
+from shared.money import EXPONENTS
+from shared.observability.metrics import REGISTRY
 from shared.runtime.service import Job
+
+# All customers are valued for a scrape no more often than this.
+_OLD_ENOUGH = 60.0
+TOTAL = Gauge(
+    "tam_metrics_predicted_clv_total",
+    "Predicted lifetime value of all customers within a year, discounted by a tenth, in major units.",
+    ["currency"],
+    registry=REGISTRY,
+)
+FIT_AGE = Gauge(
+    "tam_metrics_fit_age_seconds", "How long ago the models in use were fitted.", ["currency"], registry=REGISTRY
+)
+SERVED = Gauge(
+    "tam_metrics_model_served",
+    "1: this model of buying is served; `withheld`: none is, for too little is known or none foretold well enough.",
+    ["currency", "model"],
+    registry=REGISTRY,
+)
+
+
+async def refresh_gauges(metrics: MetricsService) -> None:
+    """Set the gauges; where nothing can be said the total is not shown."""
+    found = await metrics.value.total(at_most_seconds=_OLD_ENOUGH)
+    for gauge in (TOTAL, FIT_AGE, SERVED):
+        gauge.clear()
+    if found.currency is None:
+        return
+    if found.found is not None:
+        TOTAL.labels(found.currency).set(round(found.found.worth.value_minor) / 10 ** EXPONENTS.get(found.currency, 0))
+    if found.stored is not None:
+        age = metrics.value.clock.now() - found.stored.fitted_at
+        FIT_AGE.labels(found.currency).set(age.total_seconds())
+    served = None if found.stored is None or found.found is None else found.stored.fit.chosen
+    for model in (*MODELS, "withheld"):
+        SERVED.labels(found.currency, model).set(model == (served or "withheld"))
 
 
 async def refit(metrics: MetricsService) -> None:

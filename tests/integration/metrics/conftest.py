@@ -1,8 +1,10 @@
 """A metrics service on a real database, with the PostgreSQL log as its bus."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
+import pytest_asyncio
 from metrics_world import HandClock, World
 
 from services.metrics.app import build
@@ -16,11 +18,11 @@ from shared.events.topics import IDENTITY, LOYALTY, ORDERS, SEGMENTS, SUBSCRIPTI
 from shared.rights.marks import Seal
 from shared.runtime.service import Parts
 from shared.runtime.trees import trees_of
+from shared.testing.postgres import fresh_database
 
 
-@pytest.fixture
-async def world(database_url: str) -> AsyncIterator[World]:
-    """Metrics with its schema; days are those of Ho Chi Minh City."""
+@asynccontextmanager
+async def _opened(database_url: str) -> AsyncIterator[World]:
     db = Database(make_engine(database_url, schema="metrics"), schema="metrics", outbox=OutboxWriter())
     await upgrade(db.engine, trees_of((manifest,)))
     bus = PostgresBus(database_url, sole=True)
@@ -33,3 +35,17 @@ async def world(database_url: str) -> AsyncIterator[World]:
     yield World(db, metrics, clock)
     await bus.stop()
     await db.dispose()
+
+
+@pytest.fixture
+async def world(database_url: str) -> AsyncIterator[World]:
+    """Metrics with its schema; days are those of Ho Chi Minh City."""
+    async with _opened(database_url) as found:
+        yield found
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def module_world(pg_url: str, template: str) -> AsyncIterator[World]:
+    """The same for all tests of a module together."""
+    async with fresh_database(pg_url, template=template) as url, _opened(url) as found:
+        yield found

@@ -56,7 +56,8 @@ class Segments:
         own = {segment: each[currency] for segment, each in bases.items() if currency is not None and currency in each}
         worths = {}
         if currency in fits and own:
-            worths = await asyncio.to_thread(self.value.valued, own, fits[currency], Question(day, HORIZON_DAYS, 0.1))
+            asked = Question(day, HORIZON_DAYS, 0.1)
+            worths = await asyncio.to_thread(self.value.valued_parts, own, fits[currency], asked)
         return {segment: telling(bases.get(segment, {}), day, currency, worths.get(segment)) for segment in segments}
 
     def _emit(self, tx: WriteTx, segment: UUID, told: Told, day: int) -> None:

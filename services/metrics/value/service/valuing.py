@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from time import monotonic
+from typing import TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -12,11 +13,14 @@ import numpy as np
 
 from services.metrics.domain import calendar
 from services.metrics.domain.changes import Changes
+from services.metrics.domain.models import gamma_gamma
+from services.metrics.domain.models.histories import Ints
 from services.metrics.domain.purchases import SEVERAL, history_of, together
 from services.metrics.errors import InTheFuture, NoFit, UnknownCustomer
 from services.metrics.figures import repository as facts
 from services.metrics.freshness.service import Freshness
 from services.metrics.value.domain.answers import One, Stored, Total, Valued
+from services.metrics.value.domain.buying import Buying
 from services.metrics.value.domain.fitted import Fitted, Reason
 from services.metrics.value.domain.fitting import missing
 from services.metrics.value.domain.one import predicted
@@ -32,6 +36,7 @@ from shared.rights import audit
 _KEEP_SECONDS = 10.0
 _MOST_KEPT = 64
 _Key = tuple[Question, str | None, UUID | None]
+_K = TypeVar("_K")
 # Answers that were given, and when.
 Worths = dict[_Key, tuple[float, Total]]
 
@@ -56,17 +61,19 @@ class Value:
         horizon_days: int = 365,
         annual_discount: float = 0.1,
         currency: str | None = None,
+        at_most_seconds: float = _KEEP_SECONDS,
     ) -> Total:
         """What all customers together, or those in a segment now, will probably bring within the horizon.
 
         As of a past day by what they had bought up to it, as is known now; by the fit of that day, or the first after.
+        An answer given `at_most_seconds` ago is given again, and says so.
 
         Raises:
             InTheFuture: the day has not come yet.
         """
         asked = Question(self._day(as_of), horizon_days, annual_discount)
         key = (asked, currency, segment)
-        if (kept := self.kept.get(key)) is not None and (age := monotonic() - kept[0]) < _KEEP_SECONDS:
+        if (kept := self.kept.get(key)) is not None and (age := monotonic() - kept[0]) < at_most_seconds:
             known = kept[1].staleness_seconds
             return replace(kept[1], staleness_seconds=None if known is None else known + age)
         found = await self._total(asked, currency, segment)
@@ -93,7 +100,8 @@ class Value:
             found = None
             if stored is not None and crowd is not None and not reasons:
                 base = bases[crowd.currency] if bases else await repository.base(tx, crowd.currency, asked.day)
-                found = (await asyncio.to_thread(self.valued, {None: base}, stored.fit, asked))[None]
+                of = self.valued_parts if segment is not None else self.valued
+                found = (await asyncio.to_thread(of, {segment: base}, stored.fit, asked))[segment]
         return Total(
             asked,
             calendar.to_date(asked.day),
@@ -107,20 +115,28 @@ class Value:
             found,
         )
 
-    def valued(self, bases: Mapping[UUID | None, Base], fit: Fitted, asked: Question) -> dict[UUID | None, Valued]:
-        """What the customers of each base are worth by a fit that is served, all of the fit's currency."""
-        buying, spending, error = fit.buying, fit.spend, fit.error
-        if buying is None or spending is None:
-            raise LookupError("a fit that is served has both models")
-        group = np.repeat(np.arange(len(bases)), [len(each.repeats) for each in bases.values()])
-        whole = Base.joined(list(bases.values()))
+    def valued(self, bases: Mapping[_K, Base], fit: Fitted, asked: Question) -> dict[_K, Valued]:
+        """What the customers of each base are worth by a fit that is served, all of the fit's currency.
+
+        They are taken to be as sure as the whole is.
+        """
+        whole, group, buying, spending = _parts(bases, fit)
         found = worths(whole, group, len(bases), buying, spending, asked, float(self.margin))
-        errors = np.full(len(bases), error or 0.0)
-        if (covariances := fit.covariances) is not None:
-            errors = uncertainty(whole, group, len(bases), buying, spending, covariances, asked)
         return {
-            name: Valued(each, *fit.spread(float(its_error), each.purchases))
-            for name, each, its_error in zip(bases, found, errors, strict=True)
+            name: Valued(each, *fit.spread(fit.error or 0.0, each.purchases))
+            for name, each in zip(bases, found, strict=True)
+        }
+
+    def valued_parts(self, bases: Mapping[_K, Base], fit: Fitted, asked: Question) -> dict[_K, Valued]:
+        """The same of parts of the firm, each with the standard error that is its own."""
+        found = self.valued(bases, fit, asked)
+        if (covariances := fit.covariances) is None:
+            return found
+        whole, group, buying, spending = _parts(bases, fit)
+        errors = uncertainty(whole, group, len(bases), buying, spending, covariances, asked)
+        return {
+            name: Valued(each.worth, *fit.spread(float(error), each.worth.purchases))
+            for (name, each), error in zip(found.items(), errors, strict=True)
         }
 
     async def customer(
@@ -197,6 +213,14 @@ class Value:
         if as_of is not None and as_of > today:
             raise InTheFuture(as_of, today)
         return calendar.day_number(as_of or today)
+
+
+def _parts(bases: Mapping[_K, Base], fit: Fitted) -> tuple[Base, Ints, Buying, gamma_gamma.Parameters]:
+    """All rows together, which base each is of, and the models."""
+    if (buying := fit.buying) is None or (spending := fit.spend) is None:
+        raise LookupError("a fit that is served has both models")
+    group = np.repeat(np.arange(len(bases)), [len(each.repeats) for each in bases.values()])
+    return Base.joined(list(bases.values())), group, buying, spending
 
 
 def _crowds(bases: Mapping[str, Base]) -> list[Crowd]:

@@ -22,6 +22,7 @@ from shared.db.engine import Database
 from shared.delivery import dead_letters
 from shared.delivery.batches import Batches, BoundHandler
 from shared.delivery.inbox import Fenced, stored_offsets
+from shared.delivery.lookout import LOOK_SECONDS, Lookout
 from shared.delivery.passing import is_passing
 from shared.errors import Poison
 from shared.events.envelope import EventData
@@ -30,13 +31,12 @@ from shared.observability.logging import logger
 
 log = logger(__name__)
 
-POLL_SECONDS = 0.5
+POLL_SECONDS = 1.0
 MAX_ATTEMPTS = 4
 FIRST_BACKOFF_SECONDS = 0.1
 MAX_BACKOFF_SECONDS = 5.0
 DRAIN_SECONDS = 20.0
 STUCK_SECONDS = 60.0
-LOOK_SECONDS = 1.0
 # A transaction costs as much as a hundred events in it. After a smaller batch the next is not taken at once, so that
 # a steady trickle comes in a few dozen batches a second; whoever comes after a silence waits for nothing.
 PACE_SECONDS = 0.05
@@ -67,8 +67,11 @@ class Runner:
         clock: Clock,
         max_batch: int = 1_000,
         is_idempotent: bool = False,
+        lookout: Lookout | None = None,
     ) -> None:
+        """`lookout` is shared by the consumers of one service in a process."""
         self.group = group
+        self._lookout = lookout or Lookout(db)
         self._batches = Batches(
             group=group, events=events, handler=handler, db=db, clock=clock, is_idempotent=is_idempotent
         )
@@ -126,7 +129,7 @@ class Runner:
         await self._look_around()
         try:
             async with asyncio.timeout(None) as self._polling:
-                batches = await self._consumer.poll(max_records=self._max_batch, max_wait=POLL_SECONDS)
+                batches = await self._consumer.poll(max_records=self._max_batch, max_wait=self._patience())
         except (BusUnavailable, OSError, DBAPIError, PoolTimeout, TimeoutError) as error:
             if not self._draining:
                 log.warning("poll_failed", consumer=self.group, error=type(error).__name__)
@@ -149,6 +152,11 @@ class Runner:
             self._idle.set()
         if is_small:
             await asyncio.sleep(began + PACE_SECONDS - monotonic())
+
+    def _patience(self) -> float:
+        """How long to wait for records: until a paused partition is to go on, or there is something to see to."""
+        due = [progress.resume_at for progress in self._partitions.values() if progress.resume_at is not None]
+        return max(0.0, min([POLL_SECONDS, *(each - monotonic() for each in due)]))
 
     async def _assigned(self, partitions: Collection[Partition]) -> Mapping[Partition, int]:
         async with self._db.read() as tx:
@@ -297,6 +305,9 @@ class Runner:
             return
         self._next_look = monotonic() + LOOK_SECONDS
         try:
+            positions = {partition: progress.position for partition, progress in self._partitions.items()}
+            if not await self._lookout.concerns(self.group, positions):
+                return
             async with self._db.read() as tx:
                 stored = await stored_offsets(tx, self.group, self._partitions)
                 is_asked = await dead_letters.any_to_retry(tx, self.group)

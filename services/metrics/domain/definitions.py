@@ -19,6 +19,7 @@ Unit = Literal[
     "purchases",
     "probability",
     "subscriptions",
+    "count",
 ]
 
 

@@ -57,7 +57,8 @@ async def points(tx: ReadTx, customers: Collection[UUID]) -> dict[UUID, dict[tup
 
 async def store_points(tx: WriteTx, days: Mapping[tuple[UUID, str, int], PointsDay]) -> None:
     """Keep what the points of these days come to now."""
-    columns = {"customer": "uuid", "wallet": "text", "day": "int", **dict.fromkeys(FLOWS, "bigint")}
+    flows: dict[str, str] = dict.fromkeys(FLOWS, "bigint")
+    columns = {"customer": "uuid", "wallet": "text", "day": "int", **flows}
     values = ", ".join(f"{name} = EXCLUDED.{name}" for name in FLOWS)
     rows = [(*key, *number) for key, number in sorted(days.items())]
     tail = f"ON CONFLICT (customer, wallet, day) DO UPDATE SET {values}"

@@ -1,0 +1,173 @@
+"""Figures that cost too much for a page, computed by the clock: one of each day, the newest of it."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from services.metrics.domain import calendar
+from services.metrics.domain.intervals import Interval, wilson
+from services.metrics.domain.people import People
+from services.metrics.earned.service.reading import EarnedGrowth
+from services.metrics.retention.service.reading import Retention
+from services.metrics.scorecard.domain.card import Reason
+from services.metrics.scorecard.domain.drafts import decimal
+from services.metrics.scorecard.domain.engagement import WINDOWS
+from services.metrics.scorecard.domain.kept import KeptFigure, band
+from services.metrics.scorecard.repository import reading
+from services.metrics.scorecard.repository.reading import Kept
+from services.metrics.value.domain.answers import Total
+from services.metrics.value.service.valuing import Value
+from shared.clock import Clock
+from shared.db.engine import Database
+from shared.intervals import LEVEL
+from shared.money import EXPONENTS
+
+HORIZON_DAYS = 365
+# Earned growth looks at every order of two periods: of a year that would be every order of two.
+GROWTH_DAYS = (30, 90)
+_HOUR = timedelta(hours=1)
+_DAY = timedelta(days=1)
+EVERYBODY = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """Computes what is due, and keeps it."""
+
+    db: Database
+    clock: Clock
+    value: Value
+    growth: EarnedGrowth
+    retention: Retention
+
+    async def keep(self) -> int:
+        """Compute what is of another day, or older than it may be; how many figures were kept."""
+        day = calendar.day_of(self.clock.now(), self.value.zone)
+        kept = 0
+        jobs: Sequence[tuple[str, timedelta, Callable[[int], Awaitable[list[Kept]]]]] = (
+            ("predicted_clv", _HOUR, self._worth),
+            (f"lapse_rate:{WINDOWS[0]}", _HOUR, self._lapse),
+            (f"earned_growth_rate:{GROWTH_DAYS[0]}", _DAY, self._earned),
+        )
+        for figure, age, compute in jobs:
+            async with self.db.read() as tx:
+                newest = await reading.newest_kept(tx, figure)
+            # What could not be said yet is tried again each time.
+            if newest is not None and newest[0] == day and newest[2] and self.clock.now() - newest[1] < age:
+                continue
+            found = await compute(day)
+            async with self.db.write() as tx:
+                await reading.keep(tx, found, self.clock.now())
+            kept += len(found)
+        return kept
+
+    async def _worth(self, day: int) -> list[Kept]:
+        """What a customer will probably bring within a year; of everybody, and of segments that personas describe."""
+        total = await self.value.total(horizon_days=HORIZON_DAYS)
+        async with self.db.read() as tx:
+            told = await reading.segment_values(tx)
+        found = [Kept("predicted_clv", EVERYBODY, day, self._of_total(total).document())]
+        for segment, each in told.items():
+            if each.valued and each.currency == total.currency and total.currency is not None:
+                interval = _money_band(each.clv_low_minor, each.clv_high_minor, total.currency)
+                figure = self._figure(
+                    "predicted_clv",
+                    decimal(each.clv_minor, total.currency),
+                    None,
+                    interval=interval,
+                    denominator=each.valued,
+                    currency=total.currency,
+                    horizon_days=HORIZON_DAYS,
+                    margin=self.value.margin,
+                )
+                found.append(Kept("predicted_clv", segment, day, figure.document()))
+        return found
+
+    def _of_total(self, total: Total) -> KeptFigure:
+        found, code = total.found, total.currency
+        if found is None or code is None or not found.worth.customers:
+            reason: Reason = "no_currency" if code is None else "no_model"
+            return self._figure("predicted_clv", None, reason, currency=code, horizon_days=HORIZON_DAYS)
+        each, (low, high) = 1 / found.worth.customers, found.ends()
+        return self._figure(
+            "predicted_clv",
+            decimal(round(found.worth.value_minor * each), code),
+            None,
+            interval=_money_band(low * each, high * each, code),
+            numerator=decimal(round(found.worth.value_minor), code),
+            denominator=round(found.worth.customers),
+            currency=code,
+            horizon_days=HORIZON_DAYS,
+            margin=self.value.margin,
+            model="" if total.stored is None else str(total.stored.fit.chosen),
+        )
+
+    async def _lapse(self, day: int) -> list[Kept]:
+        """Who has lapsed of the members that each segment has now."""
+        found: list[Kept] = []
+        for window in WINDOWS:
+            answer = await self.retention.segments(window)
+            for members in answer.segments:
+                if members.segment is not None:
+                    figure = self._lapsed(members.people, window)
+                    found.append(Kept(f"lapse_rate:{window}", str(members.segment), day, figure.document()))
+            # Also without any segment something is kept, so that it is not computed again at once.
+            everybody = self._lapsed(answer.everybody, window)
+            found.append(Kept(f"lapse_rate:{window}", EVERYBODY, day, everybody.document()))
+        return found
+
+    def _lapsed(self, people: People, window: int) -> KeptFigure:
+        customers, lapsed = people.customers, people.customers - people.active[window]
+        if not customers:
+            return self._figure("lapse_rate", None, "no_data", window_days=window)
+        return self._figure(
+            "lapse_rate",
+            lapsed / customers,
+            None,
+            interval=wilson(lapsed, customers),
+            numerator=lapsed,
+            denominator=customers,
+            window_days=window,
+        )
+
+    async def _earned(self, day: int) -> list[Kept]:
+        """Earned growth of as many days up to today over as many before."""
+        found: list[Kept] = []
+        for days in GROWTH_DAYS:
+            report = await self.growth.growth(calendar.to_date(day - days + 1), calendar.to_date(day))
+            growth = None if report.currency is None else report.growths.get(report.currency)
+            if growth is None or report.currency is None or not growth.has_base:
+                figure = self._figure("earned_growth_rate", None, "no_base")
+            else:
+                rate = growth.rate
+                least, _ = growth.earned_minor()
+                figure = self._figure(
+                    "earned_growth_rate",
+                    float(rate.low),
+                    None,
+                    interval=band(rate.low, rate.high),
+                    numerator=decimal(least - growth.before, report.currency),
+                    currency=report.currency,
+                    revenue_before=decimal(growth.before, report.currency),
+                )
+            found.append(Kept(f"earned_growth_rate:{days}", EVERYBODY, day, figure.document()))
+        return found
+
+    def _figure(
+        self,
+        name: str,
+        value: float | str | None,
+        reason: Reason | None,
+        *,
+        interval: Interval | None = None,
+        numerator: int | str | None = None,
+        denominator: int | None = None,
+        currency: str | None = None,
+        **parameters: int | str,
+    ) -> KeptFigure:
+        return KeptFigure(name, value, reason, interval, numerator, denominator, currency, self.clock.now(), parameters)
+
+
+def _money_band(low: float, high: float, currency: str) -> Interval:
+    unit = 10 ** EXPONENTS.get(currency, 0)
+    return Interval(low / unit, high / unit, LEVEL, "model")

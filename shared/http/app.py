@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -99,7 +100,11 @@ def make_app(
     app.state.keyring = keyring
     app.state.audit = audit
     app.state.ops = ops.Ops(databases, [each for manifest in manifests for each in manifest.subscriptions], bus)
-    raw = [route for each in manifests if each.raw_routes for route in each.raw_routes(services[each.name])]
+    raws = {each.name: each.raw_routes(services[each.name]) for each in manifests if each.raw_routes}
+    raw = [route for routes in raws.values() for route in routes]
+    app.state.owners = {
+        each.path: name for name, routes in _routes(manifests, raws).items() for each in iter_route_contexts(routes)
+    }
     # First of all: the router tries routes in order, and these are the hot ones.
     app.router.routes.append(RawRoutes([*raw, *system_routes(app, health, scrapes)]))
     for router in (
@@ -110,6 +115,14 @@ def make_app(
         app.include_router(router, responses=EVERYWHERE)
     _document_once(app, manifests)
     return app
+
+
+def _routes(manifests: Sequence[Manifest], raws: Mapping[str, Sequence[BaseRoute]]) -> Mapping[str, list[BaseRoute]]:
+    """The routes of each service."""
+    return {
+        each.name: [*raws.get(each.name, ()), *(route for router in each.routers for route in router.routes)]
+        for each in manifests
+    }
 
 
 def _document_once(app: FastAPI, manifests: Sequence[Manifest]) -> None:

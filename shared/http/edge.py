@@ -31,6 +31,8 @@ log = logger(__name__)
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _NO_SNIFFING = (b"x-content-type-options", b"nosniff")
 UNMATCHED = "unmatched"
+# In place of a service: what answers for all of them.
+PLATFORM = "platform"
 # nginx's number for a client that left; no answer of ours carries it.
 CLIENT_GONE = 499
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -130,9 +132,10 @@ class Edge:
         children = self._children.get(labels)
         if children is None:
             route, _, code = labels
+            service = scope["app"].state.owners.get(route, PLATFORM)
             children = (
-                metrics.HTTP_REQUESTS.labels(route, method, str(code)),
-                metrics.HTTP_SECONDS.labels(route, method),
+                metrics.HTTP_REQUESTS.labels(service, route, method, str(code)),
+                metrics.HTTP_SECONDS.labels(service, route, method),
             )
             self._children[labels] = children
         children[0].inc()

@@ -9,9 +9,11 @@ REGISTRY = CollectorRegistry(auto_describe=True)
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
-HTTP_REQUESTS = Counter("tam_http_requests", "Requests answered.", ["route", "method", "code"], registry=REGISTRY)
+HTTP_REQUESTS = Counter(
+    "tam_http_requests", "Requests answered.", ["service", "route", "method", "code"], registry=REGISTRY
+)
 HTTP_SECONDS = Histogram(
-    "tam_http_request_seconds", "Time to answer.", ["route", "method"], buckets=_SECONDS, registry=REGISTRY
+    "tam_http_request_seconds", "Time to answer.", ["service", "route", "method"], buckets=_SECONDS, registry=REGISTRY
 )
 HTTP_IN_FLIGHT = Gauge("tam_http_requests_in_flight", "Requests being answered.", registry=REGISTRY)
 
@@ -74,7 +76,7 @@ OUTBOX_PENDING = Gauge("tam_outbox_pending_events", "Events waiting for the rela
 OUTBOX_AGE = Gauge("tam_outbox_oldest_seconds", "Age of the oldest waiting event.", ["service"], registry=REGISTRY)
 RELAYED = Counter("tam_outbox_relayed_events", "Events the relay published.", ["service"], registry=REGISTRY)
 
-JOB_SECONDS = Histogram("tam_job_seconds", "Time of a timed job.", ["job"], buckets=_SECONDS, registry=REGISTRY)
-JOB_FAILURES = Counter("tam_job_failures", "Timed jobs that failed.", ["job"], registry=REGISTRY)
+JOB_SECONDS = Histogram("tam_job_seconds", "Time of a timed job.", ["name"], buckets=_SECONDS, registry=REGISTRY)
+JOB_FAILURES = Counter("tam_job_failures", "Timed jobs that failed.", ["name"], registry=REGISTRY)
 
 BUILD = Gauge("tam_build_info", "Always 1; the version is a label.", ["version"], registry=REGISTRY)

@@ -138,7 +138,7 @@ class TestSlowAndGone:
 
     async def test_a_client_that_leaves_is_no_error_of_ours(self, port: int) -> None:
         def counted(code: str) -> float:
-            labels = {"route": "/v1/echo", "method": "POST", "code": code}
+            labels = {"service": "platform", "route": "/v1/echo", "method": "POST", "code": code}
             return REGISTRY.get_sample_value("tam_http_requests_total", labels) or 0.0
 
         before = counted("499"), counted("500")

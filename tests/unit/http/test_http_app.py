@@ -16,8 +16,8 @@ from shared.observability.tracing import current_traceparent
 ID = "0198c5a0-0000-7000-8000-000000000001"
 
 
-def requests_counted(route: str, method: str, code: str) -> float:
-    labels = {"route": route, "method": method, "code": code}
+def requests_counted(route: str, method: str, code: str, *, service: str = "platform") -> float:
+    labels = {"service": service, "route": route, "method": method, "code": code}
     return REGISTRY.get_sample_value("tam_http_requests_total", labels) or 0.0
 
 
@@ -111,11 +111,11 @@ class TestContract:
 
 class TestMetrics:
     async def test_labels_are_templates_never_paths(self, client: httpx.AsyncClient) -> None:
-        before = requests_counted("/v1/demo/things/{thing_id}", "GET", "200")
+        before = requests_counted("/v1/demo/things/{thing_id}", "GET", "200", service="demo")
 
         await client.get(f"/v1/demo/things/{ID}")
 
-        assert requests_counted("/v1/demo/things/{thing_id}", "GET", "200") == before + 1
+        assert requests_counted("/v1/demo/things/{thing_id}", "GET", "200", service="demo") == before + 1
         assert ID not in (await client.get("/metrics")).text
 
     async def test_what_matches_no_route_has_one_label(self, client: httpx.AsyncClient) -> None:
@@ -127,19 +127,19 @@ class TestMetrics:
         assert requests_counted("unmatched", "GET", "404") == before + 2
 
     async def test_made_up_methods_have_one_label(self, client: httpx.AsyncClient) -> None:
-        before = requests_counted("/v1/raw", "OTHER", "405")
+        before = requests_counted("/v1/raw", "OTHER", "405", service="demo")
 
         await client.request("BREW", "/v1/raw")
         await client.request("STIR", "/v1/raw")
 
-        assert requests_counted("/v1/raw", "OTHER", "405") == before + 2
+        assert requests_counted("/v1/raw", "OTHER", "405", service="demo") == before + 2
 
     async def test_a_crash_is_counted_and_nothing_stays_in_flight(self, client: httpx.AsyncClient) -> None:
-        before = requests_counted("/v1/demo/crash", "GET", "500")
+        before = requests_counted("/v1/demo/crash", "GET", "500", service="demo")
 
         await client.get("/v1/demo/crash")
 
-        assert requests_counted("/v1/demo/crash", "GET", "500") == before + 1
+        assert requests_counted("/v1/demo/crash", "GET", "500", service="demo") == before + 1
         assert REGISTRY.get_sample_value("tam_http_requests_in_flight") == 0
 
 

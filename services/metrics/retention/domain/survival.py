@@ -6,7 +6,6 @@ waits that ended would take long ones for rare, and to count all that did not en
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from math import exp, log, sqrt
 from typing import NamedTuple
 
 import numpy as np
@@ -97,18 +96,17 @@ class Curve:
             # Greenwood's interval has no width where none or all ended; Wilson's of those still watched has.
             watched = max(1.0, float(self.waiting[day]))
             return Share(1 - lasting, wilson(watched if seen else 0, watched, level), seen, waiting)
-        low, high = _log_log(lasting, float(self.spread[day]) - spread, level)
-        return Share(1 - lasting, Interval(1 - high, 1 - low, level, "greenwood"), seen, waiting)
+        low, high = _log_log(np.array([lasting]), self.spread[day : day + 1] - spread, level)
+        return Share(1 - lasting, Interval(1 - float(high[0]), 1 - float(low[0]), level, "greenwood"), seen, waiting)
 
     def length(self, share: float, level: float = LEVEL) -> Length | None:
         """By when such a share has ended (Brookmeyer and Crowley 1982); None: it has not while anybody was watched."""
         reached = _first(1 - self.lasting, share)
         if reached is None:
             return None
-        bands = [_log_log(float(s), float(g), level) for s, g in zip(self.lasting, self.spread, strict=True)]
-        low = _first(np.array([1 - low for low, _ in bands]), share)
-        high = _first(np.array([1 - high for _, high in bands]), share)
-        return Length(reached, reached if low is None else min(low, reached), high)
+        low, high = _log_log(self.lasting, self.spread, level)
+        soonest, latest = _first(1 - low, share), _first(1 - high, share)
+        return Length(reached, reached if soonest is None else min(soonest, reached), latest)
 
 
 def _first(ended: Array, share: float) -> int | None:
@@ -117,9 +115,9 @@ def _first(ended: Array, share: float) -> int | None:
     return int(np.argmax(reached)) if reached.any() else None
 
 
-def _log_log(lasting: float, spread: float, level: float) -> tuple[float, float]:
-    if not 0 < lasting < 1:
-        return lasting, lasting
-    half = normal_quantile(level) * sqrt(spread) / abs(log(lasting))
-    low = exp(min(half, 700.0))
-    return lasting**low, lasting ** (1 / low)
+def _log_log(lasting: Array, spread: Array, level: float) -> tuple[Array, Array]:
+    """Both ends of the interval of each share that lasts; where all or none do, there is no width."""
+    inside = (lasting > 0) & (lasting < 1)
+    logs = np.abs(np.log(lasting, out=np.full_like(lasting, -1.0), where=inside))
+    factor = np.exp(np.minimum(normal_quantile(level) * np.sqrt(spread) / logs, 700.0))
+    return np.where(inside, lasting**factor, lasting), np.where(inside, lasting ** (1 / factor), lasting)

@@ -119,7 +119,7 @@ def scoring_of(series: Series, weeks: list[int], *, way: Way, change: float, arl
 
 def _tilt(whole: Floats, values: Floats, mean: float, change: float) -> tuple[float, float]:
     """The tilt that moves the mean of all by `change`, or half of the way to the end of the scale; and how far."""
-    room = (values[-1] - mean) if change > 0 else (values[0] - mean)
+    room = float(values[-1] if change > 0 else values[0]) - mean
     target = change if abs(change) < _MOST_OF_THE_WAY * abs(room) else _MOST_OF_THE_WAY * room
     total = whole.sum()
     theta = float(target * total / (_variances(whole, values) @ whole.sum(axis=1)))

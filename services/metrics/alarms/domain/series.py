@@ -28,6 +28,12 @@ class Series:
         """The last day."""
         return self.first + len(self.counts) - 1
 
+    @property
+    def beginning(self) -> int:
+        """The first day with anything on it; without any the day after the last."""
+        days = np.flatnonzero(self.numbers())
+        return self.first + (int(days[0]) if len(days) else len(self.counts))
+
     def digest(self) -> bytes:
         """The same for the same counts, whatever order they came in."""
         head = f"{self.first}:{self.counts.shape}:{tuple(self.values)}".encode()

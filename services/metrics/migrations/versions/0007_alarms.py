@@ -36,6 +36,7 @@ def upgrade() -> None:
             CHECK ((metric = 'lapse') = (window_days IS NOT NULL)),
             CHECK ((dimension IS NULL) = (value IS NULL))
         );
+        CREATE UNIQUE INDEX alarm_watches_name ON alarm_watches (name) WHERE NOT is_removed;
         CREATE TABLE alarm_arms (
             watch_id uuid NOT NULL REFERENCES alarm_watches,
             direction text COLLATE "C" NOT NULL CHECK (direction IN ('worse', 'better')),

@@ -170,6 +170,16 @@ class Satisfaction:
             points.append(Point(calendar.to_date(each.start), calendar.to_date(each.end - 1), is_complete, line))
         return SeenSeries(query, found.measure(), period, points, self.clock.now(), self.zone.key, staleness)
 
+    async def daily(self, tx: ReadTx, query: Query, days: Days) -> tuple[Measure, Mapping[int, Scores]]:
+        """How the figure is made, and what was answered on each of these days; of a person the newest of each day.
+
+        Raises:
+            MixedFormulas: as `figure` does.
+        """
+        found = await _items(tx, query)
+        groups = await _by_period(tx, query, found, days, "day")
+        return found.measure(), {int(day): each.scores for day, each in groups.items()}
+
     async def _count(self, tx: ReadTx, query: Query, found: "_Items", days: Days, names: Mapping[str, str]) -> Gathered:
         """What was counted on these days. Of segments, which overlap, the total is counted by itself."""
         gathering = Gathering(query, found.items)

@@ -129,6 +129,11 @@ async def _check_rfm(world: World, orders: list[tuple[str, date, int]]) -> None:
     by_name = {each.segment: each for each in out.segments}
     assert by_name["champions"].mean_days_away < by_name["hibernating"].mean_days_away
     assert by_name["champions"].mean_orders > by_name["hibernating"].mean_orders
+    # The cut points are the values that a fifth, two fifths, … of customers do not exceed.
+    lasts = sorted({who: day for who, day, _ in sorted(orders)}.values())
+    often = sorted(n for n in Counter(who for who, _, _ in orders).values() if n > 1)
+    assert out.cut_points.last_purchase == [lasts[math.ceil(k * len(lasts) / 5) - 1] for k in range(1, 5)]
+    assert out.cut_points.orders == [often[math.ceil(k * len(often) / 4) - 1] for k in range(1, 4)]
     for customer in ("0001", "0002", "0333"):
         own = [row for row in orders if row[0] == customer]
         one = CustomerRfmOut.of(await world.metrics.retention.customer_rfm(user_key(customer), as_of=ENDED))

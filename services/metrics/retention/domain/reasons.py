@@ -7,7 +7,6 @@ Reason = Literal[
     "too_few_came_back",
     "too_short_history",
     "horizon_too_long",
-    "window_too_long",
     "never_so_low",
     "recency_alike",
     "several_currencies",
@@ -27,7 +26,6 @@ SENTENCES: dict[Reason, str] = {
     "too_short_history": f"Fewer than {MIN_WATCHED} silences were watched for {MIN_HISTORY_DAYS} days: who is away "
     "may still come back.",
     "horizon_too_long": "Nobody, or too few, were watched for so long after the window: ask for a shorter horizon.",
-    "window_too_long": "The window is longer than anybody was watched: whether it is right cannot be seen yet.",
     "never_so_low": "At no window that was watched long enough do so few of those declared lapsed come back.",
     "recency_alike": "Customers do not differ in when they bought last: nobody is more recent than the others.",
     "several_currencies": "Purchases in several currencies are never added, and no rate is known.",

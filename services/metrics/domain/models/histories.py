@@ -9,11 +9,12 @@ Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
 # Days in 2,700 years; three such numbers fit into one of 64 bits.
 _LIMIT = 1 << 20
+_SPARSE = 8
 
 
 def dot(one: Array, other: Array) -> float:
     """The sum of the products. Not BLAS, whose threads wait for one another on a busy machine longer than they work."""
-    return float((one * other).sum())
+    return float(np.einsum("i,i->", one.ravel(), other.ravel()))
 
 
 def pairs(repeats: Array, age: Array) -> tuple[Array, Array, Ints]:
@@ -21,8 +22,17 @@ def pairs(repeats: Array, age: Array) -> tuple[Array, Array, Ints]:
 
     What is expected of whoever is alive depends on these two alone: there are far fewer pairs than histories.
     """
-    packed, place = np.unique(repeats.astype(np.int64) * _LIMIT + age.astype(np.int64), return_inverse=True)
-    return (packed // _LIMIT).astype(np.float64), (packed % _LIMIT).astype(np.float64), place
+    often, long = repeats.astype(np.int64), age.astype(np.int64)
+    width = int(long.max(initial=0)) + 1
+    packed = often * width + long
+    if packed.max(initial=0) < max(_SPARSE * len(packed), _LIMIT):
+        # A table of all that could be is quicker than sorting what is.
+        is_there = np.zeros(int(packed.max(initial=0)) + 1, np.bool_)
+        is_there[packed] = True
+        distinct, place = np.flatnonzero(is_there), (np.cumsum(is_there) - 1)[packed]
+    else:
+        distinct, place = np.unique(packed, return_inverse=True)
+    return (distinct // width).astype(np.float64), (distinct % width).astype(np.float64), place
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +56,13 @@ class Histories:
     def repeaters(self) -> float:
         """Customers who bought again."""
         return float(self.customers[self.repeats > 0].sum())
+
+    def ordered(self) -> "Histories":
+        """By repeats, ascending: as they are, if they come from `counted`."""
+        if (self.repeats[1:] >= self.repeats[:-1]).all():
+            return self
+        order = np.argsort(self.repeats, kind="stable")
+        return Histories(self.repeats[order], self.recency[order], self.age[order], self.customers[order])
 
     def sample(self, at_most: int) -> "Histories":
         """Every so-manieth history, the same ones each time: to begin a fit with."""

@@ -10,6 +10,10 @@ import pytest
 from jsonschema import Draft202012Validator, FormatChecker
 
 from services.cli.contracts import FOLDER
+from services.metrics.alarms.domain.revising import Change
+from services.metrics.alarms.domain.watch import Dates
+from services.metrics.alarms.repository import alarms
+from services.metrics.alarms.service.saying import Saying
 from services.metrics.value.domain.fitted import Fitted, Parameters
 from services.metrics.value.repository import sums
 from services.registry import SERVICES
@@ -338,6 +342,21 @@ async def an_outlook(running: Running) -> None:
     assert await metrics.segments.tell() == 1
 
 
+async def an_alarm(running: Running) -> None:
+    """A figure has changed, and then nobody watches it any more."""
+    metrics = running.platform.value("metrics")
+    watch = (await metrics.alarms.watched())[0].watch
+    level = {"first": 20_000, "last": 20_001, "n": 9.0, "value": 41.5, "low": 40.0, "high": 43.0}
+    evidence = {"definition": "nps.v1", "unit": "points", "before": level, "since": level}
+    saying = Saying(watch, "worse", datetime.now(UTC), 20_003)
+    alarm, told = saying.of(Change("raised", None, Dates(20_000, 19_999, 20_001, 20_002, None, None)), None, evidence)
+    async with metrics.alarms.db.write() as tx:
+        await alarms.put(tx, alarm)
+        tx.emit(told)
+    gone = await running.crm.delete(f"/v1/metrics/alarm-watches/{watch.id}")
+    assert gone.status_code == 204, gone.text
+
+
 async def test_every_record_fits_its_schema_and_none_tells_who_a_customer_is(running: Running):
     answer = (await running.shop.post("/v1/batch", json={"batch": a_day()})).json()
     assert [each["code"] for each in answer["rejected"]] == ["impossible_amount"]
@@ -364,6 +383,7 @@ async def test_every_record_fits_its_schema_and_none_tells_who_a_customer_is(run
     await a_checkout(running)
     await a_figure(running)
     await an_outlook(running)
+    await an_alarm(running)
     await running.settled()
 
     published = {event.event_type: event.topic for service in SERVICES for event in service.publishes}

@@ -11,11 +11,13 @@ Consumes   `orders` (placed, changed, refunded, cancelled) and `identity` (merge
            referrals that came true, of `touchpoints` what was promised and delivered.
 Rooms      `ledger` takes facts in, `figures` gives figures out, `domain` is the arithmetic of both; `satisfaction` is
            NPS, CSAT and CES, `gap` sets belief and promises beside what customers say, `earned` tells growth that was
-           earned from growth that was bought, `value` says what customers will probably bring.
+           earned from growth that was bought, `value` says what customers will probably bring, `retention` when silence
+           is leaving, who comes back, and who customers are by what they did.
 
 Invariants
 * What is stored is a function of the set of facts: late, repeated, reordered and corrected facts, merges and unmerges
   end in the same rows as a clean run, and so does a replay.
-* A total never scans customers: what it costs depends on the number of days, not on the number of people.
+* A total never scans customers: what it costs depends on the number of days, not on the number of people. Where it has
+  to (`retention`: cohorts, waits after the second order, scores, members of segments) it is counted in the background.
 * Money is whole minor units per currency; currencies are never added.
 """

@@ -338,9 +338,8 @@ class ProfilesService:
         return TraitsOut.of(await self._seen(reference, sees_sensitive=sees_sensitive))
 
     async def _seen(self, reference: str, *, sees_sensitive: bool) -> Person:
-        async with self.db.read() as tx:
-            found = await people.known(tx, reference, country=self.settings.phone_country)
-            return await people.visible(tx, found, sees_sensitive=sees_sensitive)
+        country = self.settings.phone_country
+        return await people.seen(self.db, reference, country=country, sees_sensitive=sees_sensitive)
 
     async def newest(
         self, *, identified: bool | None, before: tuple[datetime, UUID] | None, limit: int

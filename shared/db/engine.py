@@ -111,14 +111,23 @@ class Database:
             async with connection.begin():
                 yield ReadTx(connection)
 
+    @asynccontextmanager
+    async def glance(self) -> AsyncIterator[ReadTx]:
+        """Statements that are each a transaction of their own: for whoever reads all of it with one.
+
+        Spares the server's and our part in a beginning and an end, which is half of what a short read costs.
+        """
+        async with self.engine.connect() as connection:
+            await connection.execution_options(isolation_level="AUTOCOMMIT")
+            yield ReadTx(connection)
+
     async def call(self, statement: str, parameters: Mapping[str, Any] | None = None) -> Sequence[Row[Any]]:
         """Run one statement that is a transaction of its own, and return its rows.
 
         Its locks end with it, on the server: none of them ever waits for this process, busy, frozen or dead.
         """
-        async with self.engine.connect() as connection:
-            await connection.execution_options(isolation_level="AUTOCOMMIT")
-            return (await connection.execute(_text(statement), parameters)).fetchall()
+        async with self.glance() as tx:
+            return (await tx.execute(statement, parameters)).fetchall()
 
     async def ready(self) -> str | None:
         """None if PostgreSQL answers, else a sentence that says what is wrong."""

@@ -15,6 +15,8 @@ from services.profiles.trait_schema.domain.declaration import Declared
 from services.profiles.trait_schema.domain.policy import Word, held
 from shared.db.engine import ReadTx, WriteTx
 
+_Rows = Sequence[Sequence[Any]]
+
 
 async def owners(tx: ReadTx, type_: str, value: str) -> list[UUID]:
     """The raw person keys that go by an identifier."""
@@ -31,43 +33,57 @@ MAX_SHOWN = 500
 # A length that the planner cannot see: else it plans anew for each array, which costs twice what the plan does.
 _KEYS = "ARRAY(SELECT unnest(CAST(:keys AS uuid[])))"
 
-# Those of the keys that were seen, the first seen first.
-_CUSTOMERS = f"""
-    SELECT id, identified, source, first_seen, last_seen, created_at FROM customers
-    WHERE id = ANY({_KEYS}) ORDER BY first_seen, id
-"""
-# What the keys go by, by priority of the type, then the first seen first.
-_IDENTIFIERS = f"""
-    SELECT i.type, i.value, i.customer_id, i.first_seen, i.source, i.refused_because
-    FROM identifiers AS i LEFT JOIN identifier_types AS t ON t.name = i.type AND t.definition IS NOT NULL
-    WHERE i.customer_id = ANY({_KEYS})
-    ORDER BY coalesce(CAST(t.definition -> 'priority' AS int), {DEFAULT_PRIORITY}),
-             i.first_seen, i.type, i.value, i.customer_id
-    LIMIT {MAX_SHOWN}
-"""
-# The latest word on each trait, by name; of traits with another merge policy the words of all keys.
-_WORDS = f"""
-    SELECT t.name, t.value, t.source, t.event_id, t.event_time, t.recorded_at, t.customer_id, t.said,
-           s.definition, s.name IS NOT NULL AND EXISTS (
-               SELECT FROM customers AS c WHERE c.id = t.customer_id AND c.identified
-           ) AS is_identified
-    FROM (
-        SELECT *, row_number() OVER (PARTITION BY name ORDER BY event_time DESC, event_id DESC) AS place
-        FROM traits WHERE customer_id = ANY({_KEYS})
-    ) AS t LEFT JOIN trait_schemas AS s
-        ON s.name = t.name AND NOT s.is_deleted AND s.definition ->> 'merge_policy' <> 'latest'
-    WHERE place = 1 OR s.name IS NOT NULL
-    ORDER BY t.name
-"""
-# Each part is an array of rows: one statement costs a fraction of four, here and in the server.
-_PARTS = (_CUSTOMERS, _IDENTIFIERS, _WORDS, candidates_between(_KEYS, MAX_SHOWN))
-_GATHERED = "SELECT " + ", ".join(f"ARRAY(SELECT part FROM ({part}) AS part)" for part in _PARTS)
+
+def _customers(keys: str) -> str:
+    """Those of the keys that were seen, the first seen first; `keys`, here and below: an SQL expression."""
+    return f"""
+        SELECT id, identified, source, first_seen, last_seen, created_at FROM customers
+        WHERE id = ANY({keys}) ORDER BY first_seen, id
+    """
+
+
+def _identifiers(keys: str) -> str:
+    """What the keys go by, by priority of the type, then the first seen first."""
+    return f"""
+        SELECT i.type, i.value, i.customer_id, i.first_seen, i.source, i.refused_because
+        FROM identifiers AS i LEFT JOIN identifier_types AS t ON t.name = i.type AND t.definition IS NOT NULL
+        WHERE i.customer_id = ANY({keys})
+        ORDER BY coalesce(CAST(t.definition -> 'priority' AS int), {DEFAULT_PRIORITY}),
+                 i.first_seen, i.type, i.value, i.customer_id
+        LIMIT {MAX_SHOWN}
+    """
+
+
+def _words(keys: str) -> str:
+    """The latest word on each trait, by name; of traits with another merge policy the words of all keys."""
+    return f"""
+        SELECT t.name, t.value, t.source, t.event_id, t.event_time, t.recorded_at, t.customer_id, t.said,
+               s.definition, s.name IS NOT NULL AND EXISTS (
+                   SELECT FROM customers AS c WHERE c.id = t.customer_id AND c.identified
+               ) AS is_identified
+        FROM (
+            SELECT *, row_number() OVER (PARTITION BY name ORDER BY event_time DESC, event_id DESC) AS place
+            FROM traits WHERE customer_id = ANY({keys})
+        ) AS t LEFT JOIN trait_schemas AS s
+            ON s.name = t.name AND NOT s.is_deleted AND s.definition ->> 'merge_policy' <> 'latest'
+        WHERE place = 1 OR s.name IS NOT NULL
+        ORDER BY t.name
+    """
+
+
+def _gathered(keys: str) -> str:
+    """Each part as an array of rows: one statement costs a fraction of four, here and in the server."""
+    parts = (_customers(keys), _identifiers(keys), _words(keys), candidates_between(keys, MAX_SHOWN))
+    return ", ".join(f"ARRAY(SELECT part FROM ({part}) AS part)" for part in parts)
 
 
 async def gathered(tx: ReadTx, root: UUID, keys: Sequence[UUID]) -> Person:
     """Everything known under these keys, as of one person; of identifiers and links the earliest."""
-    rows = await tx.execute(_GATHERED, {"keys": list(keys)})
-    seen, names, words, links = tuple(rows.one())
+    rows = await tx.execute(f"SELECT {_gathered(_KEYS)}", {"keys": list(keys)})
+    return _person(root, keys, *rows.one())
+
+
+def _person(root: UUID, keys: Sequence[UUID], seen: _Rows, names: _Rows, words: _Rows, links: _Rows) -> Person:
     return Person(
         id=root,
         members=keys,
@@ -78,18 +94,52 @@ async def gathered(tx: ReadTx, root: UUID, keys: Sequence[UUID]) -> Person:
     )
 
 
+# Everything known of whoever the keys in `named` belong to, with the names of sensitive traits. One statement: what
+# looks a customer up most often pays for one way to the server and back.
+_MINE = "CAST((SELECT keys FROM family LIMIT 1) AS uuid[])"
+_FOUND = f"""
+    WITH family AS MATERIALIZED (
+        SELECT root, ARRAY(SELECT raw_id FROM identity WHERE root_id = root UNION SELECT root ORDER BY 1) AS keys
+        FROM (
+            SELECT DISTINCT coalesce(i.root_id, named.key) AS root
+            FROM ({{named}}) AS named LEFT JOIN identity AS i ON i.raw_id = named.key LIMIT 2
+        ) AS roots
+    )
+    SELECT (SELECT count(*) FROM family) AS people, (SELECT root FROM family LIMIT 1), {_MINE},
+           ARRAY(SELECT name FROM trait_schemas WHERE NOT is_deleted AND definition @> '{{{{"sensitive": true}}}}'),
+           {_gathered(_MINE)}
+"""
+_BY_KEY = _FOUND.format(named="SELECT CAST(:key AS uuid) AS key")
+_BY_IDENTIFIER = _FOUND.format(
+    named="SELECT customer_id AS key FROM identifiers WHERE type = :type AND value = :value AND refused_because IS NULL"
+)
+
+
+async def found(tx: ReadTx, named: UUID | tuple[str, str]) -> tuple[Person, frozenset[str]] | None:
+    """Whom a key, or the type and stored value of an identifier, names, and what traits are sensitive.
+
+    None: several people. Who is nobody has no keys.
+    """
+    if isinstance(named, UUID):
+        rows = await tx.execute(_BY_KEY, {"key": named})
+    else:
+        rows = await tx.execute(_BY_IDENTIFIER, {"type": named[0], "value": named[1]})
+    number, root, keys, sensitive, *parts = rows.one()
+    return None if number > 1 else (_person(root, keys or (), *parts), frozenset(sensitive))
+
+
 async def customers(tx: ReadTx, keys: Collection[UUID]) -> list[CustomerRow]:
     """Those of the keys that were seen, the first seen first."""
-    return [CustomerRow._make(row) for row in await tx.execute(_CUSTOMERS, {"keys": list(keys)})]
+    return [CustomerRow._make(row) for row in await tx.execute(_customers(_KEYS), {"keys": list(keys)})]
 
 
 async def traits(tx: ReadTx, keys: Collection[UUID]) -> list[TraitRow]:
     """The word on each trait among these keys that holds, removed ones left out, by name."""
-    return _holding(await tx.execute(_WORDS, {"keys": list(keys)}))
+    return _holding(await tx.execute(_words(_KEYS), {"keys": list(keys)}))
 
 
 def _holding(rows: Iterable[Sequence[Any]]) -> list[TraitRow]:
-    """Of words as in `_WORDS`, those that hold."""
+    """Of words as in `_words`, those that hold."""
     found = (_held(list(words)) for _, words in groupby(rows, key=itemgetter(0)))
     return [word for word in found if word is not None]
 

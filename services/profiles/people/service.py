@@ -10,7 +10,7 @@ from services.profiles.identifier_types.domain import BUILT_IN
 from services.profiles.people import repository
 from services.profiles.people.domain import Person
 from services.profiles.trait_schema import repository as schemas
-from shared.db.engine import ReadTx
+from shared.db.engine import Database, ReadTx
 from shared.identity import mapping
 from shared.ids import customer_key
 from shared.rights import audit
@@ -24,19 +24,33 @@ async def keys_of(tx: ReadTx, reference: str, *, country: str) -> list[UUID]:
     Raises:
         CustomerUnknown: it names nobody.
     """
+    named = await _named(tx, reference, country)
+    if isinstance(named, UUID):
+        return [named]
+    found = await repository.owners(tx, *named)
+    if not found:
+        raise CustomerUnknown
+    return found
+
+
+async def _named(tx: ReadTx, reference: str, country: str) -> UUID | tuple[str, str]:
+    """What `reference` names: a raw person key, or an identifier by type and stored value.
+
+    Raises:
+        CustomerUnknown: it is neither.
+    """
     try:
         reference.encode()
-        return [customer_key(reference)]
+        return customer_key(reference)
     except UnicodeEncodeError:
         raise CustomerUnknown from None
     except ValueError:
         pass
     type_, _, value = reference.partition(":")
     written = await _written(tx, type_, value, country) if is_type(type_) else None
-    found = [] if written is None else await repository.owners(tx, type_, written)
-    if not found:
+    if written is None:
         raise CustomerUnknown
-    return found
+    return type_, written
 
 
 async def _written(tx: ReadTx, type_: str, value: str, country: str) -> str | None:
@@ -97,6 +111,25 @@ async def known(tx: ReadTx, reference: str, *, country: str) -> Person:
     if not found.is_known:
         raise CustomerUnknown
     return found
+
+
+async def seen(db: Database, reference: str, *, country: str, sees_sensitive: bool) -> Person:
+    """The person that goes by `reference`, as a caller sees them.
+
+    Raises:
+        CustomerUnknown: nobody was ever seen or named under it.
+        AmbiguousIdentifier: several go by it.
+    """
+    async with db.glance() as tx:
+        found = await repository.found(tx, await _named(tx, reference, country))
+    if found is None:
+        async with db.read() as tx:
+            return await visible(tx, await known(tx, reference, country=country), sees_sensitive=sees_sensitive)
+    person, sensitive = found
+    if not person.is_known:
+        raise CustomerUnknown
+    audit.saw((person.id,))
+    return person if sees_sensitive else person.without(sensitive)
 
 
 async def visible(tx: ReadTx, person: Person, *, sees_sensitive: bool) -> Person:

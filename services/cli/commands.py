@@ -4,6 +4,7 @@ from services.cli import customers, dlq, export, keys, orders, rights, voucher_f
 from services.cli.contracts import contracts
 from services.cli.demo import demo
 from services.cli.migrate import migrate
+from services.cli.past_figures import figures
 from services.cli.replay import replay
 from services.cli.serve import app
 from services.cli.settings import settings
@@ -21,6 +22,7 @@ app.add_typer(keys.app, name="keys")
 app.command()(migrate)
 app.command()(topics)
 app.command()(replay)
+app.command()(figures)
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(rights.app, name="rights")
 app.command()(contracts)

@@ -9,6 +9,7 @@ import typer
 from services.cli.common import database_url, fail, pick, read_settings, run, say
 from services.cli.instance import beside, opened
 from services.cli.progress import Meter, progress_bar
+from services.cli.rebuilt import verified
 from shared.bus.base import Bus, Partition
 from shared.config import PlatformSettings
 from shared.db.embedded import attach
@@ -23,6 +24,10 @@ def replay(
     workers_elsewhere: Annotated[
         bool, typer.Option(help="Workers run in other processes and will do the rebuilding; only wait for them.")
     ] = False,
+    verify: Annotated[
+        bool,
+        typer.Option(help="Rebuild beside the live ones, in a schema that goes again, and compare; change nothing."),
+    ] = False,
 ) -> None:
     """Rebuild a service's projections from the log; exit code 4 if the result differs from before."""
     picked = pick(service)
@@ -31,6 +36,9 @@ def replay(
     manifest = picked[0]
     if not manifest.projections:
         fail(f"{service} has no projection that is a function of the log alone.")
+    if verify:
+        same = run(verified(read_settings(), manifest))
+        raise typer.Exit(0 if same else 4)
     same = run(_replay(read_settings(), manifest, workers_elsewhere=workers_elsewhere))
     raise typer.Exit(0 if same else 4)
 

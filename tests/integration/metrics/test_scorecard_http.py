@@ -20,8 +20,13 @@ VIP = str(segment("vip"))
 
 
 @pytest.fixture
-async def running(database_url: str) -> AsyncIterator[Running]:
-    async with running_platform(database_url, (metrics,), clock=HandClock(), currency="VND") as platform:
+def clock() -> HandClock:
+    return HandClock()
+
+
+@pytest.fixture
+async def running(database_url: str, clock: HandClock) -> AsyncIterator[Running]:
+    async with running_platform(database_url, (metrics,), clock=clock, currency="VND") as platform:
         yield platform
 
 
@@ -65,8 +70,10 @@ def by_key(lines: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     return {line["key"]: line for line in lines}
 
 
-async def test_the_card_of_a_shop(running: Running):
+async def test_the_card_of_a_shop(running: Running, clock: HandClock):
     await publish(running, a_shop())
+    # What the clock kept while facts came in is an hour old.
+    clock.time += timedelta(hours=2)
     await running.platform.value("metrics").keeping.keep()
     aim = {"value": 50, "owner": "Chị Lan", "due": "2026-12-31"}
     put = await running.crm.put(f"{CARD}/targets/nps", json=aim, headers={"Idempotency-Key": "k"})

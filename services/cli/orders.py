@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, NoReturn, TypeVar
 
 import typer
 
@@ -20,6 +20,7 @@ from shared.runtime.serve import bind
 app = typer.Typer(no_args_is_help=True, help="Bring in history.")
 
 SOME_ROWS_WERE_BAD = 3
+Row = TypeVar("Row")
 
 _HELP = (
     "Send the orders of a CSV file: UTF-8, one row per order, a header with these columns in any order "
@@ -43,6 +44,14 @@ class BadRows:
         """One more."""
         self.count += 1
         say(f"{self._path}:{line}: {reason}")
+
+    def apart(self, parsed: Iterable[Row | BadRow]) -> Iterator[Row]:
+        """Note the bad rows, and hand on the others."""
+        for each in parsed:
+            if isinstance(each, BadRow):
+                self.add(each.line, each.reason)
+            else:
+                yield each
 
     def refused(self, rejection: Rejection) -> None:
         """One more, by the server's verdict."""

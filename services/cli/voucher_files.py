@@ -61,7 +61,7 @@ async def _import(settings: PlatformSettings, file: Path, reference: str, *, dry
     bad, imported = BadRows(file), 0
     async with desk(settings) as at:
         campaign = await campaign_of(at.campaigns, reference)
-        source = _good(read(file, campaign.currency), bad)
+        source = bad.apart(read(file, campaign.currency))
         with progress_bar() as bar:
             meter = Meter(bar, "checking" if dry_run else "importing", 0)
             while batch := list(islice(source, MAX_IMPORT)):
@@ -76,14 +76,6 @@ async def _import(settings: PlatformSettings, file: Path, reference: str, *, dry
     done = "could be read; nothing was imported" if dry_run else "were imported"
     say(f"{imported} codes of {file} {done}; {bad.count} rows were bad.")
     return bad.count
-
-
-def _good(parsed: Iterator[Line | BadRow], bad: BadRows) -> Iterator[Line]:
-    for each in parsed:
-        if isinstance(each, BadRow):
-            bad.add(each.line, each.reason)
-        else:
-            yield each
 
 
 def read(file: Path, currency: str) -> Iterator[Line | BadRow]:

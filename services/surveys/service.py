@@ -8,6 +8,7 @@ from services.surveys.answers.service.ballots import Ballots
 from services.surveys.answers.service.desk import Desk
 from services.surveys.answers.service.dropoff import DropOff
 from services.surveys.answers.service.exporting import Exporting
+from services.surveys.answers.service.importing import Importing
 from services.surveys.answers.service.lane import Lane
 from services.surveys.answers.service.reading import Reading
 from services.surveys.answers.service.taking import Answering
@@ -197,6 +198,11 @@ class SurveysService:
     def exporting(self) -> Exporting:
         """Responses as files."""
         return Exporting(self.db, self.clock, self.definitions)
+
+    @property
+    def importing(self) -> Importing:
+        """Responses of other systems."""
+        return Importing(self.db, self.clock, self.definitions, self.answering)
 
     @property
     def drop_off(self) -> DropOff:

@@ -2,8 +2,8 @@
 
 NotFound   ResponseUnknown, ThemesUnknown
 Conflict   AnswerTooLate, AnswerWithdrawn, TakeAlone, ThemesMoved
-Invalid    SurveyNeeded, WholeAnswerNeeded, NobodyMayBeNamed, BadResponseCustomer, AnsweredLater, TooManyTags,
-           BadThemes
+Invalid    SurveyNeeded, WholeAnswerNeeded, NobodyMayBeNamed, AnonymousImport, BadResponseCustomer, AnsweredLater,
+           TooManyTags, BadThemes
 Unavailable TooManyAnswers
 """
 
@@ -68,6 +68,15 @@ class NobodyMayBeNamed(Invalid):
 
     def __init__(self) -> None:
         super().__init__("This survey is anonymous; send neither a customer, a member of staff nor a reference.")
+
+
+class AnonymousImport(Invalid):
+    """Past answers of an anonymous survey could be told apart from those that come in: by where they came from."""
+
+    code, title = "surveys.anonymous_import", "Anonymous import"
+
+    def __init__(self) -> None:
+        super().__init__("Past answers cannot be brought into an anonymous survey; bring them into one of their own.")
 
 
 class BadResponseCustomer(Invalid):

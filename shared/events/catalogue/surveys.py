@@ -97,7 +97,8 @@ class SurveyAnswered(EventData, type="tam.surveys.survey_answered.v1", topic=SUR
     `state`: `partial` was begun and not finished, `complete` was, `withdrawn` counts no more (erased, or found to be a
     machine's). `verification`: `confirmed` by an act of a person, `inferred` from a click that nothing spoke against.
     `score` is that of the question that the survey is about, of the kind `metric`. Of whoever answered without being
-    known, as of an anonymous answer, the subject is `nobody(response_id)`.
+    known, as of an anonymous answer, the subject is `nobody(response_id)`. `is_imported`: it was said long ago and
+    brought from another system: figures count it at its time, nobody is called or rewarded for it now.
     """
 
     response_id: UUID
@@ -117,6 +118,7 @@ class SurveyAnswered(EventData, type="tam.surveys.survey_answered.v1", topic=SUR
     is_anonymous: bool = False
     metric: QuestionKind | None = None
     score: int | None = None
+    is_imported: bool = False
 
 
 class _Case(EventData, type="tam.surveys.case.v1", topic=SURVEYS):

@@ -259,7 +259,7 @@ def _told(key: AwardKey) -> str | None:
 
 def _earns(event: Event[SurveyAnswered]) -> bool:
     data = event.data
-    is_somebodys = not data.is_anonymous and event.subject != nobody(data.response_id)
+    is_somebodys = not (data.is_anonymous or data.is_imported) and event.subject != nobody(data.response_id)
     return is_somebodys and data.state == "complete" and data.verification == "confirmed"
 
 

@@ -40,6 +40,7 @@ def announcement(response: Response, definition: Definition, *, recorded: dateti
         is_anonymous=response.is_anonymous,
         metric=None if metric is None else metric.kind,
         score=response.score,
+        is_imported=response.is_imported,
     )
     key = derived_id("survey answered", str(response.id), str(response.revision))
     return Event(key, subject(response), response.answered_at, recorded, data)

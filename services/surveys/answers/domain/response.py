@@ -51,6 +51,7 @@ class Response:
     themes_version: int = 0
     withdrawn_by: str | None = None
     withdrawn_reason: str | None = None
+    is_imported: bool = False
     words: tuple[str, ...] = field(default=(), compare=False)
 
     def shown(self, now: datetime) -> Shown:
@@ -97,6 +98,7 @@ def first(definition: Definition, submission: Submission, invitation: Invitation
         answered_at=submission.answered_at or submission.at,
         changed_at=submission.at,
         open_until=submission.at,
+        is_imported=submission.is_imported,
     )
     return replace(response, open_until=_open_until(definition, response, submission, invitation))
 
@@ -196,6 +198,8 @@ def _is_whole(question: Question, answer: Answer | None) -> bool:
 def _open_until(
     definition: Definition, response: Response, submission: Submission, invitation: Invitation | None
 ) -> datetime:
+    if response.is_imported:
+        return submission.at
     if response.state == "complete":
         until = submission.at + timedelta(seconds=definition.edit_window_seconds)
     elif invitation is not None:

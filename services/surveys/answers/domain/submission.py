@@ -22,7 +22,8 @@ class Submission:
     again is the same response.
     `answers` is what the definition reads, by question id. `is_final`: whoever answers is done; if not, what is there
     is kept as a part; what an earlier part said and this one does not mention stays. An anonymous survey takes whole
-    answers only. `at` is now; `answered_at` is when it was said, where that is longer ago.
+    answers only. `at` is now; `answered_at` is when it was said, where that is longer ago. `is_imported`: another
+    system took it; it takes no place of a quota, opens no case and is closed.
     """
 
     answers: Mapping[str, Any]
@@ -41,6 +42,7 @@ class Submission:
     staff_id: str | None = None
     reference: str | None = None
     answered_at: datetime | None = None
+    is_imported: bool = False
 
 
 @dataclass(frozen=True, slots=True)

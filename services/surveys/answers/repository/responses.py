@@ -20,6 +20,7 @@ _KINDS = {
     "reference": "text",
     "person": "uuid",
     "is_anonymous": "boolean",
+    "is_imported": "boolean",
     "state": "text",
     "revision": "integer",
     "answers": "jsonb",

@@ -107,6 +107,7 @@ class ResponseOut(BaseModel):
     reference: str | None
     customer_id: UUID | None = Field(description="The raw key of who answered; null: nobody knows.")
     is_anonymous: bool
+    is_imported: bool = Field(description="Another system took it, and it was brought here later.")
     state: Shown
     revision: int
     answers: dict[str, Any]
@@ -164,6 +165,7 @@ def values_of(response: Response, tags: Sequence[str], now: datetime) -> dict[st
         "reference": response.reference,
         "customer_id": response.person,
         "is_anonymous": response.is_anonymous,
+        "is_imported": response.is_imported,
         "state": response.shown(now),
         "revision": response.revision,
         "answers": dict(response.answers),

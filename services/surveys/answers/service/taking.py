@@ -10,7 +10,7 @@ from services.surveys.answers.domain.plain import texts
 from services.surveys.answers.domain.response import Response, changed, first
 from services.surveys.answers.domain.said import Said
 from services.surveys.answers.domain.submission import Submission, Taken
-from services.surveys.answers.errors import ResponseUnknown, SurveyNeeded, TakeAlone
+from services.surveys.answers.errors import AnonymousImport, ResponseUnknown, SurveyNeeded, TakeAlone
 from services.surveys.answers.repository import responses as rows
 from services.surveys.answers.repository.responses import Revision
 from services.surveys.answers.service.ballots import Ballots
@@ -178,6 +178,8 @@ class Answering:
             definition = await self._definition(tx, survey, submission, work.of(_key(submission)) or invitation)
             if not definition.is_anonymous or submission.response_id is not None:
                 return await self._take(tx, work, survey, _Said(submission, definition, invitation))
+            if submission.is_imported:
+                return AnonymousImport()
             if not work.is_alone:
                 return TakeAlone()
             return await self.ballots.put(tx, definition, submission, invitation, survey.shut)
@@ -218,7 +220,8 @@ class Answering:
                 return _taken(known, is_new=False)
             survey.check(known)
             after = become
-        if after.state == "complete" and (known is None or known.state != "complete"):
+        is_complete_now = after.state == "complete" and (known is None or known.state != "complete")
+        if is_complete_now and not after.is_imported:
             await self._count(tx, work, survey)
         after = await self._read(tx, after)
         work.put(key, known, after, said.definition)
@@ -253,7 +256,7 @@ class Answering:
             if (event := announcement(response, definition, recorded=now)) is not None:
                 tx.emit(event)
         # What a response says at the end of a transaction is what cases are about.
-        last = {response.id: judged(response, definition) for response, definition in work.told}
+        last = {each.id: judged(each, definition) for each, definition in work.told if not each.is_imported}
         await self.cases.consider_many(tx, [each for each in last.values() if each is not None])
 
 

@@ -14,6 +14,7 @@ _RESPONSES = """
         reference text,
         person uuid,
         is_anonymous boolean NOT NULL,
+        is_imported boolean NOT NULL DEFAULT false,
         state text NOT NULL CHECK (state IN ('started', 'partial', 'complete', 'withdrawn')),
         revision integer NOT NULL CHECK (revision >= 1),
         answers jsonb NOT NULL,
@@ -40,6 +41,7 @@ _RESPONSES = """
             AND staff_id IS NULL AND answered_at = changed_at AND answered_at = open_until))
     ) WITH (fillfactor = 85);
     COMMENT ON COLUMN responses.reference IS 'by which whoever brought it knows it: a kiosk, a call centre, an import';
+    COMMENT ON COLUMN responses.is_imported IS 'said long ago, and brought from another system: it opens no case';
     COMMENT ON COLUMN responses.score IS 'of the question that the survey is measured by';
     COMMENT ON COLUMN responses.answered_at IS 'when it was first said; of an anonymous one the day its box was opened';
     COMMENT ON COLUMN responses.open_until IS 'until when it may be changed; of an anonymous one never';

@@ -10,7 +10,8 @@ Owns        customers, identifiers, traits, the evidence and decisions on who is
             Personal data lives here and nowhere else.
 Consumes    TouchpointReceived (as sent, short-lived), TouchpointRecorded, OrderPlaced, -Changed, -Refunded, -Cancelled,
             TierChanged, TierNear, PointsEarned, -Spent, -Expired, -Reversed, -Moved, -Expiring;
-            SurveyAnswered, CaseOpened, -Changed, -Closed; SatisfactionTold
+            SurveyAnswered, CaseOpened, -Changed, -Closed; ChurnRiskChanged, ClvBandChanged,
+            SatisfactionTold, SegmentOutlookTold
 Publishes   CustomerCreated, TraitsChanged (names only), CustomerMerged, CustomerUnmerged,
             SegmentEntered, SegmentLeft, ConsentChanged, PersonaChanged,
             RightsAsked (short-lived; of it the answers come back)
@@ -40,9 +41,9 @@ Rooms       domain/ what a touchpoint says · people/ reading persons · identit
             activity/ what customers did · segments/ rules and lists · membership/ who is in which segment now ·
             consent/ what customers allow ·
             rights/ what they ask of their data: access, erasure, … · rfm/ the scale of scores ·
-            told/ points, tiers, answers, cases, as loyalty and surveys tell them (nobody tells churn risk, CLV yet) ·
-            needs/ what they want and look for, and what to do next (not there yet: rules on churn risk) ·
-            personas/ who a group is, with its live size and how content it is (not there yet: its churn and CLV)
+            told/ points, tiers, answers, cases, churn risk, CLV, as loyalty, surveys and metrics tell them ·
+            needs/ what they want and look for, and what to do next · writing/ how what is said of them is written ·
+            personas/ who a group is, with its live size, how content it is, how many leave, what they will bring
 
 Not a projection: requests and decisions of people are not on the log, and raw touchpoints leave it after days, so
 these tables cannot be rebuilt by a replay. They are the record itself.

@@ -11,17 +11,14 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from services.profiles import repository
 from services.profiles.activity.service import ActivityService
 from services.profiles.consent.domain import CLOCK_TOLERANCE
 from services.profiles.consent.service import Consent
 from services.profiles.domain.facts import Facts, Origin, Reader
 from services.profiles.errors import (
     AmbiguousIdentifier,
-    BadTraits,
     BlockedIdentifier,
     FutureTime,
-    TooManyTraits,
     TraitsMoved,
 )
 from services.profiles.identifier_types import service as types
@@ -31,7 +28,6 @@ from services.profiles.identity import repository as graph
 from services.profiles.identity import service as identity
 from services.profiles.identity.domain import LogEntry
 from services.profiles.identity.service import Author
-from services.profiles.membership.domain import Touched
 from services.profiles.membership.service import Membership, RememberedPlan, Upkeep
 from services.profiles.merging.service import Merging
 from services.profiles.needs.service import Needs
@@ -52,19 +48,16 @@ from services.profiles.schemas import (
     TraitsOut,
     UnmergeIn,
 )
-from services.profiles.search import repository as search
-from services.profiles.search.domain import phrases_of
 from services.profiles.search.service import Search
 from services.profiles.segments.service import SegmentsService
 from services.profiles.settings import ProfilesSettings
 from services.profiles.spaces.service import Spaces
 from services.profiles.told.service import ToldFacts
-from services.profiles.trait_schema import repository as declarations
-from services.profiles.trait_schema.service import Remembered, TraitSchema, announce_traits, check
+from services.profiles.trait_schema.service import Remembered, TraitSchema
+from services.profiles.writing.service import Writing
 from shared.clock import Clock
-from shared.db.engine import Database, ReadTx, WriteTx
+from shared.db.engine import Database, WriteTx
 from shared.delivery.idempotency import Answer, Idempotent, remember, replayed
-from shared.events.catalogue.profiles import CustomerCreated
 from shared.events.catalogue.touchpoints import TouchpointReceived
 from shared.events.envelope import Event
 from shared.identity import mapping
@@ -176,11 +169,17 @@ class ProfilesService:
         country, here = self.settings.phone_country, self.installation
         return DataRights(self.db, self.clock, self.zone, country, here, self.consent, self.membership, self.rectify)
 
+    @property
+    def writing(self) -> Writing:
+        """Writing what is said of customers."""
+        types_ = self.identifier_types
+        return Writing(self.clock, self.settings, self.reader, self.trait_schema, types_, self.membership)
+
     async def record(
         self, tx: WriteTx, batch: Sequence[Event[TouchpointReceived]]
     ) -> Sequence[Event[TouchpointReceived]]:
         """Take in touchpoints; those that were taken, for some may name somebody who was erased."""
-        declared = await self._facts(tx)
+        declared = await self.writing.facts(tx)
 
         def read(events: Sequence[Event[TouchpointReceived]]) -> Facts:
             facts = Facts(declared.schema, declared.types)
@@ -193,7 +192,7 @@ class ProfilesService:
             log.warning("traits_refused", bad_names=len(refused.bad_names), too_large=len(refused.too_large))
         if facts.misfits:
             log.warning("traits_misfit", words=len(facts.misfits))
-        touched = await self._write(tx, facts)
+        touched = await self.writing.write(tx, facts)
         touched.consents |= await self.consent.hear(tx, batch, facts.types)
         await self.membership.refresh(tx, touched)
         return batch
@@ -212,19 +211,19 @@ class ProfilesService:
         async with self.db.write() as tx:
             if (stored := await replayed(tx, idem)) is not None:
                 return stored
-            facts, origin = await self._facts(tx), self._origin(body.time, by)
+            facts, origin = await self.writing.facts(tx), self._origin(body.time, by)
             key = await self._key_for(tx, body, facts.types)
             self.reader.meet(facts, key, body.user_id, body.anonymous_id, origin)
             facts.seen[key].is_identified = body.user_id is not None or body.anonymous_id is None
             for each in body.external_ids:
                 self.reader.external(facts, key, each.type, each.id, origin)
-            await self._describe(tx, facts, key, body.traits, origin)
+            await self.writing.describe(tx, facts, key, body.traits, origin)
             await self.rights.admission.refuse(tx, facts)
             is_new = not await rows.customers(tx, (key,))
             if not is_new:
                 # Who writes about a customer has not seen them.
                 facts.seen.clear()
-            await self._store(tx, facts)
+            await self.writing.store(tx, facts)
             await types.check_limits(tx, facts)
             return await self._answer(tx, idem, key, status=201 if is_new else 200, sees_sensitive=sees_sensitive)
 
@@ -252,7 +251,7 @@ class ProfilesService:
             person = await people.known(tx, reference, country=self.settings.phone_country)
             if if_match is not None:
                 await self._check_revision(tx, person, if_match, sees_sensitive=sees_sensitive)
-            facts, origin = await self._facts(tx), self._origin(body.time, by)
+            facts, origin = await self.writing.facts(tx), self._origin(body.time, by)
             await self._say(tx, facts, person.id, body.traits, origin)
             after = await people.person(tx, person.id)
             now = TraitsOut.of(await people.visible(tx, after, sees_sensitive=sees_sensitive))
@@ -269,15 +268,15 @@ class ProfilesService:
         Raises:
             BadTraits, TraitsMisfit, TooManyTraits, TooManyIdentifiers: what is said cannot be kept.
         """
-        facts = await self._facts(tx)
+        facts = await self.writing.facts(tx)
         await self._say(tx, facts, key, traits, self._origin(None, by))
         return sorted(name for _, name in facts.traits)
 
     async def _say(self, tx: WriteTx, facts: Facts, key: UUID, traits: Mapping[str, Any], origin: Origin) -> None:
         """Write what a request says of a person."""
-        await self._describe(tx, facts, key, traits, origin)
+        await self.writing.describe(tx, facts, key, traits, origin)
         await self.rights.admission.refuse(tx, facts)
-        await self._store(tx, facts)
+        await self.writing.store(tx, facts)
         await types.check_limits(tx, facts)
 
     async def merge(
@@ -372,78 +371,6 @@ class ProfilesService:
         async with self.db.read() as tx:
             person = await people.known(tx, reference, country=self.settings.phone_country)
             return await graph.log_of(tx, person.members, before=before, limit=limit + 1)
-
-    async def _facts(self, tx: ReadTx) -> Facts:
-        """Nothing said yet, to be judged by what is declared now."""
-        return Facts(await self.trait_schema.current(tx), await self.identifier_types.current(tx))
-
-    async def _store(self, tx: WriteTx, facts: Facts) -> None:
-        """Write facts, and look again at whom they are of."""
-        await self.membership.refresh(tx, await self._write(tx, facts))
-
-    async def _write(self, tx: WriteTx, facts: Facts) -> Touched:
-        """Write facts and announce what they change; whom they are of.
-
-        Each transaction writes the tables in this order, and the identity graph at the end: see `identity/`.
-        """
-        now, bounds = self.clock.now(), types.bounds(facts.types, self.settings)
-        touched = Touched()
-        await types.lock(tx, facts.types, facts.identifiers)
-        written = await repository.put_traits(tx, facts.traits)
-        await declarations.put_refused(tx, facts.misfits, keep=self.settings.max_traits)
-        for word in written:
-            # Also a word that changes nothing under its key: under the keys of one person another one may hold now.
-            touched.traits[word.name].add(word.customer_id)
-        changes = [word for word in written if word.is_change]
-        if facts.traits:
-            touched.people |= await self._forget_oldest_traits(tx, facts)
-            names = {(word.customer_id, word.name): facts.traits[word[:2]].value for word in changes}
-            await search.put_phrases(tx, phrases_of(names))
-        named = await repository.put_identifiers(tx, facts.identifiers, bounds=bounds)
-        changed = {each.identifier.customer_id for each in named if each.is_new}
-        changed.update(each.customer_id for each in changes)
-        met = await repository.put_customers(tx, facts.seen, changed=changed, now=now)
-        await repository.touch(tx, changed - facts.seen.keys(), now=now)
-        shared = await types.share(tx, facts.types, [each.identifier for each in named])
-        known = await graph.news(tx, shared)
-        news = await graph.news(tx, facts.links)
-        own = facts.own_ids((each.id for each in met if each.is_earlier), news)
-        await repository.put_identifiers(tx, own, bounds=bounds)
-        for each in met:
-            if each.is_new:
-                seen = facts.seen[each.id]
-                created = CustomerCreated(identified=seen.is_identified, source=seen.source)
-                tx.emit(Event(uuid7(), each.id, seen.first, now, created))
-                touched.people.add(each.id)
-        announce_traits(tx, facts, changes, now)
-        links = {pair: facts.links[pair] for pair in news}
-        for pair in known:
-            links[pair] = min(shared[pair], links.get(pair, shared[pair]), key=lambda link: link.rank)
-        await identity.take_in(tx, links, Author(now), limit=self.settings.max_links)
-        return touched
-
-    async def _forget_oldest_traits(self, tx: WriteTx, facts: Facts) -> set[UUID]:
-        """Keep customers within the limit; those whose traits may be fewer now."""
-        customers = {customer_id for customer_id, _ in facts.traits}
-        gone = await repository.forget_oldest_traits(tx, customers, keep=self.settings.max_traits)
-        if gone:
-            log.warning("traits_over_limit", forgotten=gone, limit=self.settings.max_traits)
-        return customers if gone else set()
-
-    async def _describe(self, tx: WriteTx, facts: Facts, key: UUID, traits: Mapping[str, Any], origin: Origin) -> None:
-        """Note what a request says of a customer; unlike an event's, it is refused as a whole."""
-        self.reader.describe(facts, key, traits, origin)
-        if facts.refused:
-            raise BadTraits(
-                bad_names=facts.refused.bad_names,
-                too_large=facts.refused.too_large,
-                max_bytes=self.settings.max_trait_bytes,
-            )
-        check(facts.misfits, facts.schema)
-        names = [name for _, name in facts.traits]
-        limit = self.settings.max_traits
-        if names and len(names) + await rows.count_traits(tx, key, besides=names) > limit:
-            raise TooManyTraits(limit)
 
     async def _check_revision(
         self, tx: WriteTx, person: Person, if_match: frozenset[str], *, sees_sensitive: bool

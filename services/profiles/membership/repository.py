@@ -147,8 +147,8 @@ async def look(
         },
     )
     found: tuple[list[Move], list[Move]] = [], []
-    for is_in, *move in rows:
-        found[not is_in].append(Move(*move))
+    for row in rows:
+        found[not row.is_in].append(Move(row.segment_id, row.id))
     return found
 
 

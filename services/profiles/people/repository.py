@@ -80,7 +80,8 @@ def _gathered(keys: str) -> str:
 async def gathered(tx: ReadTx, root: UUID, keys: Sequence[UUID]) -> Person:
     """Everything known under these keys, as of one person; of identifiers and links the earliest."""
     rows = await tx.execute(f"SELECT {_gathered(_KEYS)}", {"keys": list(keys)})
-    return _person(root, keys, *rows.one())
+    seen, names, words, links = tuple(rows.one())
+    return _person(root, keys, seen, names, words, links)
 
 
 def _person(root: UUID, keys: Sequence[UUID], seen: _Rows, names: _Rows, words: _Rows, links: _Rows) -> Person:
@@ -124,8 +125,9 @@ async def found(tx: ReadTx, named: UUID | tuple[str, str]) -> tuple[Person, froz
         rows = await tx.execute(_BY_KEY, {"key": named})
     else:
         rows = await tx.execute(_BY_IDENTIFIER, {"type": named[0], "value": named[1]})
-    number, root, keys, sensitive, *parts = rows.one()
-    return None if number > 1 else (_person(root, keys or (), *parts), frozenset(sensitive))
+    number, root, keys, sensitive, seen, names, words, links = tuple(rows.one())
+    person = _person(root, keys or (), seen, names, words, links)
+    return None if number > 1 else (person, frozenset(sensitive))
 
 
 async def customers(tx: ReadTx, keys: Collection[UUID]) -> list[CustomerRow]:

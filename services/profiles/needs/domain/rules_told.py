@@ -1,6 +1,6 @@
 """The rules on what other services tell: loyalty, and what the customer said of the firm."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from services.profiles.needs.domain.actions import Action, Fact, Facts, Limits, Score, Text, days
 from services.profiles.told.domain import LastNps, OpenCase
@@ -163,33 +163,25 @@ def tier_near(facts: Facts, _: Limits) -> Action | None:
 def points_ending(facts: Facts, limits: Limits) -> Action | None:
     """Points that can be spent end soon: of several wallets those that end first."""
     soon = [
-        (ending.at, wallet, min(ending.points, facts.told.points.get(wallet, 0)))
+        (ending.at, wallet, points)
         for wallet, ending in facts.told.ending.items()
-        if timedelta() < ending.at - facts.now <= timedelta(days=limits.expiry_days)
+        if (points := min(ending.points, facts.told.points.get(wallet, 0))) > 0
+        and _is_soon(ending.at, facts.now, limits.expiry_days)
     ]
-    soon = [each for each in soon if each[2] > 0]
     if not soon:
         return None
     at, wallet, points = min(soon)
     left = (at - facts.now).days
-    return Action(
-        "points_ending",
-        Text(
-            f"{points} điểm của khách hết hạn sau {days(left).vi}: hãy gợi ý cách dùng.",
-            f"{points} points of the customer end in {days(left).en}: suggest what to spend them on.",
-        ),
-        needs_message=True,
-        score=Score(
-            68,
-            1 - 0.5 * left / limits.expiry_days,
-            Text(f"Còn {days(left).vi}; càng gần điểm càng cao.", f"{days(left).en} left; nearer is more."),
-        ),
-        facts=(
-            Fact("points_ending", points, "points", source=_LOYALTY),
-            Fact("points_end_at", at.isoformat(), "time"),
-            Fact("wallet", wallet),
-        ),
+    said = Text(
+        f"{points} điểm của khách hết hạn sau {days(left).vi}: hãy gợi ý cách dùng.",
+        f"{points} points of the customer end in {days(left).en}: suggest what to spend them on.",
     )
+    told = (
+        Fact("points_ending", points, "points", source=_LOYALTY),
+        Fact("points_end_at", at.isoformat(), "time"),
+        Fact("wallet", wallet),
+    )
+    return Action("points_ending", said, needs_message=True, score=_nearer(68, left, limits.expiry_days), facts=told)
 
 
 def tier_ending(facts: Facts, limits: Limits) -> Action | None:
@@ -197,28 +189,29 @@ def tier_ending(facts: Facts, limits: Limits) -> Action | None:
     soon = [
         (tier.valid_until, track, tier)
         for track, tier in facts.told.tiers.items()
-        if tier.valid_until is not None
-        and timedelta() < tier.valid_until - facts.now <= timedelta(days=limits.tier_days)
+        if tier.valid_until is not None and _is_soon(tier.valid_until, facts.now, limits.tier_days)
     ]
     if not soon:
         return None
     until, track, tier = min(soon)
     left = (until - facts.now).days
-    return Action(
-        "tier_ending",
-        Text(
-            f"Hạng “{tier.tier}” của khách hết hạn sau {days(left).vi}: hãy gợi ý cách giữ hạng.",
-            f"The customer's tier “{tier.tier}” ends in {days(left).en}: suggest how to keep it.",
-        ),
-        needs_message=True,
-        score=Score(
-            65,
-            1 - 0.5 * left / limits.tier_days,
-            Text(f"Còn {days(left).vi}; càng gần điểm càng cao.", f"{days(left).en} left; nearer is more."),
-        ),
-        facts=(
-            Fact("tier", tier.tier, time=tier.since, source="loyalty"),
-            Fact("track", track),
-            Fact("tier_valid_until", until.isoformat(), "time"),
-        ),
+    said = Text(
+        f"Hạng “{tier.tier}” của khách hết hạn sau {days(left).vi}: hãy gợi ý cách giữ hạng.",
+        f"The customer's tier “{tier.tier}” ends in {days(left).en}: suggest how to keep it.",
     )
+    told = (
+        Fact("tier", tier.tier, time=tier.since, source=_LOYALTY),
+        Fact("track", track),
+        Fact("tier_valid_until", until.isoformat(), "time"),
+    )
+    return Action("tier_ending", said, needs_message=True, score=_nearer(65, left, limits.tier_days), facts=told)
+
+
+def _is_soon(at: datetime, now: datetime, within_days: int) -> bool:
+    return timedelta() < at - now <= timedelta(days=within_days)
+
+
+def _nearer(weight: int, left: int, within_days: int) -> Score:
+    """What ends in `left` days: half of the weight is for how near that is."""
+    why = Text(f"Còn {days(left).vi}; càng gần điểm càng cao.", f"{days(left).en} left; nearer is more.")
+    return Score(weight, 1 - 0.5 * left / within_days, why)

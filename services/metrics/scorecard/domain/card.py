@@ -23,6 +23,7 @@ Reason = Literal[
     "no_model",
     "empty_period",
     "too_costly",
+    "no_rate",
 ]
 SENTENCES: Mapping[Reason, str] = {
     "no_data": "Nothing was heard that it could be made of.",
@@ -34,6 +35,7 @@ SENTENCES: Mapping[Reason, str] = {
     "no_base": "There is nothing in the period before to compare with.",
     "no_model": "No model is served; its own page says why.",
     "empty_period": "In one of the two periods there was nothing.",
+    "no_rate": "There is revenue in several currencies, and no rate to bring it into one.",
     "too_costly": "It looks at every order of the period, and is computed for shorter periods alone.",
 }
 
@@ -49,6 +51,8 @@ class Kind(NamedTuple):
 KINDS: Mapping[str, Kind] = {
     "revenue": Kind("higher", "money", by_segment=False),
     "lapse_rate": Kind("lower", "ratio", by_segment=True),
+    "churn_rate": Kind("lower", "ratio", by_segment=False),
+    "mrr": Kind("higher", "money", by_segment=False),
     "historical_clv": Kind("higher", "money", by_segment=False),
     "predicted_clv": Kind("higher", "money", by_segment=True),
     "nps": Kind("higher", "points", by_segment=True),

@@ -12,10 +12,11 @@ from services.metrics.domain.intervals import Comparison, Interval, benjamini_ho
 from services.metrics.satisfaction.domain.definitions import SATISFACTION
 from services.metrics.scorecard.domain.card import Line, Reason, Target, Trend, judged, lit, number
 from services.metrics.scorecard.domain.definitions import SCORECARD
+from services.metrics.subscriptions.domain.definitions import SUBSCRIPTION
 from shared.intervals import LEVEL
 from shared.money import EXPONENTS, to_decimal_string
 
-MEANINGS: Mapping[str, Definition] = {**DEFINITIONS, **SATISFACTION, **SCORECARD}
+MEANINGS: Mapping[str, Definition] = {**DEFINITIONS, **SUBSCRIPTION, **SATISFACTION, **SCORECARD}
 _BY_ID = {each.id: each for each in MEANINGS.values()}
 Parameters = Mapping[str, int | str]
 

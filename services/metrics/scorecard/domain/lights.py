@@ -35,8 +35,8 @@ def verdict(difference: float | None, is_significant: bool | None, better: Bette
     """
     if difference is None:
         return None
-    if is_significant is False:
-        return "unclear"
     if not difference:
         return "same"
+    if is_significant is False:
+        return "unclear"
     return "better" if (difference > 0) == (better == "higher") else "worse"

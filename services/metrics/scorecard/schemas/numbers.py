@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from services.metrics.domain.figure import Figure
 from services.metrics.scorecard.schemas.words import Language
+from shared.money import EXPONENTS
 
 # Of a unit: times what, how many decimals, what stands behind it.
 _FORMS: Mapping[str, tuple[int, int, str]] = {
@@ -33,8 +34,8 @@ def value_text(
         return "–"
     number = Decimal(str(value))
     if unit == "money":
-        digits = max(0, -int(number.normalize().as_tuple().exponent)) if isinstance(value, str | Decimal) else 2
-        return _signed(number, min(digits, 2), language, is_change=is_change) + f" {currency or ''}".rstrip()
+        digits = EXPONENTS.get(currency or "", 0)
+        return f"{_signed(number, digits, language, is_change=is_change)} {currency or ''}".rstrip()
     factor, digits, behind = _FORMS.get(unit, (1, 0, ""))
     if is_change and unit in ("ratio", "percent"):
         behind = " điểm %" if language == "vi" else " pp"

@@ -120,7 +120,7 @@ def _notes(figure: Figure, language: Language) -> list[str]:
 def _trend(line: Line, language: Language) -> str:
     trend = line.trend
     if trend is None:
-        return '<span class="small">–</span>'
+        return '<span class="none">–</span>'
     verdict = trend.verdict or "same"
     change = value_text(line.figure, language, trend.difference, is_change=True)
     return (
@@ -132,7 +132,7 @@ def _trend(line: Line, language: Language) -> str:
 def _target(line: Line, language: Language) -> str:
     target, words = line.target, WORDS[language]
     if target is None or target.value is None:
-        return '<span class="small">–</span>'
+        return '<span class="none">–</span>'
     due = "" if target.due is None else words["by"].format(day=day_text(target.due, language))
     return (
         f'<span class="number">{value_text(line.figure, language, target.value)}</span> {due}'

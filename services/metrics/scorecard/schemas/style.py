@@ -22,7 +22,7 @@ tbody th{font-weight:600}
 .met,.better{color:var(--good);font-weight:600}
 .missed,.worse{color:var(--bad);font-weight:600}
 .cannot_say{color:var(--open);font-weight:600}
-.no_target,.unclear,.same{color:var(--soft)}
+.no_target,.unclear,.same,.none{color:var(--soft)}
 .why{margin-top:.75rem}
 .why caption{font-size:1rem;color:var(--ink)}
 .why td{text-align:right;width:12rem}

@@ -150,7 +150,7 @@ PARTS: Mapping[Language, Mapping[str, str]] = {
         "opened": "Opened",
         "closed": "Closed",
         "(withheld)": "(too few to be shown)",
-        "new_business": "New subscribers",
+        "new": "New subscribers",
         "expansion": "Expansion",
         "contraction": "Contraction",
         "churn": "Churn",
@@ -169,7 +169,7 @@ PARTS: Mapping[Language, Mapping[str, str]] = {
         "opened": "Mở mới",
         "closed": "Đã đóng",
         "(withheld)": "(quá ít để hiển thị)",
-        "new_business": "Thuê bao mới",
+        "new": "Thuê bao mới",
         "expansion": "Mở rộng",
         "contraction": "Thu hẹp",
         "churn": "Hủy",
@@ -190,6 +190,7 @@ REASONS: Mapping[Language, Mapping[str, str]] = {
         "no_model": "no model is served",
         "empty_period": "one of the periods is empty",
         "too_costly": "too costly for so long a period",
+        "no_rate": "no rate of exchange",
     },
     "vi": {
         "no_data": "chưa có dữ liệu",
@@ -202,5 +203,6 @@ REASONS: Mapping[Language, Mapping[str, str]] = {
         "no_model": "chưa có mô hình",
         "empty_period": "một trong hai kỳ không có dữ liệu",
         "too_costly": "kỳ quá dài để tính",
+        "no_rate": "chưa có tỷ giá",
     },
 }

@@ -20,6 +20,7 @@ _LIMITS: Mapping[str, tuple[float, float]] = {
     "ces": (-100, 100),
     "delivery_gap": (-100, 100),
     "lapse_rate": (0, 1),
+    "churn_rate": (0, 1),
     "active_members": (0, 1e15),
     "points_earned": (-1e15, 1e15),
     "points_redeemed": (0, 1e15),

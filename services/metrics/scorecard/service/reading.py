@@ -26,6 +26,7 @@ from services.metrics.scorecard.domain.kept import LATEST_DAYS, KeptFigure, kept
 from services.metrics.scorecard.domain.opinions import AFTER, BEFORE, Opinions
 from services.metrics.scorecard.repository import reading, targets
 from services.metrics.scorecard.service.gaps import gap_drafts
+from services.metrics.scorecard.service.subscribed import subscribed
 from shared.clock import Clock
 from shared.db.engine import Database, ReadTx
 
@@ -72,11 +73,12 @@ class ScoreCard:
             sums = engaged(await reading.engagement(tx, periods, days))
             drafts = money + opinions.drafts(make) + await gap_drafts(tx, make, self.zone, day) + sums.drafts(make)
             drafts += await self._kept(tx, make, periods)
+            subscriptions = await subscribed(tx, make, periods, code)
             aims = await targets.standing(tx)
             personas = await places.personas(tx)
             alarms = await raised_alarms(tx)
-        explained += [*opinions.explained(), sums.explained()]
-        everybody, groups, is_cut = _sorted(drafts, aims, personas)
+        explained += [*subscriptions.explained, *opinions.explained(), sums.explained()]
+        everybody, groups, is_cut = _sorted(drafts + subscriptions.drafts, aims, personas)
         card = Card(
             calendar.to_date(day),
             now,

@@ -61,7 +61,8 @@ class _Rows:
 def _by_day(day: Array, *weights: Array) -> tuple[Array, ...]:
     """The distinct days, and the sums of each weight over them."""
     days, (at,) = _numbered(day)
-    return (days, *(np.bincount(at, weights=each, minlength=len(days)) for each in weights))
+    sums = (np.bincount(at, weights=each, minlength=len(days)) for each in weights)
+    return (days, *(np.asarray(each, dtype=np.float64) for each in sums))
 
 
 def _numbered(*columns: Array) -> tuple[Array, list[Ints]]:

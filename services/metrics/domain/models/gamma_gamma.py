@@ -56,7 +56,7 @@ def likelihood_of(repeats: Array, means: Array, people: Array) -> Likelihood:
 
     Gamma functions are of the repeats alone, of which there are few; by row there is no more than a logarithm.
     """
-    counts = np.bincount(repeats.astype(np.int64), weights=people)
+    counts = np.asarray(np.bincount(repeats.astype(np.int64), weights=people), dtype=np.float64)
     x = np.flatnonzero(counts).astype(np.float64)
     by_x = counts[counts > 0]
     total, spent = float(people.sum()), repeats * means

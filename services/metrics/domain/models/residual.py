@@ -4,6 +4,9 @@ E = P(alive) · ∫₀ᵗ e^(-δs) · rate(s) ds, where `rate` is what somebody 
 now. The integrand is positive and smooth, so nothing cancels, whatever the parameters: unlike the closed forms, which
 lose all digits near a = 1 or s = 1 and for short times. Substituting u = log(1 + s/scale), 24 Gauss-Legendre nodes
 give 12 digits and more.
+
+Of many customers the rate is needed at many more points than it has shapes: under BG/NBD and MBG/NBD it is the same
+function of u for all who bought as often, analytic but for |Im u| >= π. A Chebyshev series of each gives all digits.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,34 +17,53 @@ from scipy.special import hyp2f1
 
 from services.metrics.domain.models.betageo import Parameters as BetaGeo
 from services.metrics.domain.models.betageo import Variant
-from services.metrics.domain.models.histories import Array
+from services.metrics.domain.models.histories import Array, Ints
 from services.metrics.domain.models.pareto import Parameters as Pareto
 
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(24)
+# Of each shape there must be so many customers that a series is cheaper than the function itself.
+_ENOUGH = 4
+_LONGEST_SERIES = 60
+# The last terms of a series that has come to its end, beside its greatest.
+_NEGLIGIBLE = 1e-13
 
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """How the rate of each of several histories goes on: purchases per day of somebody alive now, so many days ahead.
+    """How each of several histories goes on, by u = log(1 + days ahead / scale).
 
-    `rate` takes days of shape (histories, nodes); `scale` are the days in which it changes, by history.
+    `flow` is purchases per unit of u of somebody alive now; it takes u of shape (histories, nodes). Where `shape` is
+    given, it says which histories have the same flow, and `flow_of` what that of each shape is.
     """
 
-    rate: Callable[[Array], Array]
+    flow: Callable[[Array], Array]
     scale: Array
+    shape: Ints | None = None
+    flow_of: Callable[[Array], Array] | None = None
 
     def until(self, end: float, discounts: Sequence[float], begin: float = 0.0) -> Array:
         """Purchases from `begin` to `end`, by each of the continuous discounts per day: shape (discounts, histories).
 
-        What costs time is the rate, which is the same for all discounts.
+        What costs time is the flow, which is the same for all discounts.
         """
         low, high = np.log1p(begin / self.scale), np.log1p(end / self.scale)
+        flow, plain = self.flow, None
+        if self.shape is not None and self.flow_of is not None:
+            series = _Series.of(self.flow_of, self.shape, float(high.max()))
+            if series is not None:
+                flow, plain = series.at, series.integral(high) - series.integral(low)
+        if plain is not None and not any(discounts):
+            return np.stack([plain for _ in discounts])
         half = (high - low) / 2
         u = low[:, None] + half[:, None] * (NODES + 1)
+        values = flow(u)
         ahead = self.scale[:, None] * np.expm1(u)
-        values = self.rate(ahead) * (self.scale[:, None] + ahead)
-        kept = ((values * np.exp(-each * ahead) if each else values) @ WEIGHTS for each in discounts)
-        return np.stack([half * each for each in kept])
+        return np.stack(
+            [
+                plain if plain is not None and not each else half * ((values * np.exp(-each * ahead)) @ WEIGHTS)
+                for each in discounts
+            ]
+        )
 
     def cumulated(self, days: Array, discount: float = 0.0) -> Array:
         """Purchases within each of `days`, which ascend: shape (histories, days)."""
@@ -50,35 +72,90 @@ class Course:
         return np.cumsum(np.stack(pieces, axis=1), axis=1)
 
 
+@dataclass(frozen=True, slots=True)
+class _Series:
+    """Chebyshev series of the flow of each shape from 0 to `end`, and of its integral: shape (terms, shapes)."""
+
+    terms: Array
+    integrals: Array
+    shape: Ints
+    end: float
+
+    @classmethod
+    def of(cls, flow_of: Callable[[Array], Array], shape: Ints, end: float) -> "_Series | None":
+        """As long as the nearest singularity asks for; None: it would not end, or the function itself is cheaper."""
+        shapes = int(shape.max()) + 1
+        farness = 2 * np.pi / end
+        length = int(np.ceil(35 / np.log(farness + np.hypot(1, farness)))) + 4
+        if length > _LONGEST_SERIES or len(shape) < _ENOUGH * shapes:
+            return None
+        places = np.cos(np.pi * (np.arange(length) + 0.5) / length)
+        values = flow_of(end / 2 * (1 + places)[None, :])
+        wave = np.cos(np.pi * np.outer(np.arange(length), np.arange(length) + 0.5) / length)
+        terms = 2 / length * np.einsum("kj,sj->ks", wave, values)
+        terms[0] /= 2
+        if (np.abs(terms[-2:]).max(axis=0) > _NEGLIGIBLE * np.abs(terms).max(axis=0)).any():
+            return None
+        return cls(terms, np.polynomial.chebyshev.chebint(terms, scl=end / 2, lbnd=-1, axis=0), shape, end)
+
+    def at(self, u: Array) -> Array:
+        """The flow at u, of shape (histories, nodes)."""
+        return _clenshaw(self.terms[:, self.shape, None], 2 * u / self.end - 1)
+
+    def integral(self, u: Array) -> Array:
+        """The flow from 0 to u, one for each history."""
+        return _clenshaw(self.integrals[:, self.shape], 2 * u / self.end - 1)
+
+
+def _clenshaw(terms: Array, y: Array) -> Array:
+    one, two = np.zeros_like(y), np.zeros_like(y)
+    for term in terms[:0:-1]:
+        one, two = term + 2 * y * one - two, one
+    return np.asarray(terms[0] + y * one - two, dtype=np.float64)
+
+
 def betageo(of: BetaGeo, variant: Variant, repeats: Array, age: Array) -> Course:
     """Under BG/NBD or MBG/NBD. What day they were last seen does not matter once they are alive."""
     r, alpha, a, b = of
-    scale = alpha + age
-    above = b + repeats + (variant == "mbg_nbd")
 
-    def rate(ahead: Array) -> Array:
-        w = ahead / scale[:, None]
-        return ((r + repeats) / scale)[:, None] * _hyp(r + repeats + 1, a, a + above, w)
+    def flow_of(often: Array) -> Callable[[Array], Array]:
+        above = b + often + (variant == "mbg_nbd")
+        return lambda u: (r + often)[:, None] * np.exp(u) * _hyp(r + often + 1, a, a + above, np.expm1(u))
 
-    return Course(rate, scale)
+    distinct, shape = np.unique(repeats, return_inverse=True)
+    return Course(flow_of(repeats), alpha + age, shape, flow_of(distinct))
 
 
 def pareto(of: Pareto, repeats: Array, age: Array) -> Course:
     """Under Pareto/NBD: the rate falls with the chance to be alive still."""
     r, alpha, s, beta = of
+    scale = np.minimum(alpha, beta) + age
 
-    def rate(ahead: Array) -> Array:
+    def flow(u: Array) -> Array:
+        ahead = scale[:, None] * np.expm1(u)
         still = s * (np.log(beta + age)[:, None] - np.log((beta + age)[:, None] + ahead))
-        return ((r + repeats) / (alpha + age))[:, None] * np.exp(still)
+        now = (r + repeats) / (alpha + age)
+        return np.asarray(now[:, None] * np.exp(still) * (scale[:, None] + ahead), dtype=np.float64)
 
-    return Course(rate, np.minimum(alpha, beta) + age)
+    return Course(flow, scale)
 
 
 def _hyp(n: Array, a: float, c: Array, w: Array) -> Array:
-    """2F1(n, a; c; -w) for w >= 0: by Pfaff's transformation, whose argument stays below one."""
+    """2F1(n, a; c; -w) for w >= 0: by Pfaff's transformations, whose argument stays below one.
+
+    One of them holds unless both n and a are in the thousands: then it is the mean of (1 + p w)^-n over a p that hardly
+    varies.
+    """
+    z, grown = w / (1 + w), np.log1p(w)
+    n, c = n[:, None], c[:, None]
+    ways = (
+        lambda: np.exp(-a * grown) * hyp2f1(a, c - n, c, z),
+        lambda: np.exp(-n * grown) * hyp2f1(n, c - a, c, z),
+        lambda: np.exp(-n * np.log1p(w * a / c)),
+    )
     with np.errstate(over="ignore", invalid="ignore"):
-        turned = np.exp(-a * np.log1p(w)) * hyp2f1(a, (c - n)[:, None], c[:, None], w / (1 + w))
-    bad = ~np.isfinite(turned)
-    if bad.any():
-        turned = np.where(bad, hyp2f1(n[:, None], a, c[:, None], -w), turned)
-    return np.asarray(turned, dtype=np.float64)
+        found = ways[0]()
+        for way in ways[1:]:
+            if (bad := ~np.isfinite(found)).any():
+                found = np.where(bad, way(), found)
+    return np.asarray(found, dtype=np.float64)

@@ -1,7 +1,8 @@
-"""`tam contracts`: write the generated contracts, or check that they are up to date."""
+"""`tam contracts`: write the generated contracts and the list of metrics, or check that they are up to date."""
 
 from collections.abc import Iterator
 from dataclasses import replace
+from operator import attrgetter
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +17,7 @@ from shared.http.app import make_app
 from shared.http.auth import KeyRing
 from shared.http.openapi import document
 from shared.observability.health import Health
+from shared.observability.metrics import REGISTRY
 from shared.runtime.contracts import asyncapi, breaking_changes, event_schema, render
 from shared.runtime.platform import VERSION
 
@@ -27,11 +29,21 @@ def generated() -> dict[str, bytes]:
     files = {
         "asyncapi.json": render(asyncapi(SERVICES, version=VERSION)),
         "openapi.json": render(openapi()),
+        "metrics.md": _metrics().encode(),
     }
     for service in SERVICES:
         for event in service.publishes:
             files[f"events/{event.event_type}.schema.json"] = render(event_schema(event))
     return files
+
+
+def _metrics() -> str:
+    """What Prometheus may ask for, as a page for people."""
+    lines = ["# What `/metrics` tells", "", "| metric | type | what it says |", "|---|---|---|"]
+    for family in sorted(REGISTRY.collect(), key=attrgetter("name")):
+        name = f"{family.name}_total" if family.type == "counter" else family.name
+        lines.append(f"| `{name}` | {family.type} | {family.documentation} |")
+    return "\n".join(lines) + "\n"
 
 
 def openapi() -> dict[str, object]:

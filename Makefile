@@ -25,7 +25,7 @@ COUNT = awk -v total="$$(grep -c '^[a-z].*==' $(1))" -v tty="$$(test -t 2 && ech
 	/^(Looking in|Requirement already|Ignoring|Successfully|Using cached|Downloading|  )/ || /^ *$$/ { next } \
 	{ print > "/dev/stderr" } END { line("") }'
 
-.PHONY: help setup setup-dev run demo test lint format bench contracts lock clean
+.PHONY: help setup setup-dev run demo test lint format bench contracts dashboards lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +59,9 @@ bench: $(DEV) ## Measure against named baselines of the same run, and store the 
 
 contracts: setup ## Write AsyncAPI, OpenAPI and the event schemas anew
 	@$(BIN)/tam contracts $(ARGS)
+
+dashboards: $(DEV) ## Draw Grafana's dashboards anew
+	@$(BIN)/python deploy/grafana/dashboards.py
 
 lock: $(VENV)/bin/python ## Choose the newest versions that fit pyproject.toml, with the hashes of all their files
 	@python=$$($(BIN)/python -c 'import sys; print(sys.executable)'); \

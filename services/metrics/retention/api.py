@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query
+from pydantic import Field
 
 from services.metrics.domain.calendar import Period
 from services.metrics.errors import BadRange, BadReference, InTheFuture, UnknownCurrency, UnknownCustomer
@@ -40,12 +41,13 @@ async def lapse_window(
         Query(ge=1, le=3_650, description="Default: a year, or half of what was watched, or the rest of it."),
     ] = None,
     window: Annotated[
-        list[int] | None, Query(max_length=20, description="Windows in days to look at besides the usual ones.")
+        list[Annotated[int, Field(ge=1, le=MAX_WINDOW_DAYS)]] | None,
+        Query(max_length=20, description="Windows in days to look at besides the usual ones."),
     ] = None,
 ) -> WindowOut:
     """The inactivity window that the data recommend, and how many each window declares lapsed who come back."""
-    also = sorted({each for each in window or () if 1 <= each <= MAX_WINDOW_DAYS})
-    return WindowOut.of(await metrics.retention.window(Asked(share, at_most, horizon_days), as_of=as_of, also=also))
+    asked = Asked(share, at_most, horizon_days)
+    return WindowOut.of(await metrics.retention.window(asked, as_of=as_of, also=sorted(set(window or ()))))
 
 
 @router.get("/lifecycle", responses=problems(InTheFuture, BadRange))

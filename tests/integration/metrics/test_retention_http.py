@@ -27,12 +27,14 @@ READS = (
     "rfm?currency=vnd",
     "customers/user_id:khach-7/rfm",
     "lapse-by-segment?window=30",
+    "lifecycle?period=month&from=1900-01-01&as_of=1900-01-01",
 )
 REFUSED = {
     "lapse-window?share=1": (422, "invalid"),
     "lapse-window?at_most=0": (422, "invalid"),
     "lapse-window?as_of=2026-11-22": (422, "metrics.in_the_future"),
     "lapse-window?horizon_days=0": (422, "invalid"),
+    "lapse-window?window=30&window=100000000000000000000": (422, "invalid"),
     "lifecycle?period=year": (422, "invalid"),
     "lifecycle?from=2026-11-20&to=2026-11-19": (422, "metrics.bad_range"),
     "lifecycle?period=day&from=1990-01-01": (422, "metrics.bad_range"),

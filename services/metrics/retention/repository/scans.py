@@ -9,8 +9,8 @@ from services.metrics.retention.domain.recurring import MAX_NTH
 from services.metrics.satisfaction.repository.members import PERSONS
 from shared.db.engine import ReadTx
 
-# Sorting in memory what would otherwise go through files.
-_ROOM = "SELECT set_config('work_mem', '96MB', true)"
+# Sorting in memory what would otherwise go through files; compiling costs more than it saves.
+_ROOM = "SELECT set_config('work_mem', '96MB', true), set_config('jit', 'off', true)"
 _LINES = """
     SELECT coalesce(k.root_id, a.customer) AS person, l.day, l.currency, l.orders, l.net
     FROM activity a LEFT JOIN identity k ON k.raw_id = a.customer

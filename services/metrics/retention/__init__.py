@@ -1,6 +1,6 @@
 """Customers without a contract: when silence is leaving, who comes back, and who they are by what they did.
 
-Owns       `kept_scans`: what was counted by looking at everybody, which takes long, with its day and the mark of the log.
+Owns       `kept_scans`: what was counted by looking at everybody, which takes long, with its day and mark of the log.
 Publishes  nothing, and consumes nothing: it reads the sums and the purchases of the ledger, and members of segments.
 
 Invariants

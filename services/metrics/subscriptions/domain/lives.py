@@ -168,7 +168,9 @@ def _days(lives: Sequence[Sequence[Step]], zone: tzinfo) -> list[_Day]:
     for day, of_day in groupby(steps, key=lambda step: day_of(step[0], zone)):
         before, seen, causes = now, now, set[Cause]()
         for _, at_once in groupby(of_day, key=itemgetter(0)):
-            for _, index, step in at_once:
+            # Of several steps at one moment the last holds.
+            last = {index: step for _, index, step in at_once}
+            for index, step in last.items():
                 if standings[index].is_counted and not step.standing.is_counted:
                     causes.add(step.cause)
                 standings[index] = step.standing

@@ -67,6 +67,7 @@ def later(at: datetime, days: int) -> datetime:
 class _Walker:
     policy: Policy
     terms: Terms = field(default_factory=Terms)
+    is_known: bool = False
     is_running: bool = False
     is_paused: bool = False
     has_paid: bool = False
@@ -90,7 +91,7 @@ class _Walker:
                 self.is_paused = True
             case "changed":
                 self.terms = self.terms.then(fact.terms)
-                if not self.steps and not self.trials and not self.is_running:
+                if not self.is_known:
                     # Nobody told of its start: it is from when it is first heard of.
                     self._begin(fact)
                 self._dates(fact)
@@ -102,7 +103,8 @@ class _Walker:
     def _begin(self, fact: Fact) -> None:
         if not self.is_running:
             self.trial_end = None
-        self.is_running, self.is_paused = True, False
+        self.is_known = self.is_running = True
+        self.is_paused = False
         self.failing_since, self.notice, self.notice_ends = None, None, FOREVER
         if fact.kind == "renewed" and self.trial_end is not None and self.trial_end > fact.at:
             # A period was paid: the trial is over.

@@ -6,6 +6,7 @@ schema with a version table of its own. Migrations are additive, so that old and
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,12 @@ def _send_whole(
     return "SELECT", parameters
 
 
+@cache
+def _head(tree: Tree) -> str | None:
+    """The newest revision; remembered, because whoever waits for a migration asks again and again."""
+    return _script(tree).get_current_head()
+
+
 def _upgrade(connection: Connection, tree: Tree) -> None:
     script = _script(tree)
     connection.execute(text(f'CREATE SCHEMA IF NOT EXISTS "{tree.schema}"'))
@@ -93,6 +100,6 @@ async def behind(engine: AsyncEngine, trees: Sequence[Tree]) -> list[str]:
                 if exists
                 else None
             )
-            if current != _script(tree).get_current_head():
+            if current != _head(tree):
                 late.append(tree.schema)
     return late

@@ -10,7 +10,8 @@ from shared.observability.logging import logger
 
 log = logger(__name__)
 
-PAUSE_SECONDS = 0.5
+FIRST_PAUSE_SECONDS = 0.25
+LONGEST_PAUSE_SECONDS = 2.0
 
 T = TypeVar("T")
 
@@ -21,14 +22,15 @@ async def patiently(seconds: float, attempt: Callable[[], Awaitable[T]]) -> T:
     Raises:
         UserError: of the last attempt.
     """
-    until, reason = monotonic() + seconds, ""
+    until, pause, reason = monotonic() + seconds, FIRST_PAUSE_SECONDS, ""
     while True:
         try:
             return await attempt()
         except UserError as error:
-            if monotonic() + PAUSE_SECONDS > until:
+            if monotonic() + pause > until:
                 raise
             if str(error) != reason:
                 reason = str(error)
                 log.warning("start_waits", reason=reason)
-        await asyncio.sleep(PAUSE_SECONDS)
+        await asyncio.sleep(pause)
+        pause = min(pause * 1.5, LONGEST_PAUSE_SECONDS)

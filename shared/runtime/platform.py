@@ -193,23 +193,33 @@ async def migrate(url: str, manifests: Sequence[Service], *, apply: bool = True)
         await _reach(engine)
         if apply:
             await upgrade(engine, trees)
-        elif late := await behind(engine, trees):
+        elif late := await _late(engine, trees):
             raise UserError(f"The schemas {', '.join(sorted(set(late)))} are not up to date; run `tam migrate` first.")
     finally:
         await engine.dispose()
     return trees
 
 
+async def _late(engine: AsyncEngine, trees: Sequence[Tree]) -> list[str]:
+    try:
+        return await behind(engine, trees)
+    except DBAPIError as error:
+        raise UserError(f"PostgreSQL does not tell whether the schemas are up to date: {error.orig}.") from error
+
+
 async def _reach(engine: AsyncEngine) -> None:
     try:
         async with engine.connect() as connection:
             number = int(await connection.scalar(text("SHOW server_version_num")))
+            encoding = await connection.scalar(text("SHOW server_encoding"))
     except (OSError, TimeoutError) as error:
         raise UserError(f"PostgreSQL cannot be reached: {error or type(error).__name__}.") from error
     except DBAPIError as error:
         raise UserError(f"PostgreSQL refuses the connection: {error.orig}.") from error
     if number < OLDEST_POSTGRESQL * 10_000:
         raise UserError(f"PostgreSQL {number // 10_000} is too old: {OLDEST_POSTGRESQL} or newer is needed.")
+    if encoding != "UTF8":
+        raise UserError(f"The database is encoded in {encoding}; make it anew with ENCODING 'UTF8'.")
 
 
 async def _embedded(settings: PlatformSettings, stack: AsyncExitStack, workers: Workers) -> str:

@@ -135,11 +135,11 @@ async def use(tx: WriteTx, digest: bytes) -> bool:
 
 
 async def add_answer(tx: WriteTx, wave_id: UUID, answer: MirrorAnswer) -> None:
-    """Store an answer."""
+    """Store an answer; one that is there stays."""
     scores = [(each.question_id, each.row, each.score) for each in answer.scores]
     await tx.execute(
         "INSERT INTO mirror_answers (id, wave_id, role, scores, predicted_nps, is_shared) "
-        "VALUES (:id, :wave, :role, CAST(:scores AS jsonb), :predicted, :shared)",
+        "VALUES (:id, :wave, :role, CAST(:scores AS jsonb), :predicted, :shared) ON CONFLICT (id) DO NOTHING",
         {
             "id": answer.id,
             "wave": wave_id,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from answers_world import RELATIONSHIP, invite, take
-from surveys_world import SurveysWorld, open_world
+from surveys_world import STAFF, SurveysWorld, open_world
 
 from services.surveys.answers.domain.submission import Taken
 from services.surveys.answers.errors import AnswerTooLate
@@ -193,3 +193,23 @@ async def test_where_people_stop_is_counted_question_by_question(world: SurveysW
     ]
     later = await world.service.drop_off.of(definition.survey_id, 1, world.clock.now(), None)
     assert later.started == 0
+
+
+@pytest.mark.parametrize("quota", [2, None])
+async def test_what_is_withdrawn_gives_its_place_back(world: SurveysWorld, quota: int | None) -> None:
+    definition = await world.publish_document({**RELATIONSHIP, "quota": quota})
+    survey = definition.survey_id
+    first = await take(world, survey_id=survey, reference="a")
+    await take(world, survey_id=survey, reference="b")
+    if quota is not None:
+        with pytest.raises((SurveyFull, SurveyNotActive)):
+            await take(world, survey_id=survey, reference="c")
+
+    assert first.response_id is not None
+    await world.service.answers.withdraw(first.response_id, "máy trả lời", by=STAFF, idem=None)
+
+    assert (await take(world, survey_id=survey, reference="c")).is_new
+    assert await world.value("SELECT sum(answers) FROM survey_completes WHERE survey_id = :id", id=survey) == 2
+    if quota is not None:
+        with pytest.raises((SurveyFull, SurveyNotActive)):
+            await take(world, survey_id=survey, reference="d")

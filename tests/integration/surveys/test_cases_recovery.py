@@ -5,12 +5,15 @@ from itertools import pairwise
 from random import Random
 from uuid import UUID
 
+import orjson
 import pytest
 import pytest_asyncio
 from answers_world import RELATIONSHIP, take
+from asking_world import Asking
 from cases_world import set_policy
 from surveys_world import SurveysWorld, open_world
 
+from services.surveys.asking.schemas.deciding import InvitationIn
 from services.surveys.cases.schemas.case import CloseIn
 from services.surveys.cases.schemas.policy import DEFAULT_DOCUMENT
 from services.surveys.cases.schemas.settings import RootCauseIn
@@ -147,3 +150,43 @@ async def test_they_are_asked_again_once_and_some_days_after(world: SurveysWorld
         "SELECT reason, invitation_id FROM candidates WHERE person = :p", p=user_key("chị Ngọc")
     )
     assert [(each.reason, each.invitation_id) for each in candidates] == [(row.refusal or "asked", row.invitation_id)]
+
+
+async def test_whom_the_budget_protects_is_asked_on_a_later_day(world: SurveysWorld):
+    survey = await world.publish_document(RELATIONSHIP)
+    recovery = {**DEFAULT_DOCUMENT.recovery.model_dump(mode="json"), "ask_again_days": 7}
+    await close_all(world)
+    await set_policy(world, recovery=recovery)  # type: ignore[arg-type]
+    world.clock.forward(days=181)
+    await answer(world, survey, "anh Sơn", 1, "sơn")
+    await close_all(world, "anh Sơn")
+    asking, other = Asking(world), await world.publish("relationship_nps")
+    await asking.agree("anh Sơn")
+    await asking.rules({"gap_days": 9})
+    world.clock.forward(days=6)
+    body = InvitationIn(customer=str(user_key("anh Sơn")), skips_sampling=True)
+    asked = orjson.loads((await world.service.inviting.invite(other.survey_id, body, idem=None)).body)
+    assert asked["reason"] == "asked"
+    again = world.service.case_asking_again
+
+    world.clock.forward(days=2)
+    tried = []
+    for _ in range(9):
+        await again.run()
+        await again.run()
+        tried += [tuple(row) for row in await world.rows(WHO_WAS_ASKED, person=user_key("anh Sơn"))]
+        world.clock.forward(days=1, minutes=1)
+
+    assert [refusal for refusal, _ in tried] == ["over_budget"] * 7 + [None] * 2
+    assert [tries for _, tries in tried] == [1, 2, 3, 4, 5, 6, 7, 8, 8]
+    history = await world.rows(
+        "SELECT data FROM case_history AS h JOIN cases AS c ON c.id = h.case_id "
+        "WHERE h.kind = 'invited_again' AND c.person = :p",
+        p=user_key("anh Sơn"),
+    )
+    assert len(history) == 2
+
+
+WHO_WAS_ASKED = """
+    SELECT a.refusal, a.tries FROM case_asked_again AS a JOIN cases AS c ON c.id = a.case_id WHERE c.person = :person
+"""

@@ -1,5 +1,6 @@
 """The page on which staff answers: in a browser without a script, by a link and nothing else."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -115,6 +116,24 @@ async def test_who_shares_a_link_says_their_role_and_what_they_predict(running: 
     # What somebody wrote is text.
     assert "&lt;b&gt;recommend&lt;/b&gt;" in shown.text
     assert (nobody.status_code, too_much.status_code) == (422, 422)
+    assert await answered(running, wave) == 2
+
+
+async def test_a_form_of_a_shared_link_that_is_sent_twice_counts_once(running: Running, staff: httpx.AsyncClient):
+    wave = await a_wave(running, {"library": "after_delivery"})
+    (token,) = (await post(running, f"{wave}/shared-link"))["tokens"]
+    address = f"/s/m/{token}"
+
+    sheets = [re.search(r'name="sheet" value="([^"]+)"', (await staff.get(address)).text)[1] for _ in range(2)]  # type: ignore[index]
+    given = {**GIVEN, "role": "manager"}
+    incomplete = await staff.post(address, data={"a:csat": "4", "sheet": sheets[0]}, headers=FORM)
+    both = [staff.post(address, data={**given, "sheet": sheets[0]}, headers=FORM) for _ in range(2)]
+    twice = await asyncio.gather(*both)
+    other = await staff.post(address, data={**given, "sheet": sheets[1]}, headers=FORM)
+
+    assert sheets[0] != sheets[1]
+    assert f'name="sheet" value="{sheets[0]}"' in incomplete.text
+    assert [each.status_code for each in (incomplete, *twice, other)] == [422, 200, 200, 200]
     assert await answered(running, wave) == 2
 
 

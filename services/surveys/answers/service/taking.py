@@ -129,6 +129,8 @@ class Answering:
 
     async def replace(self, tx: WriteTx, before: Response, after: Response) -> None:
         """Store what a locked response becomes by something else than an answer, and tell it."""
+        if (before.state, after.state) == ("complete", "withdrawn") and not before.is_imported:
+            await self.surveys.give_place_back(tx, before.survey_id)
         work = _Work(is_alone=True, known={})
         definition = await self.surveys.version(tx, after.survey_id, after.version)
         work.put(None, before, await self._read(tx, after), definition)

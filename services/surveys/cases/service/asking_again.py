@@ -20,11 +20,17 @@ from shared.delivery.idempotency import Idempotent
 from shared.errors import AppError
 
 AT_ONCE = 50
+# Why somebody is not asked today and may be tomorrow, as long as it is worth anything to ask.
+PASSING = ("over_budget", "over_frequency", "lower_priority", "open_case")
+TRY_AGAIN = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
 class AskingAgain:
-    """Invites people once for each case. What holds for all invitations holds here: consent, budget, quiet hours."""
+    """Invites people once for each case. What holds for all invitations holds here: consent, budget, quiet hours.
+
+    Whom the budget protects today is looked at again tomorrow.
+    """
 
     db: Database
     clock: Clock
@@ -39,7 +45,9 @@ class AskingAgain:
             if recovery.ask_again_days is None:
                 return 0
             since, until = (now - timedelta(days=each) for each in (recovery.within_days, recovery.ask_again_days))
-            found = await rows.due(tx, since=since, until=until, limit=limit)
+            found = await rows.due(
+                tx, since=since, until=until, passing=PASSING, tried_before=now - TRY_AGAIN, limit=limit
+            )
         for each in found:
             await self._ask(each)
         return len(found)
@@ -50,7 +58,7 @@ class AskingAgain:
         refusal: str | None = None
         body = InvitationIn(customer=str(due.person), touchpoint=due.touchpoint, stage=due.stage, skips_sampling=True)
         try:
-            idem = Idempotent(f"case:{due.case_id}", b"ask again")
+            idem = Idempotent(f"case:{due.case_id}:{due.tries}", b"ask again")
             said = orjson.loads((await self.inviting.invite(due.survey_id, body, idem=idem)).body)
             invitation_id = UUID(said["invitation_id"]) if said["invitation_id"] else None
             refusal = None if said["reason"] in ("asked", None) else said["reason"]
@@ -60,7 +68,9 @@ class AskingAgain:
             await standing_rows.hold(tx)
             case = (await case_rows.lock(tx, (due.case_id,)))[due.case_id]
             now = self.clock.now()
-            if await rows.done(tx, case.id, now, invitation_id, refusal):
+            is_news = await rows.done(tx, due, now, invitation_id, refusal)
+            # To be told once more that it was not today says nothing.
+            if is_news and (due.tries == 0 or invitation_id is not None):
                 draft = Draft.of(case, by=SYSTEM, at=now)
                 draft.enter("invited_again", invitation=invitation_id, refusal=refusal)
                 await store(tx, [draft], await standing_rows.standing(tx, self.zone))

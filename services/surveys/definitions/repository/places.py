@@ -23,6 +23,15 @@ async def count(tx: WriteTx, survey_id: UUID, slot: int, answers: int = 1) -> No
     await tx.execute(_COUNT, {"id": survey_id, "slot": slot, "answers": answers})
 
 
+async def take_back(tx: WriteTx, survey_id: UUID) -> None:
+    """One complete answer less."""
+    await tx.execute(
+        "UPDATE survey_completes SET answers = answers - 1 WHERE survey_id = :id AND slot = ("
+        "SELECT slot FROM survey_completes WHERE survey_id = :id AND answers > 0 ORDER BY slot LIMIT 1 FOR UPDATE)",
+        {"id": survey_id},
+    )
+
+
 async def counted(tx: ReadTx, survey_id: UUID) -> int:
     """How many complete answers there are."""
     found = await tx.execute(

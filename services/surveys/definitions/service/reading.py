@@ -101,6 +101,12 @@ class Surveys:
             raise SurveyFull(survey_id)
         await places.count(tx, survey_id, 0)
 
+    async def give_place_back(self, tx: WriteTx, survey_id: UUID) -> None:
+        """Count one complete answer less: it was withdrawn. A survey that was full takes another in its place."""
+        # By who else takes the last place: they lock the survey, too.
+        await rows.lock(tx, survey_id)
+        await places.take_back(tx, survey_id)
+
     async def count_completes(self, tx: WriteTx, survey_id: UUID, answers: int) -> None:
         """Count several complete answers to a survey that had no quota when they were taken.
 

@@ -172,7 +172,8 @@ def upgrade() -> None:
             case_id uuid PRIMARY KEY REFERENCES cases,
             at timestamptz NOT NULL,
             invitation_id uuid,
-            refusal text
+            refusal text,
+            tries integer NOT NULL DEFAULT 1
         );
         CREATE TABLE case_improvements (
             id uuid PRIMARY KEY,

@@ -1,5 +1,6 @@
 """`/s/m/{token}`: where staff answers, open to everybody who has the link. Only a POST answers."""
 
+import secrets
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -31,6 +32,7 @@ from shared.errors import AppError
 from shared.http.problems import from_unexpected
 
 _FORM = "application/x-www-form-urlencoded"
+_MAX_SHEET = 64
 
 
 class MirrorPage:
@@ -70,19 +72,26 @@ class MirrorPage:
         form = await self._surveys.mirror_answering.form(token)
         locale = form.definition.locale_for(_one(fields, "lang") or request.query_params.get("lang"), reads(request))
         if request.method != "POST":
-            return page(mirror_page(_shown(form, locale, token)))
+            return page(mirror_page(_shown(form, locale, token, sheet=secrets.token_urlsafe(16))))
         return await self._take(form, locale, token, fields)
 
     async def _take(self, form: Form, locale: str, token: str, fields: Fields) -> Response:
         answers, role, predicted = read_form(form.definition, fields).answers, _one(fields, "role"), "predicted_nps"
-        said = _one(fields, predicted)
+        said, sheet = _one(fields, predicted), _one(fields, "sheet")[:_MAX_SHEET]
         try:
             await self._surveys.mirror_answering.answer(
-                token, scores_in(answers), role=role or None, predicted_nps=prediction_in(said)
+                token, scores_in(answers), role=role or None, predicted_nps=prediction_in(said), sheet=sheet
             )
         except BadMirrorAnswer as error:
             again = _shown(
-                form, locale, token, answers=answers, said_role=role, predicted=said, wrong=error.data["what"]
+                form,
+                locale,
+                token,
+                answers=answers,
+                said_role=role,
+                predicted=said,
+                wrong=error.data["what"],
+                sheet=sheet,
             )
             return page(mirror_page(again), status=HTTPStatus.UNPROCESSABLE_ENTITY)
         return page(sent_page(locale))

@@ -24,7 +24,8 @@ class MirrorForm:
     """What a page shows: all of `items` are to be answered. `role` None: whoever answers says their own.
 
     `answers`, `said_role` and `predicted` stand in it already; `wrong` names what is missing or not on its scale: the
-    id of a question (`<question>/<row>` of a matrix), `role` or `predicted_nps`.
+    id of a question (`<question>/<row>` of a matrix), `role` or `predicted_nps`. `sheet` tells this form from others of
+    a shared link.
     """
 
     wave: Wave
@@ -37,6 +38,7 @@ class MirrorForm:
     said_role: str | None = None
     predicted: str = ""
     wrong: str | None = None
+    sheet: str = ""
 
 
 def mirror_page(form: MirrorForm) -> str:
@@ -53,7 +55,7 @@ def mirror_page(form: MirrorForm) -> str:
         f'<h1>{title}</h1><p class="note">{period}</p><p class="soft">{own["anonymous"]}</p>{alert}'
         f'<form id="f" method="post" action="{escape(form.token)}" autocomplete="off">'
         f'<input type="hidden" name="lang" value="{escape(form.locale)}">'
-        f"{_roles(form, own)}{questions}{_prediction(form, own)}"
+        f"{_sheet(form)}{_roles(form, own)}{questions}{_prediction(form, own)}"
         f'<p class="go"><button class="main">{words["send"]}</button></p></form>'
     )
     return document(title, body, form.locale)
@@ -80,6 +82,11 @@ def _asked(form: MirrorForm) -> list[Question]:
 def _question(form: MirrorForm, asked: Asked, question: Question) -> str:
     is_wrong = form.wrong is not None and form.wrong.partition("/")[0] == question.id
     return question_html(asked, question, form.answers.get(question.id), asked.words["missing"] if is_wrong else None)
+
+
+def _sheet(form: MirrorForm) -> str:
+    # A link of one's own is used up with its answer.
+    return "" if form.role is not None else f'<input type="hidden" name="sheet" value="{escape(form.sheet)}">'
 
 
 def _roles(form: MirrorForm, own: Mapping[str, str]) -> str:

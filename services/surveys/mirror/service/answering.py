@@ -16,6 +16,7 @@ from services.surveys.mirror.service.waves import digest_of
 from shared.clock import Clock
 from shared.db.engine import Database, ReadTx, WriteTx
 from shared.events.catalogue.surveys import AnsweredScore
+from shared.ids import derived_id
 
 
 class Form(NamedTuple):
@@ -59,10 +60,12 @@ class MirrorAnswering:
         role: str | None = None,
         predicted_nps: int | None = None,
         wave_id: UUID | None = None,
+        sheet: str = "",
     ) -> UUID:
         """Take an answer, whole or not at all; the wave it is to. `wave_id`, if given, must be that wave.
 
-        The link is its own idempotency key: sent again, the answer is refused with `BadMirrorLink`, and counted once.
+        A link of one's own is its own idempotency key: sent again, the answer is refused with `BadMirrorLink`, and
+        counted once. By a link that all share, `sheet` is: a random word of the form that was filled in, kept nowhere.
 
         Raises:
             BadMirrorLink: the link is none of this wave, or was used.
@@ -80,7 +83,8 @@ class MirrorAnswering:
             as_role = _role(wave, of_link, role)
             await _use(tx, token, is_shared=of_link is None)
             # Not uuid7: that would tell when, and in what order.
-            answer = MirrorAnswer(uuid4(), as_role, given, predicted_nps, of_link is None)
+            key = derived_id("mirror sheet", token, sheet) if sheet and of_link is None else uuid4()
+            answer = MirrorAnswer(key, as_role, given, predicted_nps, of_link is None)
             await rows.add_answer(tx, wave.id, answer)
             return wave.id
 

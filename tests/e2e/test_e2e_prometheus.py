@@ -1,0 +1,142 @@
+"""A real Prometheus asks a real platform: every rule is evaluated, every panel of every dashboard shows something."""
+
+import json
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from e2e_world import Shop, order
+
+from shared.testing.ports import free_port
+
+ROOT = Path(__file__).parents[2]
+PATIENCE_SECONDS = 60.0
+# What a healthy shop that sells, but asks nobody and has no subscribers, has nothing to say of; else: trouble.
+EMPTY = {
+    "tam_alarm_statistic_ratio": "too little history",
+    "tam_consumer_fenced_total": "trouble",
+    "tam_consumer_retries_total": "trouble",
+    "tam_job_failures_total": "trouble",
+    "tam_metrics_ces": "nobody was asked",
+    "tam_metrics_delivery_gap_points": "staff was not asked",
+    "tam_metrics_fit_age_seconds": "too few customers",
+    "tam_metrics_model_served": "withheld: too few customers",
+    "tam_metrics_mrr": "no subscriptions",
+    "tam_metrics_predicted_clv_total": "too few customers",
+    "tam_metrics_promises_kept_ratio": "nothing was promised",
+    "tam_suppressed_events_total": "nobody was erased",
+    "tam_survey_answers_refused_total": "nobody was asked",
+    "tam_survey_answers_total": "nobody was asked",
+    "tam_surveys_clicks_total": "nobody was asked",
+    "tam_surveys_decisions_total": "nobody was asked",
+    "tam_surveys_mails_open": "nobody was asked",
+    "tam_surveys_mails_total": "nobody was asked",
+}
+
+
+@pytest.fixture(scope="module")
+def prometheus() -> str:
+    found = shutil.which("prometheus")
+    if found is None and not os.environ.get("TAM_REQUIRE_PROMETHEUS"):
+        pytest.skip("Prometheus is missing (Debian: apt install prometheus)")
+    assert found, "Prometheus is missing"
+    return found
+
+
+@pytest.fixture
+def watched(prometheus: str, one_box: Shop, tmp_path: Path) -> Iterator[httpx.Client]:
+    """A client of a Prometheus that asks the platform each second, with our rules and alerts."""
+    port = free_port()
+    target = one_box.base_url.removeprefix("http://")
+    (tmp_path / "prometheus.yml").write_text(
+        f"""
+global: {{scrape_interval: 1s, evaluation_interval: 1s}}
+rule_files: [{ROOT}/deploy/prometheus/rules/*.yml, {ROOT}/deploy/prometheus/alerts/*.yml]
+scrape_configs: [{{job_name: tam, static_configs: [{{targets: ["{target}"]}}]}}]
+"""
+    )
+    with (tmp_path / "prometheus.log").open("wb") as log:
+        process = subprocess.Popen(
+            [
+                prometheus,
+                f"--config.file={tmp_path}/prometheus.yml",
+                f"--storage.tsdb.path={tmp_path}/tsdb",
+                f"--web.listen-address=127.0.0.1:{port}",
+            ],
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10) as client:
+            _wait_until_ready(client, process)
+            yield client
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+def _wait_until_ready(client: httpx.Client, process: "subprocess.Popen[bytes]") -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            if client.get("/-/ready").status_code == 200:
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.1)
+    raise AssertionError("Prometheus did not come up")
+
+
+def asked(client: httpx.Client, expr: str) -> list[Any]:
+    answer = client.get("/api/v1/query", params={"query": expr}).json()
+    assert answer["status"] == "success", (expr, answer)
+    return list(answer["data"]["result"])
+
+
+def expressions() -> set[str]:
+    return {
+        target["expr"]
+        for path in (ROOT / "deploy" / "grafana" / "dashboards").glob("*.json")
+        for panel in json.loads(path.read_text())["panels"]
+        for target in panel.get("targets", ())
+    }
+
+
+def may_be_empty(expr: str) -> bool:
+    return any(name in expr for name in EMPTY)
+
+
+def trade(shop: Shop, round_: int) -> None:
+    """What a shop does in a moment: sells, sends nonsense, looks at figures."""
+    for n in range(5):
+        assert shop.post("/v1/track", order(f"prom-{round_}-{n}", 9.5, {"userId": f"prom-{n}"})).status_code == 200
+    assert shop.post("/v1/batch", {"batch": [{"type": "nonsense"}]}).status_code in (200, 400)
+    for page in ("/v1/metrics/summary", "/v1/customers", "/v1/surveys", "/v1/loyalty/invariants"):
+        assert shop.get(page).status_code == 200, page
+    shop.settled()
+
+
+def test_every_panel_shows_something_and_nobody_is_woken(watched: httpx.Client, one_box: Shop) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    empty = expressions()
+    round_ = 0
+    while time.monotonic() < deadline:
+        round_ += 1
+        trade(one_box, round_)
+        time.sleep(2)
+        empty = {expr for expr in expressions() if not asked(watched, expr)}
+        if all(map(may_be_empty, empty)):
+            break
+    assert sorted(expr for expr in empty if not may_be_empty(expr)) == []
+
+    rules = [rule for group in watched.get("/api/v1/rules").json()["data"]["groups"] for rule in group["rules"]]
+    assert {rule["health"] for rule in rules} == {"ok"}
+    woken = [rule["name"] for rule in rules if rule["type"] == "alerting" and rule["state"] == "firing"]
+    assert woken == []
+    assert len([rule for rule in rules if rule["type"] == "alerting"]) > 20

@@ -18,6 +18,7 @@ from shared.events.envelope import Event
 from shared.ids import user_key
 
 PEOPLE, DAYS = 620, 500
+ZONE = "Asia/Ho_Chi_Minh"
 
 
 def a_shop(seed: int, people: int = PEOPLE, currency: str = "VND") -> Iterator[Event[Any]]:
@@ -73,7 +74,7 @@ async def test_what_all_are_worth_is_the_sum_of_what_each_is(world: World):
     # Whichever key they are asked for under.
     assert (await value.customer(user_key("VND-1"))).keys == (await value.customer(user_key("VND-2"))).keys
 
-    out = TotalOut.of(total, "0.25")
+    out = TotalOut.of(total, "0.25", ZONE)
     interval = out.predicted_clv_total.interval
     assert interval is not None
     assert Decimal(interval.low) < Decimal(str(out.predicted_clv_total.value)) < Decimal(interval.high)
@@ -82,7 +83,7 @@ async def test_what_all_are_worth_is_the_sum_of_what_each_is(world: World):
     assert models.served in models.models
     assert models.models[models.served].trial.log_loss <= models.trial.baseline.log_loss
     assert models.customers == total.customers
-    assert PredictionOut.of(each[0], "0.25").churn_risk.value == each[0].found.silent
+    assert PredictionOut.of(each[0], "0.25", ZONE).churn_risk.value == each[0].found.silent
 
 
 async def test_a_fit_follows_what_moves_and_goes_on_from_where_it_was(world: World):
@@ -118,6 +119,12 @@ def in_turns(people: int) -> Iterator[Event[Any]]:
             yield placed(f"c{number}-{order}", f"c{number}", NOW - timedelta(days=300 - order), 5_000, currency)
 
 
+def with_a_whale(people: int) -> Iterator[Event[Any]]:
+    yield from alike(people)
+    for order in range(4):
+        yield placed(f"w-{order}", "whale", NOW - timedelta(days=300 - 60 * order), 4_000_000_000_000, "VND")
+
+
 @pytest.mark.parametrize(
     ("shop", "reason"),
     [
@@ -126,8 +133,9 @@ def in_turns(people: int) -> Iterator[Event[Any]]:
         (lambda: once(MIN_CUSTOMERS, days=90), "too_short_history"),
         (lambda: alike(MIN_CUSTOMERS), "spending_not_identified"),
         (lambda: in_turns(MIN_CUSTOMERS), "too_few_customers"),
+        (lambda: with_a_whale(MIN_CUSTOMERS), "spending_not_identified"),
     ],
-    ids=["twenty", "all once", "young", "all alike", "three currencies"],
+    ids=["twenty", "all once", "young", "all alike", "three currencies", "one whale"],
 )
 async def test_what_cannot_be_said_is_not(world: World, shop: Any, reason: str):
     await sell(world, shop())
@@ -138,10 +146,10 @@ async def test_what_cannot_be_said_is_not(world: World, shop: Any, reason: str):
 
     assert reason in total.reasons
     assert total.found is None
-    out = TotalOut.of(total, "1").model_dump()
+    out = TotalOut.of(total, "1", ZONE).model_dump()
     assert out["predicted_clv_total"]["value"] is None
     assert all(why["detail"] for why in out["reasons"])
-    assert "NaN" not in TotalOut.of(total, "1").model_dump_json()
+    assert "NaN" not in TotalOut.of(total, "1", ZONE).model_dump_json()
     if reason == "too_few_customers" and total.in_several_currencies:
         one = await value.customer(user_key("c1"))
         assert (one.found, one.reasons) == (None, ("several_currencies",))
@@ -155,6 +163,39 @@ async def test_who_is_not_known_and_what_was_not_fitted(world: World):
     await world.consume(placed("o1", "lan", datetime(2026, 5, 1, tzinfo=NOW.tzinfo), 100_000, "VND"))
     one = await world.metrics.value.customer(user_key("lan"))
     assert (one.found, one.reasons) == (None, ("no_fit_yet",))
+
+
+async def test_facts_that_cannot_be_leave_no_trace_in_what_is_foretold(world: World):
+    """Orders before anybody was born, refunds above what was paid, refunds of nothing, and a customer of the future."""
+    await sell(world, a_shop(9))
+    long_ago = datetime(1869, 1, 1, tzinfo=NOW.tzinfo)
+    await world.consume(
+        placed("first-ever", "VND-7", long_ago, 100_000, "VND"),
+        placed("methuselah", "old", long_ago, 100_000, "VND"),
+        placed("in-time", "future", NOW + timedelta(days=900), 100_000, "VND"),
+    )
+    await world.consume(
+        refunded("VND-3-0", "VND-3", NOW, 10**15),
+        refunded("never-placed", "VND-4", NOW, 5_000),
+        refunded("VND-5-0", "VND-5", NOW - timedelta(days=4_000), 1),
+    )
+    await world.metrics.refitting.refit()
+
+    value = world.metrics.value
+    total = await value.total()
+    answers = [TotalOut.of(total, "1", ZONE), ModelsOut.of(await value.models())]
+    answers += [PredictionOut.of(await value.customer(user_key(f"VND-{n}")), "1", ZONE) for n in (3, 4, 5, 7)]
+    answers.append(PredictionOut.of(await value.customer(user_key("old")), "1", ZONE))
+    text = "".join(each.model_dump_json() for each in answers)
+    assert "NaN" not in text
+    assert "Infinity" not in text
+    assert total.found is not None, total.reasons
+    old = await value.customer(user_key("old"))
+    future = await value.customer(user_key("future"))
+    assert old.found is not None
+    assert old.found.silent > 0.99
+    assert old.found.value_minor < 0.01 * total.found.worth.value_minor / total.customers
+    assert (future.found, future.reasons) == (None, ("no_purchase_yet",))
 
 
 async def test_silence_makes_a_customer_worth_less_day_by_day(world: World):

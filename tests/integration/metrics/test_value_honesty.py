@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 from metrics_world import NOW, World, merged
 from satisfaction_world import deliver, entered, left, persona, segment
-from test_value import PEOPLE, a_shop, sell
+from test_value import PEOPLE, ZONE, a_shop, sell
 
 from services.metrics.domain import calendar
 from services.metrics.errors import InTheFuture
@@ -134,13 +134,13 @@ async def test_coverage_is_of_everybody_sampled_and_is_what_is_served(shop: Worl
         )
 
     value = shop.metrics.value
-    one = PredictionOut.of(await value.customer(user_key("VND-0")), value.margin)
+    one = PredictionOut.of(await value.customer(user_key("VND-0")), value.margin, ZONE)
     assert one.predicted_clv.interval is not None
     assert one.predicted_clv.interval.coverage in of_customers
     assert one.expected_purchases.interval is not None
     assert one.expected_purchases.interval.coverage is not None
     assert one.expected_purchases.interval.coverage.of == "purchases"
-    whole = TotalOut.of(await value.total(), value.margin)
+    whole = TotalOut.of(await value.total(), value.margin, ZONE)
     assert whole.predicted_clv_total.interval is not None
     measured = whole.predicted_clv_total.interval.coverage
     assert measured is not None
@@ -177,7 +177,7 @@ async def test_of_any_day_as_if_it_were_today(shop: World, days: Days):
     now = await value.customer(user_key("VND-0"))
     assert now.found is not None
     assert one.found.silent != now.found.silent
-    out = TotalOut.of(total, value.margin)
+    out = TotalOut.of(total, value.margin, ZONE)
     assert (out.as_of, out.fit_as_of) == (past, NOW.date())
     with pytest.raises(InTheFuture):
         await value.total(as_of=NOW.date() + timedelta(days=2))

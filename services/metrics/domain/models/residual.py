@@ -84,10 +84,11 @@ class _Series:
     @classmethod
     def of(cls, flow_of: Callable[[Array], Array], shape: Ints, end: float) -> "_Series | None":
         """As long as the nearest singularity asks for; None: it would not end, or the function itself is cheaper."""
-        shapes = int(shape.max()) + 1
+        if end <= 0 or len(shape) < _ENOUGH * (int(shape.max()) + 1):
+            return None
         farness = 2 * np.pi / end
         length = int(np.ceil(35 / np.log(farness + np.hypot(1, farness)))) + 4
-        if length > _LONGEST_SERIES or len(shape) < _ENOUGH * shapes:
+        if length > _LONGEST_SERIES:
             return None
         places = np.cos(np.pi * (np.arange(length) + 0.5) / length)
         values = flow_of(end / 2 * (1 + places)[None, :])

@@ -58,9 +58,7 @@ def tracked(models: Sequence[Buying], since: Outcomes, again: tuple[Array, Array
 
 
 def _expected(buying: Buying, born: Array, comers: Array, ends: Array) -> tuple[float, ...]:
-    longest = int(ends[-1] - born[0])
+    ages, place = np.unique(np.maximum(ends[:, None] - born[None, :], 0), return_inverse=True)
     nothing = np.zeros(1)
-    of_one = buying.course(nothing, nothing).cumulated(np.arange(1.0, longest + 1))[0]
-    by_age = np.concatenate(([0.0], of_one * buying.alive(nothing, nothing, nothing)))
-    ages = np.maximum(ends[:, None] - born[None, :], 0).astype(np.int64)
-    return tuple(round(float(each), 2) for each in by_age[ages] @ comers)
+    of_one = buying.course(nothing, nothing).cumulated(ages)[0] * buying.alive(nothing, nothing, nothing)
+    return tuple(round(float(each), 2) for each in of_one[place.reshape(len(ends), len(born))] @ comers)

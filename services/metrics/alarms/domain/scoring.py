@@ -32,6 +32,7 @@ _LIKE_ALL: Final = 20.0
 _NEWTON_STEPS: Final = 30
 # Where the change would lead beyond the scale, half of the way to its end is looked for.
 _MOST_OF_THE_WAY: Final = 0.5
+_MOST_TIMES: Final = 1e4
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,17 +99,16 @@ def scoring_of(series: Series, weeks: list[int], *, way: Way, change: float, arl
     # Days with many answers make longer steps, and pass the threshold more often.
     shares = base.sum(axis=(2, 3)).ravel() * (days / answers)
     step = sqrt(information) * float((shares**1.5).sum()) / days
+    if not _is_useful(information, days, arl0, step):
+        return Missing("too_few_a_day", answers / days, answers / days * _times_needed(information, days, arl0, step))
     height = height_for(arl0 * information, information * days)
-    days_to_find = delay(height) / information
-    if days_to_find * USEFUL_SHARE > arl0 or height <= OVERSHOOT * step:
-        return Missing("too_few_a_day", answers / days, _needed(answers / days, information, arl0))
     return Scoring(
         theta,
         offsets,
         dispersion,
         height - OVERSHOOT * step,
         information,
-        days_to_find,
+        delay(height) / information,
         mean,
         shift,
         answers,
@@ -168,6 +168,15 @@ def _dispersion(base: Floats, chances: Floats, values: Floats) -> float:
     return 1 + max(0.0, more) ** 3 / (more**2 + 2 / (weeks - 1))
 
 
-def _needed(a_day: float, information: float, arl0: float) -> float:
-    """How many answers a day would do: the interval between false alarms must hold 4.5 units of information."""
-    return a_day * 4.5 / (arl0 * information)
+def _is_useful(information: float, days: int, arl0: float, step: float) -> bool:
+    """Whether a change would be found in time: much sooner than the next false alarm comes."""
+    height = height_for(arl0 * information, information * days)
+    return delay(height) / information * USEFUL_SHARE <= arl0 and height > OVERSHOOT * step
+
+
+def _times_needed(information: float, days: int, arl0: float, step: float) -> float:
+    """How many times as many answers a day would do, to a tenth."""
+    times = 1.0
+    while times < _MOST_TIMES and not _is_useful(information * times, days, arl0, step * sqrt(times)):
+        times *= 1.1
+    return times

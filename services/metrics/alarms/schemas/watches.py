@@ -7,6 +7,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
+from services.metrics.alarms.domain.definitions import ALARMS
 from services.metrics.alarms.domain.watch import ArmState, Dimension, Direction, Directions, Metric, Watch
 from services.metrics.alarms.errors import BadWatch
 from services.metrics.alarms.repository.arms import Arm
@@ -17,6 +18,7 @@ from shared.http.schemas import Day, Strict
 # The smallest change that is looked for, where none is named, in the figure's unit.
 _CHANGES: Mapping[Metric, float] = {"lapse": 3.0, "nps": 10.0, "csat": 5.0, "ces": 0.3}
 _WINDOW = 90
+_STATISTIC = ALARMS["alarm_statistic"].id
 
 Change = Annotated[
     float,
@@ -211,6 +213,7 @@ class ArmOut(BaseModel):
     statistic: float | None
     threshold: float | None
     ratio: float | None = Field(description="Statistic over threshold.")
+    statistic_definition: str
     definition: str | None
     unit: str | None
     missing: MissingOut | None
@@ -237,7 +240,8 @@ def said(direction: Direction, arm: Arm | None) -> dict[str, Any]:
     """What is said of an arm; one that nobody looked at yet says so."""
     if arm is None:
         names = dict.fromkeys(ArmOut.model_fields)
-        return {**names, "direction": direction, "state": "cannot_say", "missing": NOT_YET}
+        known = {"direction": direction, "statistic_definition": _STATISTIC}
+        return {**names, **known, "state": "cannot_say", "missing": NOT_YET}
     document = arm.document
     has_ratio = arm.statistic is not None and arm.threshold
     return {
@@ -246,6 +250,7 @@ def said(direction: Direction, arm: Arm | None) -> dict[str, Any]:
         "as_of": None if arm.as_of is None else to_date(arm.as_of),
         "evaluated_at": arm.evaluated_at,
         "statistic": arm.statistic,
+        "statistic_definition": _STATISTIC,
         "threshold": arm.threshold,
         "ratio": (arm.statistic or 0.0) / (arm.threshold or 1.0) if has_ratio else None,
         "definition": document["definition"],

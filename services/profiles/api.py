@@ -1,5 +1,6 @@
 """Customers over HTTP. Nothing that a caller sent comes back in a refusal, and no URL we make holds an identifier."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID
@@ -19,6 +20,7 @@ from services.profiles.errors import (
     TooManyTraits,
     TraitsMoved,
 )
+from services.profiles.overview.schemas import OverviewOut, Part
 from services.profiles.rights.errors import Suppressed
 from services.profiles.schemas import (
     MAX_REFERENCE,
@@ -67,6 +69,7 @@ Reference = Annotated[
         examples=["user_id:42"],
     ),
 ]
+Include = Annotated[Sequence[Part], Query(max_length=10, description="What to give beside, as of the same moment.")]
 IfMatch = Annotated[str | None, Header(description="ETags of the traits; another by now is refused with 412.")]
 
 
@@ -127,12 +130,22 @@ async def customers(
 
 @router.get(
     "/{customer}",
-    response_model=CustomerOut,
+    response_model=OverviewOut,
     responses={**UNMODIFIED, **problems(CustomerUnknown, AmbiguousIdentifier)},
 )
-async def customer(customer: Reference, caller: Reader, profiles: Profiles, request: Request) -> Response:
+async def customer(
+    customer: Reference,
+    caller: Reader,
+    profiles: Profiles,
+    request: Request,
+    include: Include = (),
+) -> Response:
     """Get a customer: everything known under any of the keys that were merged into one person."""
-    found = await profiles.get(customer, sees_sensitive=sees_sensitive(caller))
+    sees = sees_sensitive(caller)
+    if include:
+        whole = await profiles.overview.of(customer, include, sees_sensitive=sees)
+        return with_etag(request, whole.asked(include).encode())
+    found = await profiles.get(customer, sees_sensitive=sees)
     return with_etag(request, found.model_dump_json().encode())
 
 

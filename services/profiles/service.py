@@ -31,6 +31,7 @@ from services.profiles.identity.service import Author
 from services.profiles.membership.service import Membership, RememberedPlan, Upkeep
 from services.profiles.merging.service import Merging
 from services.profiles.needs.service import Needs
+from services.profiles.overview.service import Overview
 from services.profiles.people import repository as rows
 from services.profiles.people import service as people
 from services.profiles.people.domain import CustomerRow, Person
@@ -162,6 +163,12 @@ class ProfilesService:
     def activity(self) -> ActivityService:
         """What customers did."""
         return ActivityService(self.db, self.clock, self.zone, self.settings.phone_country, self.membership)
+
+    @property
+    def overview(self) -> Overview:
+        """Customers with all that is asked for beside."""
+        country = self.settings.phone_country
+        return Overview(self.db, country, self.activity, self.segments, self.consent, self.needs)
 
     @property
     def rights(self) -> DataRights:

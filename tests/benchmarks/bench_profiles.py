@@ -1,14 +1,15 @@
 """Profiles: how soon who identifies is one person everywhere, what a read costs, how fast memberships follow.
 
 `merged`: from the POST of an identify to the moment the mapping of metrics, and that of loyalty, has it, while the shop
-sends other events too. `read`: a customer by id, e-mail and external id, complete, among 10,000 and 1,000,000 others.
-`segments`: what one worker consumes with 50 live segments, over a backlog; a fact is one record about one customer.
-About four minutes; name parts to measure those alone.
+sends other events too. `entered`: from the POST of a fact to the segment, one of fifty, that it takes somebody into.
+`read`: a customer by id, e-mail and external id, complete, and with all that is told beside, among 10,000 and 1,000,000
+others. `segments`: what one worker consumes with 50 live segments, over backlogs; a fact is one record about one
+customer. About five minutes; name parts to measure those alone.
 """
 
 import asyncio
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from time import monotonic, process_time
 from typing import Any
 from uuid import UUID
@@ -24,16 +25,22 @@ from services.profiles.app import service as profiles
 from services.profiles.segments.schemas import SegmentIn
 from services.touchpoints.app import service as touchpoints
 from shared.config import PlatformSettings
-from shared.ids import anonymous_key
+from shared.ids import anonymous_key, user_key
 from shared.runtime import garbage
 from shared.runtime.platform import open_platform
 from shared.runtime.progress import pending, settled
 from shared.testing.platform import BASE_URL
 
 FOLLOWERS = ("metrics", "loyalty")
-IDENTIFIES_PER_SECOND, EVENTS_PER_SECOND, SECONDS = 20, 100, 20
+FOLLOWED_PER_SECOND, EVENTS_PER_SECOND, SECONDS = 20, 100, 20
 POPULATIONS = (10_000, 1_000_000)
 READS, READERS = 1_500, 4
+FORMS = {
+    "user id": "user_id:u{}",
+    "e-mail": "email:u{}@shop.test",
+    "external id": "crm:C-{}",
+    "user id, with everything": "user_id:u{}?include=computed&include=segments&include=consent&include=preferences",
+}
 BACKLOG, SEGMENTS = 10_000, 50
 
 
@@ -41,50 +48,81 @@ def _ms(seconds: list[float]) -> dict[str, float]:
     return {f"p{share}": round(percentile(seconds, share / 100) * 1e3, 1) for share in (50, 99)}
 
 
-async def merged(url: str, under_test: Platform) -> dict[str, Any]:
-    """Milliseconds from identify to one person, in each service that follows."""
-    begun: dict[UUID, float] = {}
-    seen: dict[str, list[float]] = {name: [] for name in FOLLOWERS}
-    total = IDENTIFIES_PER_SECOND * SECONDS
+Begun = dict[UUID, float]
+Bodies = Callable[[int], tuple[dict[str, Any], UUID | None]]
+
+
+async def paced(wires: list[Wire], rate: int, path: str, bodies: Bodies, begun: Begun) -> None:
+    """So many requests a second; of those about a key, when each began."""
+    started = monotonic()
+    for number in range(rate * SECONDS):
+        await asyncio.sleep(max(0.0, started + number / rate - monotonic()))
+        body, key = bodies(number)
+        wire = wires.pop()
+        if key is not None:
+            begun[key] = monotonic()
+        status, answer = await wire.request("POST", path, orjson.dumps(body))
+        assert status == 200, answer
+        wires.append(wire)
+
+
+async def watch(url: str, sql: str, begun: Begun, seen: list[float], total: int) -> None:
+    """How long after it began each key is among those that the statement finds of keys."""
+    connection = await asyncpg.connect(url)
+    asked = await connection.prepare(sql)
+    known: set[UUID] = set()
+    while len(known) < total:
+        await asyncio.sleep(PROBE_SECONDS)
+        found, now = {row[0] for row in await asked.fetch([*(begun.keys() - known)])}, monotonic()
+        seen += [now - begun[key] for key in found]
+        known |= found
+    await connection.close()
+
+
+async def followed(
+    url: str, under_test: Platform, path: str, bodies: Bodies, watched: Mapping[str, str]
+) -> dict[str, Any]:
+    """Milliseconds from a request to what it makes of somebody, while the shop sends other events too."""
+    begun: Begun = {}
+    seen: dict[str, list[float]] = {name: [] for name in watched}
+    total = FOLLOWED_PER_SECOND * SECONDS
     wires = [Wire(under_test.base_url, basic(under_test.write_key)) for _ in range(8)]
-
-    async def paced(rate: int, path: str, bodies: Any) -> None:
-        started = monotonic()
-        for number in range(rate * SECONDS):
-            await asyncio.sleep(max(0.0, started + number / rate - monotonic()))
-            body, key = bodies(number)
-            wire = wires.pop()
-            if key is not None:
-                begun[key] = monotonic()
-            status, answer = await wire.request("POST", path, orjson.dumps(body))
-            assert status == 200, answer
-            wires.append(wire)
-
-    async def watch(name: str) -> None:
-        connection = await asyncpg.connect(url)
-        asked = await connection.prepare(
-            f"SELECT raw_id FROM {name}.identity WHERE raw_id = ANY($1) AND root_id <> raw_id"
-        )
-        known: set[UUID] = set()
-        while len(known) < total:
-            await asyncio.sleep(PROBE_SECONDS)
-            found, now = {row[0] for row in await asked.fetch([*(begun.keys() - known)])}, monotonic()
-            seen[name] += [now - begun[key] for key in found]
-            known |= found
-        await connection.close()
-
     before, started = under_test.spent(), monotonic()
     async with asyncio.timeout(SECONDS * 4), asyncio.TaskGroup() as group:
-        for name in FOLLOWERS:
-            group.create_task(watch(name))
-        group.create_task(paced(EVENTS_PER_SECOND, "/v1/track", lambda number: (_viewed(number), None)))
-        group.create_task(paced(IDENTIFIES_PER_SECOND, "/v1/identify", _identify))
+        for name, sql in watched.items():
+            group.create_task(watch(url, sql, begun, seen[name], total))
+        group.create_task(paced(wires, EVENTS_PER_SECOND, "/v1/track", lambda number: (_viewed(number), None), begun))
+        group.create_task(paced(wires, FOLLOWED_PER_SECOND, path, bodies, begun))
     spent = under_test.spent().since(before)
     return {
-        "identifies": total,
-        **{f"{name} has it after ms": _ms(times) for name, times in seen.items()},
+        "requests": total,
+        **{f"{name} after ms": _ms(times) for name, times in seen.items()},
         "cores_used": round((spent.ours + spent.backend) / (monotonic() - started), 2),
     }
+
+
+async def merged(url: str, under_test: Platform) -> dict[str, Any]:
+    """Milliseconds from identify to one person, in each service that follows."""
+    sql = "SELECT raw_id FROM {}.identity WHERE raw_id = ANY($1) AND root_id <> raw_id"
+    watched = {f"{name} has it": sql.format(name) for name in FOLLOWERS}
+    return await followed(url, under_test, "/v1/identify", _identify, watched)
+
+
+async def entered(url: str, under_test: Platform) -> dict[str, Any]:
+    """Milliseconds from a fact to the segment it takes somebody into, one of fifty."""
+    async with under_test.client() as crm:
+        for number in range(SEGMENTS):
+            body = {"name": f"Segment {number}", "rule": rule(number) if number else {"event": "Product Added"}}
+            (await crm.post("/v1/segments", json=body)).raise_for_status()
+    sql = """
+        SELECT customer_id FROM profiles.memberships JOIN profiles.segments ON segments.id = segment_id
+        WHERE customer_id = ANY($1) AND name = 'Segment 0'
+    """
+    return await followed(url, under_test, "/v1/track", _added, {"member": sql})
+
+
+def _added(number: int) -> tuple[dict[str, Any], UUID]:
+    return {"type": "track", "event": "Product Added", "userId": f"e{number}"}, user_key(f"e{number}")
 
 
 def _viewed(number: int) -> dict[str, Any]:
@@ -102,7 +140,7 @@ async def reads(under_test: Platform, people: int) -> dict[str, Any]:
     key = f"Bearer {under_test.secret_key}"
     figures: dict[str, Any] = {}
     step = people // READS * 7 + 1
-    for kind, form in (("user id", "user_id:u{}"), ("e-mail", "email:u{}@shop.test"), ("external id", "crm:C-{}")):
+    for kind, form in FORMS.items():
         numbers, seconds, before = iter(range(READS)), [], under_test.spent()
 
         async def lane(form: str, numbers: Any, seconds: list[float]) -> None:
@@ -212,6 +250,9 @@ async def main(parts: list[str]) -> None:
     if not parts or "merged" in parts:
         async with durable_postgres() as (url, pid), platform(url, pid) as under_test:
             figures["merged"] = await merged(url, under_test)
+    if not parts or "entered" in parts:
+        async with durable_postgres() as (url, pid), platform(url, pid) as under_test:
+            figures["entered"] = await entered(url, under_test)
     if not parts or "read" in parts:
         for people in POPULATIONS:
             async with durable_postgres() as (url, pid), platform(url, pid, ["api"]) as under_test:

@@ -11,11 +11,12 @@ from services.profiles.activity.domain import Activity, EventCell, Tally, local_
 from services.profiles.membership.domain import Touched
 from services.profiles.membership.service import Membership
 from services.profiles.people import service as people
+from services.profiles.people.domain import Person
 from services.profiles.rfm import repository as scales
 from services.profiles.told import repository as told
 from services.profiles.told.domain import standing
 from shared.clock import Clock
-from shared.db.engine import Database, WriteTx
+from shared.db.engine import Database, ReadTx, WriteTx
 from shared.events.catalogue.touchpoints import TouchpointRecorded
 from shared.events.envelope import Event
 from shared.events.orders import OrderFact
@@ -59,15 +60,18 @@ class ActivityService:
             CustomerUnknown, AmbiguousIdentifier: it does not name one person.
         """
         async with self.db.read() as tx:
-            person = await people.known(tx, reference, country=self.phone_country)
-            return Activity(
-                person.id,
-                self.clock.now(),
-                await repository.money_of(tx, person.members),
-                await repository.events_of(tx, person.members),
-                standing(person.id, await told.of(tx, person.members)),
-                (await scales.current(tx)).scale,
-            )
+            return await self.told(tx, await people.known(tx, reference, country=self.phone_country))
+
+    async def told(self, tx: ReadTx, person: Person) -> Activity:
+        """What a person did."""
+        return Activity(
+            person.id,
+            self.clock.now(),
+            await repository.money_of(tx, person.members),
+            await repository.events_of(tx, person.members),
+            standing(person.id, await told.of(tx, person.members)),
+            (await scales.current(tx)).scale,
+        )
 
 
 async def _fold(tx: WriteTx, facts: Sequence[Event[OrderFact]]) -> set[UUID]:

@@ -55,6 +55,7 @@ from services.profiles.identifier_types.domain import Types
 from services.profiles.membership.domain import Touched
 from services.profiles.membership.service import Membership
 from services.profiles.people import service as people
+from services.profiles.people.domain import Person
 from services.profiles.rights.repository import person as rights
 from shared.clock import Clock
 from shared.db.engine import Database, ReadTx, WriteTx
@@ -166,8 +167,11 @@ class Consent:
         if as_of is not None and as_of > self.clock.now() + CLOCK_TOLERANCE:
             raise FutureTime
         async with self.db.read() as tx:
-            person = await people.known(tx, reference, country=self.country)
-            words = await repository.latest(tx, person.members, until=as_of)
+            return await self.standing(tx, await people.known(tx, reference, country=self.country), as_of=as_of)
+
+    async def standing(self, tx: ReadTx, person: Person, *, as_of: datetime | None = None) -> ConsentOut:
+        """What a person allows now, or allowed at a time."""
+        words = await repository.latest(tx, person.members, until=as_of)
         return self._state(person.id, holding(words), as_of)
 
     async def history(

@@ -152,12 +152,13 @@ async def look(
     return found
 
 
+# Reads along the index standings_due.
+DUE = "SELECT customer_id FROM standings WHERE due_at <= :now ORDER BY due_at LIMIT :limit"
+
+
 async def due(tx: ReadTx, now: datetime, *, limit: int) -> list[UUID]:
-    """Persons whose memberships the passing of time may have changed (index standings_due)."""
-    rows = await tx.execute(
-        "SELECT customer_id FROM standings WHERE due_at <= :now ORDER BY due_at LIMIT :limit",
-        {"now": now, "limit": limit},
-    )
+    """Persons whose memberships the passing of time may have changed."""
+    rows = await tx.execute(DUE, {"now": now, "limit": limit})
     return [row.customer_id for row in rows]
 
 

@@ -65,8 +65,11 @@ class Needs:
             CustomerUnknown, AmbiguousIdentifier: the reference does not name one person.
         """
         async with self.db.read() as tx:
-            person = await people.known(tx, reference, country=self.country)
-            held = holding(await repository.latest_words(tx, person.members))
+            return await self.wanted(tx, await people.known(tx, reference, country=self.country))
+
+    async def wanted(self, tx: ReadTx, person: Person) -> PreferencesOut:
+        """What a person wants."""
+        held = holding(await repository.latest_words(tx, person.members))
         return PreferencesOut(customer=person.id, preferences=preferences_out(held, self._types))
 
     async def declare(

@@ -56,6 +56,34 @@ async def test_a_customer_is_created_and_found_by_all_it_goes_by(running: Runnin
     }
 
 
+async def test_the_whole_of_a_customer_is_one_read(running: Running) -> None:
+    made = await created(running, user_id="42", traits={"city": "Huế"})
+    rule = {"kind": "rule", "name": "Huế", "rule": {"trait": "city", "eq": "Huế"}}
+    segment = (await running.crm.post("/v1/segments", json=rule)).json()["id"]
+    await running.platform.value("profiles").upkeep.run()
+    word = {"purpose": "marketing", "channel": "email", "state": "granted"}
+    said = await running.crm.post("/v1/customers/user_id:42/consent", json={"changes": [word], "text_version": "v1"})
+    assert said.status_code == 200, said.text
+
+    parts = ("computed", "segments", "consent", "preferences")
+    whole = await running.crm.get("/v1/customers/user_id:42", params={"include": list(parts)})
+
+    found = whole.json()
+    assert {name: value for name, value in found.items() if name not in parts} == made
+    assert [each["segment"] for each in found["segments"]["segments"]] == [segment]
+    assert [each["allowed"] for each in found["consent"]["consents"]] == [True]
+    for part in parts:
+        assert found[part] == (await running.crm.get(f"/v1/customers/{made['id']}/{part}")).json()
+    some = await running.crm.get("/v1/customers/user_id:42", params={"include": "computed"})
+    assert some.json().keys() == {*made, "computed"}
+    again = await running.crm.get(
+        "/v1/customers/user_id:42", params={"include": list(parts)}, headers={"If-None-Match": whole.headers["etag"]}
+    )
+    assert again.status_code == 304
+    wrong = await running.crm.get("/v1/customers/user_id:42", params={"include": "everything"})
+    assert (wrong.status_code, wrong.json()["code"]) == (422, "invalid")
+
+
 async def test_creating_again_adds_and_answers_200(running: Running) -> None:
     await created(running, user_id="42", traits={"name": HUONG})
 

@@ -4,8 +4,11 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import pytest
 from profiles_world import World, touchpoint
+from sqlalchemy.exc import IntegrityError
 
+from services.profiles.membership import repository as memberships
 from services.profiles.schemas import MergeIn
 from services.profiles.segments.repository.compiler import Asked, compiled
 from services.profiles.segments.schemas import SegmentIn, SegmentOut
@@ -109,3 +112,42 @@ async def test_more_kinds_of_facts_than_there_are_bits(world: World) -> None:
         await world.play(touchpoint(str(uuid7()), user="u", call="identify", minute=place, traits={f"t{place}": "x"}))
 
     assert await inside(world, user_key("u")) == {made[place] for place in (0, 62, 63, 69)}
+
+
+async def test_time_looks_at_those_alone_whom_it_may_have_changed(world: World) -> None:
+    """What passes by itself costs what it changes, however many customers there are."""
+    lately = await segment(world, "Lately", LATELY)
+    await world.play(touchpoint("1", user="u", call="identify"))
+    await did(world, user_key("u"), viewed())
+    async with world.db.write() as tx:
+        await tx.execute(
+            "INSERT INTO standings SELECT gen_random_uuid(), CAST(:now AS timestamptz) + n * INTERVAL '1 day' "
+            "FROM generate_series(3, 20000) AS n",
+            {"now": world.clock.time},
+        )
+    async with world.db.engine.connect() as connection:
+        autocommit = await connection.execution_options(isolation_level="AUTOCOMMIT")
+        await autocommit.exec_driver_sql("VACUUM ANALYZE standings")
+    world.clock.time += timedelta(days=2)
+
+    async with world.db.read() as tx:
+        assert await memberships.due(tx, world.clock.time, limit=500) == [user_key("u")]
+        plan = await tx.execute(
+            "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " + memberships.DUE, {"now": world.clock.time, "limit": 500}
+        )
+        (explained,) = plan.scalar_one()
+    await world.service.upkeep.run()
+
+    root = explained["Plan"]
+    assert root["Shared Hit Blocks"] + root["Shared Read Blocks"] < 10
+    assert lately not in await inside(world, user_key("u"))
+
+
+async def test_no_value_of_a_trait_is_without_its_provenance(world: World) -> None:
+    """INVARIANT: the database itself keeps no value without who said it, of which event, as of when."""
+    await world.play(touchpoint("1", user="u", call="identify", traits={"city": "Huế"}))
+
+    for column in ("source", "event_id", "event_time", "recorded_at"):
+        with pytest.raises(IntegrityError):
+            async with world.db.write() as tx:
+                await tx.execute(f"UPDATE traits SET {column} = NULL")

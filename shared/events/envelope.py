@@ -4,6 +4,7 @@
 Event data are frozen classes, declared in `shared/events/catalogue/<producer>.py`.
 """
 
+from collections import OrderedDict
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
@@ -123,14 +124,13 @@ class Catalogue:
 
 # What was decoded last: several consumers of a process read the same records, one soon after the other. What shops sent
 # raw is heard by one of them alone.
-_decoded: dict[bytes | None, Event[EventData]] = {}
+_decoded: OrderedDict[bytes | None, Event[EventData]] = OrderedDict()
 _MOST_DECODED = 8_192
 
 
 def _remember(value: bytes | None, event: Event[EventData]) -> None:
     if len(_decoded) >= _MOST_DECODED:
-        # The first that came is the first to go: a dict keeps the order.
-        del _decoded[next(iter(_decoded))]
+        _decoded.popitem(last=False)
     _decoded[value] = event
 
 

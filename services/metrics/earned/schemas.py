@@ -8,19 +8,17 @@ from pydantic import BaseModel, Field
 from services.metrics.domain.definitions import DEFINITIONS
 from services.metrics.earned.domain.growth import Growth
 from services.metrics.earned.domain.report import GrowthReport, Period
+from services.metrics.schemas import Explained, Explaining
 from shared.http.schemas import Instant
 from shared.money import EXPONENTS, to_decimal_string
 
 FORMULA = "earned growth rate = NRR + ENC − 100 %"
 
 
-class RateOut(BaseModel):
+class RateOut(Explained):
     """A quotient of money; `value` is null where there is nothing to divide by."""
 
     value: float | None = Field(description="0.1 is 10 %.")
-    definition: str = Field(examples=["earned_growth_rate.v1"])
-    numerator: str = Field(description="Decimal string in major units.")
-    denominator: str = Field(description="Decimal string in major units.")
 
 
 class BandOut(BaseModel):
@@ -98,7 +96,7 @@ class PeopleOut(BaseModel):
     reactivated: int
 
 
-class EarnedGrowthOut(BaseModel):
+class EarnedGrowthOut(Explaining):
     """Growth from the period before to this one."""
 
     period: PeriodOut

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from services.metrics.alarms.domain.definitions import ALARMS
 from services.metrics.domain.calendar import Period
 from services.metrics.domain.customer import CustomerFigures
-from services.metrics.domain.definitions import DEFINITIONS
+from services.metrics.domain.definitions import DEFINITIONS, Definition
 from services.metrics.domain.series import Metric
 from services.metrics.errors import BadRange, BadReference, InTheFuture, UnknownCurrency, UnknownCustomer
 from services.metrics.figures.schemas import (
@@ -24,6 +24,7 @@ from services.metrics.figures.schemas import (
 )
 from services.metrics.figures.service import Summary
 from services.metrics.satisfaction.domain.definitions import SATISFACTION
+from services.metrics.scorecard.domain.definitions import SCORECARD
 from services.metrics.service import MetricsService
 from services.metrics.subscriptions.domain.definitions import SUBSCRIPTION
 from shared.http.access import service_of
@@ -126,7 +127,12 @@ async def series(
 @router.get("/definitions")
 async def definitions() -> DefinitionsOut:
     """What each figure means, by its name."""
-    return DefinitionsOut.model_validate({"definitions": DEFINITIONS | SATISFACTION | SUBSCRIPTION | ALARMS})
+    return DefinitionsOut.of(every_definition())
+
+
+def every_definition() -> dict[str, Definition]:
+    """The definitions of all rooms, by the figure's name."""
+    return DEFINITIONS | SATISFACTION | SUBSCRIPTION | ALARMS | SCORECARD
 
 
 def _common(found: Summary | CustomerFigures) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Wire models of the figures: one shape for every figure, everywhere."""
 
+from collections.abc import Mapping
 from dataclasses import fields
 from datetime import date
 from typing import Annotated, Any
@@ -9,6 +10,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 from pydantic_core import PydanticCustomError
 
 from services.metrics.domain.calendar import Period
+from services.metrics.domain.definitions import Definition
+from services.metrics.domain.formulas import formula_of
 from services.metrics.domain.series import Metric, Point
 from services.metrics.errors import UnknownCurrency
 from shared.money import MoneyError, currency_code
@@ -202,6 +205,7 @@ class DefinitionOut(_Out):
 
     id: str
     unit: str
+    formula: str = Field(description="How its value is made of numerator and denominator, or of other figures.")
     en: str
     vi: str
 
@@ -210,3 +214,13 @@ class DefinitionsOut(_Out):
     """All definitions by the figure's name."""
 
     definitions: dict[str, DefinitionOut]
+
+    @classmethod
+    def of(cls, found: Mapping[str, Definition]) -> "DefinitionsOut":
+        """The definitions on the wire."""
+        return cls(
+            definitions={
+                name: DefinitionOut(id=each.id, unit=each.unit, formula=formula_of(each), en=each.en, vi=each.vi)
+                for name, each in found.items()
+            }
+        )

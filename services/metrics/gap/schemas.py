@@ -12,6 +12,7 @@ from services.metrics.domain.intervals import wilson
 from services.metrics.gap.domain.gaps import Points, Prediction, QuestionGap, RoleGap, TopTwo
 from services.metrics.gap.domain.promises import Kept, Kind
 from services.metrics.gap.domain.report import Gaps, PromiseGap, Seen, WaveGap
+from services.metrics.schemas import Explained, Explaining
 from shared.http.schemas import Instant
 
 # The touchpoints of surveys that speak of what was promised, as the ready surveys name them.
@@ -79,10 +80,9 @@ class BainOut(_Out):
     is_achiever: bool | None = Field(description="The lower end of the customers' interval is at least `achiever_at`.")
 
 
-class QuestionGapOut(BaseModel):
+class QuestionGapOut(Explained):
     """One question, asked of both on the same scale."""
 
-    definition: str
     question_id: str
     row: str | None = Field(description="Of a matrix; figures of customers are not kept by row.")
     kind: str
@@ -99,6 +99,7 @@ class QuestionGapOut(BaseModel):
         nps = found.nps
         return cls(
             definition=DEFINITIONS["delivery_gap"].id,
+            parameters={"believer_at": found.bain.believer_at, "achiever_at": found.bain.achiever_at},
             question_id=found.place.question_id,
             row=found.place.row,
             kind=found.kind,
@@ -120,10 +121,9 @@ class QuestionGapOut(BaseModel):
         )
 
 
-class PredictionOut(BaseModel):
+class PredictionOut(Explained):
     """Mean NPS that was predicted, less the NPS of the period; the interval is that of the customers' side alone."""
 
-    definition: str
     role: str | None = Field(description="null: all roles together.")
     n: int
     predicted: float
@@ -136,6 +136,7 @@ class PredictionOut(BaseModel):
         """The prediction on the wire."""
         return cls(
             definition=DEFINITIONS["nps_prediction_gap"].id,
+            denominator=found.n,
             role=found.role,
             n=found.n,
             predicted=found.predicted,
@@ -145,11 +146,16 @@ class PredictionOut(BaseModel):
         )
 
 
-class PromiseOut(BaseModel):
+class LatenessOut(Explained):
+    """How late those were that were late."""
+
+    value: float | None = Field(description="Seconds; null: none was late.")
+
+
+class PromiseOut(Explained):
     """Promises that fell due in the period; `share` of those whose time has come, with Wilson's interval."""
 
     kind: Kind
-    definition: str
     touchpoints: list[str] = Field(description="Touchpoints of surveys that speak of it.")
     share: float | None
     interval: GapIntervalOut | None
@@ -159,7 +165,7 @@ class PromiseOut(BaseModel):
     broken: int = Field(description="Past due, and not done.")
     pending: int = Field(description="Not due yet; in no share.")
     void: int = Field(description="Not to be kept any more, as of a cancelled order; in no share.")
-    median_late_seconds: float | None = Field(description="Of those late; null without any.")
+    median_late_seconds: LatenessOut = Field(description="Median of those late.")
 
     @classmethod
     def of(cls, kind: Kind, found: Kept) -> "PromiseOut":
@@ -168,6 +174,8 @@ class PromiseOut(BaseModel):
         return cls(
             kind=kind,
             definition=DEFINITIONS["promise_kept"].id,
+            numerator=found.kept,
+            denominator=due,
             touchpoints=list(SURVEYED_AS[kind]),
             share=found.kept / due if due else None,
             interval=GapIntervalOut.model_validate(wilson(found.kept, due)) if due else None,
@@ -177,7 +185,11 @@ class PromiseOut(BaseModel):
             broken=found.broken,
             pending=found.pending,
             void=found.void,
-            median_late_seconds=found.median_late_seconds,
+            median_late_seconds=LatenessOut(
+                value=found.median_late_seconds,
+                definition=DEFINITIONS["promise_lateness"].id,
+                denominator=found.late,
+            ),
         )
 
 
@@ -241,7 +253,7 @@ class WaveGapOut(BaseModel):
         )
 
 
-class _Seen(BaseModel):
+class _Seen(Explaining):
     as_of: Instant
     time_zone: str
     staleness_seconds: float | None

@@ -44,7 +44,7 @@ async def clv(
         annual_discount=annual_discount,
         currency=known_currency(currency),
     )
-    return TotalOut.of(found, metrics.value.margin)
+    return TotalOut.of(found, metrics.value.margin, metrics.value.zone.key)
 
 
 @router.get(
@@ -66,7 +66,7 @@ async def prediction(
     except ValueError:
         raise BadReference from None
     found = await metrics.value.customer(key, as_of=as_of, horizon_days=horizon_days, annual_discount=annual_discount)
-    return PredictionOut.of(found, metrics.value.margin)
+    return PredictionOut.of(found, metrics.value.margin, metrics.value.zone.key)
 
 
 @router.get(

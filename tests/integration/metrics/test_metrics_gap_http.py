@@ -121,7 +121,7 @@ async def test_a_shop_s_promises_are_kept_or_not(running: Running):
     delivery = found["promises"][0]
     assert (delivery["kind"], delivery["definition"]) == ("delivery", "promise_kept.v1")
     assert (delivery["share"], delivery["kept"], delivery["due"], delivery["late"]) == (0.5, 1, 2, 1)
-    assert delivery["median_late_seconds"] == 5 * 3600
+    assert delivery["median_late_seconds"]["value"] == 5 * 3600
     assert delivery["interval"]["low"] < 0.5 < delivery["interval"]["high"]
 
 
@@ -162,6 +162,10 @@ async def test_earned_growth_explains_itself(running: Running):
         "definition": definitions["earned_growth_rate"]["id"],
         "numerator": "10",
         "denominator": "100",
+        "parameters": {},
+        "as_of": found["as_of"],
+        "time_zone": found["time_zone"],
+        "staleness_seconds": found["staleness_seconds"],
     }
     assert f"{growth['earned_growth_ratio']['high']['value']:.0%}" == "33%"
     assert found["staleness_seconds"] is not None

@@ -80,10 +80,12 @@ def measure_of(metric: Metric, formula: Formula) -> Measure:
 class Reading:
     """A figure. Without an answer it has no value and no interval.
 
-    `unweighted` is the value without weights, where they make a difference.
+    `unweighted` is the value without weights, where they make a difference. `sum` is what it is made of without them:
+    promoters less detractors, those who are satisfied, or all scores together; over `n`.
     """
 
     value: float | None
+    sum: int
     n: int
     effective_n: float
     buckets: Mapping[str, int]
@@ -98,11 +100,12 @@ def read(measure: Measure, scores: Scores, level: float = LEVEL) -> Reading:
     numbers = (good, neither, bad) if measure.kind == "net" else (good, neither + bad)
     buckets = dict(zip(measure.buckets, numbers, strict=True)) if measure.buckets else {}
     if not n:
-        return Reading(None, 0, 0.0, buckets, None, None)
+        return Reading(None, 0, 0, 0.0, buckets, None, None)
     value, plain = _point(measure, scores.weighted), _point(measure, scores.histogram)
     effective = effective_n(scores.weight, scores.squares)
     return Reading(
         value,
+        _sum(measure, scores.histogram),
         n,
         effective,
         buckets,
@@ -148,6 +151,13 @@ def _point(measure: Measure, counts: _Counts) -> float:
         return sum(score * number for numbers in counts.values() for score, number in enumerate(numbers)) / total
     good, _, bad = measure.split(counts)
     return 100 * (good - (bad if measure.kind == "net" else 0)) / total
+
+
+def _sum(measure: Measure, counts: _Counts) -> int:
+    if measure.kind == "mean":
+        return round(sum(score * number for numbers in counts.values() for score, number in enumerate(numbers)))
+    good, _, bad = measure.split(counts)
+    return round(good - (bad if measure.kind == "net" else 0))
 
 
 def _sample(counts: _Counts) -> Sample:

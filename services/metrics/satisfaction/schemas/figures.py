@@ -6,9 +6,12 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.metrics.domain.calendar import to_date
+from services.metrics.domain.intervals import wilson
+from services.metrics.satisfaction.domain.definitions import SATISFACTION
 from services.metrics.satisfaction.domain.query import Days, Query
 from services.metrics.satisfaction.domain.report import Compared, Line, Response
 from services.metrics.satisfaction.schemas.own import YardstickOut
+from services.metrics.schemas import Explained, Explaining
 
 
 class _Out(BaseModel):
@@ -32,7 +35,7 @@ class ScaleOut(BaseModel):
     counts: dict[int, int]
 
 
-class RateOut(BaseModel):
+class RateOut(Explained):
     """A share, with Wilson's interval."""
 
     value: float
@@ -49,7 +52,7 @@ class ResponseOut(BaseModel):
     completed: int
     silent: int = Field(description="Delivered and not responded.")
     response_rate: RateOut | None = Field(description="Responded of delivered; null: nobody was reached.")
-    completion_rate: float | None = Field(description="Completed of responded.")
+    completion_rate: RateOut | None = Field(description="Completed of responded; null: nobody responded.")
 
 
 class BoundsOut(BaseModel):
@@ -59,7 +62,7 @@ class BoundsOut(BaseModel):
     high: float
 
 
-class ComparedOut(BaseModel):
+class ComparedOut(Explained):
     """The other days beside these."""
 
     value: float | None
@@ -73,13 +76,12 @@ class ComparedOut(BaseModel):
     cautions: list[str] = Field(description="response_rates_differ: other people may have answered. few_answers.")
 
 
-class LineOut(BaseModel):
+class LineOut(Explained):
     """A figure with all that one must know to believe it."""
 
     group: str | None = Field(description="The value of the breakdown; null: all. Empty: nobody said.")
     value: float | None = Field(description="In `unit`; null: no answer, or too few anonymous ones to be shown.")
     unit: str = Field(description="points (−100 to 100), percent, or score (on the scale).")
-    definition: str = Field(description="`GET /v1/metrics/definitions` says what it means.", examples=["nps.v1"])
     is_withheld: bool = Field(description="Fewer than five answered anonymously: nothing of it is shown.")
     n: int | None = Field(description="How many answers it is made of.")
     effective_n: float | None = Field(description="How many equally weighted answers they are worth.")
@@ -101,6 +103,8 @@ class LineOut(BaseModel):
             value=None if reading is None else reading.value,
             unit=line.measure.unit,
             definition=line.measure.definition,
+            numerator=None if reading is None else reading.sum,
+            denominator=None if reading is None else reading.n,
             is_withheld=reading is None,
             n=None if reading is None else reading.n,
             effective_n=None if reading is None else round(reading.effective_n, 3),
@@ -111,7 +115,7 @@ class LineOut(BaseModel):
             unverified=line.unverified,
             response=None if line.response is None else _response(line.response, level),
             if_silent=None if bounds is None else BoundsOut(low=bounds[0], high=bounds[1]),
-            compared=None if line.compared is None else _compared(line.compared),
+            compared=None if line.compared is None else _compared(line.compared, line.measure.definition),
         )
 
 
@@ -128,14 +132,33 @@ def _response(found: Response, level: float) -> ResponseOut:
         responded=found.responded,
         completed=found.completed,
         silent=found.silent,
-        response_rate=None if rate is None else RateOut(value=rate[0], interval=IntervalOut.model_validate(rate[1])),
-        completion_rate=found.completion,
+        response_rate=None
+        if rate is None
+        else RateOut(
+            value=rate[0],
+            interval=IntervalOut.model_validate(rate[1]),
+            definition=SATISFACTION["response_rate"].id,
+            numerator=min(found.responded, found.delivered),
+            denominator=found.delivered,
+        ),
+        completion_rate=None
+        if found.completion is None
+        else RateOut(
+            value=found.completion,
+            interval=IntervalOut.model_validate(wilson(min(found.completed, found.responded), found.responded, level)),
+            definition=SATISFACTION["completion_rate"].id,
+            numerator=found.completed,
+            denominator=found.responded,
+        ),
     )
 
 
-def _compared(found: Compared) -> ComparedOut:
+def _compared(found: Compared, definition: str) -> ComparedOut:
     comparison = found.comparison
     return ComparedOut(
+        definition=definition,
+        numerator=found.reading.sum,
+        denominator=found.reading.n,
         value=found.reading.value,
         n=found.reading.n,
         difference=comparison.difference,
@@ -160,7 +183,7 @@ class DaysOut(BaseModel):
         return cls(first=to_date(days.first), last=to_date(days.last))
 
 
-class _Answer(BaseModel):
+class _Answer(Explaining):
     metric: str
     time_zone: str
     as_of: datetime
@@ -169,6 +192,10 @@ class _Answer(BaseModel):
     verification: str
     with_partial: bool
     filters: dict[str, str]
+
+    def made_by(self) -> dict[str, int | float | str]:
+        """Which answers count."""
+        return {"persons": self.persons, "verification": self.verification, "with_partial": int(self.with_partial)}
 
 
 def frame(query: Query) -> dict[str, Any]:

@@ -137,6 +137,7 @@ class ExplainedOut(BaseModel):
     as_of: date
     time_zone: str
     staleness_seconds: float | None
+    parameters: dict[str, int | float | str]
 
     @classmethod
     def of(cls, found: Explained, card: Card) -> "ExplainedOut":
@@ -168,6 +169,7 @@ class ExplainedOut(BaseModel):
             as_of=card.as_of,
             time_zone=card.time_zone,
             staleness_seconds=card.staleness_seconds,
+            parameters={"days": card.days, "method": found.method, "by": found.by},
         )
 
 

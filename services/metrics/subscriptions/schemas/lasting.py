@@ -7,7 +7,9 @@ from pydantic import BaseModel, Field
 
 from services.metrics.domain.calendar import to_date
 from services.metrics.figures.schemas import FigureOut
+from services.metrics.schemas import Explained, hand_down
 from services.metrics.subscriptions.domain.cohorts import Age, Cohorts, Row
+from services.metrics.subscriptions.domain.definitions import SUBSCRIPTION
 from services.metrics.subscriptions.domain.report import Value
 from services.metrics.subscriptions.domain.worth import (
     LEVEL,
@@ -17,6 +19,7 @@ from services.metrics.subscriptions.domain.worth import (
     Model,
     Paid,
     Problem,
+    Renewal,
     Worth,
 )
 from services.metrics.subscriptions.schemas.figures import AnswerOut, Figures, figure_out, figures_out
@@ -94,7 +97,7 @@ class WhyNotOut(BaseModel):
         return [] if problem is None else [cls(code=problem, detail=SENTENCES[problem])]
 
 
-class RenewalOut(BaseModel):
+class RenewalOut(Explained):
     """Subscriptions that came to a renewal, and stayed; survival by Kaplan-Meier, and as the model has it."""
 
     number: int
@@ -103,8 +106,18 @@ class RenewalOut(BaseModel):
     survival: float
     modelled: float | None
 
+    @classmethod
+    def of(cls, renewal: Renewal) -> "RenewalOut":
+        """As found."""
+        return cls(
+            definition=SUBSCRIPTION["subscription_survival"].id,
+            numerator=renewal.stayed,
+            denominator=renewal.came,
+            **renewal._asdict(),
+        )
 
-class PaidOut(BaseModel):
+
+class PaidOut(Explained):
     """What is expected to be paid, in major units; the interval is that of the model's parameters."""
 
     value: str
@@ -115,7 +128,12 @@ class PaidOut(BaseModel):
     @classmethod
     def of(cls, paid: Paid, currency: str) -> "PaidOut":
         """In major units."""
-        return cls(value=_major(paid.minor, currency), low=_major(paid.low, currency), high=_major(paid.high, currency))
+        return cls(
+            definition=SUBSCRIPTION["subscription_value"].id,
+            value=_major(paid.minor, currency),
+            low=_major(paid.low, currency),
+            high=_major(paid.high, currency),
+        )
 
 
 class WorthOut(BaseModel):
@@ -147,7 +165,7 @@ class WorthOut(BaseModel):
             else dict(zip("abc", fit.standard_errors, strict=False)),
             log_likelihood=None if fit is None else fit.log_likelihood,
             expected=None if worth.paid is None else PaidOut.of(worth.paid, currency),
-            renewals=[RenewalOut.model_validate(each._asdict()) for each in worth.renewals],
+            renewals=[RenewalOut.of(each) for each in worth.renewals],
             reasons=WhyNotOut.of(worth.problem),
         )
 
@@ -165,7 +183,7 @@ class ValueOut(AnswerOut):
     @classmethod
     def of(cls, found: Value) -> "ValueOut":
         """As found."""
-        return cls.model_construct(
+        answer = cls.model_construct(
             **cls.frame(found),  # type: ignore[arg-type]
             currency=found.currency,
             annual_discount=found.asked.annual_discount,
@@ -174,6 +192,8 @@ class ValueOut(AnswerOut):
             by_interval=[WorthOut.of(each, found.currency or "") for each in found.worths],
             reasons=WhyNotOut.of(found.problem),
         )
+        made_by = {"annual_discount": answer.annual_discount, "horizon_months": answer.horizon_months}
+        return hand_down(answer, made_by)
 
 
 def _major(minor: Fraction, currency: str) -> str:

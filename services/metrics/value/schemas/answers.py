@@ -4,9 +4,10 @@ from datetime import date, datetime
 from typing import Self
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from services.metrics.domain import calendar
+from services.metrics.schemas import Explaining
 from services.metrics.value.domain.answers import One, Total
 from services.metrics.value.domain.buying import Model
 from services.metrics.value.domain.one import LEVEL
@@ -24,8 +25,9 @@ from services.metrics.value.schemas.estimates import (
 )
 
 
-class _Answer(BaseModel):
+class _Answer(Explaining):
     as_of: date
+    time_zone: str
     currency: str | None
     horizon_days: int
     annual_discount: float
@@ -36,6 +38,19 @@ class _Answer(BaseModel):
     fitted_at: datetime | None
     fit_as_of: date | None = Field(description="The day that was fitted for; after `as_of`, it knew what came later.")
     reasons: list[WhyOut] = Field(description="Why it cannot be said; empty: it can.")
+
+    def made_by(self) -> dict[str, int | float | str]:
+        """How far ahead, discounted by what, at which margin, by which model and fit."""
+        found: dict[str, int | float | str] = {
+            "horizon_days": self.horizon_days,
+            "annual_discount": self.annual_discount,
+            "margin": self.margin,
+        }
+        if self.model is not None:
+            found["model"] = self.model
+        if self.fit is not None:
+            found["fit"] = str(self.fit)
+        return found
 
 
 class TotalOut(_Answer):
@@ -51,7 +66,7 @@ class TotalOut(_Answer):
     expected_alive: EstimateOut | None
 
     @classmethod
-    def of(cls, total: Total, margin: str) -> Self:
+    def of(cls, total: Total, margin: str, time_zone: str) -> Self:
         """As answered."""
         found, code = total.found, total.currency
         fit = None if total.stored is None else total.stored.fit
@@ -60,7 +75,7 @@ class TotalOut(_Answer):
         mean = None if worth is None or not worth.customers else worth.value_minor / worth.customers
         tells_alive = fit is not None and fit.chosen not in (None, "bg_nbd")
         return cls(
-            **_common(total, margin),
+            **_common(total, margin, time_zone),
             segment=total.segment,
             customers=total.customers,
             in_several_currencies=total.in_several_currencies,
@@ -84,7 +99,7 @@ class PredictionOut(_Answer):
     predicted_clv: EstimateOut
 
     @classmethod
-    def of(cls, one: One, margin: str) -> Self:
+    def of(cls, one: One, margin: str, time_zone: str) -> Self:
         """As answered."""
         found, code = one.found, one.currency
         clv = money("predicted_clv.v1", found and found.value_minor, code)
@@ -94,7 +109,7 @@ class PredictionOut(_Answer):
             clv.interval = _drawn(one, "value", major(low, code), major(high, code))
             purchases.interval = _drawn(one, "purchases", *found.purchases_range)
         return cls(
-            **_common(one, margin),
+            **_common(one, margin, time_zone),
             customer=one.customer,
             keys=list(one.keys),
             churn_risk=plain("churn_risk.v1", "probability", found and found.silent),
@@ -123,10 +138,11 @@ def _measured(one: One, figure: str) -> CoverageOut | None:
     return next((of_customers(each, trial.horizon_days) for each in found), None)
 
 
-def _common(answer: Total | One, margin: str) -> dict[str, object]:
+def _common(answer: Total | One, margin: str, time_zone: str) -> dict[str, object]:
     stored = answer.stored
     return {
         "as_of": answer.as_of,
+        "time_zone": time_zone,
         "currency": answer.currency,
         "horizon_days": answer.asked.horizon_days,
         "annual_discount": answer.asked.annual_discount,

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 from services.metrics.domain.intervals import wilson
+from services.metrics.schemas import Explained
 from services.metrics.value.domain.answers import Valued
 from services.metrics.value.domain.coverage import Coverage
 from services.metrics.value.domain.fitted import MIN_CUSTOMERS, MIN_DAYS, MIN_REPEATERS, Fitted, Reason
@@ -63,12 +64,11 @@ class IntervalOut(BaseModel):
     coverage: CoverageOut | None = None
 
 
-class EstimateOut(BaseModel):
+class EstimateOut(Explained):
     """One figure, which explains itself."""
 
     value: float | str | None
     unit: Literal["money", "purchases", "customers", "probability"]
-    definition: str
     interval: IntervalOut | None = None
 
 

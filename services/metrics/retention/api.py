@@ -2,12 +2,13 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import Field
 
 from services.metrics.domain.calendar import Period
 from services.metrics.errors import BadRange, BadReference, InTheFuture, UnknownCurrency, UnknownCustomer
 from services.metrics.figures.schemas import MAX_WINDOW_DAYS, Day, known_currency
+from services.metrics.freshness.api import UNMODIFIED, aged
 from services.metrics.retention.domain.cohorts import Rule
 from services.metrics.retention.domain.windows import Asked
 from services.metrics.retention.schemas.lapsing import LifecycleSeriesOut, SegmentsOut, WindowOut
@@ -25,9 +26,10 @@ Metrics = Annotated[MetricsService, Depends(service_of("metrics"))]
 AsOf = Annotated[Day | None, Query(description="The day to count up to, inclusive; default: today.")]
 
 
-@router.get("/lapse-window", responses=problems(InTheFuture))
+@router.get("/lapse-window", response_model=WindowOut, responses={**UNMODIFIED, **problems(InTheFuture)})
 async def lapse_window(
     metrics: Metrics,
+    request: Request,
     as_of: AsOf = None,
     share: Annotated[
         float, Query(gt=0, lt=1, description="Of the returns that are ever seen, how many have to have come.")
@@ -44,80 +46,95 @@ async def lapse_window(
         list[Annotated[int, Field(ge=1, le=MAX_WINDOW_DAYS)]] | None,
         Query(max_length=20, description="Windows in days to look at besides the usual ones."),
     ] = None,
-) -> WindowOut:
+) -> Response:
     """The inactivity window that the data recommend, and how many each window declares lapsed who come back."""
     asked = Asked(share, at_most, horizon_days)
-    return WindowOut.of(await metrics.retention.window(asked, as_of=as_of, also=sorted(set(window or ()))))
+    return aged(
+        request, WindowOut.of(await metrics.retention.window(asked, as_of=as_of, also=sorted(set(window or ()))))
+    )
 
 
-@router.get("/lifecycle", responses=problems(InTheFuture, BadRange))
+@router.get(
+    "/lifecycle", response_model=LifecycleSeriesOut, responses={**UNMODIFIED, **problems(InTheFuture, BadRange)}
+)
 async def lifecycle(
     metrics: Metrics,
+    request: Request,
     period: Period = "week",
     first: Annotated[
         Day | None, Query(alias="from", description="First day; default: some periods before `to`.")
     ] = None,
     last: Annotated[Day | None, Query(alias="to", description="Last day; default: `as_of`.")] = None,
     as_of: AsOf = None,
-) -> LifecycleSeriesOut:
+) -> Response:
     """New, returning, resurrecting and dormant customers, by day, week (from Monday) or month."""
-    return LifecycleSeriesOut.of(await metrics.retention.lifecycle(period, first=first, last=last, as_of=as_of))
+    return aged(
+        request, LifecycleSeriesOut.of(await metrics.retention.lifecycle(period, first=first, last=last, as_of=as_of))
+    )
 
 
-@router.get("/cohorts", responses=problems(InTheFuture))
+@router.get("/cohorts", response_model=CohortsOut, responses={**UNMODIFIED, **problems(InTheFuture)})
 async def cohorts(
     metrics: Metrics,
+    request: Request,
     period: Period = "month",
     rule: Rule = "on",
     cohorts: Annotated[
         int | None, Query(ge=1, le=156, description="The last so many; of days at most 92, of months 120.")
     ] = None,
     as_of: AsOf = None,
-) -> CohortsOut:
+) -> Response:
     """Customers by the period of their first purchase, and who of them bought in each period after."""
-    return CohortsOut.of(await metrics.retention.cohorts(period, rule, count=cohorts, as_of=as_of))
+    return aged(request, CohortsOut.of(await metrics.retention.cohorts(period, rule, count=cohorts, as_of=as_of)))
 
 
-@router.get("/repeat-purchases", responses=problems(InTheFuture))
-async def repeat_purchases(metrics: Metrics, as_of: AsOf = None) -> RecurringOut:
+@router.get("/repeat-purchases", response_model=RecurringOut, responses={**UNMODIFIED, **problems(InTheFuture)})
+async def repeat_purchases(metrics: Metrics, request: Request, as_of: AsOf = None) -> Response:
     """Who orders again, and how long each next order takes: who is still waiting is counted, not left out."""
-    return RecurringOut.of(await metrics.retention.recurring(as_of=as_of))
+    return aged(request, RecurringOut.of(await metrics.retention.recurring(as_of=as_of)))
 
 
-@router.get("/rfm", responses=problems(InTheFuture, UnknownCurrency))
+@router.get("/rfm", response_model=RfmOut, responses={**UNMODIFIED, **problems(InTheFuture, UnknownCurrency)})
 async def rfm(
     metrics: Metrics,
+    request: Request,
     as_of: AsOf = None,
     currency: Annotated[
         str | None, Query(max_length=12, description="ISO 4217; default: the firm's, else that of the most customers.")
     ] = None,
-) -> RfmOut:
+) -> Response:
     """Customers by how recently, how often and how much they bought, in ten named segments."""
-    return RfmOut.of(await metrics.retention.rfm(currency=known_currency(currency), as_of=as_of))
+    return aged(request, RfmOut.of(await metrics.retention.rfm(currency=known_currency(currency), as_of=as_of)))
 
 
-@router.get("/customers/{customer}/rfm", responses=problems(UnknownCustomer, BadReference, InTheFuture))
+@router.get(
+    "/customers/{customer}/rfm",
+    response_model=CustomerRfmOut,
+    responses={**UNMODIFIED, **problems(UnknownCustomer, BadReference, InTheFuture)},
+)
 async def customer_rfm(
     metrics: Metrics,
+    request: Request,
     customer: Annotated[
         str, Path(max_length=300, description="A customer id, `user_id:<value>` or `anonymous_id:<value>`.")
     ],
     as_of: AsOf = None,
-) -> CustomerRfmOut:
+) -> Response:
     """One customer's scores and segment."""
     try:
         key = customer_key(customer)
     except ValueError:
         raise BadReference from None
-    return CustomerRfmOut.of(await metrics.retention.customer_rfm(key, as_of=as_of))
+    return aged(request, CustomerRfmOut.of(await metrics.retention.customer_rfm(key, as_of=as_of)))
 
 
-@router.get("/lapse-by-segment")
+@router.get("/lapse-by-segment", response_model=SegmentsOut, responses=UNMODIFIED)
 async def lapse_by_segment(
     metrics: Metrics,
+    request: Request,
     window: Annotated[
         int, Query(ge=1, le=MAX_WINDOW_DAYS, description="Days without a purchase after which a customer has lapsed.")
     ] = 90,
-) -> SegmentsOut:
+) -> Response:
     """Who has lapsed of those who are in each segment now, personas among them."""
-    return SegmentsOut.of(await metrics.retention.segments(window))
+    return aged(request, SegmentsOut.of(await metrics.retention.segments(window)))

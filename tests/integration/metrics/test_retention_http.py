@@ -106,6 +106,10 @@ async def test_every_figure_explains_itself_and_nothing_is_refused_without_a_rea
         answer = await running.crm.get(f"/v1/metrics/{path}")
         assert (answer.status_code, answer.json()["code"]) == refusal, (path, answer.text)
 
+    # Who polls is not sent the same again.
+    tag = (await running.crm.get("/v1/metrics/rfm")).headers["etag"]
+    assert (await running.crm.get("/v1/metrics/rfm", headers={"If-None-Match": tag})).status_code == 304
+
     window = found["lapse-window"]
     assert (window["rule"], window["customers"], window["reasons"]) == ("share", 199, [])
     # Whoever comes back does so after 30 days (one, who is two, also between).

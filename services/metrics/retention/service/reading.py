@@ -10,10 +10,10 @@ from services.metrics.domain import calendar
 from services.metrics.domain.calendar import Period
 from services.metrics.domain.figure import Frame
 from services.metrics.domain.people import People
-from services.metrics.domain.purchases import together
+from services.metrics.domain.purchases import SEVERAL, together
 from services.metrics.errors import BadRange, InTheFuture, UnknownCustomer
 from services.metrics.figures import repository as figures
-from services.metrics.figures.service import MAX_POINTS, POINTS
+from services.metrics.figures.service import POINTS
 from services.metrics.freshness.service import Freshness
 from services.metrics.ledger import repository as ledger
 from services.metrics.retention.domain import rfm as scoring
@@ -41,7 +41,8 @@ from shared.db.engine import Database
 from shared.identity import mapping
 from shared.rights import audit
 
-SEVERAL = "XXX"
+# Three years of days; each has six figures.
+MAX_PERIODS = 1_100
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +89,9 @@ class Retention:
         elif (since := calendar.day_number(first)) > to:
             raise BadRange(f"from ({first}) is after to ({calendar.to_date(to)}).")
         else:
-            found = calendar.periods_between(period, since, to, most=MAX_POINTS)
+            found = calendar.periods_between(period, since, to, most=MAX_PERIODS)
             if found is None:
-                raise BadRange(f"The range has more than {MAX_POINTS} periods; ask for longer ones or fewer days.")
+                raise BadRange(f"The range has more than {MAX_PERIODS} periods; ask for longer ones or fewer days.")
             periods = found
         measured = await self.freshness.ends()
         async with self.db.read() as tx:

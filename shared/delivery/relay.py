@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from shared.bus.base import Bus, BusUnavailable
 from shared.db.engine import Database, ReadTx
+from shared.db.peephole import Peephole
 from shared.delivery.leases import drop_lease, take_lease
 from shared.delivery.outbox import OutboxWriter, records_of
 from shared.observability import metrics
@@ -49,6 +50,7 @@ class Relay:
         self._bus = bus
         self._outbox = outbox
         self._owner = owner
+        self._outbox_is_filled = Peephole(db, "SELECT EXISTS (SELECT FROM outbox)")
 
     @property
     def service(self) -> str:
@@ -61,8 +63,8 @@ class Relay:
         try:
             while True:
                 try:
-                    # A look costs a fifth of a turn with the lease, and idling is nothing but looks.
-                    moved = await self.relay_once() if is_woken or await self._is_waited_for() else 0
+                    # A look costs a tenth of a turn with the lease, and idling is nothing but looks.
+                    moved = await self.relay_once() if is_woken or await self._outbox_is_filled.look() else 0
                 except (BusUnavailable, SQLAlchemyError, OSError, TimeoutError) as error:
                     log.warning("relay_waits", service=self._db.schema, error=type(error).__name__)
                     await asyncio.sleep(BACKOFF_SECONDS)
@@ -71,6 +73,7 @@ class Relay:
                 if 0 < moved < BATCH:
                     await asyncio.sleep(PACE_SECONDS)
         finally:
+            await self._outbox_is_filled.close()
             with contextlib.suppress(SQLAlchemyError, OSError, TimeoutError):
                 async with asyncio.timeout(2), self._db.write() as tx:
                     await drop_lease(tx, LEASE, self._owner)
@@ -84,10 +87,6 @@ class Relay:
         is_woken = self._outbox.wake.is_set()
         self._outbox.wake.clear()
         return is_woken
-
-    async def _is_waited_for(self) -> bool:
-        """Whether anything is in the outbox, whoever holds the lease."""
-        return bool((await self._db.call("SELECT EXISTS (SELECT FROM outbox)"))[0][0])
 
     async def relay_once(self) -> int:
         """Publish one batch; the number of events moved, 0 while another relay holds the lease."""

@@ -17,6 +17,15 @@ WORKERS ?= 2
 PYTHONS ?= python3.13 python3.12 python3.11 python3
 CAN_MAKE_A_VENV := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
 
+# Containers: docker where an engine runs, else podman. ONLY names containers, if not all are to start.
+ENGINE ?= $(shell docker info >/dev/null 2>&1 && echo docker || echo podman)
+COMPOSE ?= $(if $(filter docker,$(ENGINE)),docker compose,podman-compose)
+BUILD ?= $(ENGINE) build $(if $(filter podman,$(ENGINE)),--format docker)
+ONLY ?=
+TAM_IMAGE ?= $(or $(shell sed -n 's/^TAM_IMAGE=//p' .env 2>/dev/null),tam:local)
+BASE_IMAGE ?= $(shell sed -n 's/^BASE_IMAGE=//p' .env 2>/dev/null)
+TAM_SECRETS ?= deploy/secrets
+
 # pip's routine becomes one line that counts up (on a terminal); anything else it says is shown.
 COUNT = awk -v total="$$(grep -c '^[a-z].*==' $(1))" -v tty="$$(test -t 2 && echo 1 || true)" '\
 	function line(text) { if (tty) { printf "\r\033[K%s", text > "/dev/stderr"; fflush() } } \
@@ -25,7 +34,7 @@ COUNT = awk -v total="$$(grep -c '^[a-z].*==' $(1))" -v tty="$$(test -t 2 && ech
 	/^(Looking in|Requirement already|Ignoring|Successfully|Using cached|Downloading|  )/ || /^ *$$/ { next } \
 	{ print > "/dev/stderr" } END { line("") }'
 
-.PHONY: help setup setup-dev run demo test lint format bench contracts dashboards lock clean
+.PHONY: help setup setup-dev run demo up down image tam test lint format bench contracts dashboards lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +49,21 @@ run: setup ## Start the platform and serve until Ctrl-C
 
 demo: setup ## Start the platform, replay a real shop's purchases, show the figures, serve until Ctrl-C
 	@exec $(BIN)/tam demo $(ARGS)
+
+up: image ## Start everything in containers (docker or podman), and wait until all of it is ready
+	@sh deploy/docker/secrets.sh $(TAM_SECRETS)
+	@$(COMPOSE) up -d $(ONLY)
+	@$(COMPOSE) --profile command run --rm -T ready
+	@echo "Tâm answers at $${TAM_LISTEN:-127.0.0.1:8080}; keys: make tam ARGS='keys create shop --kind write'" >&2
+
+down: ## Stop the containers; the data stay (make down ARGS=-v takes them too)
+	@$(COMPOSE) --profile command down $(ARGS)
+
+image: ## Build the image of the platform
+	@$(BUILD) $(if $(BASE_IMAGE),--build-arg BASE_IMAGE=$(BASE_IMAGE)) -f deploy/docker/Dockerfile -t $(TAM_IMAGE) .
+
+tam: ## Run a command of `tam` beside the containers: make tam ARGS="keys list"
+	@$(COMPOSE) --profile command run --rm -T tam $(ARGS)
 
 test: $(DEV) ## Run every test (real PostgreSQL; real Kafka where a JDK and Maven are)
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)

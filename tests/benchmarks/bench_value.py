@@ -1,48 +1,98 @@
-"""Fit BG/NBD and Gamma-Gamma and value a base, beside `lifetimes` 0.11.3 on the same data in the same run.
+"""Fit BG/NBD and Gamma-Gamma and value a base, beside `lifetimes` 0.11.3 and `clvkit` 0.2.1, on the same data.
 
-python tests/benchmarks/bench_value.py [customers]
+python tests/benchmarks/bench_value.py [customers ...]
 
-The peer runs in an environment of its own under `.cache/peers`, made on first use. Bases are simulated (BG/NBD, days,
-two years); what is timed on both sides is the fit from the plain columns, and the value of twelve months of everybody.
+Bases are CDNOW's sample, as the papers have it, and simulated ones (BG/NBD, days, two years); clvkit is asked up to
+30,000 customers. What is timed on all sides, in this order and in one run: the fit from the plain columns, that of the
+spend, and the value of everybody in twelve steps of thirty days. Ours runs in a process of its own, whose peak memory
+is kept, and also does what happens every few minutes in a shop: the fit of the counted histories anew from where it
+was, spend and total value with it. Seconds are CPU and wall: where they differ, the machine was shared. Peers live in
+environments of their own in the folder for temporary files, made on first use.
 """
 
 import json
+import resource
 import subprocess
 import sys
 import tempfile
 import venv
+from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter, process_time
+from typing import Any
 
 import numpy as np
 from stand import store
 
+from services.cli.cdnow import dataset
 from services.metrics.domain.models import betageo, gamma_gamma
-from services.metrics.domain.models.histories import counted
+from services.metrics.domain.models.histories import Histories, counted
 from services.metrics.value.domain.buying import Buying
 from services.metrics.value.domain.worth import Base, Question, worth
 
-PEERS = Path(__file__).parents[2] / ".cache" / "peers"
+DATASETS = Path(__file__).parents[2] / ".cache" / "datasets"
+ENVIRONMENTS = Path(tempfile.gettempdir()) / "tam-peers"
+PEERS = {
+    "lifetimes": ("lifetimes==0.11.3", "pandas<3", "setuptools<81", "numpy<2", "scipy<1.14"),
+    "clvkit": ("clvkit==0.2.1",),
+}
+# It needs seconds for what takes us milliseconds.
+MOST_FOR_CLVKIT = 30_000
 PEER = """
 import json, sys, time, warnings
 warnings.simplefilter("ignore")
 import numpy as np, pandas as pd
-from lifetimes import BetaGeoFitter, GammaGammaFitter
 data = np.load(sys.argv[1]); x, t, age, m = (data[k].astype(float) for k in ("x", "t", "age", "m"))
-frame = pd.DataFrame({"x": x, "t": t, "age": age, "m": m})
-start = time.perf_counter(); bg = BetaGeoFitter(); bg.fit(frame.x, frame.t, frame.age)
-fit = time.perf_counter() - start
-paid = frame[(frame.x > 0) & (frame.m > 0)]
-start = time.perf_counter(); gg = GammaGammaFitter(); gg.fit(paid.x, paid.m); spend = time.perf_counter() - start
-start = time.perf_counter()
-value = gg.customer_lifetime_value(bg, frame.x, frame.t, frame.age, frame.m, time=12, discount_rate=0.0, freq="D").sum()
-print(json.dumps({"fit_s": fit, "spend_fit_s": spend, "value_s": time.perf_counter() - start, "value": float(value),
-                  "parameters": list(map(float, bg.params_)), "likelihood": -float(bg._negative_log_likelihood_)
-                  if hasattr(bg, "_negative_log_likelihood_") else None}))
+found = {}
+def timed(name, what):
+    wall, cpu = time.perf_counter(), time.process_time()
+    done = what()
+    found[name] = {"wall_s": time.perf_counter() - wall, "cpu_s": time.process_time() - cpu}
+    return done
+for turn in range(int(sys.argv[2])):
+    if sys.argv[3] == "lifetimes":
+        from lifetimes import BetaGeoFitter, GammaGammaFitter
+        frame = pd.DataFrame({"x": x, "t": t, "age": age, "m": m})
+        paid = frame[(frame.x > 0) & (frame.m > 0)]
+        bg, gg = BetaGeoFitter(), GammaGammaFitter()
+        timed("fit", lambda: bg.fit(frame.x, frame.t, frame.age))
+        timed("spend", lambda: gg.fit(paid.x, paid.m))
+        value = timed("value", lambda: gg.customer_lifetime_value(
+            bg, frame.x, frame.t, frame.age, frame.m, time=12, discount_rate=0.0, freq="D").sum())
+        parameters = list(map(float, bg.params_))
+    else:
+        from clvkit import CustomerBase
+        from clvkit.clv import BGNBD, CLV, GammaGamma
+        frame = pd.DataFrame({"customer_id": np.arange(len(x)), "frequency": x, "recency": t / 30, "T": age / 30,
+                              "monetary_value": np.where(x > 0, m, np.nan)})
+        base = CustomerBase(frame, time_unit="D", observation_period_end=pd.Timestamp("2026-01-01"),
+                            has_monetary=True, on_negative="net")
+        clv = CLV(check_independence=False)
+        timed("fit", lambda: clv.transaction_model.fit(base))
+        timed("spend", lambda: clv.monetary_model.fit(base))
+        clv.time_unit_, clv._cb = "D", base
+        value = timed("value", lambda: clv.predict(horizon=12).to_pandas()["clv"].sum())
+        parameters = [float(v) for v in clv.transaction_model.params_]
+        parameters[1] *= 30
+print(json.dumps(found | {"worth": float(value), "parameters": parameters}))
 """
+Columns = dict[str, np.ndarray]
 
 
-def a_base(customers: int) -> dict[str, np.ndarray]:
+def cdnow() -> Columns:
+    """Columns of CDNOW's sample, in days and cents."""
+    path = dataset(DATASETS, "lifetimes/datasets/cdnow_customers_summary_with_transactions.csv", 2_358)
+    rows = np.genfromtxt(path, delimiter=",", skip_header=1)
+    x, t, age = rows[:, 1], rows[:, 2] * 7, rows[:, 3] * 7
+    return {
+        "x": x.astype(np.int64),
+        "t": np.rint(t).astype(np.int64),
+        "age": np.rint(age).astype(np.int64),
+        "m": np.round(rows[:, 4] * 100),
+    }
+
+
+def a_base(customers: int) -> Columns:
     """Columns of a simulated base: days bought again, day of the last, age, mean amount of those days."""
     dice = np.random.default_rng(3)
     rate, leaving = dice.gamma(0.6, 1 / 40, customers), dice.beta(0.8, 2.5, customers)
@@ -63,73 +113,122 @@ def a_base(customers: int) -> dict[str, np.ndarray]:
     return {"x": x, "t": recency, "age": np.maximum(age.astype(np.int64), recency), "m": np.round(means * 100)}
 
 
-def ours(columns: dict[str, np.ndarray]) -> dict[str, float | list[float]]:
-    """Seconds of each part; the value is that of twelve times thirty days."""
+class Watch:
+    """Seconds of parts: wall, and CPU of all threads."""
+
+    def __init__(self) -> None:
+        self.parts: dict[str, dict[str, float]] = {}
+
+    def __call__(self, name: str, what: Callable[[], Any]) -> Any:
+        wall, cpu = perf_counter(), process_time()
+        done = what()
+        self.parts[name] = {"wall_s": perf_counter() - wall, "cpu_s": process_time() - cpu}
+        return done
+
+
+def ours(columns: Columns, turns: int) -> dict[str, Any]:
+    """The last of several turns."""
     x, t, age, m = (columns[name] for name in ("x", "t", "age", "m"))
-    start, cpu = perf_counter(), process_time()
-    fit = betageo.fit(counted(x, t, age), "bg_nbd")
-    fitted, fit_cpu = perf_counter() - start, process_time() - cpu
-    start = perf_counter()
-    paid = (x > 0) & (m > 0)
-    spend = gamma_gamma.fit(x[paid].astype(float), m[paid])
-    spent = perf_counter() - start
-    # As the ledger has it: everybody with one history in one row.
-    packed, place = np.unique(np.stack((x, t, age)), axis=1, return_inverse=True)
-    place = place.ravel()
-    base = Base(
-        packed[0].astype(float),
-        (730 - packed[2]).astype(float),
-        (730 - packed[2] + packed[1]).astype(float),
-        np.bincount(place).astype(float),
-        np.bincount(place, weights=x * m),
-    )
-    start = perf_counter()
-    value = worth(
-        base,
-        Buying("bg_nbd", fit.parameters),
-        gamma_gamma.Parameters(*spend.parameters),
-        Question(730, 360, 0.0),
-        1.0,
-    )
-    return {
-        "fit_s": fitted,
-        "fit_cpu_us_per_customer": 1e6 * fit_cpu / len(x),
-        "spend_fit_s": spent,
-        "value_s": perf_counter() - start,
-        "value": value.value_minor,
+    base, means, people = as_in_the_ledger(x, t, age, m)
+    asked = Question(0, 360, 0.0)
+    for _ in range(turns):
+        watch = Watch()
+        fit = watch("fit", lambda: betageo.fit(counted(x, t, age), "bg_nbd"))
+        spend = watch("spend", lambda: gamma_gamma.fit(*means, weights=people))
+        buying, spending = Buying("bg_nbd", fit.parameters), gamma_gamma.Parameters(*spend.parameters)
+        value = watch("value", lambda of=buying, by=spending: worth(base, of, by, asked, 1.0))
+        watch("refit_and_total", lambda of=fit, by=spending: again(base, means, people, of.parameters, by))
+    return watch.parts | {
+        "worth": value.value_minor,
         "parameters": list(fit.parameters),
         "histories": len(base.repeats),
+        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }
 
 
-def peer(columns: dict[str, np.ndarray]) -> dict[str, float]:
-    """The same by lifetimes."""
-    python = PEERS / "bin" / "python"
+def as_in_the_ledger(
+    x: np.ndarray, t: np.ndarray, age: np.ndarray, m: np.ndarray
+) -> tuple[Base, tuple[np.ndarray, np.ndarray], np.ndarray]:
+    """Everybody with one history in one row, as of day 0; repeats and means of those who bought again, and people."""
+    packed, place = np.unique((x << 40) | (t << 20) | age, return_inverse=True)
+    first = -(packed & ((1 << 20) - 1)).astype(float)
+    base = Base(
+        (packed >> 40).astype(float),
+        first,
+        first + ((packed >> 20) & ((1 << 20) - 1)),
+        np.bincount(place).astype(float),
+        np.bincount(place, weights=x * m),
+    )
+    paid = (x > 0) & (m > 0)
+    spends, people = np.unique((x[paid] << 40) | np.rint(m[paid] * x[paid]).astype(np.int64), return_counts=True)
+    often = (spends >> 40).astype(float)
+    return base, (often, (spends & ((1 << 40) - 1)) / often), people.astype(float)
+
+
+def again(
+    base: Base,
+    means: tuple[np.ndarray, np.ndarray],
+    people: np.ndarray,
+    start: tuple[float, ...],
+    spending: gamma_gamma.Parameters,
+) -> float:
+    """A refit of a base that has moved by a day, and what all are worth by it."""
+    histories: Histories = base.histories(1)
+    fit = betageo.fit(histories, "bg_nbd", betageo.Parameters(*start))
+    spend = gamma_gamma.fit(*means, start=spending, weights=people)
+    buying = Buying("bg_nbd", fit.parameters)
+    return worth(base, buying, gamma_gamma.Parameters(*spend.parameters), Question(1, 365, 0.1), 1.0).value_minor
+
+
+def peer(name: str, file: Path, turns: int) -> dict[str, Any]:
+    """The same by another library."""
+    folder = ENVIRONMENTS / name
+    python = folder / "bin" / "python"
     if not python.exists():
-        venv.create(PEERS, with_pip=True)
-        needed = ("lifetimes==0.11.3", "pandas<3", "setuptools<81", "numpy<2", "scipy<1.14")
-        subprocess.run((python, "-m", "pip", "install", "-q", *needed), check=True)
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "base.npz"
-        np.savez(file, **columns)
-        done = subprocess.run((python, "-c", PEER, file), capture_output=True, text=True, check=True)
-    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+        venv.create(folder, with_pip=True)
+        subprocess.run((python, "-m", "pip", "install", "-q", *PEERS[name]), check=True)
+    return child((str(python), "-c", PEER, str(file), str(turns), name))
+
+
+def child(command: tuple[str, ...]) -> dict[str, Any]:
+    """What a process prints last."""
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found
+
+
+def beside(mine: dict[str, Any], theirs: dict[str, Any]) -> dict[str, Any]:
+    """How many times as fast, by CPU and by wall, and how far apart the answers are."""
+    ratios = {
+        part: {kind: round(theirs[part][kind] / mine[part][kind], 1) for kind in ("cpu_s", "wall_s")}
+        for part in ("fit", "spend", "value")
+    }
+    return ratios | {"worth_off": abs(theirs["worth"] / mine["worth"] - 1)}
 
 
 def main() -> None:
     """Print and keep the ratios."""
-    results = {}
-    for customers in [int(each) for each in sys.argv[1:]] or [2_357, 23_570, 1_000_000]:
-        columns = a_base(customers)
-        ours(columns)
-        mine, theirs = ours(columns), peer(columns)
-        ratios = {name: round(theirs[name] / float(mine[name]), 1) for name in ("fit_s", "spend_fit_s", "value_s")}  # type: ignore[arg-type]
-        off = abs(theirs["value"] / float(mine["value"]) - 1)  # type: ignore[arg-type]
-        print(f"{customers:>9,} customers: {ratios} times as fast; value off by {off:.1e}", flush=True)
-        results[str(customers)] = {"ours": mine, "lifetimes": theirs, "ratios": ratios}
+    results: dict[str, Any] = {}
+    wanted = {"cdnow": cdnow} | {each: lambda many=int(each): a_base(many) for each in sys.argv[1:] or ["1000000"]}
+    with tempfile.TemporaryDirectory() as folder:
+        for name, made in wanted.items():
+            columns = made()
+            file = Path(folder) / "base.npz"
+            np.savez(file, **columns)
+            turns = 5 if len(columns["x"]) < MOST_FOR_CLVKIT else 2
+            mine = child((sys.executable, __file__, "--ours", str(file), str(turns)))
+            results[name] = {"customers": len(columns["x"]), "ours": mine}
+            peers = [each for each in PEERS if each == "lifetimes" or len(columns["x"]) < MOST_FOR_CLVKIT]
+            for each in peers:
+                theirs = peer(each, file, 1 if turns == 2 else 3)
+                results[name][each] = theirs | {"ratios": beside(mine, theirs)}
+                print(f"{name}: {each} {results[name][each]['ratios']}", flush=True)
+            print(f"{name}: refit and total {mine['refit_and_total']}, peak {mine['peak_mb']:.0f} MB", flush=True)
     store("value", results)
 
 
 if __name__ == "__main__":
-    main()
+    if sys.argv[1:2] == ["--ours"]:
+        print(json.dumps(ours(dict(np.load(sys.argv[2])), int(sys.argv[3]))))
+    else:
+        main()

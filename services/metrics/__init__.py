@@ -5,14 +5,14 @@ Owns       the orders as facts (`orders`), each person's purchases by day (`acti
            `spends` (all that models of buying and of spending need), and `day_money`. Mirror waves with what staff
            believes; promises and what came of them; why people became customers, and who was brought. Answers to
            surveys, invitations, and who is in which segment, with sums of them by day.
-Publishes  on `metrics`: SatisfactionTold, and bands of value and of churn risk, when they have moved.
+Publishes  on `metrics`: SatisfactionTold, AlarmRaised, AlarmCleared, and bands of value and of churn risk, when they have moved.
 Consumes   `orders` (placed, changed, refunded, cancelled) and `identity` (merged, unmerged); of `surveys` what was
            published, asked and answered, cases and mirror waves; of `segments` members and personas; of `loyalty`
            referrals that came true, of `touchpoints` what was promised and delivered.
 Rooms      `ledger` takes facts in, `figures` gives figures out, `domain` is the arithmetic of both; `satisfaction` is
            NPS, CSAT and CES, `gap` sets belief and promises beside what customers say, `earned` tells growth that was
            earned from growth that was bought, `value` says what customers will probably bring, `retention` when silence
-           is leaving, who comes back, and who customers are by what they did.
+           is leaving, who comes back, and who customers are by what they did; `alarms` says what has changed, and since when.
 
 Invariants
 * What is stored is a function of the set of facts: late, repeated, reordered and corrected facts, merges and unmerges

@@ -106,7 +106,7 @@ async def alarm_watches(metrics: Metrics) -> WatchesOut:
     responses=problems(BadIdempotencyKey, BadWatch, WatchNameTaken, TooManyWatches),
 )
 async def add_alarm_watch(body: WatchIn, caller: _Writer, metrics: Metrics, idem: IdempotencyKey) -> Response:
-    """Watch something more; it is looked at within a minute."""
+    """Watch something more; it is looked at within five minutes."""
     return answer(await metrics.watches.add(body, by=caller.key_id, idem=idem))
 
 

@@ -74,8 +74,10 @@ class Found(NamedTuple):
     falsely: float
 
 
-def find(shop: Shop, rule: Rule, runs: int, seed: int, *, quiet: int = 203, after: int = 120) -> Found:
-    """Change the shop by just what is looked for, after some quiet months, and see when it is found."""
+def find(
+    shop: Shop, rule: Rule, runs: int, seed: int, *, quiet: int = 203, after: int = 120, times: float = 1
+) -> Found:
+    """Change the shop by `times` what is looked for, after some quiet months, and see when it is found."""
     rng = np.random.default_rng(seed)
     delays, within, off, episodes, falsely = [], [], [], [], 0
     for _ in range(runs):
@@ -83,7 +85,7 @@ def find(shop: Shop, rule: Rule, runs: int, seed: int, *, quiet: int = 203, afte
         basis = walk(series, rule, series.last).basis
         assert isinstance(basis, Scoring)
         tilt = np.ones((after, len(series.values)))
-        tilt *= np.exp(basis.theta * np.array(series.values))
+        tilt *= np.exp(times * basis.theta * np.array(series.values))
         counts = np.concatenate([series.counts, simulate(shop, after, rng, tilt=tilt).counts])
         whole = Series(MONDAY, series.values, counts)
         changed = MONDAY + quiet

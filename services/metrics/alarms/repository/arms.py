@@ -29,7 +29,13 @@ class Arm(NamedTuple):
 
 
 _COLUMNS = ", ".join(Arm._fields)
-_WITHOUT_PATH = ", ".join(Arm._fields[:-1]) + ", document - 'path' AS document"
+_OTHERS = ", ".join(Arm._fields[:-1])
+_LAST_DAYS = f"""
+    {_OTHERS}, CASE WHEN CAST(:days AS int) = 0 THEN document - 'path' ELSE jsonb_set(
+        document, '{{path}}', jsonb_path_query_array(document -> 'path', '$[last - $back to last]',
+                                                     jsonb_build_object('back', CAST(:days AS int) - 1))
+    ) END AS document
+"""
 
 
 async def digests(tx: ReadTx) -> dict[tuple[UUID, str], bytes]:
@@ -38,12 +44,11 @@ async def digests(tx: ReadTx) -> dict[tuple[UUID, str], bytes]:
     return {(row.watch_id, row.direction): bytes(row.digest) for row in rows}
 
 
-async def arms(tx: ReadTx, watches: Collection[UUID], *, with_paths: bool) -> dict[tuple[UUID, Direction], Arm]:
-    """The arms of these watches."""
+async def arms(tx: ReadTx, watches: Collection[UUID], *, days: int | None) -> dict[tuple[UUID, Direction], Arm]:
+    """The arms of these watches, with so many of the last days of their paths; None: with all."""
+    columns, wanted = (_COLUMNS, {}) if days is None else (_LAST_DAYS, {"days": days})
     rows = await tx.execute(
-        f"SELECT {_COLUMNS if with_paths else _WITHOUT_PATH} FROM alarm_arms "
-        "WHERE watch_id = ANY(CAST(:ids AS uuid[]))",
-        {"ids": list(watches)},
+        f"SELECT {columns} FROM alarm_arms WHERE watch_id = ANY(CAST(:ids AS uuid[]))", {"ids": list(watches), **wanted}
     )
     return {(each.watch_id, each.direction): each for each in map(_arm, rows)}
 

@@ -13,8 +13,6 @@ from services.metrics.alarms.repository.arms import Arm
 from services.metrics.alarms.schemas.watches import BasisOut, MissingOut, PathPointOut, WatchOut, points
 from services.metrics.domain.calendar import to_date
 
-CHART_DAYS = 90
-
 Cause = Literal["returned", "settled", "withdrawn", "watch_changed"]
 What = Literal["raised", "found", "cleared", "reopened", "moved", "withdrawn", "acknowledged"]
 
@@ -86,7 +84,7 @@ class SeenOut(BaseModel):
 
 
 class AlarmOut(DatesOut):
-    """An alarm as it is said now; `revision` counts how often that changed. `chart`: the last 90 days, if it stands."""
+    """An alarm as it is said now; `revision` counts how often that changed. `chart`: the last 90 days, in lists."""
 
     id: UUID
     watch: WatchOut
@@ -101,8 +99,8 @@ class AlarmOut(DatesOut):
 
     @classmethod
     def of(cls, alarm: Alarm, watch: Watch, arm: Arm | None) -> "AlarmOut":
-        """The wire form."""
-        chart = points(arm, CHART_DAYS) if arm is not None and alarm.state == "raised" else []
+        """The wire form; of the arm the last days are given."""
+        chart = points(arm) if arm is not None and alarm.state == "raised" else []
         return cls(**_said(alarm, watch), chart=chart)
 
 
@@ -134,8 +132,7 @@ class AlarmPathOut(AlarmOut):
     def whole(cls, alarm: Alarm, watch: Watch, arm: Arm | None, said: Sequence[Revision]) -> "AlarmPathOut":
         """The wire form."""
         path = [] if arm is None else points(arm)
-        chart = path[-CHART_DAYS:] if alarm.state == "raised" else []
-        return cls(**_said(alarm, watch), chart=chart, path=path, revisions=[RevisionOut.of(each) for each in said])
+        return cls(**_said(alarm, watch), chart=[], path=path, revisions=[RevisionOut.of(each) for each in said])
 
 
 def _said(alarm: Alarm, watch: Watch) -> dict[str, Any]:

@@ -167,7 +167,7 @@ _SENTENCES = {
     "too_few_a_day": "There are {have} a day, too few to find a change of this size in time; it would take about "
     "{need} a day, a larger change, or more days between false alarms.",
 }
-NOT_YET = MissingOut(reason="not_looked_at_yet", text="It will be looked at within a minute.")
+NOT_YET = MissingOut(reason="not_looked_at_yet", text="It will be looked at within five minutes.")
 
 
 class BasisOut(BaseModel):
@@ -268,14 +268,10 @@ def missing(arm: Arm | None) -> MissingOut | None:
     return None if why is None else MissingOut.of(why)
 
 
-def points(arm: Arm, most: int | None = None) -> list[PathPointOut]:
-    """The days of a path, the last ones if only so many are wanted."""
+def points(arm: Arm) -> list[PathPointOut]:
+    """The days of a path."""
     names = tuple(PathPointOut.model_fields)
-    rows = arm.document["path"]
-    return [
-        PathPointOut(**dict(zip(names, (to_date(row[0]), *row[1:]), strict=True)))
-        for row in (rows if most is None else rows[-most:])
-    ]
+    return [PathPointOut(**dict(zip(names, (to_date(row[0]), *row[1:]), strict=True))) for row in arm.document["path"]]
 
 
 class WatchStateOut(WatchOut):

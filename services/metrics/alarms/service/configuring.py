@@ -35,7 +35,7 @@ class Watches:
     zone: ZoneInfo
 
     async def add(self, body: WatchIn, *, by: str, idem: Idempotent | None) -> Answer:
-        """Watch something more; it is looked at within a minute.
+        """Watch something more; it is looked at within five minutes.
 
         Raises:
             BadWatch: what is asked for cannot be watched.

@@ -13,6 +13,9 @@ from services.metrics.alarms.repository.arms import Arm
 from services.metrics.alarms.repository.raised import RaisedAlarm
 from shared.db.engine import Database
 
+# What a list shows of a path.
+CHART_DAYS = 90
+
 
 class SeenWatch(NamedTuple):
     """A watch and its directions; those that were not looked at yet are not there."""
@@ -39,7 +42,7 @@ class Alarms:
         """All watches, without their paths."""
         async with self.db.read() as tx:
             found = await watches.watches(tx)
-            seen = await arms.arms(tx, [each.id for each in found], with_paths=False)
+            seen = await arms.arms(tx, [each.id for each in found], days=0)
         return [SeenWatch(each, _of(each.id, seen)) for each in found]
 
     async def watch(self, watch_id: UUID) -> SeenWatch:
@@ -52,7 +55,7 @@ class Alarms:
             found = await watches.watch(tx, watch_id)
             if found is None:
                 raise NoSuchWatch
-            return SeenWatch(found, _of(watch_id, await arms.arms(tx, [watch_id], with_paths=True)))
+            return SeenWatch(found, _of(watch_id, await arms.arms(tx, [watch_id], days=None)))
 
     async def listed(
         self, *, state: State | None, watch_id: UUID | None, after: tuple[int, UUID] | None, limit: int
@@ -61,9 +64,10 @@ class Alarms:
         async with self.db.read() as tx:
             found = await alarms.listed(tx, state=state, watch_id=watch_id, after=after, limit=limit + 1)
             known = await watches.any_watches(tx, sorted({each.watch_id for each in found}))
-            seen = await arms.arms(tx, [each.watch_id for each in found if each.state == "raised"], with_paths=True)
+            standing = [each.watch_id for each in found if each.state == "raised"]
+            seen = await arms.arms(tx, standing, days=CHART_DAYS)
             watched = await watches.watches(tx)
-            states = await arms.arms(tx, [each.id for each in watched], with_paths=False)
+            states = await arms.arms(tx, [each.id for each in watched], days=0)
         return (
             [_seen(each, known[each.watch_id], seen) for each in found],
             [SeenWatch(each, _of(each.id, states)) for each in watched],
@@ -80,7 +84,7 @@ class Alarms:
             if found is None:
                 raise NoSuchAlarm
             watch = (await watches.any_watches(tx, [found.watch_id]))[found.watch_id]
-            seen = await arms.arms(tx, [found.watch_id], with_paths=True)
+            seen = await arms.arms(tx, [found.watch_id], days=None)
             said = await alarms.revisions(tx, alarm_id)
         return _seen(found, watch, seen), said
 
@@ -88,7 +92,7 @@ class Alarms:
         """What Prometheus shows."""
         async with self.db.read() as tx:
             found = await watches.watches(tx)
-            seen = await arms.arms(tx, [each.id for each in found], with_paths=False)
+            seen = await arms.arms(tx, [each.id for each in found], days=0)
             return [SeenWatch(each, _of(each.id, seen)) for each in found], await raised.raised_alarms(tx)
 
 

@@ -130,7 +130,7 @@ async def stored(world: World) -> dict[str, Counter[tuple[Any, ...]]]:
         "subscription_moves": "day, kind, cause, currency, people, minor",
         "subscription_spells": "started, ended, back, cause, people",
         "subscription_cohorts": "month, day, currency, people, minor",
-        "subscription_terms": "period, currency, started, ended, people, minor",
+        "subscription_terms": "period, currency, started, lost_at, people, minor",
     }
     async with world.db.read() as tx:
         return {

@@ -8,8 +8,8 @@ from typing import Any
 from subscription_oracle import ZONE
 
 from services.metrics.subscriptions.domain.facts import Subscription, fact_of
-from services.metrics.subscriptions.domain.lives import Tally
-from services.metrics.subscriptions.domain.people import Crowd, Ended, of_people
+from services.metrics.subscriptions.domain.lives import PEOPLE, Tally
+from services.metrics.subscriptions.domain.people import Crowd, Ended, all_ended, of_people
 from services.metrics.subscriptions.domain.policy import Policy
 from services.metrics.subscriptions.domain.stream import DaySum, Stream, currencies, stream_of
 from shared.events.envelope import Event
@@ -38,8 +38,16 @@ class Counted:
         return [DaySum(*key, *total) for key, total in sums.items()]
 
     def crowd(self, first: int, last: int) -> Crowd:
+        """As it is read: who came or came back within the days one by one, all others by movements."""
         ended = [Ended(*spell, number) for spell, number in self.tally.spells.items() if first <= spell.ended <= last]
-        return Crowd(first, of_people(self.rows(first, last)), ended)
+        within = [each for each in ended if each.started >= first or each.back <= last]
+        moves = self.tally.moves.items()
+        left = {
+            (move.day, move.cause): sums[0]
+            for move, sums in moves
+            if (move.kind, move.currency) == ("churn", PEOPLE) and first <= move.day <= last
+        }
+        return Crowd(first, of_people(self.rows(first, last)), all_ended(left, within, first))
 
     def streams(self, first: int, last: int) -> list[Stream]:
         rows = self.rows(first, last)

@@ -50,10 +50,10 @@ def upgrade() -> None:
             period text COLLATE "C" NOT NULL,
             currency text COLLATE "C" NOT NULL,
             started int NOT NULL,
-            ended int NOT NULL,
+            lost_at int NOT NULL,
             people bigint NOT NULL,
             minor numeric NOT NULL,
-            PRIMARY KEY (currency, period, started, ended)
+            PRIMARY KEY (currency, period, started, lost_at)
         ) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05);
         CREATE TABLE subscription_policies (
             version int PRIMARY KEY,

@@ -47,12 +47,15 @@ class Spell(NamedTuple):
 
 
 class Term(NamedTuple):
-    """A subscription from when it counts until it ceases: how often is paid, in what, and its two days."""
+    """A subscription from when it counts: how often is paid, in what, its first day, and the renewal it was lost at.
+
+    0: nothing is known that will end it. One that ends in its third period is lost at its third renewal.
+    """
 
     period: str
     currency: str
     started: int
-    ended: int
+    lost_at: int
 
 
 class Cohort(NamedTuple):
@@ -122,8 +125,8 @@ class Tally:
         last: Step | None = None
         for step in [*walked.steps, None]:
             if last is not None and begun is not None and (step is None or not step.standing.is_counted):
-                ended = NEVER if step is None else day_of(step.at, zone)
-                sums = self.terms[Term(last.every.name, last.standing.currency, begun, ended)]
+                lost_at = 0 if step is None else max(1, last.every.begun(begun, day_of(step.at, zone)))
+                sums = self.terms[Term(last.every.name, last.standing.currency, begun, lost_at)]
                 sums[0] += sign
                 sums[1] += sign * last.standing.minor
                 begun = None

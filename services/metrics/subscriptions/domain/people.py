@@ -8,7 +8,7 @@ from math import fsum
 from typing import NamedTuple
 
 from services.metrics.subscriptions.domain.facts import Cause
-from services.metrics.subscriptions.domain.lives import PEOPLE
+from services.metrics.subscriptions.domain.lives import NEVER, PEOPLE
 from services.metrics.subscriptions.domain.stream import DaySum
 
 ROLLING_DAYS = 30
@@ -113,6 +113,18 @@ class Crowd:
             if first <= row.day <= last:
                 found[row.kind] += row.people
         return found["trial_won"], found["trial_lost"]
+
+
+def all_ended(left: Mapping[tuple[int, Cause], int], within: Sequence[Ended], first: int) -> list[Ended]:
+    """Everybody who left from `first` on: those given, who came or came back since, and all the others by day.
+
+    The others had come before `first`, and are not back by the last day that is looked at.
+    """
+    others = Counter(left)
+    for each in within:
+        others[each.ended, each.cause] -= each.people
+    rest = (Ended(first - 1, day, NEVER, cause, people) for (day, cause), people in others.items() if people)
+    return [*within, *rest]
 
 
 def _change(row: DaySum) -> int:

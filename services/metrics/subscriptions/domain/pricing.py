@@ -7,7 +7,10 @@ them need not be the year's price. A month is a twelfth of a year of 365 days.
 
 import re
 from fractions import Fraction
+from functools import lru_cache
 from typing import NamedTuple
+
+from services.metrics.domain.calendar import to_date
 
 
 class Interval(NamedTuple):
@@ -26,11 +29,34 @@ class Interval(NamedTuple):
         """`m1` is each month, `d14` every fortnight."""
         return f"m{self.months}" if self.months else f"d{self.days}"
 
+    def over(self, first: int, last: int) -> int:
+        """How many of them are over on the day `last` that began on `first`.
+
+        A month is over on the same day of the next one, or on the first day that comes after it.
+        """
+        if not self.months:
+            return (last - first) // self.days
+        (months, day), (then, other) = _month_and_day(first), _month_and_day(last)
+        return (then - months - (other < day)) // self.months
+
+    def begun(self, first: int, last: int) -> int:
+        """The same with the one that has begun and is not over."""
+        if not self.months:
+            return -((first - last) // self.days)
+        (months, day), (then, other) = _month_and_day(first), _month_and_day(last)
+        return -((months - then - (other > day)) // self.months)
+
     @classmethod
     def of_name(cls, name: str) -> "Interval":
         """The inverse of `name`."""
         number = int(name[1:])
         return cls(number, 0) if name[0] == "m" else cls(0, number)
+
+
+@lru_cache(maxsize=16_384)
+def _month_and_day(day: int) -> tuple[int, int]:
+    date = to_date(day)
+    return 12 * date.year + date.month, date.day
 
 
 MONTH = Interval(1, 0)

@@ -5,7 +5,7 @@ that runs, nothing is taken for known. A model is said only where its parameters
 missing is said.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -41,6 +41,21 @@ class Aged(NamedTuple):
     is_open: bool
     people: int
     minor: int
+
+
+def by_renewals(terms: Iterable[tuple[str, int, int, int, int]], day: int) -> list[Aged]:
+    """Subscriptions (interval, first day, renewal lost at or 0, people, minor units) by renewals, as of a day.
+
+    One that is to end within the period that runs, or later, is there after the last renewal it has done.
+    """
+    sums: defaultdict[tuple[str, int, bool, bool], list[int]] = defaultdict(lambda: [0, 0])
+    for period, started, lost_at, people, minor in terms:
+        done = Interval.of_name(period).over(started, day)
+        is_lost = 0 < lost_at <= done
+        total = sums[period, lost_at if is_lost else done, is_lost, not lost_at]
+        total[0] += people
+        total[1] += minor
+    return [Aged(*key, *total) for key, total in sorted(sums.items())]
 
 
 class Renewal(NamedTuple):

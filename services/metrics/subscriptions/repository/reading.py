@@ -1,10 +1,10 @@
 """What figures are read from: sums by day, never people."""
 
 from services.metrics.subscriptions.domain.cohorts import Change
-from services.metrics.subscriptions.domain.lives import NEVER
-from services.metrics.subscriptions.domain.people import Ended
+from services.metrics.subscriptions.domain.lives import PEOPLE
+from services.metrics.subscriptions.domain.people import Ended, all_ended
 from services.metrics.subscriptions.domain.stream import DaySum
-from services.metrics.subscriptions.domain.worth import Aged
+from services.metrics.subscriptions.domain.worth import Aged, by_renewals
 from shared.db.engine import ReadTx
 
 
@@ -22,12 +22,28 @@ async def moves(tx: ReadTx, first: int, last: int) -> list[DaySum]:
 
 
 async def ended(tx: ReadTx, first: int, last: int) -> list[Ended]:
-    """Times of subscribing that ended within days."""
+    """Times of subscribing that ended within days (primary keys).
+
+    One by one those that began within them too, or were followed; all others as `all_ended` has it: of days there are
+    as many pairs as their square.
+    """
     rows = await tx.execute(
-        "SELECT started, ended, back, cause, people FROM subscription_spells WHERE ended BETWEEN :first AND :last",
+        """
+        SELECT started, ended, back, cause, people FROM subscription_spells
+        WHERE ended BETWEEN :first AND :last AND started >= :first
+        UNION ALL
+        SELECT CAST(:first - 1 AS int), ended, back, cause, CAST(sum(people) AS bigint) FROM subscription_spells
+        WHERE ended BETWEEN :first AND :last AND started < :first AND back <= :last GROUP BY ended, back, cause
+        """,
         {"first": first, "last": last},
     )
-    return [Ended(row.started, row.ended, row.back, row.cause, row.people) for row in rows]
+    within = [Ended(row.started, row.ended, row.back, row.cause, row.people) for row in rows]
+    left = await tx.execute(
+        "SELECT day, cause, people FROM subscription_moves "
+        "WHERE day BETWEEN :first AND :last AND kind = 'churn' AND currency = :people",
+        {"first": first, "last": last, "people": PEOPLE},
+    )
+    return all_ended({(row.day, row.cause): row.people for row in left}, within, first)
 
 
 _MONTH = "CAST(date_trunc('month', date '1970-01-01' + day) AS date) - date '1970-01-01'"
@@ -58,40 +74,10 @@ async def came(tx: ReadTx, first: int, last: int) -> list[Change]:
 
 
 async def aged(tx: ReadTx, currency: str, last: int) -> list[Aged]:
-    """Subscriptions of a currency by renewals, as of the end of `last`: lost at one, or still there after it.
-
-    A month is over on the same day of the next one, or on the first day that comes after it.
-    """
+    """Subscriptions of a currency by renewals, as of the end of `last`: lost at one, or still there after it."""
     rows = await tx.execute(
-        f"""
-        WITH dated AS (
-            SELECT people, minor, period, ended, CAST(substr(period, 2) AS int) AS length,
-                   date '1970-01-01' + started AS began, date '1970-01-01' + least(ended, :last) AS closed,
-                   date '1970-01-01' + CAST(:last AS int) AS today
-            FROM subscription_terms WHERE currency = :currency AND started <= :last
-        ), ages AS (
-            SELECT people, minor, period, ended,
-                   greatest(1, CAST(ceil({_since_began("closed", ">")} / length) AS int)) AS lost_at,
-                   CAST(floor({_since_began("today", "<")} / length) AS int) AS done
-            FROM dated
-        )
-        SELECT period, least(CASE WHEN ended <= :last THEN lost_at ELSE done END, done) AS renewals,
-               ended <= :last AND lost_at <= done AS is_lost, ended = :never AS is_open,
-               CAST(sum(people) AS bigint) AS people, sum(minor) AS minor
-        FROM ages GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
-        """,
-        {"currency": currency, "last": last, "never": NEVER},
+        "SELECT period, started, lost_at, people, minor FROM subscription_terms "
+        "WHERE currency = :currency AND started <= :last",
+        {"currency": currency, "last": last},
     )
-    return [Aged(row.period, row.renewals, row.is_lost, row.is_open, row.people, int(row.minor)) for row in rows]
-
-
-def _since_began(to: str, beyond: str) -> str:
-    """Months from when it began (days, where is paid by days): with `>` a month that has begun counts, with `<` not."""
-    months = " + ".join(
-        (
-            f"12 * (extract(year FROM {to}) - extract(year FROM began))",
-            f"extract(month FROM {to}) - extract(month FROM began)",
-            f"CAST(extract(day FROM {to}) {beyond} extract(day FROM began) AS int) * {1 if beyond == '>' else -1}",
-        )
-    )
-    return f"CASE WHEN period LIKE 'm%' THEN {months} ELSE CAST({to} - began AS numeric) END"
+    return by_renewals(((row.period, row.started, row.lost_at, row.people, int(row.minor)) for row in rows), last)

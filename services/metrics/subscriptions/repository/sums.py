@@ -20,7 +20,7 @@ async def add(tx: WriteTx, tally: Tally) -> None:
     await _add(tx, "subscription_moves", ("day", "kind", "cause", "currency"), money, moves)
     await _add(tx, "subscription_spells", ("started", "ended", "back", "cause"), ("people",), spells)
     await _add(tx, "subscription_cohorts", ("month", "day", "currency"), money, cohorts)
-    await _add(tx, "subscription_terms", ("period", "currency", "started", "ended"), money, terms)
+    await _add(tx, "subscription_terms", ("period", "currency", "started", "lost_at"), money, terms)
 
 
 async def clear(tx: WriteTx) -> None:

@@ -39,6 +39,8 @@ from shared.db.engine import Database, ReadTx
 
 # The longest time that one answer looks at day by day.
 MAX_DAYS = 1_100
+# Of departures pairs of days are looked at.
+MAX_CHURN_DAYS = 400
 MAX_PERIODS = 400
 MONTH_DAYS = ROLLING_DAYS
 
@@ -130,7 +132,7 @@ class Subscriptions:
             InTheFuture: the day has not come yet.
         """
         day = self._day(as_of)
-        seen = await self._seen(day, day, currency)
+        seen = await self._seen(day, day, currency, with_departures=False)
         there = seen.crowd.there(day)
         people: dict[str, Figure] = {
             "subscribers": seen.frame.plain("subscribers", there),
@@ -153,7 +155,7 @@ class Subscriptions:
         periods = calendar.periods_between(period, since, end, most=MAX_PERIODS)
         if periods is None or end - periods[0].start >= MAX_DAYS:
             raise BadRange(f"The range has more than {MAX_PERIODS} periods, or {MAX_DAYS} days.")
-        seen = await self._seen(periods[0].start, end, currency)
+        seen = await self._seen(periods[0].start, end, currency, with_departures=False)
         today = self._day(None)
         days = [Days(each.start, min(each.end - 1, end)) for each in periods]
         steps = [
@@ -204,15 +206,15 @@ class Subscriptions:
         since = end - MONTH_DAYS + 1 if first is None else calendar.day_number(first)
         if since > end:
             raise BadRange(f"from ({first}) is after to ({calendar.to_date(end)}).")
-        if end - since >= MAX_DAYS:
-            raise BadRange(f"The range has more than {MAX_DAYS} days.")
+        if end - since >= MAX_CHURN_DAYS:
+            raise BadRange(f"The range has more than {MAX_CHURN_DAYS} days.")
         return Days(since, end)
 
-    async def _seen(self, first: int, last: int, currency: str | None) -> Seen:
+    async def _seen(self, first: int, last: int, currency: str | None, *, with_departures: bool = True) -> Seen:
         async with self._snapshot(last) as (tx, frame):
             policy = (await own.policy(tx)).policy
             rows = await reading.moves(tx, first, last)
-            ended = await reading.ended(tx, first, last)
+            ended = await reading.ended(tx, first, last) if with_departures else []
             streams = [stream_of(rows, code, first) for code in currencies(rows)]
             into = currency or self.currency or (streams[0].currency if len(streams) == 1 else None)
             exchange = None if into is None else Exchange(await own.rates(tx, into), into)

@@ -92,8 +92,8 @@ async def fill(url: str, db: Database, customers: int) -> None:
 async def counts(scans: Scans, postgres: int) -> dict[str, Any]:
     """Seconds to count each subject, and CPU of PostgreSQL for each customer."""
     found: dict[str, Any] = {}
-    every = (subjects.SILENCES, subjects.SECOND_ORDERS, subjects.silent_then(180), subjects.NEXT_ORDERS, subjects.RFM)
-    for subject in (*every, subjects.SEGMENTS, *subjects.COHORTS.values()):
+    every = (subjects.SILENCES, subjects.SECOND_ORDERS, subjects.silent_then(180), subjects.GROUPED_SILENCES)
+    for subject in (*every, subjects.NEXT_ORDERS, subjects.RFM, subjects.SEGMENTS, *subjects.COHORTS.values()):
         begun, cpu = monotonic(), cpu_seconds(descendants(postgres))
         await scans.count(subject, TODAY)
         found[subject.name] = {

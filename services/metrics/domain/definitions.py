@@ -104,6 +104,14 @@ _ALL: tuple[Definition, ...] = (
         "net.v1 × biên lợi nhuận; ở mức tổng là trung bình trên customers.v1. Không dự báo, không chiết khấu.",
     ),
     Definition(
+        "historical_clv_converted.v1",
+        "money",
+        "historical_clv.v1 over orders of all currencies, each order and each refund at the rate of exchange that held "
+        "on its own day; the mean over customers.v1. Cannot be said while a rate is lacking.",
+        "historical_clv.v1 trên đơn của mọi loại tiền, mỗi đơn và mỗi lần hoàn tiền theo tỷ giá của chính ngày đó; "
+        "trung bình trên customers.v1. Không thể tính khi còn thiếu tỷ giá.",
+    ),
+    Definition(
         "new.v1",
         "customers",
         "Customers whose first purchase lies in the period.",
@@ -295,8 +303,9 @@ _ALL: tuple[Definition, ...] = (
         "ratio",
         "Of those who lapsed, having bought nothing for `window_days` days after a purchase, the share that buys again "
         "within the `horizon_days` after: 1 − S(window + horizon) / S(window), S by Kaplan-Meier over all silences, "
-        "with Greenwood's 95 % interval. Who lapsed lately counts for as long as they were watched; numerator and "
-        "denominator are returns and lapses seen. Somebody who lapses twice counts twice.",
+        "with Greenwood's 95 % interval, or the jackknife's over 16 groups of persons where that is wider. Who lapsed "
+        "lately counts for as long as they were watched; numerator and denominator are returns and lapses seen. "
+        "Somebody who lapses twice counts twice.",
         "Trong những lần rời bỏ (không mua `window_days` ngày sau một lần mua), tỷ lệ mua lại trong `horizon_days` "
         "ngày kế tiếp: 1 − S(cửa sổ + thời hạn) / S(cửa sổ), S theo Kaplan-Meier, khoảng tin cậy Greenwood 95 %. Khách "
         "mới rời bỏ chỉ được tính trong thời gian đã quan sát; tử số và mẫu số là số lần quay lại và rời bỏ đã thấy.",

@@ -44,6 +44,12 @@ async def check_waits(world: World, truth: Truth, day: date, dice: random.Random
     found = await counted(world, subjects.SILENCES, day)
     assert (tally(found["ended"]), tally(found["going"])) == brute.silences(truth, day)
 
+    # Groups hold persons whole: they part the silences.
+    rows = await counted(world, subjects.GROUPED_SILENCES, day)
+    ended = tally((days, number) for _, days, is_over, number in rows if is_over)
+    assert (ended, tally((row[1], row[3]) for row in rows if not row[2])) == brute.silences(truth, day)
+    assert len({row[0] for row in rows}) <= len(truth.purchases(day))
+
     found = await counted(world, subjects.SECOND_ORDERS, day)
     assert (tally(found["ended"]), tally(found["going"])) == brute.waits(truth, day, 1)
     assert {row[0]: (row[1], row[2]) for row in found["within"]} == {

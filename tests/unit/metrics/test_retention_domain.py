@@ -11,7 +11,7 @@ from services.metrics.domain.calendar import last_periods, to_date
 from services.metrics.retention.domain.cohorts import RULES, Seen, cohorts, means
 from services.metrics.retention.domain.recurring import wait
 from services.metrics.retention.domain.rfm import SEGMENTS, Crowd, Cuts, Group, Scores, totals
-from services.metrics.retention.domain.survival import Curve, Waits
+from services.metrics.retention.domain.survival import GROUPS, Curve, LeftOut, Waits
 from services.metrics.retention.domain.windows import Asked, advise
 
 TODAY = 20_000
@@ -194,3 +194,52 @@ def test_false_churn_is_that_of_the_truth(seed: int):
     naive = sum(n for days, n in ended if 21 < days <= 51) / sum(n for days, n in (*ended, *going) if days > 21)
     at_21 = next(each.false_churn for each in advice.candidates if each.days == 21)
     assert naive < at_21.interval.low
+
+
+def a_mixed_shop(dice: random.Random, customers: int) -> tuple[Curve, LeftOut]:
+    """Customers of very different pace, of whom some lapse and come back time and again, over two years."""
+    rows: list[tuple[int, int, bool, int]] = []
+    for who in range(customers):
+        pace, leaving = dice.gammavariate(0.6, 1 / 40), dice.betavariate(0.8, 2.5)
+        left = dice.randrange(1, 730)
+        while True:
+            gap = max(1, round(dice.expovariate(pace)))
+            if dice.random() < leaving or gap > left:
+                rows.append((who % GROUPS, left, False, 1))
+                break
+            rows.append((who % GROUPS, gap, True, 1))
+            left -= gap
+    ended = [(days, number) for _, days, is_over, number in rows if is_over]
+    curve = Curve.of(Waits.of(ended, [(days, number) for _, days, is_over, number in rows if not is_over]))
+    return curve, LeftOut.of(rows, len(curve.waiting))
+
+
+def test_who_lapses_time_and_again_does_not_make_the_figure_surer_than_it_is():
+    """INVARIANT: 95 % of intervals hold the truth where people differ; Greenwood's, as if each lapse were somebody
+    else's, hold it in fewer."""
+    dice = random.Random(11)
+    truth = a_mixed_shop(dice, 20_000)[0].ended_by(120, after=30)
+    assert truth is not None
+    held = {True: 0, False: 0}
+    for _ in range(150):
+        curve, left_out = a_mixed_shop(dice, 400)
+        for is_wide, share in ((True, curve.ended_by(120, 30, left_out)), (False, curve.ended_by(120, 30))):
+            assert share is not None
+            held[is_wide] += share.interval.low <= truth.value <= share.interval.high
+    assert held[True] / 150 >= 0.91
+    assert held[False] < held[True]
+
+
+def test_a_window_is_as_sure_as_people_are_alike():
+    """INVARIANT: counting people whole never makes an interval narrower, and moves no figure."""
+    curve, left_out = a_mixed_shop(random.Random(3), 2_000)
+    plain, wide = advise(curve, 2_000, Asked()), advise(curve, 2_000, Asked(), (), left_out)
+
+    assert wide.recommended.days == plain.recommended.days
+    assert wide.low_days <= plain.low_days
+    assert wide.high_days is None or wide.high_days >= plain.high_days
+    for one, other in zip(plain.candidates, wide.candidates, strict=True):
+        assert one.false_churn.value == other.false_churn.value
+        assert other.false_churn.interval.low <= one.false_churn.interval.low
+        assert other.false_churn.interval.high >= one.false_churn.interval.high
+    assert {each.false_churn.interval.method for each in wide.candidates} >= {"jackknife"}

@@ -2,7 +2,7 @@
 
 A customer lapses `w` days after a purchase that none follows on any of those days. The share is that of lapses after
 which the customer buys again within the horizon, by Kaplan-Meier: a lapse of yesterday is watched for one day, and says
-nothing of the days after. One customer may lapse several times; each time counts.
+nothing of the days after. One customer may lapse several times; each time counts, and the interval is widened for it.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from services.metrics.retention.domain.reasons import (
     MIN_WATCHED,
     Reason,
 )
-from services.metrics.retention.domain.survival import Curve, Share
+from services.metrics.retention.domain.survival import Curve, LeftOut, Share
 
 WINDOWS = (7, 14, 21, 30, 45, 60, 75, 90, 120, 150, 180, 240, 300, 365, 450, 540, 730, 1095)
 MAX_HORIZON_DAYS = 365
@@ -65,8 +65,10 @@ class Advice:
     reasons: tuple[Reason, ...]
 
 
-def advise(curve: Curve, customers: int, asked: Asked, also: Sequence[int] = ()) -> Advice:
-    """The window for silences that last so; `also` are windows to look at besides."""
+def advise(
+    curve: Curve, customers: int, asked: Asked, also: Sequence[int] = (), left_out: LeftOut | None = None
+) -> Advice:
+    """The window for silences that last so; `also` are windows to look at besides, `left_out` widens intervals."""
     watched = curve.watched(MIN_WATCHED)
     returns = int(curve.ended.sum())
     reasons = _missing(customers, returns, watched)
@@ -76,7 +78,7 @@ def advise(curve: Curve, customers: int, asked: Asked, also: Sequence[int] = ())
     if reasons:
         unknown = [Candidate(days, None) for days in sorted({*WINDOWS, *also})]
         return Advice(asked, None, watched, curve.number, returns, None, None, None, unknown, reasons)
-    days, low, high = _chosen(curve, asked, horizon, watched)
+    days, low, high = _chosen(curve, asked, horizon, watched, left_out)
     if asked.horizon_days is None and days is not None:
         horizon = max(MIN_HORIZON_DAYS, min(horizon, watched - days))
     longest = watched - horizon
@@ -85,7 +87,7 @@ def advise(curve: Curve, customers: int, asked: Asked, also: Sequence[int] = ())
     elif days > longest:
         reasons = ("horizon_too_long",)
     shown = {each for each in WINDOWS if each <= longest} | set(also) | ({days} if days and not reasons else set())
-    candidates = [Candidate(each, false_churn(curve, each, horizon, watched)) for each in sorted(shown)]
+    candidates = [Candidate(each, false_churn(curve, each, horizon, watched, left_out)) for each in sorted(shown)]
     recommended = None if reasons else next(each for each in candidates if each.days == days)
     return Advice(
         asked, horizon, watched, curve.number, returns, recommended, *_within(reasons, low, high), candidates, reasons
@@ -96,11 +98,11 @@ def _within(reasons: Sequence[Reason], low: int | None, high: int | None) -> tup
     return (None, None) if reasons else (low, high)
 
 
-def false_churn(curve: Curve, window: int, horizon: int, watched: int) -> Share | None:
+def false_churn(curve: Curve, window: int, horizon: int, watched: int, left_out: LeftOut | None) -> Share | None:
     """Of those declared lapsed after `window` days, the share that buys again within the `horizon` days after."""
     if window + horizon > watched:
         return None
-    return curve.ended_by(window + horizon, after=window)
+    return curve.ended_by(window + horizon, after=window, left_out=left_out)
 
 
 def _missing(customers: int, returns: int, watched: int) -> tuple[Reason, ...]:
@@ -114,16 +116,18 @@ def _missing(customers: int, returns: int, watched: int) -> tuple[Reason, ...]:
     return tuple(found)
 
 
-def _chosen(curve: Curve, asked: Asked, horizon: int, watched: int) -> tuple[int | None, int | None, int | None]:
+def _chosen(
+    curve: Curve, asked: Asked, horizon: int, watched: int, left_out: LeftOut | None
+) -> tuple[int | None, int | None, int | None]:
     """The window, and the days between which it lies where that can be said."""
     if asked.at_most is None:
         # Of all that come back as long as anybody looks, this share has.
-        length = curve.length(asked.share * float(1 - curve.lasting[watched]))
+        length = curve.length(asked.share * float(1 - curve.lasting[watched]), left_out)
         return (None, None, None) if length is None else (max(1, length.days), max(1, length.low), length.high)
     windows = np.arange(1, watched - horizon + 1)
     shares = 1 - curve.lasting[windows + horizon] / curve.lasting[windows]
     for window in windows[shares <= asked.at_most].tolist():
-        share = false_churn(curve, window, horizon, watched)
+        share = false_churn(curve, window, horizon, watched, left_out)
         if share is not None and share.interval.high <= asked.at_most:
             return window, None, None
     return None, None, None

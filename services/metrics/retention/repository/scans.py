@@ -6,6 +6,7 @@ A person is looked at under all their keys at once, so nothing here changes with
 from collections.abc import Sequence
 
 from services.metrics.retention.domain.recurring import MAX_NTH
+from services.metrics.retention.domain.survival import GROUPS
 from services.metrics.satisfaction.repository.members import PERSONS
 from shared.db.engine import ReadTx
 
@@ -41,6 +42,24 @@ async def chains(tx: ReadTx, day: int, first: int, places: Sequence[int]) -> lis
         FROM chain WHERE cohort >= 0 GROUP BY 1, 2 ORDER BY 1, 2
         """,
         {"day": day, "first": first, "places": list(places)},
+    )
+    return [list(row) for row in rows]
+
+
+async def grouped_silences(tx: ReadTx, day: int) -> list[list[int]]:
+    """Rows (group, days, 1 if it ended by `day`, how many) of silences, by groups of persons."""
+    await tx.execute(_ROOM)
+    rows = await tx.execute(
+        f"""
+        WITH silence AS (
+            SELECT person, day, lead(day) OVER (PARTITION BY person ORDER BY day) AS next_day
+            FROM (SELECT DISTINCT person, day FROM ({_LINES}) AS l) AS d
+        )
+        SELECT get_byte(uuid_send(person), 15) % {GROUPS} AS part, coalesce(next_day, :day) - day AS days,
+               CAST(next_day IS NOT NULL AS int) AS is_over, count(*) AS silences
+        FROM silence GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+        """,
+        {"day": day},
     )
     return [list(row) for row in rows]
 

@@ -31,7 +31,7 @@ from services.metrics.retention.domain.report import (
     WindowAnswer,
 )
 from services.metrics.retention.domain.rfm import Crowd, Cuts, Group, Scores
-from services.metrics.retention.domain.survival import Curve, Waits
+from services.metrics.retention.domain.survival import Curve, LeftOut, Waits
 from services.metrics.retention.domain.windows import Asked, advise
 from services.metrics.retention.service import subjects
 from services.metrics.retention.service.scanning import Counted, Locks, Scans, Subject
@@ -66,7 +66,10 @@ class Retention:
         counted = await self._counted(subjects.SILENCES, day)
         waits = Waits.of(*_lengths(counted.document))
         customers = int(waits.going.sum())
-        advice = advise(Curve.of(waits), customers, asked, also)
+        curve = Curve.of(waits)
+        grouped = await self._counted(subjects.GROUPED_SILENCES, day)
+        left_out = LeftOut.of(((row[0], row[1], bool(row[2]), row[3]) for row in grouped.document), len(curve.waiting))
+        advice = advise(curve, customers, asked, also, left_out)
         frame, seen = self._frame(day, counted), {}
         if advice.horizon_days is not None:
             then = await self._counted(subjects.silent_then(advice.horizon_days), day)

@@ -43,13 +43,17 @@ async def _silent_then(horizon: int, tx: ReadTx, day: int) -> list[tuple[int, bo
 
 SILENCES = Subject("silences", _BOUGHT, _silences)
 SECOND_ORDERS = Subject("second_orders", _BOUGHT, _recurring)
+GROUPED_SILENCES = Subject("grouped_silences", _BOUGHT, scans.grouped_silences)
 NEXT_ORDERS = Subject("next_orders", _BOUGHT, scans.next_orders)
 RFM = Subject("rfm", _BOUGHT, scans.scores)
 SEGMENTS = Subject("segments", (*_BOUGHT, SEGMENTS_GROUP), scans.last_purchases)
 COHORTS: dict[Period, Subject] = {
     period: Subject(f"cohorts.{period}", _BOUGHT, partial(_chains, period)) for period in PERIODS
 }
-_BY_NAME = {each.name: each for each in (SILENCES, SECOND_ORDERS, NEXT_ORDERS, RFM, SEGMENTS, *COHORTS.values())}
+_BY_NAME = {
+    each.name: each
+    for each in (SILENCES, GROUPED_SILENCES, SECOND_ORDERS, NEXT_ORDERS, RFM, SEGMENTS, *COHORTS.values())
+}
 
 
 def silent_then(horizon: int) -> Subject:

@@ -7,6 +7,7 @@ One test, because what it makes takes a minute or two; `-m 'not containers'` lea
 import json
 import os
 import re
+import shlex
 import signal
 import socket
 import sys
@@ -48,7 +49,7 @@ class Installation:
 
     def tam(self, *arguments: str) -> str:
         """What `make tam` prints."""
-        told = self.machine.run("make", "-s", "-C", str(ROOT), "tam", f"ARGS={' '.join(arguments)}", seconds=120)
+        told = self.machine.run("make", "-s", "-C", str(ROOT), "tam", f"ARGS={shlex.join(arguments)}", seconds=120)
         return told.strip().splitlines()[-1]
 
     def log(self, service: str) -> str:

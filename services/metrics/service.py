@@ -23,6 +23,7 @@ from services.metrics.satisfaction.service.taking import Taking
 from services.metrics.satisfaction.service.telling import Telling
 from services.metrics.satisfaction.service.yardsticks import Yardsticks
 from services.metrics.scorecard.service.aiming import Aims
+from services.metrics.scorecard.service.cards import Cards
 from services.metrics.scorecard.service.keeping import Keeping
 from services.metrics.scorecard.service.reading import ScoreCard
 from services.metrics.scorecard.service.taking import PROJECTION as ENGAGEMENT
@@ -57,6 +58,7 @@ class MetricsService:
     voices: Freshness
     rights: MetricsRights = field(default_factory=MetricsRights)
     worths: Worths = field(default_factory=dict)
+    cards: Cards = field(default_factory=Cards)
     scans: Locks = field(default_factory=locks)
 
     @property

@@ -54,9 +54,14 @@ async def scorecard(
 ) -> Response:
     """What an executive must know of customers, on one page: each figure with its trend, its target and who owns it, by
     segment and persona; and what changed most, and why."""
-    card, alarms = await metrics.scorecard.card(days=days, as_of=as_of, currency=known_currency(currency))
-    body = ScoreCardOut.of(card, alarms).model_dump_json().encode()
-    return with_etag(request, body, same=_AGES.sub(b"", body))
+    code = known_currency(currency)
+
+    async def write() -> bytes:
+        found = await metrics.scorecard.card(days=days, as_of=as_of, currency=code)
+        return ScoreCardOut.of(*found).model_dump_json().encode()
+
+    body, age = await metrics.cards.get((days, as_of, code), write)
+    return _aged(with_etag(request, body, same=_AGES.sub(b"", body)), age)
 
 
 @router.get(
@@ -74,10 +79,20 @@ async def scorecard_page(
     language: Annotated[Language, Query(description="The language to read in.")] = "en",
 ) -> Response:
     """The same as a page of HTML, to read on any screen and to print; it loads nothing and runs nothing."""
-    card, alarms = await metrics.scorecard.card(days=days, as_of=as_of, currency=known_currency(currency))
-    body = page(card, alarms, language).encode()
-    found = with_etag(request, body, media_type="text/html; charset=utf-8")
+    code = known_currency(currency)
+
+    async def write() -> bytes:
+        return page(*await metrics.scorecard.card(days=days, as_of=as_of, currency=code), language).encode()
+
+    body, age = await metrics.cards.get((days, as_of, code, language), write)
+    found = _aged(with_etag(request, body, media_type="text/html; charset=utf-8"), age)
     found.headers["Content-Security-Policy"] = POLICY
+    return found
+
+
+def _aged(found: Response, seconds: int) -> Response:
+    """With how long ago it was written: its own ages are as of then."""
+    found.headers["Age"] = str(seconds)
     return found
 
 
@@ -96,7 +111,9 @@ async def put_card_target(
     figure: Figure, body: TargetIn, caller: Writer, metrics: Metrics, idem: IdempotencyKey
 ) -> Response:
     """Enter what a figure shall be, by when, and who answers for it; of all customers, or of a segment."""
-    return answer(await metrics.aims.put(figure, body, caller.key_id, idem))
+    found = answer(await metrics.aims.put(figure, body, caller.key_id, idem))
+    metrics.cards.forget()
+    return found
 
 
 @router.delete(
@@ -109,7 +126,9 @@ async def remove_card_target(
     figure: Figure, caller: Writer, metrics: Metrics, idem: IdempotencyKey, segment: Segment = None
 ) -> Response:
     """Have no target from now on; what it was stays in the history."""
-    return answer(await metrics.aims.remove(figure, segment, caller.key_id, idem))
+    found = answer(await metrics.aims.remove(figure, segment, caller.key_id, idem))
+    metrics.cards.forget()
+    return found
 
 
 @router.get("/targets/{figure}/history", dependencies=_READ, responses=problems(UnknownFigure))

@@ -70,11 +70,25 @@ def by_key(lines: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     return {line["key"]: line for line in lines}
 
 
-async def test_the_card_of_a_shop(running: Running, clock: HandClock):
+async def test_a_shop_on_one_page(running: Running, clock: HandClock):
+    """One platform for all of it: to fill one takes longer than to look at it."""
     await publish(running, a_shop())
     # What the clock kept while facts came in is an hour old.
     clock.time += timedelta(hours=2)
     await running.platform.value("metrics").keeping.keep()
+    await the_past_is_counted_by_what_is_known_now(running)
+    await what_changed_sums_to_the_change_exactly(running)
+    await the_card_of_a_shop(running)
+    await the_page_is_for_people(running)
+
+
+async def test_a_shop_without_anything(running: Running):
+    await an_empty_shop_says_why_not(running)
+    await targets_keep_their_history(running)
+    await what_makes_no_sense_is_refused(running)
+
+
+async def the_card_of_a_shop(running: Running) -> None:
     aim = {"value": 50, "owner": "Chị Lan", "due": "2026-12-31"}
     put = await running.crm.put(f"{CARD}/targets/nps", json=aim, headers={"Idempotency-Key": "k"})
     again = await running.crm.put(f"{CARD}/targets/nps", json=aim, headers={"Idempotency-Key": "k"})
@@ -116,9 +130,7 @@ async def test_the_card_of_a_shop(running: Running, clock: HandClock):
     assert by_key(vip["lines"])["lapse_rate"]["figure"]["denominator"] == 1
 
 
-async def test_what_changed_sums_to_the_change_exactly(running: Running):
-    await publish(running, a_shop())
-
+async def what_changed_sums_to_the_change_exactly(running: Running) -> None:
     card = await get(running)
 
     found = {each["key"]: each for each in card["what_changed"]}
@@ -147,7 +159,7 @@ async def test_what_changed_sums_to_the_change_exactly(running: Running):
     assert found["ces"]["cannot_say"]["code"] == "empty_period"
 
 
-async def test_an_empty_shop_says_why_not(running: Running):
+async def an_empty_shop_says_why_not(running: Running) -> None:
     card = await get(running)
 
     why = {line["key"]: line["cannot_say"]["code"] for line in card["lines"] if line["figure"]["value"] is None}
@@ -158,8 +170,7 @@ async def test_an_empty_shop_says_why_not(running: Running):
     assert "NaN" not in str(card)
 
 
-async def test_the_page_is_for_people(running: Running):
-    await publish(running, a_shop())
+async def the_page_is_for_people(running: Running) -> None:
     wicked = {"value": 50, "owner": "<script>alert('Lan')</script>", "due": "2026-12-31"}
     await running.crm.put(f"{CARD}/targets/nps", json=wicked)
 
@@ -179,7 +190,7 @@ async def test_the_page_is_for_people(running: Running):
     assert 'scope="row"' in english
 
 
-async def test_targets_keep_their_history(running: Running):
+async def targets_keep_their_history(running: Running) -> None:
     aim = {"value": 0.2, "owner": "Anh Minh", "due": "2026-12-31"}
     for value in (0.3, 0.2):
         await running.crm.put(f"{CARD}/targets/lapse_rate", json={**aim, "value": value})
@@ -220,7 +231,7 @@ BAD_CARDS = {
 }
 
 
-async def test_what_makes_no_sense_is_refused(running: Running):
+async def what_makes_no_sense_is_refused(running: Running) -> None:
     targets = {
         name: await running.crm.put(f"{CARD}/targets/{figure}", json=body)
         for name, (figure, body, _) in BAD_TARGETS.items()
@@ -232,8 +243,7 @@ async def test_what_makes_no_sense_is_refused(running: Running):
     assert {path: (each.status_code, each.json()["code"]) for path, each in cards.items()} == BAD_CARDS
 
 
-async def test_the_past_is_counted_by_what_is_known_now(running: Running):
-    await publish(running, a_shop())
+async def the_past_is_counted_by_what_is_known_now(running: Running) -> None:
 
     then = by_key((await get(running, as_of=str(date(2026, 8, 23))))["lines"])
     now = by_key((await get(running))["lines"])

@@ -187,7 +187,9 @@ def a_survey_is_answered_on_its_page(at: Installation, crm: dict[str, str]) -> N
         json={"survey_id": survey, "customer": "user_id:u-1", "answers": {"nps": {"score": 9}}},
     )
     assert answered.status_code == 201, answered.text
-    until(lambda: at.gateway.get("/v1/metrics/nps", headers=crm).json()["value"] is not None, "it counts in the NPS")
+    until(
+        lambda: at.gateway.get("/v1/metrics/nps", headers=crm).json()["total"]["value"] == 100, "it counts in the NPS"
+    )
     page = at.gateway.get("/s/not-a-link")
     assert page.status_code == 404
     assert page.headers["content-type"].startswith("text/html")

@@ -190,6 +190,11 @@ async def test_what_cannot_be_said_is_not(world: World, monkeypatch: pytest.Monk
     mixed = CustomerRfmOut.of(await retention.customer_rfm(user_key("c1")))
     assert (_codes(mixed), mixed.net) == (["several_currencies"], None)
 
+    # Nothing is made of the data of somebody who forbids it.
+    async with world.db.write() as tx:
+        await world.metrics.outlooks.forbid(tx, [user_key("c1")], is_forbidden=True)
+    assert _codes(CustomerRfmOut.of(await retention.customer_rfm(user_key("c1")))) == ["restricted"]
+
     # Two hundred who come back after ten days: every window that can be judged is, a longer one is not.
     for back in (60, 50):
         await world.consume(*(placed(f"r{back}-{n}", f"e{n}", NOW - timedelta(days=back)) for n in range(200)))

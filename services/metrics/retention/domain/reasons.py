@@ -12,6 +12,7 @@ Reason = Literal[
     "several_currencies",
     "no_purchase",
     "not_reached",
+    "restricted",
 ]
 
 MIN_CUSTOMERS = 100
@@ -30,5 +31,6 @@ SENTENCES: dict[Reason, str] = {
     "recency_alike": "Customers do not differ in when they bought last: nobody is more recent than the others.",
     "several_currencies": "Purchases in several currencies are never added, and no rate is known.",
     "no_purchase": "There is no purchase up to this day.",
+    "restricted": "The person's data may not be used, or were erased: nobody is told what they make of them.",
     "not_reached": "So many have not bought again while anybody was watched.",
 }

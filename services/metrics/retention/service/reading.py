@@ -36,6 +36,7 @@ from services.metrics.retention.domain.windows import Asked, advise
 from services.metrics.retention.service import subjects
 from services.metrics.retention.service.scanning import Counted, Locks, Scans, Subject
 from services.metrics.satisfaction.repository.reading import personas
+from services.metrics.value.repository import outlooks
 from shared.clock import Clock
 from shared.db.engine import Database
 from shared.identity import mapping
@@ -163,6 +164,7 @@ class Retention:
             keys = (await mapping.members(tx, [root]))[root]
             if not await figures.orders_of(tx, keys):
                 raise UnknownCustomer
+            is_refused = bool(await outlooks.refused(tx, keys))
             purchases = together(list((await ledger.activity(tx, keys)).values()) or [{}])
         bought = {bucket: each for bucket, each in purchases.items() if bucket[0] <= day}
         counted = await self._counted(subjects.RFM, day)
@@ -172,7 +174,7 @@ class Retention:
         orders = sum(each.orders for each in bought.values())
         last = max((each for each, _ in bought), default=None)
         crowd = None if code is None else _crowds(counted).get(code)
-        reasons = _own_reasons(len(currencies), crowd)
+        reasons: tuple[Reason, ...] = ("restricted",) if is_refused else _own_reasons(len(currencies), crowd)
         scores: Scores | None = None
         if crowd is not None and not reasons and last is not None and net is not None:
             scores = crowd.cuts.scores(last, orders, net)

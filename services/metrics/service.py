@@ -35,6 +35,7 @@ from services.metrics.subscriptions.service.taking import Subscribing
 from services.metrics.value.service.outlooks import Outlooks
 from services.metrics.value.service.refitting import Refitting
 from services.metrics.value.service.segments import Segments
+from services.metrics.value.service.so_far import ValueSoFar
 from services.metrics.value.service.valuing import Value, Worths
 from shared.runtime.service import Projection
 
@@ -118,6 +119,11 @@ class MetricsService:
         """What customers will probably do, and what that is worth."""
         of = self.figures
         return Value(of.db, of.clock, of.zone, of.currency, of.margin, of.freshness, self.worths)
+
+    @property
+    def value_so_far(self) -> ValueSoFar:
+        """What customers have brought, in one currency."""
+        return ValueSoFar(self.value)
 
     @property
     def refitting(self) -> Refitting:

@@ -64,7 +64,7 @@ for turn in range(int(sys.argv[2])):
         from clvkit import CustomerBase
         from clvkit.clv import BGNBD, CLV, GammaGamma
         frame = pd.DataFrame({"customer_id": np.arange(len(x)), "frequency": x, "recency": t / 30, "T": age / 30,
-                              "monetary_value": np.where(x > 0, m, np.nan)})
+                              "monetary_value": m})
         base = CustomerBase(frame, time_unit="D", observation_period_end=pd.Timestamp("2026-01-01"),
                             has_monetary=True, on_negative="net")
         clv = CLV(check_independence=False)

@@ -10,6 +10,7 @@ from services.metrics.figures.schemas import Day, known_currency
 from services.metrics.service import MetricsService
 from services.metrics.value.schemas.answers import PredictionOut, TotalOut
 from services.metrics.value.schemas.models import ModelsOut
+from services.metrics.value.schemas.so_far import SoFarOut
 from shared.http.access import service_of
 from shared.http.auth import require
 from shared.http.etag import UNMODIFIED, with_etag
@@ -45,6 +46,12 @@ async def clv(
         currency=known_currency(currency),
     )
     return TotalOut.of(found, metrics.value.margin, metrics.value.zone.key)
+
+
+@router.get("/historical-clv", responses=problems(InTheFuture, UnknownCurrency))
+async def historical_clv(metrics: Metrics, as_of: AsOf = None, currency: Currency = None) -> SoFarOut:
+    """What customers have brought so far, net of refunds, each amount at the rate of its own day; per customer."""
+    return SoFarOut.of(await metrics.value_so_far.converted(as_of=as_of, currency=known_currency(currency)))
 
 
 @router.get(

@@ -150,7 +150,7 @@ def _coverage(
     )
 
 
-def major(minor: float, currency: str | None) -> str:
+def major(minor: float | Fraction, currency: str | None) -> str:
     """As a decimal string in major units."""
     whole = round(Fraction(minor))
     return to_decimal_string(whole, currency) if currency in EXPONENTS else str(whole)

@@ -26,8 +26,9 @@ fewer false alarms), with 26 weeks of base unless said; the p-chart's three stan
     20 % of 50, up                 1.16   p-chart 2.0    two risks, 80 % and 30 %            1.18
     30 % of 20, up, ARL0 365       1.07   p-chart 1.5    weeks vary twice as much as chance  0.95
 
-A change of just the size looked for is found in 0.9 to 1.1 times the days that are stated (`days_to_find`), and lies
-within the interval of its date in 96 to 98 of 100 cases.
+A change of just the size looked for is found in 0.86 to 0.97 times the days that are stated (`days_to_find`), one of
+twice the size in a third of them; it lies within the interval of its date in 97 to 99 of 100 cases. With five watches
+and half a million cells a look costs 0.3 s of the database and 0.03 s of ours, 0.15 s where a day has changed.
 
 Seasons. Each weekday is held against its own level. Holidays (Tết) and campaigns are not foreseen: what they change is
 raised, and whether that is news the owner knows.

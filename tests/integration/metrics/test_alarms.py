@@ -1,14 +1,16 @@
 """Alarms on real days: raised once, moved and withdrawn by late facts, cleared; silent where nothing can be said."""
 
+from collections import defaultdict
 from datetime import timedelta
 from random import Random
 from typing import Any
 
 import pytest
 from alarm_world import TODAY, answers, say, scores, shop, told
-from metrics_world import NOW, World
+from metrics_world import NOW, World, merged, placed
 from satisfaction_world import deliver, published, survey
 
+from services.metrics.alarms.domain.series import Series
 from services.metrics.alarms.repository.raised import raised_alarms
 from services.metrics.alarms.schemas.watches import WatchIn
 from services.metrics.domain.calendar import to_date
@@ -158,6 +160,43 @@ async def test_what_cannot_be_said_says_what_is_missing(world: World):
             assert missing["need"] is None or missing["have"] < missing["need"]
             assert "nan" not in str(arm.document).lower()
     assert await told(world) == []
+
+
+async def test_who_reaches_the_window_is_who_counting_person_by_person_finds(world: World):
+    """Of orders in any order, some twice, of people under several keys that turn out to be one."""
+    rng = Random(9)
+    bought: dict[str, list[int]] = defaultdict(list)
+    events = []
+    for number in range(240):
+        who, ago = f"p-{rng.randrange(60)}", rng.choice((1, 30, 31, 32, 60, 61, 62, 90)) + rng.randrange(3)
+        # The first dozen people have two keys each.
+        key = f"{who}-b" if int(who[2:]) < 12 and rng.random() < 0.5 else who
+        bought[who].append(TODAY - ago)
+        events.append(placed(f"o-{number}", key, NOW - timedelta(days=ago)))
+    events += rng.sample(events, 40)
+    rng.shuffle(events)
+    unions = [merged(f"p-{number}-b", f"p-{number}", 1) for number in range(12)]
+    await world.consume(*events[:150])
+    await world.consume(*unions)
+    await world.consume(*events[150:])
+    await watch(world, metric="lapse", window_days=30, change=5)
+    [seen] = await world.metrics.alarms.watched()
+
+    async with world.db.read() as tx:
+        _, series = await world.metrics.watching.read(tx, seen.watch)
+
+    assert isinstance(series, Series)
+    expected: dict[int, list[int]] = defaultdict(lambda: [0, 0, 0, 0])
+    for days in bought.values():
+        for day in set(days):
+            back = any(day < other <= day + 30 for other in days)
+            is_once = day == min(days) and days.count(day) == 1
+            expected[day + 30][(0 if is_once else 2) + (not back)] += 1
+    found = {
+        series.first + place: row.ravel().astype(int).tolist() for place, row in enumerate(series.counts) if row.any()
+    }
+    assert found == {day: row for day, row in expected.items() if day <= TODAY - 1}
+    assert sum(map(sum, found.values())) > 60
 
 
 async def test_figures_that_are_behind_say_nothing(world: World):

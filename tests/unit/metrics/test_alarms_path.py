@@ -113,7 +113,7 @@ def test_without_the_error_of_the_base_false_alarms_come_too_often(monkeypatch: 
 def test_a_change_is_found_in_the_days_stated_and_dated_within_the_interval(name: str):
     shop, rule = SHOPS[name]
 
-    found = find(shop, replace(rule, arl0=365), runs=40, seed=2)
+    found = find(shop, replace(rule, arl0=365), runs=30, seed=2)
 
     assert 0.7 < found.delay < 1.3
     assert found.within >= 0.9
@@ -148,10 +148,15 @@ def test_a_level_that_holds_for_a_quarter_is_the_new_one():
         (a_series(1, 0.5, 20, days=49), Rule("up", 5, 365, 26), "too_few_weeks"),
         (a_series(1, 0.5, 1, days=7 * 12), Rule("up", 5, 365, 26), "too_few_answers"),
         (a_series(1, 1.0, 20), Rule("down", 5, 365, 26), "too_alike"),
+        (
+            replace(a_series(1, 0.5, 20), counts=np.tile(np.eye(2) * 9, (210, 1, 1))),
+            Rule("up", 5, 365, 26),
+            "too_alike",
+        ),
         (a_series(1, 0.5, 2), Rule("up", 1, 365, 26), "too_few_a_day"),
         (a_series(1, 0.5, 0), Rule("up", 1, 365, 26), "too_few_weeks"),
     ],
-    ids=["weeks", "answers", "alike", "a day", "nothing"],
+    ids=["weeks", "answers", "alike", "each alike", "a day", "nothing"],
 )
 def test_too_little_is_said_to_be(series: Series, rule: Rule, reason: str):
     path = walk(series, rule, START)
@@ -175,6 +180,31 @@ def test_what_would_be_needed_would_do():
 
     assert isinstance(enough, Scoring)
     assert isinstance(less, Missing)
+
+
+@given(
+    st.sampled_from([(0.0, 100.0), (-100.0, 0.0, 100.0), tuple(map(float, range(1, 8)))]),
+    st.integers(1, 2),
+    st.lists(st.sampled_from([0.0, 0.0, 0.3, 1.0, 2.5, 7.0, 40.0, 1e4, 1e9]), min_size=14, max_size=42),
+    st.floats(0.001, 100),
+    st.sampled_from(["up", "down"]),
+    st.integers(0, 10**6),
+)
+@settings(max_examples=40, deadline=None)
+def test_whatever_days_there_are_no_number_is_made_up(values, strata, numbers, change, way, seed):
+    """Whales, empty days, fractions, all alike: a finite path, or a reason."""
+    rng = np.random.default_rng(seed)
+    counts = rng.choice(np.array(numbers), size=(7 * 16, strata, len(values)))
+    counts *= rng.random(counts.shape) < rng.random()
+
+    path = walk(Series(MONDAY, values, counts), Rule(way, change, 365, 26), START - 7)
+
+    for step in path.steps:
+        assert (step.statistic is None) == (step.threshold is None)
+        assert step.statistic is None or (np.isfinite(step.statistic) and step.statistic >= 0)
+        assert step.threshold is None or (np.isfinite(step.threshold) and step.threshold > 0)
+    if isinstance(path.basis, Scoring):
+        assert np.isfinite([path.basis.theta, path.basis.mean, path.basis.days_to_find, path.basis.shift]).all()
 
 
 def test_the_end_of_a_scale_is_no_bar():

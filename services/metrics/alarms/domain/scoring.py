@@ -23,16 +23,19 @@ Way = Literal["up", "down"]
 
 MIN_WEEKS: Final = 8
 MIN_ANSWERS: Final = 100
-# Of the answers of the base, so many at least must differ from the most frequent one.
+# Of the answers of the base, so many at least must differ from the most frequent one of their stratum.
 MIN_OTHERS: Final = 20
 # A change must be found in a quarter of the days between two false alarms, or the watch is of no use.
 USEFUL_SHARE: Final = 4
 # Each weekday is taken to have so many answers more, like those of all days.
 _LIKE_ALL: Final = 20.0
-_NEWTON_STEPS: Final = 30
+_NEWTON_STEPS: Final = 40
+# The most that the best value may become more likely than the worst, as a logarithm: more cannot be reckoned with.
+_MOST_TILT: Final = 60.0
 # Where the change would lead beyond the scale, half of the way to its end is looked for.
 _MOST_OF_THE_WAY: Final = 0.5
 _MOST_TIMES: Final = 1e4
+_LEAST_INFORMATION: Final = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +87,7 @@ def scoring_of(series: Series, weeks: list[int], *, way: Way, change: float, arl
     answers = float(whole.sum())
     if answers < MIN_ANSWERS:
         return Missing("too_few_answers", answers, MIN_ANSWERS)
-    others = answers - float(whole.sum(axis=0).max())
+    others = float((whole.sum(axis=1) - whole.max(axis=1)).sum())
     if others < MIN_OTHERS:
         return Missing("too_alike", others, MIN_OTHERS)
     mean = float((whole.sum(axis=0) * values).sum() / answers)
@@ -95,11 +98,12 @@ def scoring_of(series: Series, weeks: list[int], *, way: Way, change: float, arl
     dispersion = _dispersion(base, chances, values)
     days = WEEK * len(weeks)
     # Kullback–Leibler: what a day without a change speaks against it; twice that is the information.
-    information = float(2 * ((by_weekday.sum(axis=2) * offsets).sum() - theta * answers * mean) / dispersion / days)
+    against = by_weekday.sum(axis=2) * (offsets - theta * (chances @ values))
+    information = 2 * float(against.sum()) / dispersion / days
     # Days with many answers make longer steps, and pass the threshold more often.
     shares = base.sum(axis=(2, 3)).ravel() * (days / answers)
-    step = sqrt(information) * float((shares**1.5).sum()) / days
-    if not _is_useful(information, days, arl0, step):
+    step = sqrt(max(0.0, information)) * float((shares**1.5).sum()) / days
+    if information < _LEAST_INFORMATION or not _is_useful(information, days, arl0, step):
         return Missing("too_few_a_day", answers / days, answers / days * _times_needed(information, days, arl0, step))
     height = height_for(arl0 * information, information * days)
     return Scoring(
@@ -121,9 +125,10 @@ def _tilt(whole: Floats, values: Floats, mean: float, change: float) -> tuple[fl
     """The tilt that moves the mean of all by `change`, or half of the way to the end of the scale; and how far."""
     room = float(values[-1] if change > 0 else values[0]) - mean
     target = change if abs(change) < _MOST_OF_THE_WAY * abs(room) else _MOST_OF_THE_WAY * room
-    total = whole.sum()
-    theta = float(target * total / (_variances(whole, values) @ whole.sum(axis=1)))
-    low, high = (0.0, np.inf) if change > 0 else (-np.inf, 0.0)
+    total = float(whole.sum())
+    most = _MOST_TILT / float(values[-1] - values[0])
+    low, high = (0.0, most) if change > 0 else (-most, 0.0)
+    theta = min(high, max(low, float(target * total / (_variances(whole, values) @ whole.sum(axis=1)))))
     for _ in range(_NEWTON_STEPS):
         tilted = whole * np.exp(theta * (values - mean))
         tilted *= (whole.sum(axis=1) / np.maximum(tilted.sum(axis=1), 1e-300))[:, None]
@@ -131,9 +136,10 @@ def _tilt(whole: Floats, values: Floats, mean: float, change: float) -> tuple[fl
         low, high = (theta, high) if miss < 0 else (low, theta)
         if abs(miss) < 1e-9 * abs(target):
             break
-        stepped = theta - miss * total / float(_variances(tilted, values) @ tilted.sum(axis=1))
+        spread = float(_variances(tilted, values) @ tilted.sum(axis=1))
+        stepped = theta - miss * total / spread if spread else low
         # Newton's step, unless it leaves what is known to hold the answer.
-        theta = stepped if low < stepped < high else (low + high) / 2 if np.isfinite(low + high) else 2 * theta
+        theta = stepped if low < stepped < high else (low + high) / 2
     return theta, target
 
 
@@ -176,7 +182,7 @@ def _is_useful(information: float, days: int, arl0: float, step: float) -> bool:
 
 def _times_needed(information: float, days: int, arl0: float, step: float) -> float:
     """How many times as many answers a day would do, to a tenth."""
-    times = 1.0
+    times, information = 1.0, max(information, _LEAST_INFORMATION)
     while times < _MOST_TIMES and not _is_useful(information * times, days, arl0, step * sqrt(times)):
         times *= 1.1
     return times

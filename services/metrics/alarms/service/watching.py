@@ -1,6 +1,7 @@
 """Looks at every watched figure, and says what is raised and what is over."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -73,12 +74,15 @@ class Watching:
                 if any(known.get((watch.id, direction)) != digest for direction in watch.directions):
                     due.append((watch, seen[about], digest))
         for watch, found, digest in due:
+            # Arithmetic for as long as many requests take: it must not hold them up, nor a lock.
+            evaluations = [
+                await asyncio.to_thread(evaluate, watch, direction, found.measure, found.series)
+                for direction in watch.directions
+            ]
             async with self.db.write() as writing:
-                locked = await watches.lock(writing, watch.id)
-                if locked == watch:
-                    looked += await self.say(writing, watch, found, digest)
-            # Minutes of arithmetic must not hold up who waits for an answer.
-            await asyncio.sleep(0)
+                if await watches.lock(writing, watch.id) == watch:
+                    await self.say(writing, watch, evaluations, digest)
+                    looked += len(evaluations)
         return looked
 
     async def read(self, tx: ReadTx, watch: Watch) -> Seen:
@@ -114,12 +118,11 @@ class Watching:
             return Silence("no_window_yet")
         return lapses(first, last, everybody, once)
 
-    async def say(self, tx: WriteTx, watch: Watch, seen: Seen, digest: bytes) -> int:
-        """Evaluate each direction, keep its path, and tell what is new."""
+    async def say(self, tx: WriteTx, watch: Watch, evaluations: Sequence[Evaluation], digest: bytes) -> None:
+        """Keep the path of each direction, and tell what is new."""
         now = self.clock.now()
         await arms.drop_others(tx, watch)
-        for direction in watch.directions:
-            found = evaluate(watch, direction, seen.measure, seen.series)
+        for direction, found in zip(watch.directions, evaluations, strict=True):
             stands = await self._alarms(tx, watch, direction, found, now)
             statistic, threshold = found.now
             await arms.put(
@@ -136,7 +139,6 @@ class Watching:
                     found.document(),
                 ),
             )
-        return len(watch.directions)
 
     async def _alarms(self, tx: WriteTx, watch: Watch, direction: Direction, found: Evaluation, now: datetime) -> bool:
         """Say what changed of the alarms of a direction; whether one stands."""

@@ -8,7 +8,7 @@ from math import sqrt
 from statistics import NormalDist
 from typing import Literal
 
-Method = Literal["adjusted_wald", "wilson", "newcombe", "greenwood", "mover", "model", "known_bounds"]
+Method = Literal["adjusted_wald", "wilson", "newcombe", "greenwood", "jackknife", "mover", "model", "known_bounds"]
 
 LEVEL = 0.95
 

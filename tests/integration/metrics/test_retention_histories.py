@@ -19,7 +19,7 @@ from services.metrics.retention.service import scanning, subjects
 from services.metrics.retention.service.scanning import Subject
 
 TODAY = date(2026, 11, 21)
-BLOCKS, PER_BLOCK = 2, 8
+BLOCKS, PER_BLOCK = 2, 6
 
 
 @pytest.fixture(autouse=True)

@@ -218,15 +218,15 @@ def test_who_lapses_time_and_again_does_not_make_the_figure_surer_than_it_is():
     """INVARIANT: 95 % of intervals hold the truth where people differ; Greenwood's, as if each lapse were somebody
     else's, hold it in fewer."""
     dice = random.Random(11)
-    truth = a_mixed_shop(dice, 20_000)[0].ended_by(120, after=30)
+    truth = a_mixed_shop(dice, 10_000)[0].ended_by(120, after=30)
     assert truth is not None
     held = {True: 0, False: 0}
-    for _ in range(150):
-        curve, left_out = a_mixed_shop(dice, 400)
+    for _ in range(100):
+        curve, left_out = a_mixed_shop(dice, 300)
         for is_wide, share in ((True, curve.ended_by(120, 30, left_out)), (False, curve.ended_by(120, 30))):
             assert share is not None
             held[is_wide] += share.interval.low <= truth.value <= share.interval.high
-    assert held[True] / 150 >= 0.91
+    assert held[True] / 100 >= 0.9
     assert held[False] < held[True]
 
 

@@ -17,6 +17,7 @@ from starlette.convertors import Convertor, PathConvertor
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from shared.http.plan import planned
 from shared.http.raw import RawRoutes
 
 
@@ -29,6 +30,7 @@ class Way:
     app: ASGIApp
     pattern: re.Pattern[str]
     convertors: Mapping[str, Convertor[Any]]
+    is_planned: bool = False
 
 
 class Ways:
@@ -41,9 +43,7 @@ class Ways:
             if _is_open(context):
                 # It may hide any that comes after it.
                 return
-            way = Way(
-                context.original_route, context.endpoint, context.app, context.path_regex, context.param_convertors
-            )
+            way = _way(context)
             for method in context.methods or ():
                 self._put(method, context.path or "", way)
 
@@ -64,6 +64,18 @@ class Ways:
         # One with parameters that was declared before it has the path.
         elif self.find(method, path) is None:
             self._exact[method, path] = way
+
+
+def _way(context: RouteContext) -> Way:
+    app = planned(context)
+    return Way(
+        context.original_route,
+        context.endpoint,
+        app or context.app,
+        context.path_regex,
+        context.param_convertors,
+        is_planned=app is not None,
+    )
 
 
 def _contexts(routes: Iterable[BaseRoute]) -> Iterator[RouteContext]:
@@ -120,6 +132,9 @@ class Dispatch:
         way, parameters = found
         scope["route"], scope["endpoint"], scope["path_params"] = way.route, way.endpoint, parameters
         scope["starlette.exception_handlers"] = self._handlers
+        if way.is_planned:
+            await way.app(scope, receive, send)
+            return
         # FastAPI closes the files of forms with it.
         async with AsyncExitStack() as scope["fastapi_middleware_astack"]:
             await way.app(scope, receive, send)

@@ -1,14 +1,17 @@
 """The short way finds what the long way finds, for every route there is, and leaves it all that it does not know."""
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
-from typing import Any
+from typing import Annotated, Any
 
 import httpx
 import pytest
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Cookie, Depends, FastAPI
 from fastapi.routing import APIRoute, iter_route_contexts
+from starlette.middleware import Middleware
+from starlette.requests import Request
 from starlette.types import Message, Scope
 
 from services.registry import SERVICES
@@ -16,7 +19,8 @@ from shared.db.engine import Database, make_engine
 from shared.errors import AppError
 from shared.http.app import make_app
 from shared.http.auth import KeyRing
-from shared.http.dispatch import Ways
+from shared.http.dispatch import Dispatch, Ways
+from shared.http.plan import planned
 from shared.observability.health import Health
 
 ID = "0198c5a0-0000-7000-8000-000000000001"
@@ -158,3 +162,63 @@ async def test_answers_are_as_ever(
 
     assert answer.status_code == status
     assert answer.headers.get("allow") == allow
+
+
+class TestPlans:
+    """FastAPI's own handler answers what is wrong with a request, and all of what is unusual."""
+
+    async def test_nearly_all_routes_have_one(self, house: FastAPI) -> None:
+        contexts = [each for each in iter_route_contexts(house.routes) if isinstance(each.original_route, APIRoute)]
+
+        unplanned = [each.path for each in contexts if planned(each) is None]
+
+        assert len(unplanned) < len(contexts) / 10, unplanned
+
+    async def test_what_is_unusual_has_none(self) -> None:
+        class Own(APIRoute):
+            pass
+
+        async def opened() -> AsyncIterator[int]:
+            yield 1
+
+        app = FastAPI()
+        app.router.route_class = Own
+        app.get("/own")(word)
+        app.router.route_class = APIRoute
+        app.get("/yields", dependencies=[Depends(opened)])(word)
+        app.get("/waits")(lambda: None)
+        app.get("/crumb")(crumb)
+        app.get("/word")(word)
+
+        plans = {each.path: planned(each) is not None for each in iter_route_contexts(app.routes)}
+
+        assert {path for path, has in plans.items() if has} == {"/word"}
+
+    @pytest.mark.parametrize("query", ["limit=9&name=Lan", "limit=x", ""])
+    async def test_a_body_that_was_read_is_there_for_fastapi_too(self, query: str) -> None:
+        app = FastAPI(middleware=[Middleware(Dispatch)])
+        read = []
+
+        async def reads(request: Request) -> None:
+            read.append(await request.body())
+
+        @app.post("/echo", dependencies=[Depends(reads)])
+        async def echo(limit: int) -> int:
+            return limit
+
+        transport = httpx.ASGITransport(app)
+        async with asyncio.timeout(5), httpx.AsyncClient(transport=transport, base_url="http://demo") as client:
+            answer = await client.post(f"/echo?{query}", content="chào".encode())
+
+        assert set(read) == {"chào".encode()}
+        assert answer.status_code == (200 if query.startswith("limit=9") else 422)
+
+
+async def word() -> str:
+    """A word."""
+    return "word"
+
+
+async def crumb(crumb: Annotated[str, Cookie()]) -> str:
+    """What a cookie says."""
+    return crumb

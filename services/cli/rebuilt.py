@@ -10,6 +10,7 @@ from services.cli.progress import Meter, progress_bar
 from shared.clock import Clock, SystemClock
 from shared.config import PlatformSettings
 from shared.db.engine import Database
+from shared.events.topics import TOPICS
 from shared.rights.marks import open_seal
 from shared.runtime.platform import load_service_settings
 from shared.runtime.rebuilding import Rebuilt, TableVerdict, rebuilding, verify
@@ -33,6 +34,8 @@ async def rebuilt_beside(
 ) -> AsyncIterator[Beside]:
     """An empty scratch schema to rebuild the service's projections in; it is dropped in the end."""
     async with database_url(settings) as url, beside(settings, url) as (bus, databases):
+        # Of an installation that never ran there is nothing yet, and that too can be rebuilt.
+        await bus.ensure_topics(TOPICS, partitions=settings.partitions)
         live = next(db for service, db in databases if service.name == manifest.name)
         async with open_database(url, PLATFORM_SCHEMA) as platform:
             seal = await open_seal(platform, settings.installation_key)

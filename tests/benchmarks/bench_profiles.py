@@ -88,7 +88,7 @@ async def followed(
     total = FOLLOWED_PER_SECOND * SECONDS
     wires = [Wire(under_test.base_url, basic(under_test.write_key)) for _ in range(8)]
     before, started = under_test.spent(), monotonic()
-    async with asyncio.timeout(SECONDS * 4), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(SECONDS * 10), asyncio.TaskGroup() as group:
         for name, sql in watched.items():
             group.create_task(watch(url, sql, begun, seen[name], total))
         group.create_task(paced(wires, EVENTS_PER_SECOND, "/v1/track", lambda number: (_viewed(number), None), begun))

@@ -1,7 +1,8 @@
 """Use cases of memberships: look at persons again, and announce what changed, in the transaction that changed it.
 
 A membership is a function of the facts, the mapping, the rules and the time: looking again, for whatever reason and
-however often, never does harm. So a person is looked at with all segments at once, whatever it was that changed.
+however often, never does harm. Of a fact only those rules are asked that look at facts of its kind; everything is asked
+of a person who is new, became one with another, or whom the passing of time may have changed.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence

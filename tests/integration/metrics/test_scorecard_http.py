@@ -1,6 +1,6 @@
 """The score card as an executive reads it, from what shops, customers, staff and the loyalty programme send."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import date, datetime, timedelta
 from fractions import Fraction
 from typing import Any
@@ -61,7 +61,7 @@ async def publish(running: Running, events: list[Event[Any]]) -> None:
 
 
 async def get(running: Running, path: str = CARD, **parameters: Any) -> Any:
-    answer = await running.crm.get(path, params=parameters)
+    answer = await running.crm.get(path, params=parameters or None)
     assert answer.status_code == 200, answer.text
     return answer.json()
 
@@ -80,12 +80,63 @@ async def test_a_shop_on_one_page(running: Running, clock: HandClock):
     await what_changed_sums_to_the_change_exactly(running)
     await the_card_of_a_shop(running)
     await the_page_is_for_people(running)
+    await every_answer_explains_itself(running)
 
 
 async def test_a_shop_without_anything(running: Running):
     await an_empty_shop_says_why_not(running)
     await targets_keep_their_history(running)
     await what_makes_no_sense_is_refused(running)
+
+
+ANSWERS = (
+    "scorecard",
+    "summary",
+    "customers/user_id:u-4",
+    "customers/user_id:u-4/prediction",
+    "series/lapse_rate",
+    "nps?by=touchpoint&compare_from=2026-05-01&compare_to=2026-08-01",
+    "csat/series",
+    "ces",
+    "delivery-gap",
+    "promises?from=2026-11-01&to=2026-11-21",
+    "earned-growth?from=2026-09-01&to=2026-11-21",
+    "clv",
+    "lapse-window",
+    "lapse-by-segment",
+    "lifecycle",
+    "cohorts",
+    "repeat-purchases",
+    "rfm",
+    "subscriptions/churn",
+    "subscriptions/mrr",
+    "subscriptions/movements",
+    "subscriptions/cohorts",
+    "subscriptions/value",
+    "alarms",
+)
+
+
+def figures_in(document: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(document, dict):
+        if "definition" in document and {"value", "gap", "predicted", "change", "survival", "share"} & document.keys():
+            yield document
+        document = list(document.values())
+    if isinstance(document, list):
+        for each in document:
+            yield from figures_in(each)
+
+
+async def every_answer_explains_itself(running: Running) -> None:
+    known = {each["id"] for each in (await get(running, "/v1/metrics/definitions"))["definitions"].values()}
+    seen: set[str] = set()
+    for path in ANSWERS:
+        for figure in figures_in(await get(running, f"/v1/metrics/{path}")):
+            assert {"numerator", "denominator", "parameters", "staleness_seconds"} <= figure.keys(), (path, figure)
+            assert (bool(figure["as_of"]), figure["time_zone"]) == (True, "Asia/Ho_Chi_Minh"), (path, figure)
+            seen.add(figure["definition"])
+    assert seen - known == set()
+    assert len(seen) > 40
 
 
 async def the_card_of_a_shop(running: Running) -> None:

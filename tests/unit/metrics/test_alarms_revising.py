@@ -1,14 +1,9 @@
-"""What is said anew of alarms when days changed after the fact; and alerting rules, with Prometheus' own tool."""
+"""What is said anew of alarms when days changed after the fact; and how days are made of answers."""
 
-import re
-import shutil
-import subprocess
-from pathlib import Path
 from uuid import UUID
 
 import pytest
 
-from services.metrics.alarms import jobs
 from services.metrics.alarms.domain.gathering import answers
 from services.metrics.alarms.domain.path import Step
 from services.metrics.alarms.domain.revising import Known, changes
@@ -16,7 +11,6 @@ from services.metrics.alarms.domain.watch import Dates, State
 from services.metrics.satisfaction.domain.measures import NPS
 from services.metrics.satisfaction.domain.scores import Counted, Item, Scores
 
-RULES = Path(__file__).parents[3] / "deploy" / "prometheus"
 ONE, OTHER = UUID(int=1), UUID(int=2)
 
 
@@ -90,29 +84,3 @@ def test_weights_count_as_many_answers_as_they_are_worth():
 
     # (2 × 4 + 8)² / (2 × 16 + 8) = 6.4 answers, half of them good.
     assert series.counts[0, 0].tolist() == pytest.approx([3.2, 0.0, 3.2])
-
-
-def test_the_alerting_rules_fire_and_keep_silent():
-    promtool = shutil.which("promtool")
-    if promtool is None:
-        pytest.skip("promtool is not here (Debian: apt-get install prometheus): alerting rules are not tested")
-
-    checked = subprocess.run(
-        [promtool, "test", "rules", "tests/figures_test.yml"], cwd=RULES, capture_output=True, text=True, check=False
-    )
-
-    assert checked.returncode == 0, checked.stdout + checked.stderr
-
-
-def test_the_rules_name_gauges_that_there_are_and_each_alert_has_a_paragraph():
-    text = (RULES / "alerts" / "figures.yml").read_text()
-    gauges = {gauge._name for gauge in (jobs.RAISED, jobs.SEEN, jobs.RATIO, jobs.SILENT)}
-    paragraphs = set(re.findall(r"^## (\w+)$", (RULES / "alerts" / "figures.md").read_text(), re.MULTILINE))
-    alerts = set(re.findall(r"alert: (\w+)", text))
-
-    assert set(re.findall(r"tam_\w+(?=[{\[)])", text)) <= gauges
-    assert alerts == paragraphs
-    cases = (RULES / "tests" / "figures_test.yml").read_text()
-    assert {f"{alert} {how}" for alert in alerts for how in ("fires", "is silent")} <= set(
-        re.findall(r"- name: (.+)", cases)
-    )

@@ -1,6 +1,6 @@
 """All commands of `tam`, put together: importing this adds them to the one that serves."""
 
-from services.cli import customers, dlq, export, keys, orders, rights, voucher_files, vouchers
+from services.cli import customers, dlq, export, keys, orders, responses, rights, voucher_files, vouchers
 from services.cli.contracts import contracts
 from services.cli.demo import demo
 from services.cli.migrate import migrate
@@ -13,6 +13,7 @@ from services.cli.topics import topics
 app.command()(demo)
 orders.app.command(name="customers", help=customers.HELP)(customers.customers)
 orders.app.command(name="vouchers", help=voucher_files.HELP)(voucher_files.vouchers)
+orders.app.command(name="responses", help=responses.HELP)(responses.responses)
 app.add_typer(orders.app, name="import")
 app.add_typer(export.app, name="export")
 app.add_typer(vouchers.app, name="vouchers")

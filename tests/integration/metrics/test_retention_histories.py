@@ -45,7 +45,7 @@ async def check_waits(world: World, truth: Truth, day: date, dice: random.Random
     assert (tally(found["ended"]), tally(found["going"])) == brute.silences(truth, day)
 
     # Groups hold persons whole: they part the silences.
-    rows = await counted(world, subjects.GROUPED_SILENCES, day)
+    rows = list(zip(*await counted(world, subjects.GROUPED_SILENCES, day), strict=True))
     ended = tally((days, number) for _, days, is_over, number in rows if is_over)
     assert (ended, tally((row[1], row[3]) for row in rows if not row[2])) == brute.silences(truth, day)
     assert len({row[0] for row in rows}) <= len(truth.purchases(day))

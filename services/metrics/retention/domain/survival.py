@@ -4,13 +4,13 @@ Lengths are whole days. Whoever has waited c days without an end is watched for 
 waits that ended would take long ones for rare, and to count all that did not end for never would take news for loss.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
-from services.metrics.domain.models.histories import Array
+from services.metrics.domain.models.histories import Array, Ints
 from shared.intervals import LEVEL, Interval, Method, normal_quantile, wilson
 
 # Of persons, by the last bits of their id.
@@ -132,13 +132,13 @@ class LeftOut:
     lasting: Array
 
     @classmethod
-    def of(cls, rows: Iterable[tuple[int, int, bool, int]], days: int) -> "LeftOut":
+    def of(cls, rows: Sequence[Sequence[int]] | Ints, days: int) -> "LeftOut":
         """From rows (group, days, has ended, how many), for a curve of so many days."""
+        table = np.asarray(rows, dtype=np.int64).reshape(-1, 4)
+        places = (table[:, 0], np.minimum(table[:, 1], days - 1))
         ended, waits = np.zeros((GROUPS, days)), np.zeros((GROUPS, days))
-        for group, length, is_over, number in rows:
-            place = min(length, days - 1)
-            waits[group, place] += number
-            ended[group, place] += number if is_over else 0
+        np.add.at(waits, places, table[:, 3])
+        np.add.at(ended, places, table[:, 3] * table[:, 2])
         waiting = np.cumsum(waits[:, ::-1], axis=1)[:, ::-1]
         others, over = waiting.sum(axis=0) - waiting, ended.sum(axis=0) - ended
         return cls(np.cumprod(1 - np.divide(over, others, out=np.zeros_like(over), where=others > 0), axis=1))

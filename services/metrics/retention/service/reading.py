@@ -6,6 +6,8 @@ from datetime import date
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+import numpy as np
+
 from services.metrics.domain import calendar
 from services.metrics.domain.calendar import Period
 from services.metrics.domain.figure import Frame
@@ -69,7 +71,7 @@ class Retention:
         customers = int(waits.going.sum())
         curve = Curve.of(waits)
         grouped = await self._counted(subjects.GROUPED_SILENCES, day)
-        left_out = LeftOut.of(((row[0], row[1], bool(row[2]), row[3]) for row in grouped.document), len(curve.waiting))
+        left_out = LeftOut.of(np.array(grouped.document, dtype=np.int64).T, len(curve.waiting))
         advice = advise(curve, customers, asked, also, left_out)
         frame, seen = self._frame(day, counted), {}
         if advice.horizon_days is not None:

@@ -141,7 +141,8 @@ async def reads(under_test: Platform, people: int) -> dict[str, Any]:
     figures: dict[str, Any] = {}
     step = people // READS * 7 + 1
     for kind, form in FORMS.items():
-        numbers, seconds, before = iter(range(READS)), [], under_test.spent()
+        seconds: list[float] = []
+        numbers, before = iter(range(READS)), under_test.spent()
 
         async def lane(form: str, numbers: Any, seconds: list[float]) -> None:
             wire = Wire(under_test.base_url, key)

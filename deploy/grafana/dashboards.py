@@ -85,8 +85,9 @@ OVERVIEW = (
         (
             lines(
                 "Lifetime value so far",
-                "Mean net revenue times margin per customer.",
+                "Mean net revenue times margin per customer, and what it shall be.",
                 ("max by (currency) (tam_metrics_historical_clv)", "{{currency}}"),
+                ('max by (currency) (tam_metrics_target{figure="historical_clv"})', "target {{currency}}"),
             ),
             lines(
                 "Value still to come",
@@ -118,11 +119,17 @@ OVERVIEW = (
         (
             lines(
                 "Lapse by window",
-                "Share of customers without a purchase for so many days.",
+                "Share of customers without a purchase for so many days, and what it shall be.",
                 ("max by (window_days) (tam_metrics_lapse_ratio)", "{{window_days}} days"),
+                ('max(tam_metrics_target{figure="lapse_rate"})', "target"),
                 unit="percentunit",
             ),
-            lines("NPS", "Last 90 days.", ("max(tam_metrics_nps_points)", "NPS")),
+            lines(
+                "NPS",
+                "Last 90 days, and what it shall be.",
+                ("max(tam_metrics_nps_points)", "NPS"),
+                ('max(tam_metrics_target{figure="nps"})', "target"),
+            ),
             lines(
                 "Customer effort",
                 "CES of the last 90 days, by formula.",

@@ -8,6 +8,7 @@ from services.metrics.retention.jobs import JOBS as RETENTION
 from services.metrics.satisfaction.jobs import JOBS as SATISFACTION
 from services.metrics.satisfaction.jobs import refresh_gauges as refresh_satisfaction
 from services.metrics.scorecard.jobs import JOBS as SCORECARD
+from services.metrics.scorecard.jobs import refresh_gauges as refresh_targets
 from services.metrics.service import MetricsService
 from services.metrics.subscriptions.jobs import refresh_gauges as refresh_subscriptions
 from services.metrics.value.jobs import JOBS as VALUE
@@ -24,3 +25,4 @@ async def refresh_gauges(metrics: MetricsService) -> None:
     await refresh_value(metrics)
     await refresh_subscriptions(metrics)
     await refresh_alarms(metrics)
+    await refresh_targets(metrics)

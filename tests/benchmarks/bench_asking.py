@@ -60,7 +60,7 @@ class Firm:
 
     def __init__(self, url: str, postgres: int) -> None:
         self.postgres = postgres
-        self.db = Database(make_engine(url, schema="surveys", pool_size=4), schema="surveys", outbox=OutboxWriter())
+        self.db = Database(make_engine(url, schema="surveys", pool_size=8), schema="surveys", outbox=OutboxWriter())
         self.service = SurveysService(
             db=self.db, clock=SystemClock(), zone=ZoneInfo("Asia/Ho_Chi_Minh"), settings=SurveysSettings()
         )

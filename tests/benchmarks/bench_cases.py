@@ -93,7 +93,7 @@ async def main() -> None:
     """Run all of it and store what came out."""
     figures: dict[str, Any] = {}
     async with durable_postgres() as (url, _):
-        db = Database(make_engine(url, schema="surveys", pool_size=4), schema="surveys", outbox=OutboxWriter())
+        db = Database(make_engine(url, schema="surveys", pool_size=8), schema="surveys", outbox=OutboxWriter())
         await upgrade(db.engine, trees_of([manifest]))
         surveys = SurveysService(db=db, clock=SystemClock(), zone=ZONE, settings=SurveysSettings())
         await prepared(surveys)

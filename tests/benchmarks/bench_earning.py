@@ -75,7 +75,7 @@ class Firm:
 
     def __init__(self, url: str, postgres: int, *, has_lines: bool) -> None:
         self.postgres, self.has_lines = postgres, has_lines
-        self.db = Database(make_engine(url, schema="loyalty", pool_size=4), schema="loyalty", outbox=OutboxWriter())
+        self.db = Database(make_engine(url, schema="loyalty", pool_size=8), schema="loyalty", outbox=OutboxWriter())
         self.service = LoyaltyService(self.db, SystemClock(), ZoneInfo("Asia/Ho_Chi_Minh"), LoyaltySettings())
         self.catalogue = Catalogue((OrderPlaced,))
         self.random, self.number = Random(7), 0

@@ -71,7 +71,7 @@ class Firm:
 
     def __init__(self, url: str, postgres: int) -> None:
         self.url, self.postgres = url, postgres
-        self.db = Database(make_engine(url, schema="loyalty", pool_size=6), schema="loyalty", outbox=OutboxWriter())
+        self.db = Database(make_engine(url, schema="loyalty", pool_size=12), schema="loyalty", outbox=OutboxWriter())
         lanes, clock = Lanes(), SystemClock()
         self.claims = Claims(self.db, clock, lanes)
         self.sales = Sales(self.db, clock, ZoneInfo("UTC"), lanes, Views())

@@ -58,7 +58,7 @@ FILL = (
 
 async def fill(url: str, customers: int) -> None:
     """Write the tables."""
-    db = Database(make_engine(url, schema="metrics", pool_size=1), schema="metrics")
+    db = Database(make_engine(url, schema="metrics", pool_size=2), schema="metrics")
     ends = range(0, customers * 5 // 2, CHUNK)
     orders = [ORDERS.replace(":first", str(end + 1)).replace(":last", str(end + CHUNK)) for end in ends]
     for statement in (*orders, *FILL):

@@ -53,7 +53,7 @@ class Firm:
     def __init__(self, url: str, postgres: int) -> None:
         self.postgres = postgres
         self.db = Database(
-            make_engine(url, schema="loyalty", pool_size=CLIENTS), schema="loyalty", outbox=OutboxWriter()
+            make_engine(url, schema="loyalty", pool_size=2 * CLIENTS), schema="loyalty", outbox=OutboxWriter()
         )
         self.loyalty = LoyaltyService(self.db, SystemClock(), ZoneInfo("Asia/Ho_Chi_Minh"), LoyaltySettings())
         self.people = [user_key(f"u-{number}") for number in range(PEOPLE)]

@@ -44,7 +44,7 @@ async def fill(url: str, customers: int) -> None:
     """Write the ledger's tables."""
     counted: Counter[Any] = Counter()
     money: Counter[int] = Counter()
-    db = Database(make_engine(url, schema="metrics", pool_size=1), schema="metrics")
+    db = Database(make_engine(url, schema="metrics", pool_size=2), schema="metrics")
     activity: list[tuple[UUID, str, str, str, str]] = []
 
     async def flush() -> None:

@@ -254,7 +254,7 @@ async def main() -> None:
     """Fill, read, take in."""
     answers = int(sys.argv[1]) if len(sys.argv) > 1 else ANSWERS
     async with durable_postgres() as (url, postgres):
-        db = Database(make_engine(url, schema="metrics", pool_size=2), schema="metrics")
+        db = Database(make_engine(url, schema="metrics", pool_size=4), schema="metrics")
         await upgrade(db.engine, trees_of((metrics,)))
         await fill(slow_database(url), answers)
         await analyse(db)

@@ -173,7 +173,7 @@ async def main() -> None:
     people = int(sys.argv[1]) if len(sys.argv) > 1 else PEOPLE
     figures: dict[str, Any] = {"people": people}
     async with durable_postgres() as (url, postgres):
-        db = Database(make_engine(url, schema="profiles", pool_size=2), schema="profiles", outbox=OutboxWriter())
+        db = Database(make_engine(url, schema="profiles", pool_size=4), schema="profiles", outbox=OutboxWriter())
         await upgrade(db.engine, trees_of((profiles,)))
         for name, sql in FILL.items():
             for low in range(1, people + 1, CHUNK):

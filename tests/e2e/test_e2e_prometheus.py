@@ -17,6 +17,7 @@ from shared.testing.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_SECONDS = 60.0
+VND = {"value": 900_000, "currency": "VND"}
 # What a healthy shop that sells, but asks nobody and has no subscribers, has nothing to say of; else: trouble.
 EMPTY = {
     "tam_alarm_statistic_ratio": "too little history",
@@ -125,6 +126,8 @@ def trade(shop: Shop, round_: int) -> None:
 def test_every_panel_shows_something_and_nobody_is_woken(watched: httpx.Client, one_box: Shop) -> None:
     deadline = time.monotonic() + PATIENCE_SECONDS
     empty = expressions()
+    for figure, target in {"nps": {"value": 50}, "lapse_rate": {"value": 0.3}, "historical_clv": VND}.items():
+        one_box.asked("PUT", f"/v1/metrics/scorecard/targets/{figure}", {**target, "owner": "Lan", "due": "2030-01-01"})
     round_ = 0
     while time.monotonic() < deadline:
         round_ += 1

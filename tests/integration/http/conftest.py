@@ -105,7 +105,7 @@ def migrated_url(pg_url: str) -> Iterator[str]:
 async def databases(migrated_url: str) -> AsyncIterator[dict[str, Database]]:
     """Doors to the schemas, which are empty."""
     opened = {
-        name: Database(make_engine(migrated_url, schema=name, pool_size=8), schema=name)
+        name: Database(make_engine(migrated_url, schema=name, pool_size=16), schema=name)
         for name in ("platform", *SERVICES)
     }
     async with opened["platform"].write() as tx:

@@ -146,7 +146,7 @@ async def shop(database_url: str, *, processes: int = 1) -> AsyncIterator[Shop]:
     """Loyalty on a real database."""
     made = []
     for _ in range(processes):
-        engine = make_engine(database_url, schema="loyalty", pool_size=4)
+        engine = make_engine(database_url, schema="loyalty", pool_size=8)
         db = Database(engine, schema="loyalty", outbox=OutboxWriter())
         made.append(Process(db))
     await upgrade(

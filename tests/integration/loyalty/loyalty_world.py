@@ -97,7 +97,7 @@ async def follow(service: LoyaltyService, tx: WriteTx, event: Event[CustomerMerg
 @asynccontextmanager
 async def open_world(database_url: str, *, zone: ZoneInfo = VIETNAM) -> AsyncIterator[LoyaltyWorld]:
     """Loyalty, migrated, on a database."""
-    db = Database(make_engine(database_url, schema="loyalty", pool_size=10), schema="loyalty", outbox=OutboxWriter())
+    db = Database(make_engine(database_url, schema="loyalty", pool_size=20), schema="loyalty", outbox=OutboxWriter())
     clock = HandClock()
     try:
         await upgrade(db.engine, trees_of([manifest]))

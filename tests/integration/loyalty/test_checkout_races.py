@@ -47,7 +47,7 @@ async def wide(till: Till) -> AsyncIterator[Checkout]:
     """Checkout with as many connections as the naive versions have."""
     url = till.running.platform.settings.database_url
     assert url is not None
-    engine = make_engine(url, schema="loyalty", pool_size=16)
+    engine = make_engine(url, schema="loyalty", pool_size=32)
     service = replace(till.loyalty, db=Database(engine, schema="loyalty", outbox=OutboxWriter()))
     yield service.checkout
     await engine.dispose()

@@ -34,7 +34,7 @@ async def buyer(process, sale, name):
         sys.stdout.flush()
 
 async def main():
-    process = Process(Database(make_engine(sys.argv[2], schema="loyalty", pool_size=4), schema="loyalty"))
+    process = Process(Database(make_engine(sys.argv[2], schema="loyalty", pool_size=8), schema="loyalty"))
     await asyncio.gather(*(buyer(process, UUID(sys.argv[3]), f"{sys.argv[4]}-{n}") for n in range(50)))
 
 asyncio.run(main())

@@ -121,7 +121,7 @@ class CasesWorld:
 @asynccontextmanager
 async def open_cases(database_url: str, *, zone: ZoneInfo = VIETNAM) -> AsyncIterator[CasesWorld]:
     """Surveys, migrated, on a database."""
-    db = Database(make_engine(database_url, schema="surveys", pool_size=10), schema="surveys", outbox=OutboxWriter())
+    db = Database(make_engine(database_url, schema="surveys", pool_size=20), schema="surveys", outbox=OutboxWriter())
     clock = HandClock()
     try:
         await upgrade(db.engine, trees_of([manifest]))

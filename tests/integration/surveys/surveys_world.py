@@ -120,7 +120,7 @@ class SurveysWorld:
 @asynccontextmanager
 async def open_world(database_url: str, *, zone: ZoneInfo = VIETNAM) -> AsyncIterator[SurveysWorld]:
     """Surveys, migrated, on a database."""
-    db = Database(make_engine(database_url, schema="surveys", pool_size=10), schema="surveys", outbox=OutboxWriter())
+    db = Database(make_engine(database_url, schema="surveys", pool_size=20), schema="surveys", outbox=OutboxWriter())
     clock = HandClock()
     try:
         await upgrade(db.engine, trees_of([manifest]))

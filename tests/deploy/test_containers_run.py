@@ -1,7 +1,7 @@
 """`docker-compose.yml` for real: the image is built, everything comes up in any order, and works through the gateway.
 
 Images of registries are stood in for (`container_machine.py`); all the rest is what operators run, `make up` included.
-One test, because what it makes takes a minute or two; `-m 'not containers'` leaves it out.
+One test, because what it makes takes minutes; `make test-containers` runs it, `make test` leaves it out.
 """
 
 import json

@@ -140,7 +140,9 @@ async def platform(
     url: str, postgres: int, roles: Sequence[str] = ("all",), *, brokers: Sequence[int] = (), **environ: str
 ) -> AsyncIterator[Platform]:
     """`tam serve`, one process per role (`worker/metrics` is the worker of one service); the first answers."""
-    environ = {"TAM_DATABASE_URL": url, "TAM_LOG_LEVEL": "WARNING", **environ}
+    # One key asks for all.
+    rates = {"TAM_HTTP_RATE_PER_SECOND": "100000", "TAM_HTTP_RATE_BURST": "100000"}
+    environ = {"TAM_DATABASE_URL": url, "TAM_LOG_LEVEL": "WARNING", **rates, **environ}
     write = await asyncio.to_thread(tam, "keys", "create", "load", "--kind", "write", "--source", "web", **environ)
     secret = await asyncio.to_thread(tam, "keys", "create", "reader", "--scope", "*", **environ)
     with scratch_folder() as folder:

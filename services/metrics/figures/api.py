@@ -1,10 +1,8 @@
 """HTTP in, use cases, schemas out."""
 
-import re
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
-from pydantic import BaseModel
 
 from services.metrics.alarms.domain.definitions import ALARMS
 from services.metrics.domain.calendar import Period
@@ -23,13 +21,13 @@ from services.metrics.figures.schemas import (
     known_currency,
 )
 from services.metrics.figures.service import Summary
+from services.metrics.freshness.api import UNMODIFIED, aged
 from services.metrics.satisfaction.domain.definitions import SATISFACTION
 from services.metrics.scorecard.domain.definitions import SCORECARD
 from services.metrics.service import MetricsService
 from services.metrics.subscriptions.domain.definitions import SUBSCRIPTION
 from shared.http.access import service_of
 from shared.http.auth import require
-from shared.http.etag import with_etag
 from shared.http.problems import problems
 from shared.ids import customer_key
 
@@ -49,19 +47,13 @@ Currency = Annotated[
 ]
 
 
-UNMODIFIED: dict[int | str, dict[str, Any]] = {
-    304: {"description": "Not modified: no figure has changed; how old they are may have."}
-}
-_AGES = re.compile(rb'"staleness_seconds":[^,}]*')
-
-
 @router.get("/summary", response_model=SummaryOut, responses={**UNMODIFIED, **problems(InTheFuture, UnknownCurrency)})
 async def summary(
     metrics: Metrics, request: Request, as_of: AsOf = None, window: Window = 90, currency: Currency = None
 ) -> Response:
     """The figures of the whole firm, live or as of any day."""
     found = await metrics.figures.summary(as_of=as_of, window=window, currency=known_currency(currency))
-    return _answer(request, SummaryOut.model_validate({**_common(found), "lifecycle": found.lifecycle}))
+    return aged(request, SummaryOut.model_validate({**_common(found), "lifecycle": found.lifecycle}))
 
 
 @router.get(
@@ -86,7 +78,7 @@ async def customer(
         raise BadReference from None
     found = await metrics.figures.customer(key, as_of=as_of, window=window, currency=known_currency(currency))
     who = {"customer": found.customer, "keys": found.keys, "lifecycle": found.lifecycle}
-    return _answer(request, CustomerOut.model_validate({**_common(found), **who}))
+    return aged(request, CustomerOut.model_validate({**_common(found), **who}))
 
 
 @router.get(
@@ -110,7 +102,7 @@ async def series(
     found = await metrics.figures.series(
         metric, period=period, first=first, last=last, window=window, currency=known_currency(currency)
     )
-    return _answer(
+    return aged(
         request,
         SeriesOut(
             metric=found.metric,
@@ -145,9 +137,3 @@ def _common(found: Summary | CustomerFigures) -> dict[str, Any]:
         "other_currencies": found.other_currencies,
         **found.figures,
     }
-
-
-def _answer(request: Request, out: BaseModel) -> Response:
-    body = out.model_dump_json().encode()
-    # The age of the figures is in the answer and not in its ETag, or who polls would never be spared one.
-    return with_etag(request, body, same=_AGES.sub(b"", body))

@@ -11,8 +11,9 @@ from pydantic import BaseModel
 
 from services.metrics.domain.calendar import Period
 from services.metrics.errors import BadRange, InTheFuture
-from services.metrics.figures.api import UNMODIFIED, Metrics
+from services.metrics.figures.api import Metrics
 from services.metrics.figures.schemas import Day
+from services.metrics.freshness.api import UNMODIFIED
 from services.metrics.satisfaction.domain import query as asking
 from services.metrics.satisfaction.domain.query import METRICS, By, Metric, Persons, Verification
 from services.metrics.satisfaction.domain.yardsticks import Yardstick

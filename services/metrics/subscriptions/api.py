@@ -1,15 +1,14 @@
 """Subscriptions over HTTP."""
 
-import re
 from decimal import Decimal
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
-from pydantic import BaseModel
 
 from services.metrics.domain.calendar import Period, day_number
 from services.metrics.errors import BadRange, InTheFuture, UnknownCurrency
 from services.metrics.figures.schemas import known_currency
+from services.metrics.freshness.api import aged
 from services.metrics.service import MetricsService
 from services.metrics.subscriptions.domain.exchange import Rate
 from services.metrics.subscriptions.domain.report import Asked
@@ -19,7 +18,7 @@ from services.metrics.subscriptions.schemas.lasting import CohortsOut, ValueOut
 from services.metrics.subscriptions.schemas.own import PoliciesOut, PolicyIn, PolicyOut, RateIn, RateOut, RatesOut
 from shared.http.access import service_of
 from shared.http.auth import require
-from shared.http.etag import UNMODIFIED, with_etag
+from shared.http.etag import UNMODIFIED
 from shared.http.idempotency import BadIdempotencyKey, IdempotencyKey, answer
 from shared.http.problems import problems
 from shared.http.schemas import Day
@@ -27,7 +26,6 @@ from shared.http.schemas import Day
 router = APIRouter(prefix="/v1/metrics/subscriptions", tags=["subscriptions"])
 _READ = [Depends(require("metrics:read"))]
 _WRITE = [Depends(require("metrics:write"))]
-_AGES = re.compile(rb'"staleness_seconds":[^,}]*')
 
 Metrics = Annotated[MetricsService, Depends(service_of("metrics"))]
 First = Annotated[Day | None, Query(alias="from", description="First local day; default: 30 days up to `to`.")]
@@ -37,12 +35,6 @@ Into = Annotated[
     Query(max_length=12, description="ISO 4217 code of the total; default: the firm's, else the only one there is."),
 ]
 Code = Annotated[str, Path(min_length=3, max_length=3, description="ISO 4217.")]
-
-
-def _answer(request: Request, out: BaseModel) -> Response:
-    body = out.model_dump_json().encode()
-    # Who polls is spared an answer that is new only in when it was given.
-    return with_etag(request, body, same=_AGES.sub(b"", body))
 
 
 @router.get(
@@ -55,7 +47,7 @@ async def churn(
     request: Request, metrics: Metrics, first: First = None, last: Last = None, currency: Into = None
 ) -> Response:
     """Who left: standard, rolling and daily churn side by side, why they left, and the revenue that went with them."""
-    return _answer(request, ChurnOut.of(await metrics.subscriptions.churn(first, last, known_currency(currency))))
+    return aged(request, ChurnOut.of(await metrics.subscriptions.churn(first, last, known_currency(currency))))
 
 
 @router.get(
@@ -71,7 +63,7 @@ async def mrr(
     currency: Into = None,
 ) -> Response:
     """What subscriptions bring in a month, live or as of any day."""
-    return _answer(request, RevenueOut.of(await metrics.subscriptions.revenue(as_of, known_currency(currency))))
+    return aged(request, RevenueOut.of(await metrics.subscriptions.revenue(as_of, known_currency(currency))))
 
 
 @router.get(
@@ -92,7 +84,7 @@ async def movements(
 ) -> Response:
     """What moved revenue in each day, week (from Monday) or month that the days touch: it adds up exactly."""
     found = await metrics.subscriptions.movements(period, first, last, known_currency(currency))
-    return _answer(request, MovementsOut.of(found, period))
+    return aged(request, MovementsOut.of(found, period))
 
 
 @router.get(
@@ -108,7 +100,7 @@ async def cohorts(
     as_of: Annotated[Day | None, Query(description="The day to count up to, inclusive; default: today.")] = None,
 ) -> Response:
     """Who stayed, and what revenue did, of those who first subscribed in each month."""
-    return _answer(request, CohortsOut.of(await metrics.subscriptions.cohorts(months, as_of)))
+    return aged(request, CohortsOut.of(await metrics.subscriptions.cohorts(months, as_of)))
 
 
 @router.get(
@@ -128,7 +120,7 @@ async def value(
 ) -> Response:
     """What the subscriptions there now will pay, by how long subscriptions last; or why that cannot be said yet."""
     found = await metrics.subscriptions.value(Asked(annual_discount, horizon_months), known_currency(currency))
-    return _answer(request, ValueOut.of(found))
+    return aged(request, ValueOut.of(found))
 
 
 @router.get("/policy", dependencies=_READ)

@@ -34,7 +34,7 @@ COUNT = awk -v total="$$(grep -c '^[a-z].*==' $(1))" -v tty="$$(test -t 2 && ech
 	/^(Looking in|Requirement already|Ignoring|Successfully|Using cached|Downloading|  )/ || /^ *$$/ { next } \
 	{ print > "/dev/stderr" } END { line("") }'
 
-.PHONY: help setup setup-dev run demo up down image tam test test-containers lint format bench contracts dashboards lock clean
+.PHONY: help setup setup-dev run demo up down image tam test test-long test-containers lint format bench contracts dashboards lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,8 +65,11 @@ image: ## Build the image of the platform
 tam: ## Run a command of `tam` beside the containers: make tam ARGS="keys list"
 	@$(COMPOSE) --profile command run --rm -T tam $(ARGS)
 
-test: $(DEV) ## Run every test (real PostgreSQL; real Kafka where a JDK and Maven are)
+test: $(DEV) ## Run the tests (real PostgreSQL; real Kafka where a JDK and Maven are)
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
+
+test-long: $(DEV) ## Run what takes longer: kills, outages, replays, restores, load
+	@$(BIN)/python -m pytest -m long -n $(WORKERS) --dist worksteal $(ARGS)
 
 test-containers: $(DEV) ## Build the image and run docker-compose.yml for real (root and podman; ten minutes)
 	@$(BIN)/python -m pytest -m containers tests/deploy $(ARGS)

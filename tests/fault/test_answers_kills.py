@@ -19,6 +19,8 @@ from installation import Installation, installed, until
 from shared.testing.platform import PlatformProcess
 from shared.testing.zygote import Zygote
 
+pytestmark = pytest.mark.long
+
 KILLS, CLIENTS, PEOPLE = 2, 8, 80
 KEY = base64.b64encode(bytes(range(32))).decode()
 INVITE = """

@@ -22,6 +22,8 @@ from shared.clock import SystemClock
 from shared.testing.platform import PlatformProcess
 from shared.testing.zygote import Zygote
 
+pytestmark = pytest.mark.long
+
 KILLS, TILLS, LIMIT = 3, 8, 40
 PEPPER = base64.b64encode(bytes(range(32))).decode()
 

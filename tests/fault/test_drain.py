@@ -5,11 +5,14 @@ import base64
 import signal
 
 import orjson
+import pytest
 from installation import Installation
 
 from shared.testing.history import Fact
 from shared.testing.platform import PlatformProcess
 from shared.testing.shop import BEGINNING
+
+pytestmark = pytest.mark.long
 
 # Sent half before SIGTERM, half after.
 SLOW = Fact("m-slow", "slow", 0, "placed", "slow-0", 12_345, "USD", BEGINNING)

@@ -12,6 +12,8 @@ from installation import Install
 from shared.db.embedded import EmbeddedServer
 from shared.testing.outage import postmaster
 
+pytestmark = pytest.mark.long
+
 VICTIMS = ("platform", "database", "both", "platform", "both", "database")
 
 

@@ -4,10 +4,13 @@ import asyncio
 import random
 import signal
 
+import pytest
 from installation import Installation, repeats
 
 from shared.events.topics import INGEST, ORDERS
 from shared.testing.faults import POINTS, REACHED
+
+pytestmark = pytest.mark.long
 
 KILLS = 7
 MIN_ACKNOWLEDGED = 300

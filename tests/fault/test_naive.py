@@ -5,6 +5,8 @@ from installation import Installation, repeats
 
 from shared.events.topics import INGEST, ORDERS
 
+pytestmark = pytest.mark.long
+
 KILLS = 3
 
 

@@ -12,6 +12,8 @@ from shared.testing.kafka import KafkaBroker
 from shared.testing.outage import PrivatePostgres, private_postgres
 from shared.testing.platform import PlatformProcess
 
+pytestmark = pytest.mark.long
+
 BROKER_STOPPED_SECONDS = 30.0
 POSTGRES_STOPPED_SECONDS = 10.0
 HANGING_SECONDS = 12.0

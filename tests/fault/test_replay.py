@@ -1,9 +1,12 @@
 """After faults: empty every projection while the workers run, and what they rebuild equals what there was."""
 
+import pytest
 from installation import Installation
 
 from shared.events.topics import ORDERS
 from shared.runtime.progress import digest, empty_projection
+
+pytestmark = pytest.mark.long
 
 # The position of a journal's row is when it came, which a replay need not repeat.
 TABLES = {

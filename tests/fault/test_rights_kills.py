@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import httpx
+import pytest
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.records_to_delete import RecordsToDelete
@@ -13,6 +14,8 @@ from installation import Installation, until
 from services.registry import SERVICES
 from shared.events.topics import DEAD_LETTERS, INGEST, INGEST_REJECTED, RIGHTS, Topic
 from shared.testing.platform import PlatformProcess
+
+pytestmark = pytest.mark.long
 
 USER, EMAIL = "kh-thanhtam-5517", "thanh.tam.5517@shop.example"
 STRINGS = (USER, EMAIL)

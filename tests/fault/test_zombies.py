@@ -8,6 +8,8 @@ from installation import Installation, repeats, until
 from shared.events.topics import ORDERS
 from shared.testing.platform import PlatformProcess
 
+pytestmark = pytest.mark.long
+
 # A batch in hand that somebody else will have handled; one whose transaction is open, with its locks; events that
 # are not on the bus yet, and that somebody else will publish.
 POINTS = {

@@ -13,7 +13,8 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 from services.surveys.answers.domain.said import folded_word
 
@@ -34,8 +35,7 @@ class BadRule(ValueError):
         self.path = path
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+class Word(NamedTuple):
     """A word of a text: as it is written, in lower case, and without diacritics."""
 
     written: str
@@ -48,6 +48,7 @@ class Text:
 
     words: Sequence[Word]
     places: Mapping[str, Sequence[int]]
+    plain: frozenset[str]
 
     @classmethod
     def of(cls, text: str) -> "Text":
@@ -58,7 +59,7 @@ class Text:
         places: dict[str, list[int]] = {}
         for place, word in enumerate(words):
             places.setdefault(word.plain, []).append(place)
-        return cls(words, places)
+        return cls(words, places, frozenset(places))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ class Token:
         return word.written.startswith(self.written) if self.is_start else word.written == self.written
 
     def places(self, text: Text) -> Sequence[int]:
-        """Where it may stand in a text: most words of most rules stand nowhere, which is found at once."""
+        """Where it may stand in a text."""
         if self.is_start:
             return range(len(text.words))
         return text.places.get(self.plain, ())
@@ -84,29 +85,31 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """Words one after the other."""
+    """Words one after the other. `needs`: what a text that has them has; most lack some of it, which is found at once."""
 
     tokens: tuple[Token, ...]
+    needs: frozenset[str]
 
     def holds(self, text: Text) -> bool:
         """Whether a text has them."""
-        places = self.tokens[0].places(text)
-        return len(places) > 0 and any(self._is_at(text.words[start:]) for start in places)
+        return self.needs <= text.plain and any(map(partial(self._is_at, text), self.tokens[0].places(text)))
 
-    def _is_at(self, words: Sequence[Word]) -> bool:
-        return len(words) >= len(self.tokens) and all(map(Token.fits, self.tokens, words))
+    def _is_at(self, text: Text, start: int) -> bool:
+        words = text.words[start : start + len(self.tokens)]
+        return len(words) == len(self.tokens) and all(map(Token.fits, self.tokens, words))
 
 
 @dataclass(frozen=True, slots=True)
 class Near:
-    """Words within so many, in any order."""
+    """Words within so many, in any order; `needs` as in a phrase."""
 
     tokens: tuple[Token, ...]
+    needs: frozenset[str]
     within: int
 
     def holds(self, text: Text) -> bool:
         """Whether a text has them."""
-        if not all(token.places(text) for token in self.tokens):
+        if not self.needs <= text.plain:
             return False
         starts = range(max(1, len(text.words) - self.within + 1))
         return any(self._is_in(text.words[start : start + self.within]) for start in starts)
@@ -193,7 +196,8 @@ def _read(rule: object, path: str, left: Iterator[int], deeper: int) -> Rule:
         raise BadRule(path, f"Rules are at most {_DEEPEST} deep.")
     match rule:
         case str():
-            return Phrase(_tokens(rule, path))
+            tokens = _tokens(rule, path)
+            return Phrase(tokens, _needs(tokens))
         case {"any": list() as parts, **rest} if not rest and parts:
             return Either(_parts(parts, f"{path}/any", left, deeper))
         case {"all": list() as parts, **rest} if not rest and parts:
@@ -217,7 +221,12 @@ def _near(words: Sequence[object], within: int, path: str) -> Near:
         raise BadRule(f"{path}/near", f"A list of single words, at most {MAX_PHRASE_WORDS}.")
     if isinstance(within, bool) or not len(tokens) <= within <= MAX_WITHIN:
         raise BadRule(f"{path}/within", f"A whole number from the number of words to {MAX_WITHIN}.")
-    return Near(tuple(each[0] for each in tokens), within)
+    words_near = tuple(each[0] for each in tokens)
+    return Near(words_near, _needs(words_near), within)
+
+
+def _needs(tokens: Sequence[Token]) -> frozenset[str]:
+    return frozenset(token.plain for token in tokens if not token.is_start)
 
 
 def _tokens(phrase: str, path: str) -> tuple[Token, ...]:

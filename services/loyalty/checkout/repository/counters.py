@@ -3,42 +3,20 @@ the decision. Nothing is read first and written after.
 """
 
 from collections.abc import Collection, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
 from services.loyalty.checkout.domain.effects import Change, Effects
 from services.loyalty.checkout.errors import LimitReached
 from shared.db.engine import ReadTx, WriteTx
 
-_CAMPAIGN = """
-    UPDATE campaigns SET redeemed = redeemed + :redeemed, reserved = reserved + :reserved,
-        spent_minor = spent_minor + :spent, reserved_minor = reserved_minor + :held
-    WHERE id = :id
-        AND (:uses <= 0 OR (state = 'active' AND (max_uses IS NULL OR redeemed + reserved + :uses <= max_uses)))
-        AND (:minor <= 0 OR budget_minor IS NULL OR spent_minor + reserved_minor + :minor <= budget_minor)
-"""
-_VOUCHER = """
-    UPDATE codes SET redeemed = redeemed + :redeemed, reserved = reserved + :reserved,
-        spent_minor = spent_minor + CASE WHEN value_minor IS NULL THEN 0 ELSE :spent END,
-        held_minor = held_minor + CASE WHEN value_minor IS NULL THEN 0 ELSE :held END
-    WHERE id = :id
-        AND (:uses <= 0 OR (state = 'active' AND (max_uses IS NULL OR redeemed + reserved + :uses <= max_uses)))
-        AND (:minor <= 0 OR value_minor IS NULL OR spent_minor + held_minor + :minor <= value_minor)
-"""
-# The campaign first: only then is the voucher's row touched. One statement, so that the row all want is held briefly.
-_BOTH = f"""
-    WITH campaign AS ({_CAMPAIGN} RETURNING 1), voucher AS (
-        {_VOUCHER.replace(":id", ":voucher")} AND EXISTS (SELECT FROM campaign) RETURNING 1
+# All of it in one round trip: what it says is the first of those that had not that much left.
+_MOVE = """
+    SELECT what, id FROM move_counters(
+        :use_campaigns, :use_persons, :u_redeemed, :u_reserved, :u_spent, :u_held,
+        :campaigns, :c_redeemed, :c_reserved, :c_spent, :c_held,
+        :vouchers, :v_redeemed, :v_reserved, :v_spent, :v_held
     )
-    SELECT (SELECT count(*) FROM campaign) AS campaigns, (SELECT count(*) FROM voucher) AS vouchers
-"""
-_USES = """
-    INSERT INTO voucher_uses (campaign_id, person, redeemed, reserved, spent_minor, reserved_minor)
-    VALUES (:id, :person, :redeemed, :reserved, :spent, :held)
-    ON CONFLICT (campaign_id, person) DO UPDATE SET redeemed = voucher_uses.redeemed + EXCLUDED.redeemed,
-        reserved = voucher_uses.reserved + EXCLUDED.reserved,
-        spent_minor = voucher_uses.spent_minor + EXCLUDED.spent_minor,
-        reserved_minor = voucher_uses.reserved_minor + EXCLUDED.reserved_minor
 """
 
 
@@ -49,61 +27,33 @@ async def lock(tx: WriteTx, campaigns: Collection[UUID], vouchers: Collection[UU
 
 
 async def apply(tx: WriteTx, effects: Effects) -> None:
-    """Write all changes, campaigns before vouchers, each in ascending order of id. The persons are locked.
+    """Write all changes: uses, then campaigns, then vouchers, each in ascending order of id. The persons are locked.
 
     Raises:
         LimitReached: a campaign or a voucher has not that much left, or was stopped meanwhile; nothing may stand then.
     """
-    # In front of what others wait for: these rows are our person's, and nobody else wants them.
-    for (campaign_id, person), change in sorted(effects.uses.items()):
-        await _add_uses(tx, campaign_id, person, change)
-    if len(effects.campaigns) == len(effects.vouchers) == 1:
-        (campaign_id, change), (voucher_id, same) = *effects.campaigns.items(), *effects.vouchers.items()
-        if change == same:
-            await _apply_both(tx, campaign_id, voucher_id, change)
-            return
-    for campaign_id, change in sorted(effects.campaigns.items()):
-        done = await tx.execute(_CAMPAIGN, _values(campaign_id, change))
-        if done.rowcount != 1:
-            raise LimitReached("campaign", campaign_id)
-    for voucher_id, change in sorted(effects.vouchers.items()):
-        done = await tx.execute(_VOUCHER, _values(voucher_id, change))
-        if done.rowcount != 1:
-            raise LimitReached("voucher", voucher_id)
-
-
-async def _apply_both(tx: WriteTx, campaign_id: UUID, voucher_id: UUID, change: Change) -> None:
-    done = (await tx.execute(_BOTH, {**_values(campaign_id, change), "voucher": voucher_id})).one()
-    if done.campaigns != 1:
-        raise LimitReached("campaign", campaign_id)
-    if done.vouchers != 1:
-        raise LimitReached("voucher", voucher_id)
-
-
-async def _add_uses(tx: WriteTx, campaign_id: UUID, person: UUID, change: Change) -> None:
-    values = _values(campaign_id, change)
-    if min(change) < 0:
-        # ON CONFLICT checks the row it would insert: less than nothing is none.
-        await tx.execute(
-            "UPDATE voucher_uses SET redeemed = redeemed + :redeemed, reserved = reserved + :reserved, "
-            "spent_minor = spent_minor + :spent, reserved_minor = reserved_minor + :held "
-            "WHERE campaign_id = :id AND person = :person",
-            {name: values[name] for name in ("id", "redeemed", "reserved", "spent", "held")} | {"person": person},
-        )
+    uses = sorted(effects.uses.items())
+    if not uses:
         return
-    await tx.execute(_USES, {**values, "person": person})
+    short = await tx.execute(
+        _MOVE,
+        {
+            "use_campaigns": [campaign for (campaign, _), _ in uses],
+            "use_persons": [person for (_, person), _ in uses],
+            **_columns("u", [change for _, change in uses]),
+            "campaigns": sorted(effects.campaigns),
+            **_columns("c", [effects.campaigns[each] for each in sorted(effects.campaigns)]),
+            "vouchers": sorted(effects.vouchers),
+            **_columns("v", [effects.vouchers[each] for each in sorted(effects.vouchers)]),
+        },
+    )
+    if (row := short.one_or_none()) is not None:
+        raise LimitReached(row.what, row.id)
 
 
-def _values(id_: UUID, change: Change) -> dict[str, Any]:
-    return {
-        "id": id_,
-        "redeemed": change.redeemed,
-        "reserved": change.reserved,
-        "spent": change.spent_minor,
-        "held": change.reserved_minor,
-        "uses": change.uses,
-        "minor": change.minor,
-    }
+def _columns(prefix: str, changes: Sequence[Change]) -> dict[str, list[int]]:
+    names = ("redeemed", "reserved", "spent", "held")
+    return {f"{prefix}_{name}": [change[place] for change in changes] for place, name in enumerate(names)}
 
 
 class Used(NamedTuple):

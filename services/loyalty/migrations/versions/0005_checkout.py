@@ -26,6 +26,7 @@ def upgrade() -> None:
         """
     )
     op.execute("CREATE INDEX voucher_uses_person ON voucher_uses (person)")
+    _counters()
     _reservations()
     _redemptions()
     _rollbacks()
@@ -44,6 +45,82 @@ def upgrade() -> None:
             refunds          jsonb,
             is_cancelled     boolean NOT NULL
         )
+        """
+    )
+
+
+def _counters() -> None:
+    # One round trip, so that the rows that all want are held no longer than it takes to write them. The persons are
+    # locked: nobody else makes or changes their uses. Rows that all share come last, and in ascending order.
+    op.execute(
+        """
+        CREATE FUNCTION move_counters(
+            use_campaigns uuid[], use_persons uuid[], u_redeemed bigint[], u_reserved bigint[], u_spent bigint[],
+            u_held bigint[],
+            campaign_ids uuid[], c_redeemed bigint[], c_reserved bigint[], c_spent bigint[], c_held bigint[],
+            voucher_ids uuid[], v_redeemed bigint[], v_reserved bigint[], v_spent bigint[], v_held bigint[]
+        ) RETURNS TABLE (what text, id uuid) LANGUAGE plpgsql AS $$
+        #variable_conflict use_column
+        DECLARE
+            short uuid;
+        BEGIN
+            WITH asked AS (
+                SELECT * FROM unnest(use_campaigns, use_persons, u_redeemed, u_reserved, u_spent, u_held)
+                    AS t (campaign_id, person, redeemed, reserved, spent, held)
+            ), changed AS (
+                UPDATE voucher_uses AS u SET redeemed = u.redeemed + a.redeemed, reserved = u.reserved + a.reserved,
+                    spent_minor = u.spent_minor + a.spent, reserved_minor = u.reserved_minor + a.held
+                FROM asked AS a WHERE u.campaign_id = a.campaign_id AND u.person = a.person
+                RETURNING u.campaign_id, u.person
+            )
+            INSERT INTO voucher_uses (campaign_id, person, redeemed, reserved, spent_minor, reserved_minor)
+            SELECT a.* FROM asked AS a WHERE NOT EXISTS (
+                SELECT FROM changed AS c WHERE c.campaign_id = a.campaign_id AND c.person = a.person);
+
+            IF cardinality(campaign_ids) > 1 THEN
+                PERFORM FROM campaigns AS c WHERE c.id = ANY(campaign_ids) ORDER BY c.id FOR NO KEY UPDATE;
+            END IF;
+            WITH asked AS (
+                SELECT * FROM unnest(campaign_ids, c_redeemed, c_reserved, c_spent, c_held)
+                    AS t (id, redeemed, reserved, spent, held)
+            ), done AS (
+                UPDATE campaigns AS c SET redeemed = c.redeemed + a.redeemed, reserved = c.reserved + a.reserved,
+                    spent_minor = c.spent_minor + a.spent, reserved_minor = c.reserved_minor + a.held
+                FROM asked AS a WHERE c.id = a.id
+                    AND (a.redeemed + a.reserved <= 0 OR (c.state = 'active' AND (
+                        c.max_uses IS NULL OR c.redeemed + c.reserved + a.redeemed + a.reserved <= c.max_uses)))
+                    AND (a.spent + a.held <= 0 OR c.budget_minor IS NULL
+                        OR c.spent_minor + c.reserved_minor + a.spent + a.held <= c.budget_minor)
+                RETURNING c.id
+            )
+            SELECT a.id INTO short FROM asked AS a WHERE a.id NOT IN (SELECT d.id FROM done AS d) ORDER BY 1 LIMIT 1;
+            IF FOUND THEN
+                RETURN QUERY SELECT 'campaign', short;
+                RETURN;
+            END IF;
+
+            IF cardinality(voucher_ids) > 1 THEN
+                PERFORM FROM codes AS v WHERE v.id = ANY(voucher_ids) ORDER BY v.id FOR NO KEY UPDATE;
+            END IF;
+            WITH asked AS (
+                SELECT * FROM unnest(voucher_ids, v_redeemed, v_reserved, v_spent, v_held)
+                    AS t (id, redeemed, reserved, spent, held)
+            ), done AS (
+                UPDATE codes AS v SET redeemed = v.redeemed + a.redeemed, reserved = v.reserved + a.reserved,
+                    spent_minor = v.spent_minor + CASE WHEN v.value_minor IS NULL THEN 0 ELSE a.spent END,
+                    held_minor = v.held_minor + CASE WHEN v.value_minor IS NULL THEN 0 ELSE a.held END
+                FROM asked AS a WHERE v.id = a.id
+                    AND (a.redeemed + a.reserved <= 0 OR (v.state = 'active' AND (
+                        v.max_uses IS NULL OR v.redeemed + v.reserved + a.redeemed + a.reserved <= v.max_uses)))
+                    AND (a.spent + a.held <= 0 OR v.value_minor IS NULL
+                        OR v.spent_minor + v.held_minor + a.spent + a.held <= v.value_minor)
+                RETURNING v.id
+            )
+            SELECT a.id INTO short FROM asked AS a WHERE a.id NOT IN (SELECT d.id FROM done AS d) ORDER BY 1 LIMIT 1;
+            IF FOUND THEN
+                RETURN QUERY SELECT 'voucher', short;
+            END IF;
+        END $$
         """
     )
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal, TypeVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
@@ -39,7 +39,10 @@ class PlatformSettings(Settings):
         None, repr=False, description="Password for a TAM_DATABASE_URL that holds none."
     )
     database_url: str | None = Field(
-        None, description="postgresql://user:password@host/database; unset: the embedded server."
+        None,
+        repr=False,
+        description="postgresql://user:password@host/database, with ?sslmode=verify-full&sslrootcert=<file> where the "
+        "server is elsewhere; unset: the embedded server.",
     )
     database_pool_size: int = Field(12, ge=4, le=200, description="Most connections per service and process.")
     kafka_bootstrap_servers: str | None = Field(
@@ -49,7 +52,9 @@ class PlatformSettings(Settings):
     kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
     kafka_sasl_username: str | None = None
     kafka_sasl_password: str | None = Field(None, repr=False)
-    kafka_ssl_cafile: Path | None = None
+    kafka_ssl_cafile: Path | None = Field(
+        None, description="File with the certificates that sign the brokers'; unset: those the system trusts."
+    )
     kafka_replication_factor: int = Field(1, ge=1, le=7, description="Copies of each partition when topics are made.")
     topic_prefix: str = Field("tam.", pattern=r"^[A-Za-z0-9._-]{0,40}$", description="Prefix of Kafka topic names.")
     partitions: int = Field(4, ge=1, le=1024, description="Partitions of a topic when it is made.")
@@ -95,7 +100,7 @@ class PlatformSettings(Settings):
         if not value.startswith(("postgresql://", "postgres://", "postgresql+asyncpg://")):
             raise ValueError("it must begin with postgresql://")
         parts = urlsplit(value)
-        _ = parts.port  # raises ValueError where it is no number
+        check_port(parts)
         password = info.data.get("database_password")
         if password is None:
             return value
@@ -113,6 +118,15 @@ class PlatformSettings(Settings):
     def is_embedded(self) -> bool:
         """Whether the platform brings its own PostgreSQL."""
         return self.database_url is None
+
+
+def check_port(parts: SplitResult) -> None:
+    """Raise a `ValueError` that tells nothing of the URL where its port is no number."""
+    try:
+        _ = parts.port
+    except ValueError:
+        # The library's sentence quotes what it took for the port: of a password with a slash, a part.
+        raise ValueError("its port is no number; in a password write / as %2F, # as %23 and ? as %3F") from None
 
 
 S = TypeVar("S", bound=Settings)

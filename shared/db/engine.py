@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import lru_cache
 from typing import Any, Protocol
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import orjson
 from sqlalchemy import CursorResult, Executable, Row, TextClause, text
@@ -163,9 +164,26 @@ def async_url(url: str) -> str:
     raise ValueError("a database URL begins with postgresql://")
 
 
+def with_tls(url: str) -> tuple[str, dict[str, Any]]:
+    """The URL without `sslmode` and the like, and what the driver is told instead.
+
+    They mean what they mean to `psql`, and asyncpg knows how, but reads them out of a URL alone; SQLAlchemy takes URLs
+    apart.
+    """
+    parts = urlsplit(url)
+    query = parse_qsl(parts.query, keep_blank_values=True)
+    rest = [(name, value) for name, value in query if not name.startswith("ssl")]
+    if len(rest) == len(query):
+        return url, {}
+    dsn = "postgresql://" + url.partition("://")[2]
+    return parts._replace(query=urlencode(rest)).geturl(), {"dsn": dsn}
+
+
 def make_engine(url: str, *, schema: str, pool_size: int | None = 12, application: str = APPLICATION) -> AsyncEngine:
     """An engine whose connections see `schema` first. `pool_size` None opens a connection per use."""
+    url, tls = with_tls(url)
     connect_args: dict[str, Any] = {
+        **tls,
         "prepared_statement_cache_size": PREPARED_STATEMENTS,
         "timeout": CONNECT_TIMEOUT_SECONDS,
         "command_timeout": COMMAND_TIMEOUT_SECONDS,

@@ -106,7 +106,7 @@ def make_app(
         each.path: name for name, routes in _routes(manifests, raws).items() for each in iter_route_contexts(routes)
     }
     # First of all: the router tries routes in order, and these are the hot ones.
-    app.router.routes.append(RawRoutes([*raw, *system_routes(app, health, scrapes)]))
+    app.router.routes.append(RawRoutes([*raw, *system_routes(app, health, scrapes, settings)]))
     for router in (
         *(router for manifest in manifests for router in manifest.routers),
         ops.router,

@@ -12,16 +12,20 @@ from shared.http.caller import BadKey, Caller, MissingKey, MissingScope, WrongKe
 from shared.http.key_store import KeyInfo
 from shared.http.key_text import looks_like_key
 from shared.http.keys import KeyRing
-from shared.http.limits import TokenBuckets
+from shared.http.limits import RateLimited, TokenBuckets
 from shared.http.oidc import TokenVerifier
 from shared.http.settings import AUTH_PREFIX, AuthSettings
 from shared.rights import audit
 
 __all__ = ["AUTH_PREFIX", "AuthSettings", "Authenticator", "Caller", "KeyInfo", "KeyRing", "caller_of", "require"]
 
+# Fields of an answer, as ASGI has them.
+Fields = tuple[tuple[bytes, bytes], ...]
 BEARER = "key"
 # Where the scope of a request holds who asked and whom it saw.
 AUDITED = "tam.audited"
+# And where how much of its rate the caller has left, for the fields that tell it.
+RATE = "tam.rate"
 BASIC = "keyAsUser"
 
 
@@ -32,24 +36,44 @@ class Authenticator:
         self._keyring = keyring
         self._limits = limits
         self._tokens = tokens
+        self._policy = limits.policy("key").encode() if limits.is_limited else b""
 
-    async def authenticate(self, authorization: str | None) -> Caller:
-        """The caller behind an `Authorization` header.
+    async def authenticate(self, authorization: str | None, address: str | None = None) -> Caller:
+        """The caller behind an `Authorization` header that came from an address.
 
         Raises:
             Unauthorized: there is no credential, or it does not hold.
-            RateLimited: the caller is over its rate.
+            RateLimited: too many bad ones came from the address.
             Unavailable: the credential cannot be checked now.
         """
         credential = presented(authorization)
         if credential is None:
             raise MissingKey if not authorization else BadKey("The Authorization header holds no key.")
-        if self._tokens is not None and not looks_like_key(credential):
-            caller = await self._tokens.authenticate(credential)
-        else:
-            caller = await self._keyring.authenticate(credential)
-        self._limits.take(caller.key_id)
-        return caller
+        if self._tokens is None or looks_like_key(credential):
+            return await self._keyring.authenticate(credential, address=address)
+        try:
+            return await self._tokens.authenticate(credential)
+        except BadKey:
+            self._keyring.guesses.count(address)
+            raise
+
+    def take(self, caller: Caller) -> Fields:
+        """Count a request of the caller; the fields that tell it what is left of its rate.
+
+        Raises:
+            RateLimited: the caller is over its rate.
+        """
+        try:
+            left = self._limits.take(caller.key_id)
+        except RateLimited as limited:
+            limited.headers |= {
+                "RateLimit-Policy": self._policy.decode(),
+                "RateLimit": f'"key";r=0;t={limited.data["retry_after_seconds"]}',
+            }
+            raise
+        if not self._policy:
+            return ()
+        return ((b"ratelimit-policy", self._policy), (b"ratelimit", self._limits.state("key", left).encode()))
 
 
 async def caller_of(request: Request) -> Caller:
@@ -57,7 +81,9 @@ async def caller_of(request: Request) -> Caller:
     known: Caller | None = getattr(request.state, "caller", None)
     if known is None:
         authenticator: Authenticator = request.app.state.authenticator
-        known = await authenticator.authenticate(request.headers.get("authorization"))
+        address = None if request.client is None else request.client.host
+        known = await authenticator.authenticate(request.headers.get("authorization"), address)
+        request.scope[RATE] = authenticator.take(known)
         request.state.caller = known
         # Whom this request sees from now on is told to the audit log when it is answered.
         request.scope[AUDITED] = known.key_id, audit.begin()

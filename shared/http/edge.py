@@ -18,7 +18,7 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.errors import AppError, BadRequest
-from shared.http.auth import AUDITED
+from shared.http.auth import AUDITED, RATE
 from shared.http.problems import REQUEST_ID, BodyRefused, BodyTooLarge, NotJson, from_unexpected, problem
 from shared.http.settings import HttpSettings
 from shared.observability import metrics
@@ -30,6 +30,9 @@ log = logger(__name__)
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _NO_SNIFFING = (b"x-content-type-options", b"nosniff")
+# What a key opened is for its caller alone: no store on the way keeps it, and who has it asks whether it still holds.
+_NO_STORE = (b"cache-control", b"no-store")
+_ASK_AGAIN = (b"cache-control", b"private, no-cache")
 UNMATCHED = "unmatched"
 # In place of a service: what answers for all of them.
 PLATFORM = "platform"
@@ -164,8 +167,13 @@ class _Exchange:
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            own = (b"x-request-id", self.request_id.encode())
-            message["headers"] = [*message.get("headers", ()), own, _NO_SNIFFING]
+            headers = [*message.get("headers", ()), (b"x-request-id", self.request_id.encode()), _NO_SNIFFING]
+            if AUDITED in self.scope:
+                names = {name for name, _ in headers}
+                if b"cache-control" not in names:
+                    headers.append(_ASK_AGAIN if b"etag" in names else _NO_STORE)
+                headers += self.scope[RATE]
+            message["headers"] = headers
         await self._send(message)
 
     async def refuse(self, refusal: AppError) -> None:

@@ -27,6 +27,7 @@ from shared.http import key_store
 from shared.http.caller import BadKey, Caller, ExpiredKey, Kind, MissingKey, Refused, RevokedKey
 from shared.http.key_store import KeyInfo
 from shared.http.key_text import KeyText, new_key, parse_key
+from shared.http.limits import Guesses
 from shared.observability.logging import logger
 
 log = logger(__name__)
@@ -65,12 +66,14 @@ class KeyRing:
         db: Database,
         *,
         clock: Clock | None = None,
+        guesses: Guesses | None = None,
         hit_seconds: float = HIT_SECONDS,
         miss_seconds: float = MISS_SECONDS,
         max_cached: int = MAX_CACHED,
     ) -> None:
         self._db = db
         self._clock = clock or SystemClock()
+        self.guesses = guesses or Guesses()
         self._hit_seconds = hit_seconds
         self._miss_seconds = miss_seconds
         self._max_cached = max_cached
@@ -163,19 +166,31 @@ class KeyRing:
         self._note(known.caller)
         return known.caller
 
-    async def authenticate(self, presented: str | None) -> Caller:
-        """Who presents this key.
+    async def authenticate(self, presented: str | None, *, address: str | None = None) -> Caller:
+        """Who presents this key, from this address.
 
         Raises:
             Unauthorized: `missing_key`, `bad_key`, `revoked_key` or `expired_key`.
+            RateLimited: too many bad keys came from the address.
             KeysUnavailable: it cannot be checked now.
         """
         if not presented:
             raise MissingKey
+        digest = _digest(presented)
+        # What was good here once is looked up all the same: it is nobody's guess.
+        if digest not in self._good:
+            self.guesses.refuse_if_spent(address)
+        try:
+            return await self._authenticated(presented, digest)
+        except BadKey:
+            # One that has ended is no guess either: only who has its secret is told that it has.
+            self.guesses.count(address)
+            raise
+
+    async def _authenticated(self, presented: str, digest: bytes) -> Caller:
         key = parse_key(presented)
         if key is None:
             raise BadKey
-        digest = _digest(presented)
         caller = self._remembered(presented, digest)
         if caller is None:
             caller = await self._look_up(presented, key, digest)

@@ -19,6 +19,19 @@ class HttpSettings(Settings):
         500.0, ge=0, description="Requests a second per key and process on native routes; 0: no limit."
     )
     rate_burst: int = Field(1_000, ge=1, description="Requests a key may make at once before the rate holds.")
+    bad_keys_per_minute: float = Field(
+        60.0,
+        ge=0,
+        description="Bad keys a minute from one network (IPv4 /24, IPv6 /64) and process, after the first 30, before "
+        "none that is new is looked up for it; 0: no limit.",
+    )
+    metrics_token: str | None = Field(
+        None,
+        min_length=16,
+        repr=False,
+        description="Bearer token that /metrics wants, at least 16 characters: it shows revenue. Unset: it is open.",
+    )
+    docs: bool = Field(True, description="Serve /docs and /openapi.json; off: they are not there.")
 
 
 class AuthSettings(Settings):

@@ -1,7 +1,12 @@
-"""What operators and probes call: `/`, `/healthz`, `/readyz`, `/metrics`, `/docs`, `/openapi.json`. No key needed."""
+"""What operators and probes call: `/`, `/healthz`, `/readyz`, `/metrics`, `/docs`, `/openapi.json`. No key needed.
+
+`/metrics` wants a token of its own where one is set: a scraper is no caller of the API, and no caller a scraper.
+"""
 
 import asyncio
+import hmac
 from collections.abc import Awaitable, Callable, Sequence
+from functools import lru_cache
 from time import monotonic
 from typing import Any
 
@@ -12,7 +17,9 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from shared.http.caller import BadKey, MissingKey, presented
 from shared.http.openapi import reference
+from shared.http.settings import HttpSettings
 from shared.observability.health import Health
 from shared.observability.logging import logger
 from shared.observability.metrics import REGISTRY
@@ -22,6 +29,10 @@ log = logger(__name__)
 Scrape = tuple[Callable[[Any], Awaitable[None]], Any]
 SCRAPE_SECONDS = 5.0
 SCRAPE_KEPT_SECONDS = 1.0
+_DOCS_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+}
 
 
 def _json(value: Any, status: int = 200) -> Response:
@@ -49,13 +60,19 @@ async def _healthz(_: Request) -> Response:
 class Scraper:
     """Refreshes the gauges that services compute, then writes all metrics out."""
 
-    def __init__(self, scrapes: Sequence[Scrape]) -> None:
+    def __init__(self, scrapes: Sequence[Scrape], token: str | None = None) -> None:
         self._scrapes = scrapes
+        self._token = token
         self._lock = asyncio.Lock()
         self._until = 0.0
 
     async def __call__(self, request: Request) -> Response:
-        """Answer a scrape, as Prometheus text or OpenMetrics."""
+        """Answer a scrape, as Prometheus text or OpenMetrics.
+
+        Raises:
+            Unauthorized: it wants a token that was not presented.
+        """
+        self._check(request.headers.get("authorization"))
         # Scrapes within a second share one refresh: this address is open, the database behind it is not.
         async with self._lock:
             if monotonic() >= self._until:
@@ -66,6 +83,14 @@ class Scraper:
         body = await asyncio.to_thread(encode, REGISTRY)
         return Response(body, headers={"Content-Type": content_type})
 
+    def _check(self, authorization: str | None) -> None:
+        if self._token is None:
+            return
+        if authorization is None:
+            raise MissingKey
+        if not hmac.compare_digest((presented(authorization) or "").encode(), self._token.encode()):
+            raise BadKey("This is not the token of the metrics.")
+
     async def _refresh(self, refresh: Callable[[Any], Awaitable[None]], value: Any) -> None:
         try:
             async with asyncio.timeout(SCRAPE_SECONDS):
@@ -74,7 +99,7 @@ class Scraper:
             log.warning("scrape_failed", service=type(value).__name__, error=type(error).__name__)
 
 
-def system_routes(app: FastAPI, health: Health, scrapes: Sequence[Scrape]) -> list[BaseRoute]:
+def system_routes(app: FastAPI, health: Health, scrapes: Sequence[Scrape], settings: HttpSettings) -> list[BaseRoute]:
     """The routes of the system, to stand beside those of the services."""
 
     async def readyz(_: Request) -> Response:
@@ -87,22 +112,31 @@ def system_routes(app: FastAPI, health: Health, scrapes: Sequence[Scrape]) -> li
         # What a whole fleet shares must not take the whole fleet out of service while a part of it works.
         return _json({"status": "degraded", "problems": found})
 
+    # Written once: whoever asks for them again and again must not make us write a megabyte each time.
+    @lru_cache(maxsize=1)
+    def contract() -> bytes:
+        return orjson.dumps(app.openapi())
+
+    @lru_cache(maxsize=1)
+    def page() -> str:
+        return reference(app.openapi())
+
     async def openapi(_: Request) -> Response:
-        return _json(app.openapi())
+        return Response(contract(), media_type="application/json")
 
     async def docs(_: Request) -> Response:
-        return HTMLResponse(reference(app.openapi()))
+        return HTMLResponse(page(), headers=_DOCS_HEADERS)
 
-    scraper = Scraper(scrapes)
+    scraper = Scraper(scrapes, settings.metrics_token)
 
     async def scrape(request: Request) -> Response:
         return await scraper(request)
 
+    described = [Route("/openapi.json", openapi), Route("/docs", docs)] if settings.docs else []
     return [
         Route("/", _root),
         Route("/healthz", _healthz),
         Route("/readyz", readyz),
         Route("/metrics", scrape),
-        Route("/openapi.json", openapi),
-        Route("/docs", docs),
+        *described,
     ]

@@ -37,6 +37,7 @@ from shared.errors import UserError
 from shared.events.topics import TOPICS
 from shared.http.app import make_app
 from shared.http.auth import KeyRing
+from shared.http.limits import Guesses
 from shared.http.oidc import TokenVerifier
 from shared.http.settings import AUTH_PREFIX, HTTP_PREFIX, AuthSettings, HttpSettings
 from shared.ids import uuid7
@@ -109,6 +110,7 @@ async def open_platform(
     """
     clock = clock or SystemClock()
     service_settings = load_service_settings(manifests)
+    http = load(HttpSettings, prefix=HTTP_PREFIX)
     metrics.BUILD.labels(VERSION).set(1)
     health, workers = Health(), Workers()
     async with AsyncExitStack() as stack:
@@ -122,7 +124,8 @@ async def open_platform(
         health.add("database", platform_db.ready, is_vital=False)
         seal = await open_seal(platform_db, settings.installation_key)
         common = _Common(settings, url, bus, clock, seal, tuple(rights_holders) or _holders(manifests))
-        keyring, audit = KeyRing(platform_db, clock=clock), AuditLog(platform_db, clock)
+        keyring = KeyRing(platform_db, clock=clock, guesses=Guesses(http.bad_keys_per_minute))
+        audit = AuditLog(platform_db, clock)
         workers.add_work("noting key use", keyring.run)
         workers.add_work("writing the audit log", audit.run)
         units: dict[str, Unit] = {}
@@ -143,14 +146,11 @@ async def open_platform(
             audit=audit,
             bus=bus,
             tokens=await _tokens(stack),
-            settings=load(HttpSettings, prefix=HTTP_PREFIX),
+            settings=http,
             scrapes=[(unit.manifest.on_scrape, unit.value) for unit in units.values() if unit.manifest.on_scrape],
         )
         for unit in units.values():
-            if unit.manifest.on_start is not None:
-                await unit.manifest.on_start(unit.value)
-            if unit.manifest.on_stop is not None:
-                stack.push_async_callback(unit.manifest.on_stop, unit.value)
+            await _start(unit, stack)
         yield Platform(settings, role, url, bus, keyring, units, health, app, workers)
 
 
@@ -293,6 +293,13 @@ def _build(manifest: Service, service_settings: Mapping[str, Any], common: _Comm
         rights_holders=common.rights_holders,
     )
     return Unit(manifest, db, outbox, manifest.build(parts))
+
+
+async def _start(unit: Unit, stack: AsyncExitStack) -> None:
+    if unit.manifest.on_start is not None:
+        await unit.manifest.on_start(unit.value)
+    if unit.manifest.on_stop is not None:
+        stack.push_async_callback(unit.manifest.on_stop, unit.value)
 
 
 def _put_to_work(workers: Workers, units: Iterable[Unit], common: _Common) -> None:

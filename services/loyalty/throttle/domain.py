@@ -1,8 +1,9 @@
 """Who fails, and how often they may."""
 
-import ipaddress
 from typing import NamedTuple
 from uuid import UUID
+
+from shared.networks import network
 
 MINUTE, HOUR = 60.0, 3_600.0
 
@@ -35,20 +36,6 @@ PER_ADDRESS = (Limit("address", 10, MINUTE), Limit("address", 60, HOUR))
 def per_key(tokens: int) -> tuple[Limit, ...]:
     """The limit of a key that may fail so often a minute: a shop's server asks for all its customers with one."""
     return (Limit("key", tokens, MINUTE),)
-
-
-def network(address: str) -> str:
-    """Whose an address is: its /24, or of IPv6 its /64, which one subscriber has to choose from.
-
-    What is no address counts as it stands.
-    """
-    try:
-        found = ipaddress.ip_address(address.strip())
-    except ValueError:
-        return address.strip()[:100]
-    if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped is not None:
-        found = found.ipv4_mapped
-    return str(ipaddress.ip_network((found, 24 if found.version == 4 else 64), strict=False))
 
 
 def limits_of(who: Who, key_tokens: int) -> list[tuple[Limit, str]]:

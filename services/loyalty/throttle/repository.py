@@ -25,7 +25,15 @@ _LEFT = (
 )
 
 
-def _values(buckets: Sequence[Bucket]) -> dict[str, object]:
+# The buckets that have no token, each with the seconds until it has one. One that is not there is full.
+SHORT = (
+    f"SELECT bucket, (1 - {_LEFT}) / asked.rate AS wait FROM {_ASKED} JOIN throttle_buckets b USING (bucket) "
+    f"WHERE {_LEFT} < 1"
+)
+
+
+def values(buckets: Sequence[Bucket]) -> dict[str, object]:
+    """What statements about these buckets take."""
     return {
         "names": [each.name for each in buckets],
         "sizes": [each.size for each in buckets],
@@ -34,13 +42,9 @@ def _values(buckets: Sequence[Bucket]) -> dict[str, object]:
 
 
 async def wait_seconds(tx: ReadTx, buckets: Sequence[Bucket]) -> float:
-    """How long until each of the buckets has a token; 0: now. A bucket that is not there is full."""
-    rows = await tx.execute(
-        f"SELECT coalesce(max((1 - {_LEFT}) / asked.rate), 0)::double precision AS wait "
-        f"FROM {_ASKED} JOIN throttle_buckets b USING (bucket)",
-        _values(buckets),
-    )
-    return max(0.0, float(rows.one().wait))
+    """How long until each of the buckets has a token; 0: now."""
+    rows = await tx.execute(SHORT, values(buckets))
+    return max((float(row.wait) for row in rows), default=0.0)
 
 
 async def take(tx: WriteTx, buckets: Sequence[Bucket], tokens: int) -> None:
@@ -52,7 +56,7 @@ async def take(tx: WriteTx, buckets: Sequence[Bucket], tokens: int) -> None:
     await tx.execute(
         f"INSERT INTO throttle_buckets (bucket, tokens, filled_at) "
         f"SELECT asked.bucket, asked.size, clock_timestamp() FROM {_ASKED} ORDER BY 1 ON CONFLICT DO NOTHING",
-        _values(in_order),
+        values(in_order),
     )
     # Locked in one order, so that two who fail at once never wait for each other.
     await tx.execute(
@@ -62,7 +66,7 @@ async def take(tx: WriteTx, buckets: Sequence[Bucket], tokens: int) -> None:
     await tx.execute(
         f"UPDATE throttle_buckets b SET filled_at = clock_timestamp(), "
         f"tokens = greatest(-asked.size, {_LEFT} - :tokens) FROM {_ASKED} WHERE b.bucket = asked.bucket",
-        {**_values(in_order), "tokens": float(tokens)},
+        {**values(in_order), "tokens": float(tokens)},
     )
 
 

@@ -13,6 +13,7 @@ from services.loyalty.throttle import repository as rows
 from services.loyalty.throttle.domain import Who, limits_of
 from services.loyalty.throttle.errors import Throttled
 from services.loyalty.throttle.repository import Bucket
+from services.loyalty.vouchers.domain.keys import Peppers
 from services.loyalty.vouchers.service.vault import Vault
 from shared.db.engine import Database, ReadTx
 from shared.observability.logging import logger
@@ -78,16 +79,13 @@ class Guard:
         Raises:
             Throttled: they have failed too often.
         """
-        wait = await rows.wait_seconds(tx, await self._buckets(tx, who))
-        if wait > 0:
-            THROTTLED.inc()
-            raise Throttled(max(1, math.ceil(wait)))
+        check_wait(await rows.wait_seconds(tx, self.buckets(await self.vault.peppers(tx), who)))
 
     async def failed(self, who: Who, failures: int = 1) -> None:
         """Count failures, in a transaction of their own: a refusal that rolls back its own is still one."""
         FAILURES.inc(failures)
         async with self.db.write() as tx:
-            buckets = await self._buckets(tx, who)
+            buckets = self.buckets(await self.vault.peppers(tx), who)
             await rows.take(tx, buckets, failures)
             wait = await rows.wait_seconds(tx, buckets)
         if wait > 0:
@@ -99,14 +97,25 @@ class Guard:
         async with self.db.write() as tx:
             await rows.forget_full(tx)
 
-    async def _buckets(self, tx: ReadTx, who: Who) -> list[Bucket]:
-        peppers = await self.vault.peppers(tx)
+    def buckets(self, peppers: Peppers, who: Who) -> list[Bucket]:
+        """What failures of somebody are counted in."""
         found = []
         for limit, by in limits_of(who, self.per_key):
             # An address is personal data: kept as a keyed hash, and that for a day.
             name = peppers.fingerprint(f"throttle {limit.scope} {by}").hex()
             found.append(Bucket(f"{limit.scope}/{limit.seconds:.0f}/{name}", float(limit.tokens), limit.rate))
         return found
+
+
+def check_wait(seconds: float) -> None:
+    """Let somebody pass who need not wait.
+
+    Raises:
+        Throttled: they must.
+    """
+    if seconds > 0:
+        THROTTLED.inc()
+        raise Throttled(max(1, math.ceil(seconds)))
 
 
 def _rest(elapsed: float) -> float:

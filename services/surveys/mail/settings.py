@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 
-from shared.config import Settings
+from shared.config import Settings, check_port
 
 
 class MailSettings(Settings):
@@ -36,7 +36,7 @@ class MailSettings(Settings):
             parts = urlsplit(value)
             if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
                 raise ValueError("it begins with smtp:// or smtps:// and names a host")
-            _ = parts.port  # raises ValueError where it is no number
+            check_port(parts)
         return value
 
     @field_validator("mail_from")

@@ -51,6 +51,15 @@ class Exchange(NamedTuple):
         keyring: KeyRing = self.scope["app"].state.keyring
         return keyring
 
+    async def caller(self, key: str) -> Caller:
+        """Who presents this key.
+
+        Raises:
+            Unauthorized, RateLimited, Unavailable: as they say.
+        """
+        client = self.scope.get("client")
+        return await self.keyring.authenticate(key, address=client[0] if client else None)
+
 
 class Door(ABC):
     """An ASGI endpoint of one address. A subclass says how it answers."""
@@ -210,7 +219,7 @@ async def document(exchange: Exchange, uploads: Uploads, seconds: float) -> Docu
     if caller is None:
         in_body = parsed.get("writeKey") if isinstance(parsed, dict) else None
         if isinstance(in_body, str):
-            caller, later = await _first_good(exchange.keyring, (in_body,))
+            caller, later = await _first_good(exchange, (in_body,))
             refusal = refusal or later
         if caller is None:
             raise refusal or MissingKey()
@@ -236,18 +245,18 @@ async def _stated_caller(exchange: Exchange) -> tuple[Caller | None, Unauthorize
     key = None if authorization is None else presented(authorization.decode("latin-1"))
     if key is not None and (caller := exchange.keyring.cached(key)) is not None:
         return caller, None
-    return await _first_good(exchange.keyring, (key, exchange.query.get("writeKey")))
+    return await _first_good(exchange, (key, exchange.query.get("writeKey")))
 
 
-async def _first_good(keyring: KeyRing, keys: Sequence[str | None]) -> tuple[Caller | None, Unauthorized | None]:
+async def _first_good(exchange: Exchange, keys: Sequence[str | None]) -> tuple[Caller | None, Unauthorized | None]:
     refusal: Unauthorized | None = None
     for key in keys:
         if key:
-            caller = keyring.cached(key)
+            caller = exchange.keyring.cached(key)
             if caller is not None:
                 return caller, None
             try:
-                return await keyring.authenticate(key), None
+                return await exchange.caller(key), None
             except Unauthorized as error:
                 refusal = refusal or error
     return None, refusal

@@ -34,7 +34,7 @@ class SdkSettings(Door):
     async def answer(self, exchange: Exchange) -> Answer:
         write_key = exchange.scope["path_params"]["write_key"]
         try:
-            caller = exchange.keyring.cached(write_key) or await exchange.keyring.authenticate(write_key)
+            caller = exchange.keyring.cached(write_key) or await exchange.caller(write_key)
         except Unauthorized:
             raise UnknownWriteKey from None
         if caller.kind != "write":

@@ -5,9 +5,11 @@ Where this touches private names of aiokafka it is because its own `stop()` wait
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
@@ -18,7 +20,7 @@ from aiokafka.record.default_records import DefaultRecordBatch, DefaultRecordBat
 
 from shared.bus.base import BusUnavailable
 from shared.config import PlatformSettings
-from shared.errors import UserError
+from shared.errors import ConfigError, UserError
 from shared.observability.logging import logger
 
 log = logger(__name__)
@@ -37,7 +39,11 @@ class Link:
 
     @classmethod
     def of(cls, settings: PlatformSettings) -> "Link":
-        """The link that the settings describe."""
+        """The link that the settings describe.
+
+        Raises:
+            ConfigError: they do not fit together.
+        """
         options: dict[str, Any] = {
             "bootstrap_servers": settings.kafka_bootstrap_servers,
             "security_protocol": settings.kafka_security_protocol,
@@ -45,8 +51,10 @@ class Link:
             "metadata_max_age_ms": 60_000,
         }
         if settings.kafka_security_protocol.endswith("SSL"):
-            options["ssl_context"] = create_ssl_context(cafile=settings.kafka_ssl_cafile)
+            options["ssl_context"] = _trusting(settings.kafka_ssl_cafile)
         if settings.kafka_security_protocol.startswith("SASL"):
+            if not (settings.kafka_sasl_username and settings.kafka_sasl_password):
+                raise ConfigError("TAM_KAFKA_SECURITY_PROTOCOL wants TAM_KAFKA_SASL_USERNAME and …_PASSWORD beside it.")
             options["sasl_mechanism"] = settings.kafka_sasl_mechanism
             options["sasl_plain_username"] = settings.kafka_sasl_username
             options["sasl_plain_password"] = settings.kafka_sasl_password
@@ -59,6 +67,14 @@ class Link:
     def topic(self, name: str) -> str:
         """The inverse of `name`."""
         return name.removeprefix(self.prefix)
+
+
+def _trusting(authority: Path | None) -> ssl.SSLContext:
+    try:
+        return create_ssl_context(cafile=authority)
+    except OSError as error:
+        reason = "it holds no certificate" if isinstance(error, ssl.SSLError) else (error.strerror or "").lower()
+        raise ConfigError(f"TAM_KAFKA_SSL_CAFILE is wrong: {authority} cannot be read ({reason}).") from None
 
 
 def require_compiled_extension() -> None:

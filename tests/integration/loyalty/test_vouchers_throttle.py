@@ -11,12 +11,13 @@ from loyalty_world import LoyaltyWorld
 from vouchers_stand import campaign, codes
 
 from services.loyalty.app import service as manifest
-from services.loyalty.throttle.domain import Who, network
+from services.loyalty.throttle.domain import Who
 from services.loyalty.throttle.errors import Throttled
 from services.loyalty.throttle.service import PACE_SECONDS, Guard
 from services.loyalty.vouchers.domain import codes as rules
 from services.loyalty.vouchers.service import Assign
 from shared.ids import user_key
+from shared.networks import network
 from shared.testing.platform import running_platform
 
 LAN = user_key("lan")

@@ -1,13 +1,13 @@
 """All SQL of what customers did. Rows are written in ascending order of their keys."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from services.profiles.activity.domain import MAX_INSTANTS, EventCell, EventTotals, MoneyTotals, Tally, refunded_minor
+from services.profiles.people.beside import Beside
 from shared.db.bulk import insert_rows
-from shared.db.engine import ReadTx, WriteTx
+from shared.db.engine import WriteTx
 from shared.db.orders import OrderTable, order_after
 from shared.events.orders import ORDER_COLUMNS, Order, order_of_row, order_row
 
@@ -68,29 +68,25 @@ def _by_cell(item: tuple[EventCell, Tally]) -> EventCell:
     return item[0]
 
 
-async def money_of(tx: ReadTx, keys: Collection[UUID]) -> list[MoneyTotals]:
-    """The orders under these keys, per currency (index orders_customer)."""
-    rows = await tx.execute(
-        """
-        SELECT currency, count(*) AS orders, CAST(sum(total_minor) AS bigint) AS gross_minor,
-               CAST(sum(refunded_minor) AS bigint) AS refunds_minor,
-               min(placed_at) AS first_order_at, max(placed_at) AS last_order_at
-        FROM orders WHERE customer_id = ANY(:keys) AND NOT is_cancelled GROUP BY currency ORDER BY currency
-        """,
-        {"keys": list(keys)},
-    )
-    return [MoneyTotals._make(row) for row in rows]
+# The orders of a person, per currency (index orders_customer).
+MONEY = Beside(
+    """
+    SELECT currency, count(*) AS orders, CAST(sum(total_minor) AS bigint) AS gross_minor,
+           CAST(sum(refunded_minor) AS bigint) AS refunds_minor,
+           min(placed_at) AS first_order_at, max(placed_at) AS last_order_at
+    FROM orders WHERE customer_id = ANY({keys}) AND NOT is_cancelled GROUP BY currency ORDER BY currency
+    """,
+    MoneyTotals._make,
+)
 
-
-async def events_of(tx: ReadTx, keys: Collection[UUID]) -> list[EventTotals]:
-    """What was counted under these keys, by name; of names at most `MAX_EVENT_NAMES`, those seen last."""
-    rows = await tx.execute(
-        """
-        SELECT * FROM (
-            SELECT name, CAST(sum(count) AS bigint) AS times, min(first_at) AS first_at, max(last_at) AS last_at
-            FROM event_days WHERE customer_id = ANY(:keys) GROUP BY name ORDER BY max(last_at) DESC, name LIMIT :most
-        ) AS latest ORDER BY name
-        """,
-        {"keys": list(keys), "most": MAX_EVENT_NAMES},
-    )
-    return [EventTotals._make(row) for row in rows]
+# What was counted of a person, by name; of names at most `MAX_EVENT_NAMES`, those seen last.
+EVENTS = Beside(
+    f"""
+    SELECT * FROM (
+        SELECT name, CAST(sum(count) AS bigint) AS times, min(first_at) AS first_at, max(last_at) AS last_at
+        FROM event_days WHERE customer_id = ANY({{keys}}) GROUP BY name ORDER BY max(last_at) DESC, name
+        LIMIT {MAX_EVENT_NAMES}
+    ) AS latest ORDER BY name
+    """,
+    EventTotals._make,
+)

@@ -11,15 +11,19 @@ from services.profiles.activity.domain import Activity, EventCell, Tally, local_
 from services.profiles.membership.domain import Touched
 from services.profiles.membership.service import Membership
 from services.profiles.people import service as people
+from services.profiles.people.beside import Beside
 from services.profiles.people.domain import Person
 from services.profiles.rfm import repository as scales
 from services.profiles.told import repository as told
 from services.profiles.told.domain import standing
 from shared.clock import Clock
-from shared.db.engine import Database, ReadTx, WriteTx
+from shared.db.engine import Database, WriteTx
 from shared.events.catalogue.touchpoints import TouchpointRecorded
 from shared.events.envelope import Event
 from shared.events.orders import OrderFact
+
+# What it takes to say what a person did.
+BESIDES: Sequence[Beside[Any]] = (repository.MONEY, repository.EVENTS, told.TOLD, scales.CURRENT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,18 +64,14 @@ class ActivityService:
             CustomerUnknown, AmbiguousIdentifier: it does not name one person.
         """
         async with self.db.read() as tx:
-            return await self.told(tx, await people.known(tx, reference, country=self.phone_country))
+            person = await people.known(tx, reference, country=self.phone_country)
+            return self.shown(person, [await each.read(tx, person.members) for each in BESIDES])
 
-    async def told(self, tx: ReadTx, person: Person) -> Activity:
-        """What a person did."""
-        return Activity(
-            person.id,
-            self.clock.now(),
-            await repository.money_of(tx, person.members),
-            await repository.events_of(tx, person.members),
-            standing(person.id, await told.of(tx, person.members)),
-            (await scales.current(tx)).scale,
-        )
+    def shown(self, person: Person, found: Sequence[Sequence[Any]]) -> Activity:
+        """What a person did: of the rows of each of `BESIDES`."""
+        money, events, facts, stored = found
+        scale = scales.holding(stored).scale
+        return Activity(person.id, self.clock.now(), money, events, standing(person.id, facts), scale)
 
 
 async def _fold(tx: WriteTx, facts: Sequence[Event[OrderFact]]) -> set[UUID]:

@@ -6,9 +6,9 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import Row
 
 from services.profiles.consent.domain import Announced, Frequency, Pair, State, Text, Word
+from services.profiles.people.beside import KEYS, Beside
 from shared.db.bulk import insert_rows
 from shared.db.engine import ReadTx, WriteTx
 
@@ -72,16 +72,17 @@ async def add(tx: WriteTx, words: Collection[Word]) -> set[UUID]:
     return {row.customer_id for row in rows}
 
 
-async def latest(tx: ReadTx, keys: Collection[UUID], *, until: datetime | None = None) -> list[Word]:
-    """The latest word of each of these raw person keys on each pair; `until` leaves out what was said after."""
-    rows = await tx.execute(
-        f"""
+def _latest(keys: str, condition: str) -> str:
+    return f"""
         SELECT DISTINCT ON (customer_id, purpose, channel) {_WORD}
-        FROM consent_words WHERE customer_id = ANY(:keys) {"" if until is None else "AND event_time <= :until"}
+        FROM consent_words WHERE customer_id = ANY({keys}) AND {condition}
         ORDER BY customer_id, purpose, channel, event_time DESC, granted, id DESC
-        """,
-        {"keys": list(keys), **({} if until is None else {"until": until})},
-    )
+    """
+
+
+async def latest_until(tx: ReadTx, keys: Collection[UUID], until: datetime) -> list[Word]:
+    """The latest word of each of these raw person keys on each pair, without what was said after a time."""
+    rows = await tx.execute(_latest(KEYS, "event_time <= :until"), {"keys": list(keys), "until": until})
     return [_word(row) for row in rows]
 
 
@@ -93,7 +94,7 @@ async def asked(tx: ReadTx, customers: Collection[UUID], pair: Pair) -> dict[UUI
     )
     found: dict[UUID, list[Word]] = {}
     for row in rows:
-        found.setdefault(row.asked_id, []).append(_word(row))
+        found.setdefault(row.asked_id, []).append(_word(row[1:]))
     return found
 
 
@@ -130,7 +131,7 @@ async def announced(tx: ReadTx, roots: Collection[UUID]) -> dict[UUID, dict[Pair
     )
     found: dict[UUID, dict[Pair, Announced]] = {root: {} for root in roots}
     for row in rows:
-        state = State(row.state, row.text_version, _frequency(row), row.expires_at)
+        state = State(row.state, row.text_version, _frequency(row.frequency_max, row.frequency_per), row.expires_at)
         found[row.customer_id][Pair(row.purpose, row.channel)] = Announced(state, row.version)
     return found
 
@@ -207,25 +208,22 @@ def _row(word: Word) -> Sequence[Any]:
     return word.id, word.customer_id, *word.pair, *said, *_parts(word.frequency), word.expires_at, proof
 
 
-def _word(row: Row[Any]) -> Word:
+def _word(row: Sequence[Any]) -> Word:
+    """The word in columns as in `_WORD`."""
+    key, customer, purpose, channel, granted, time, recorded_at, source, recorded_by, version, *rest = row
+    most, per, expires_at, proof = rest
+    pair, frequency = Pair(purpose, channel), _frequency(most, per)
     return Word(
-        id=row.id,
-        customer_id=row.customer_id,
-        pair=Pair(row.purpose, row.channel),
-        granted=row.granted,
-        time=row.event_time,
-        recorded_at=row.recorded_at,
-        source=row.source,
-        recorded_by=row.recorded_by,
-        text_version=row.text_version,
-        frequency=_frequency(row),
-        expires_at=row.expires_at,
-        proof=row.proof,
+        key, customer, pair, granted, time, recorded_at, source, recorded_by, version, frequency, expires_at, proof
     )
 
 
-def _frequency(row: Row[Any]) -> Frequency | None:
-    return None if row.frequency_max is None else Frequency(row.frequency_max, row.frequency_per)
+def _frequency(most: int | None, per: Any) -> Frequency | None:
+    return None if most is None else Frequency(most, per)
+
+
+# The latest word of each of a person's keys on each pair.
+LATEST = Beside(_latest("{keys}", "true"), _word)
 
 
 def _parts(frequency: Frequency | None) -> tuple[int | None, str | None]:

@@ -55,7 +55,6 @@ from services.profiles.identifier_types.domain import Types
 from services.profiles.membership.domain import Touched
 from services.profiles.membership.service import Membership
 from services.profiles.people import service as people
-from services.profiles.people.domain import Person
 from services.profiles.rights.repository import person as rights
 from shared.clock import Clock
 from shared.db.engine import Database, ReadTx, WriteTx
@@ -167,12 +166,16 @@ class Consent:
         if as_of is not None and as_of > self.clock.now() + CLOCK_TOLERANCE:
             raise FutureTime
         async with self.db.read() as tx:
-            return await self.standing(tx, await people.known(tx, reference, country=self.country), as_of=as_of)
+            person = await people.known(tx, reference, country=self.country)
+            if as_of is None:
+                words = await repository.LATEST.read(tx, person.members)
+            else:
+                words = await repository.latest_until(tx, person.members, as_of)
+        return self.shown(person.id, words, as_of)
 
-    async def standing(self, tx: ReadTx, person: Person, *, as_of: datetime | None = None) -> ConsentOut:
-        """What a person allows now, or allowed at a time."""
-        words = await repository.latest(tx, person.members, until=as_of)
-        return self._state(person.id, holding(words), as_of)
+    def shown(self, root: UUID, words: Sequence[Word], as_of: datetime | None = None) -> ConsentOut:
+        """What a person allows, by the latest words of their keys."""
+        return self._state(root, holding(words), as_of)
 
     async def history(
         self,
@@ -324,7 +327,7 @@ async def _held(tx: ReadTx, roots: Collection[UUID]) -> dict[UUID, dict[Pair, Wo
     members = await mapping.members(tx, roots)
     owner = {key: root for root, keys in members.items() for key in keys}
     words: dict[UUID, list[Word]] = {root: [] for root in roots}
-    for word in await repository.latest(tx, owner):
+    for word in await repository.LATEST.read(tx, owner):
         words[owner[word.customer_id]].append(word)
     return {root: holding(said) for root, said in words.items()}
 

@@ -3,15 +3,14 @@
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 from datetime import date, datetime
-from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import Row
 
 from services.profiles.activity.domain import Tally
 from services.profiles.needs.domain.interests import Cell, Evidence, Interest
 from services.profiles.needs.domain.preferences import Word
+from services.profiles.people.beside import Beside
 from shared.db.bulk import insert_rows
 from shared.db.engine import ReadTx, WriteTx
 
@@ -30,16 +29,6 @@ async def add_word(tx: WriteTx, word: Word) -> None:
     )
 
 
-async def latest_words(tx: ReadTx, keys: Collection[UUID]) -> list[Word]:
-    """The latest word of each of these raw person keys on each preference, those taken back included."""
-    rows = await tx.execute(
-        f"SELECT DISTINCT ON (customer_id, name) {_WORD} FROM preference_words WHERE customer_id = ANY(:keys) "
-        "ORDER BY customer_id, name, event_time DESC, id DESC",
-        {"keys": list(keys)},
-    )
-    return [_word(row) for row in rows]
-
-
 async def history(
     tx: ReadTx, keys: Collection[UUID], *, before: tuple[datetime, UUID] | None, limit: int
 ) -> list[Word]:
@@ -51,7 +40,7 @@ async def history(
         "ORDER BY event_time DESC, id DESC LIMIT :limit",
         {"keys": list(keys), "limit": limit, **({} if before is None else {"at": at, "key": key})},
     )
-    return [_word(row) for row in rows]
+    return [Word._make(row) for row in rows]
 
 
 async def add_interests(tx: WriteTx, cells: Mapping[Cell, Tally]) -> None:
@@ -128,14 +117,9 @@ def _by_cell(item: tuple[Cell, Tally]) -> Cell:
     return item[0]
 
 
-def _word(row: Row[Any]) -> Word:
-    return Word(
-        id=row.id,
-        customer_id=row.customer_id,
-        name=row.name,
-        value=row.value,
-        time=row.event_time,
-        recorded_at=row.recorded_at,
-        source=row.source,
-        recorded_by=row.recorded_by,
-    )
+# The latest word of each of a person's keys on each preference, those taken back included.
+LATEST = Beside(
+    f"SELECT DISTINCT ON (customer_id, name) {_WORD} FROM preference_words WHERE customer_id = ANY({{keys}}) "
+    "ORDER BY customer_id, name, event_time DESC, id DESC",
+    Word._make,
+)

@@ -65,12 +65,12 @@ class Needs:
             CustomerUnknown, AmbiguousIdentifier: the reference does not name one person.
         """
         async with self.db.read() as tx:
-            return await self.wanted(tx, await people.known(tx, reference, country=self.country))
+            person = await people.known(tx, reference, country=self.country)
+            return self.wanted(person.id, await repository.LATEST.read(tx, person.members))
 
-    async def wanted(self, tx: ReadTx, person: Person) -> PreferencesOut:
-        """What a person wants."""
-        held = holding(await repository.latest_words(tx, person.members))
-        return PreferencesOut(customer=person.id, preferences=preferences_out(held, self._types))
+    def wanted(self, root: UUID, words: Sequence[Word]) -> PreferencesOut:
+        """What a person wants, by the latest words of their keys."""
+        return PreferencesOut(customer=root, preferences=preferences_out(holding(words), self._types))
 
     async def declare(
         self, reference: str, name: str, body: PreferenceIn, *, by: str, idem: Idempotent | None
@@ -105,7 +105,7 @@ class Needs:
             if (stored := await replayed(tx, idem)) is not None:
                 return stored
             person = await people.known(tx, reference, country=self.country)
-            known = holding(await repository.latest_words(tx, person.members))
+            known = holding(await repository.LATEST.read(tx, person.members))
             if name not in self._types and name not in known:
                 raise UnknownPreference(self._types)
             word = await self._word(tx, reference, person, name, None, time=time, source=None, by=by)
@@ -209,7 +209,7 @@ class Needs:
 
     async def _say(self, tx: WriteTx, person: Person, word: Word, idem: Idempotent | None) -> Answer:
         await repository.add_word(tx, word)
-        held = holding(await repository.latest_words(tx, person.members))
+        held = holding(await repository.LATEST.read(tx, person.members))
         said = DeclaredOut(
             customer=person.id,
             preferences=preferences_out(held, self._types),
@@ -229,17 +229,17 @@ class Needs:
             birthday=_birthday(person.traits, self.zone),
             orders=orders,
             order_days=[local_day(each, self.zone) for each in orders],
-            last_seen={each.name: each.last_at for each in await activity.events_of(tx, keys)},
+            last_seen={each.name: each.last_at for each in await activity.EVENTS.read(tx, keys)},
             interests=ranked(evidence, today, half_life_days=self.settings.interest_half_life_days),
             addresses=frozenset(
                 each.type for each in person.identifiers if each.type in (EMAIL, PHONE) and each.refused_because is None
             ),
-            told=standing(person.id, await told.of(tx, keys)),
+            told=standing(person.id, await told.TOLD.read(tx, keys)),
         )
 
     async def _contact(self, tx: ReadTx, person: Person, facts: Facts) -> Contact:
-        held = consents_holding(await consent.latest(tx, person.members))
-        wanted = holding(await repository.latest_words(tx, person.members)).get(PREFERRED_CHANNEL)
+        held = consents_holding(await consent.LATEST.read(tx, person.members))
+        wanted = holding(await repository.LATEST.read(tx, person.members)).get(PREFERRED_CHANNEL)
         return contact(
             self.registry,
             held,

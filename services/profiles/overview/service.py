@@ -1,22 +1,36 @@
 """The whole of a customer in one read: for whoever looks at a person, or fills another system with them."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from services.profiles.activity.schemas import ComputedOut
+from services.profiles.activity.service import BESIDES as ACTIVITY
 from services.profiles.activity.service import ActivityService
+from services.profiles.consent import repository as consents
 from services.profiles.consent.service import Consent
+from services.profiles.needs import repository as needs
 from services.profiles.needs.service import Needs
 from services.profiles.overview.schemas import OverviewOut, Part
 from services.profiles.people import service as people
+from services.profiles.people.beside import Beside
+from services.profiles.segments.domain.definition import Belonging
+from services.profiles.segments.repository import definitions
 from services.profiles.segments.schemas import BelongingsOut
 from services.profiles.segments.service import SegmentsService
 from shared.db.engine import Database
 
+_BESIDES: Mapping[Part, Sequence[Beside[Any]]] = {
+    "computed": ACTIVITY,
+    "segments": (definitions.BELONGINGS,),
+    "consent": (consents.LATEST,),
+    "preferences": (needs.LATEST,),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """Reads of several rooms in one snapshot. `country` is that of phone numbers without a country code."""
+    """Reads what several rooms keep with one statement. `country` is that of numbers without a country code."""
 
     db: Database
     country: str
@@ -31,17 +45,26 @@ class Overview:
         Raises:
             CustomerUnknown, AmbiguousIdentifier: it does not name one person.
         """
-        async with self.db.read() as tx:
-            found = await people.known(tx, reference, country=self.country)
-            person = await people.visible(tx, found, sees_sensitive=sees_sensitive)
-            whole = OverviewOut.of(person)
-            if "computed" in parts:
-                whole.computed = ComputedOut.of(await self.activity.told(tx, person))
-            if "segments" in parts:
-                belongings = await self.segments.belongings(tx, person, sees_sensitive=sees_sensitive)
-                whole.segments = BelongingsOut.of(person.id, belongings)
-            if "consent" in parts:
-                whole.consent = await self.consent.standing(tx, person)
-            if "preferences" in parts:
-                whole.preferences = await self.needs.wanted(tx, person)
+        asked = [part for part in _BESIDES if part in parts]
+        besides = [each for part in asked for each in _BESIDES[part]]
+        person, found = await people.seen_with(
+            self.db, reference, besides, country=self.country, sees_sensitive=sees_sensitive
+        )
+        whole, rows = OverviewOut.of(person), iter(found)
+        for part in asked:
+            told = [next(rows) for _ in _BESIDES[part]]
+            match part:
+                case "computed":
+                    whole.computed = ComputedOut.of(self.activity.shown(person, told))
+                case "segments":
+                    belongings = told[0] if sees_sensitive else await self._shown(told[0])
+                    whole.segments = BelongingsOut.of(person.id, belongings)
+                case "consent":
+                    whole.consent = self.consent.shown(person.id, told[0])
+                case "preferences":
+                    whole.preferences = self.needs.wanted(person.id, told[0])
         return whole
+
+    async def _shown(self, belongings: Sequence[Belonging]) -> list[Belonging]:
+        async with self.db.read() as tx:
+            return await self.segments.shown(tx, belongings, sees_sensitive=False)

@@ -4,12 +4,13 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
 from operator import attrgetter, itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from services.profiles.identifier_types.domain import DEFAULT_PRIORITY
 from services.profiles.identity.domain import Candidate
 from services.profiles.identity.repository import candidates_between
+from services.profiles.people.beside import KEYS, Beside, together
 from services.profiles.people.domain import CustomerRow, IdentifierRow, Person, TraitRow
 from services.profiles.trait_schema.domain.declaration import Declared
 from services.profiles.trait_schema.domain.policy import Word, held
@@ -30,8 +31,6 @@ async def owners(tx: ReadTx, type_: str, value: str) -> list[UUID]:
 
 # Of identifiers, and of links.
 MAX_SHOWN = 500
-# A length that the planner cannot see: else it plans anew for each array, which costs twice what the plan does.
-_KEYS = "ARRAY(SELECT unnest(CAST(:keys AS uuid[])))"
 
 
 def _customers(keys: str) -> str:
@@ -79,7 +78,7 @@ def _gathered(keys: str) -> str:
 
 async def gathered(tx: ReadTx, root: UUID, keys: Sequence[UUID]) -> Person:
     """Everything known under these keys, as of one person; of identifiers and links the earliest."""
-    rows = await tx.execute(f"SELECT {_gathered(_KEYS)}", {"keys": list(keys)})
+    rows = await tx.execute(f"SELECT {_gathered(KEYS)}", {"keys": list(keys)})
     seen, names, words, links = tuple(rows.one())
     return _person(root, keys, seen, names, words, links)
 
@@ -98,6 +97,7 @@ def _person(root: UUID, keys: Sequence[UUID], seen: _Rows, names: _Rows, words: 
 # Everything known of whoever the keys in `named` belong to, with the names of sensitive traits. One statement: what
 # looks a customer up most often pays for one way to the server and back.
 _MINE = "CAST((SELECT keys FROM family LIMIT 1) AS uuid[])"
+_ROOT = "(SELECT root FROM family LIMIT 1)"
 _FOUND = f"""
     WITH family AS MATERIALIZED (
         SELECT root, ARRAY(SELECT raw_id FROM identity WHERE root_id = root UNION SELECT root ORDER BY 1) AS keys
@@ -106,7 +106,7 @@ _FOUND = f"""
             FROM ({{named}}) AS named LEFT JOIN identity AS i ON i.raw_id = named.key LIMIT 2
         ) AS roots
     )
-    SELECT (SELECT count(*) FROM family) AS people, (SELECT root FROM family LIMIT 1), {_MINE},
+    SELECT (SELECT count(*) FROM family) AS people, {_ROOT}, {_MINE},
            ARRAY(SELECT name FROM trait_schemas WHERE NOT is_deleted AND definition @> '{{{{"sensitive": true}}}}'),
            {_gathered(_MINE)}
 """
@@ -116,28 +116,35 @@ _BY_IDENTIFIER = _FOUND.format(
 )
 
 
-async def found(tx: ReadTx, named: UUID | tuple[str, str]) -> tuple[Person, frozenset[str]] | None:
-    """Whom a key, or the type and stored value of an identifier, names, and what traits are sensitive.
+class Found(NamedTuple):
+    """A person, what traits are sensitive, and what was asked for beside, in that order. Who is nobody has no keys."""
 
-    None: several people. Who is nobody has no keys.
-    """
+    person: Person
+    sensitive: frozenset[str]
+    beside: list[list[Any]]
+
+
+async def found(tx: ReadTx, named: UUID | tuple[str, str], besides: Sequence[Beside[Any]] = ()) -> Found | None:
+    """Whom a key, or the type and stored value of an identifier, names. None: several people."""
     if isinstance(named, UUID):
-        rows = await tx.execute(_BY_KEY, {"key": named})
+        statement, values = _BY_KEY, dict[str, Any](key=named)
     else:
-        rows = await tx.execute(_BY_IDENTIFIER, {"type": named[0], "value": named[1]})
-    number, root, keys, sensitive, seen, names, words, links = tuple(rows.one())
+        statement, values = _BY_IDENTIFIER, {"type": named[0], "value": named[1]}
+    rows = await tx.execute(", ".join((statement, *together(besides, _MINE, _ROOT))), values)
+    number, root, keys, sensitive, seen, names, words, links, *others = tuple(rows.one())
     person = _person(root, keys or (), seen, names, words, links)
-    return None if number > 1 else (person, frozenset(sensitive))
+    beside = [[each.made(row) for row in told] for each, told in zip(besides, others, strict=True)]
+    return None if number > 1 else Found(person, frozenset(sensitive), beside)
 
 
 async def customers(tx: ReadTx, keys: Collection[UUID]) -> list[CustomerRow]:
     """Those of the keys that were seen, the first seen first."""
-    return [CustomerRow._make(row) for row in await tx.execute(_customers(_KEYS), {"keys": list(keys)})]
+    return [CustomerRow._make(row) for row in await tx.execute(_customers(KEYS), {"keys": list(keys)})]
 
 
 async def traits(tx: ReadTx, keys: Collection[UUID]) -> list[TraitRow]:
     """The word on each trait among these keys that holds, removed ones left out, by name."""
-    return _holding(await tx.execute(_words(_KEYS), {"keys": list(keys)}))
+    return _holding(await tx.execute(_words(KEYS), {"keys": list(keys)}))
 
 
 def _holding(rows: Iterable[Sequence[Any]]) -> list[TraitRow]:

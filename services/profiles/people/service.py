@@ -1,6 +1,7 @@
 """Finding people: from what somebody calls a customer to the person, whatever keys were merged into one."""
 
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
 from services.profiles.domain.identifiers import EMAIL, PHONE, is_type, normalised
@@ -8,6 +9,7 @@ from services.profiles.errors import AmbiguousIdentifier, CustomerUnknown
 from services.profiles.identifier_types import repository as declarations
 from services.profiles.identifier_types.domain import BUILT_IN
 from services.profiles.people import repository
+from services.profiles.people.beside import Beside
 from services.profiles.people.domain import Person
 from services.profiles.trait_schema import repository as schemas
 from shared.db.engine import Database, ReadTx
@@ -120,16 +122,24 @@ async def seen(db: Database, reference: str, *, country: str, sees_sensitive: bo
         CustomerUnknown: nobody was ever seen or named under it.
         AmbiguousIdentifier: several go by it.
     """
+    person, _ = await seen_with(db, reference, (), country=country, sees_sensitive=sees_sensitive)
+    return person
+
+
+async def seen_with(
+    db: Database, reference: str, besides: Sequence[Beside[Any]], *, country: str, sees_sensitive: bool
+) -> tuple[Person, list[list[Any]]]:
+    """As `seen`, and what of the person is asked for beside; all of it is as of one moment."""
     async with db.glance() as tx:
-        found = await repository.found(tx, await _named(tx, reference, country))
+        found = await repository.found(tx, await _named(tx, reference, country), besides)
     if found is None:
         async with db.read() as tx:
-            return await visible(tx, await known(tx, reference, country=country), sees_sensitive=sees_sensitive)
-    person, sensitive = found
-    if not person.is_known:
+            person = await visible(tx, await known(tx, reference, country=country), sees_sensitive=sees_sensitive)
+            return person, [await each.read(tx, person.members, person.id) for each in besides]
+    if not found.person.is_known:
         raise CustomerUnknown
-    audit.saw((person.id,))
-    return person if sees_sensitive else person.without(sensitive)
+    audit.saw((found.person.id,))
+    return found.person if sees_sensitive else found.person.without(found.sensitive), found.beside
 
 
 async def visible(tx: ReadTx, person: Person, *, sees_sensitive: bool) -> Person:

@@ -165,7 +165,7 @@ class Personas:
         """
         async with self.db.read() as tx:
             person = await people.known(tx, reference, country=self.country)
-            since = {each.segment_id: each.since for each in await definitions.belongings(tx, person.id)}
+            since = {each.segment_id: each.since for each in await definitions.BELONGINGS.read(tx, (), person.id)}
             found = await repository.of_segments(tx, since.keys())
         return person.id, [Belonging(each, since[each.content.segment_id]) for each in found]
 

@@ -1,8 +1,10 @@
 """The SQL of the scale of scores."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from services.profiles.people.beside import Beside
 from services.profiles.rfm.domain import Basis, Breaks, Scale, ascending
 from shared.db.engine import ReadTx, WriteTx
 
@@ -22,9 +24,12 @@ class Standing(NamedTuple):
 
 async def current(tx: ReadTx) -> Standing:
     """The scale that holds."""
-    rows = await tx.execute(f"SELECT {_ROW} FROM rfm_scales ORDER BY version DESC LIMIT 1")
-    row = rows.one_or_none()
-    return Standing(0, "fixed", Scale()) if row is None else _standing(row)
+    return holding(await CURRENT.read(tx, ()))
+
+
+def holding(stored: Sequence[Standing]) -> Standing:
+    """The scale that holds, of what `CURRENT` finds."""
+    return stored[0] if stored else Standing(0, "fixed", Scale())
 
 
 async def versions(tx: ReadTx, *, before: int | None, limit: int) -> list[Standing]:
@@ -93,9 +98,15 @@ async def quintiles(tx: ReadTx, currency: str | None, now: datetime) -> tuple[Sc
     return Scale(ascending(row.recency), orders, currency, net), row.people
 
 
-def _standing(row: Any) -> Standing:
-    scale = Scale(_four(row.recency_days), _four(row.orders), row.currency, _four(row.net_minor))
-    return Standing(row.version, row.basis, scale, row.people, row.since, row.set_by)
+def _standing(row: Sequence[Any]) -> Standing:
+    """The scale in columns as in `_ROW`."""
+    version, basis, recency_days, orders, currency, net_minor, people, since, set_by = row
+    scale = Scale(_four(recency_days), _four(orders), currency, _four(net_minor))
+    return Standing(version, basis, scale, people, since, set_by)
+
+
+# The scale that was set last, if any was.
+CURRENT = Beside(f"SELECT {_ROW} FROM rfm_scales ORDER BY version DESC LIMIT 1", _standing)
 
 
 def _four(breaks: list[int]) -> Breaks:

@@ -16,7 +16,6 @@ from services.profiles.membership.domain import Touched
 from services.profiles.membership.service import Membership
 from services.profiles.people import repository as rows
 from services.profiles.people import service as people
-from services.profiles.people.domain import Person
 from services.profiles.personas import repository as persona_rows
 from services.profiles.segments.domain.definition import Belonging, Member, Preview, Segment, Verdict, Version
 from services.profiles.segments.domain.expansion import MAX_EXPANDED, Cycle, TooLarge
@@ -209,11 +208,11 @@ class SegmentsService:
         """
         async with self.db.read() as tx:
             person = await people.known(tx, reference, country=self.country)
-            return person.id, await self.belongings(tx, person, sees_sensitive=sees_sensitive)
+            found = await definitions.BELONGINGS.read(tx, (), person.id)
+            return person.id, await self.shown(tx, found, sees_sensitive=sees_sensitive)
 
-    async def belongings(self, tx: ReadTx, person: Person, *, sees_sensitive: bool) -> list[Belonging]:
+    async def shown(self, tx: ReadTx, found: Sequence[Belonging], *, sees_sensitive: bool) -> list[Belonging]:
         """The segments that a person is in, as a caller sees them."""
-        found = await definitions.belongings(tx, person.id)
         hidden = set() if sees_sensitive else await self._hidden(tx, {each.segment_id for each in found})
         return [each for each in found if each.segment_id not in hidden]
 

@@ -1,11 +1,12 @@
 """The SQL of what other services tell."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from uuid import UUID
 
+from services.profiles.people.beside import Beside
 from services.profiles.told.domain import Fact
 from shared.db.bulk import insert_rows
-from shared.db.engine import ReadTx, WriteTx
+from shared.db.engine import WriteTx
 
 _COLUMNS = {
     "customer_id": "uuid",
@@ -33,11 +34,8 @@ async def put(tx: WriteTx, facts: Sequence[Fact]) -> set[tuple[UUID, str]]:
     return {(row.customer_id, row.fact) for row in rows}
 
 
-async def of(tx: ReadTx, keys: Collection[UUID]) -> list[Fact]:
-    """All that was told of these keys."""
-    rows = await tx.execute(
-        f"SELECT {', '.join(_COLUMNS)} FROM told_facts WHERE customer_id = ANY(CAST(:keys AS uuid[])) "
-        "ORDER BY customer_id, fact, part",
-        {"keys": list(keys)},
-    )
-    return [Fact._make(row) for row in rows]
+# All that was told of a person.
+TOLD = Beside(
+    f"SELECT {', '.join(_COLUMNS)} FROM told_facts WHERE customer_id = ANY({{keys}}) ORDER BY customer_id, fact, part",
+    Fact._make,
+)

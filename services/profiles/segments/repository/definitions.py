@@ -7,6 +7,7 @@ from uuid import UUID
 
 import orjson
 
+from services.profiles.people.beside import Beside
 from services.profiles.segments.domain.definition import Belonging, Member, Segment, Version
 from shared.db.bulk import insert_rows
 from shared.db.engine import ReadTx, WriteTx
@@ -104,14 +105,12 @@ async def members(tx: ReadTx, segment_id: UUID, *, after: UUID | None, limit: in
     return [Member._make(row) for row in rows]
 
 
-async def belongings(tx: ReadTx, customer_id: UUID) -> list[Belonging]:
-    """The segments that a person is in, by name."""
-    rows = await tx.execute(
-        "SELECT segment_id, name, since FROM memberships JOIN segments ON segments.id = segment_id "
-        "WHERE customer_id = :customer AND NOT is_deleted ORDER BY lower(name), segment_id",
-        {"customer": customer_id},
-    )
-    return [Belonging._make(row) for row in rows]
+# The segments that a person is in, by name.
+BELONGINGS = Beside(
+    "SELECT segment_id, name, since FROM memberships JOIN segments ON segments.id = segment_id "
+    "WHERE customer_id = {root} AND NOT is_deleted ORDER BY lower(name), segment_id",
+    Belonging._make,
+)
 
 
 async def add_to_list(tx: WriteTx, segment_id: UUID, customers: Collection[UUID], *, by: str, now: datetime) -> int:

@@ -400,6 +400,7 @@ def basket_document(basket: Basket) -> Mapping[str, Any]:
         "order_id": basket.order_id,
         "channel": basket.channel,
         "metadata": dict(basket.metadata),
+        "store_id": basket.store_id,
     }
 
 

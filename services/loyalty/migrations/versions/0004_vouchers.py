@@ -20,7 +20,7 @@ def _campaigns() -> None:
         CREATE TABLE campaigns (
             id uuid PRIMARY KEY,
             name text COLLATE "C" NOT NULL UNIQUE,
-            codes text NOT NULL CHECK (codes IN ('unique', 'shared')),
+            codes text NOT NULL CHECK (codes IN ('unique', 'shared', 'automatic')),
             state text NOT NULL CHECK (state IN ('draft', 'active', 'paused', 'ended')),
             version integer NOT NULL CHECK (version >= 1),
             currency text NOT NULL,
@@ -40,6 +40,7 @@ def _campaigns() -> None:
         COMMENT ON COLUMN campaigns.ends_at IS 'the first moment when it is over: start of the day after ends_on';
         COMMENT ON COLUMN campaigns.redeemed IS 'uses that stand; reserved: uses that a live reservation holds';
         COMMENT ON COLUMN campaigns.spent_minor IS 'discounts that stand; reserved_minor: that a reservation holds';
+        CREATE INDEX campaigns_automatic ON campaigns (id) WHERE codes = 'automatic' AND state = 'active';
         CREATE TABLE campaign_versions (
             campaign_id uuid NOT NULL REFERENCES campaigns,
             version integer NOT NULL,

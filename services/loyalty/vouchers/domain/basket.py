@@ -41,6 +41,7 @@ class Basket:
     order_id: str | None = None
     channel: str | None = None
     metadata: Mapping[str, Scalar] = field(default_factory=dict)
+    store_id: str | None = None
 
     @property
     def items_minor(self) -> int:

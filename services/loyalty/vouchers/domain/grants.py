@@ -17,13 +17,16 @@ from services.loyalty.vouchers.domain.benefit import (
 )
 from services.loyalty.vouchers.domain.terms import Terms
 
+SHIPPING = -1  # where shipping stands among the positions of lines
+
 
 @dataclass(slots=True)
 class Left:
-    """What is still to pay for each line, by position, and for shipping."""
+    """What is still to pay for each line, by position, and for shipping; no discount is taken off `closed` ones."""
 
     lines: list[int]
     shipping: int
+    closed: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,8 @@ def grant(terms: Terms, basket: Basket, left: Left, balance_minor: int) -> Grant
     """What the benefit takes off, never more than is left."""
     benefit = terms.benefit
     if isinstance(benefit, Shipping):
+        if SHIPPING in left.closed:
+            return Grant(_nothing(basket), 0)
         base = basket.shipping_minor if terms.percent_base == "initial" else left.shipping
         return Grant(_nothing(basket), _least(share(base, benefit.basis_points), benefit.cap_minor, left.shipping))
     if isinstance(benefit, StoredValue):
@@ -85,7 +90,7 @@ def _off_units(benefit: Item | BuyGet, terms: Terms, basket: Basket, left: Left)
     off = list(_nothing(basket))
     for number, units in units_off(benefit, basket.lines).items():
         line = basket.lines[number]
-        if terms.skips_discounted and left.lines[number] < line.total_minor:
+        if number in left.closed or (terms.skips_discounted and left.lines[number] < line.total_minor):
             continue
         off[number] = min(share(line.unit_minor * units, benefit.basis_points), left.lines[number])
     return Grant(tuple(off), 0)
@@ -94,8 +99,12 @@ def _off_units(benefit: Item | BuyGet, terms: Terms, basket: Basket, left: Left)
 def _weights(meant: Selector, terms: Terms, basket: Basket, left: Left) -> list[int]:
     """What is left of the lines that are meant; of the others nothing."""
     return [
-        rest if meant.matches(line) and not (terms.skips_discounted and rest < line.total_minor) else 0
-        for line, rest in zip(basket.lines, left.lines, strict=True)
+        0
+        if number in left.closed
+        or not meant.matches(line)
+        or (terms.skips_discounted and left.lines[number] < line.total_minor)
+        else left.lines[number]
+        for number, line in enumerate(basket.lines)
     ]
 
 

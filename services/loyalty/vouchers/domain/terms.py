@@ -3,8 +3,12 @@
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
+from services.loyalty.programs.domain import schedule as schedules
+from services.loyalty.programs.domain.schedule import Schedule
 from services.loyalty.vouchers.domain import benefit as benefits
+from services.loyalty.vouchers.domain import budgets as budget_terms
 from services.loyalty.vouchers.domain.benefit import Benefit, Selector
+from services.loyalty.vouchers.domain.budgets import Budget
 from services.loyalty.vouchers.domain.conditions import parse
 from services.loyalty.vouchers.domain.rule import Rule
 
@@ -24,7 +28,9 @@ class Terms(NamedTuple):
 
     `on_cancel` and `on_refund` say what becomes of a redemption when its order is cancelled or its money goes back:
     rolled back, in part as the money goes, only once all of it went, or kept. Whatever rolls it back, `returns_use`
-    gives the use back to customer and campaign, `returns_budget` the money to the campaign's budget.
+    gives the use back to customer and campaign, `returns_budget` the money to the campaign's budgets.
+
+    `schedule` says when in the week it grants anything; `budgets` what it grants at most per period, and by whom.
     """
 
     benefit: Benefit
@@ -44,6 +50,8 @@ class Terms(NamedTuple):
     on_refund: OnRefund = "when_whole"
     returns_use: bool = True
     returns_budget: bool = True
+    schedule: Schedule | None = None
+    budgets: tuple[Budget, ...] = ()
 
     @property
     def limits_customers(self) -> bool:
@@ -57,15 +65,18 @@ def read(document: Mapping[str, Any], *, currency: str) -> Terms:
     Raises:
         BadRule: its rule is none.
     """
-    rule = document.get("rule")
-    plain = {name: value for name, value in document.items() if name not in ("benefit", "rule")}
+    rule, windows = document.get("rule"), document.get("schedule")
+    plain = {name: value for name, value in document.items() if name not in _READ}
     return Terms(
         benefit=read_benefit(document["benefit"]),
         rule=None if rule is None else parse(rule, currency=currency),
+        schedule=schedules.read(windows) if windows else None,
+        budgets=tuple(map(budget_terms.read, document.get("budgets") or ())),
         **plain,
     )
 
 
+_READ = ("benefit", "rule", "schedule", "budgets")
 _KINDS: Mapping[str, type[Any]] = {
     "fixed": benefits.Fixed,
     "percentage": benefits.Percentage,

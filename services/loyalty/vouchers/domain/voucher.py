@@ -11,7 +11,7 @@ from services.loyalty.vouchers.domain.terms import Terms
 
 CampaignState = Literal["draft", "active", "paused", "ended"]
 CodeState = Literal["active", "frozen", "voided"]
-Codes = Literal["unique", "shared"]
+Codes = Literal["unique", "shared", "automatic"]
 
 
 class Reason(StrEnum):
@@ -21,6 +21,7 @@ class Reason(StrEnum):
     CAMPAIGN_NOT_ACTIVE = "campaign_not_active"
     CAMPAIGN_ENDED = "campaign_ended"
     NOT_STARTED = "not_started"
+    OUTSIDE_SCHEDULE = "outside_schedule"
     EXPIRED = "expired"
     CODE_FROZEN = "code_frozen"
     CODE_VOIDED = "code_voided"
@@ -29,6 +30,8 @@ class Reason(StrEnum):
     CAMPAIGN_USED_UP = "campaign_used_up"
     BUDGET_EXHAUSTED = "budget_exhausted"
     CUSTOMER_REQUIRED = "customer_required"
+    STORE_REQUIRED = "store_required"
+    IDENTIFIER_REQUIRED = "identifier_required"
     CUSTOMER_LIMIT = "customer_limit"
     CUSTOMER_BUDGET = "customer_budget"
     NOT_YOURS = "not_yours"
@@ -39,6 +42,7 @@ class Reason(StrEnum):
     GROUP_TAKEN = "group_taken"
     CAMPAIGN_TAKEN = "campaign_taken"
     TOO_MANY_VOUCHERS = "too_many_vouchers"
+    NOT_IN_BEST = "not_in_best_combination"
     NO_EFFECT = "no_effect"
 
 
@@ -46,7 +50,8 @@ class Reason(StrEnum):
 class Campaign:
     """A campaign and its live counters. `ends_at` is the first moment when it is over.
 
-    `redeemed` and `reserved` count uses, `spent_minor` and `reserved_minor` money of `currency`.
+    `redeemed` and `reserved` count uses, `spent_minor` and `reserved_minor` money of `currency`. Nobody types a code
+    of one that is `automatic`: it is a promotion, which counts wherever it applies.
     """
 
     id: UUID
@@ -67,6 +72,11 @@ class Campaign:
     reserved_minor: int = 0
 
     @property
+    def is_automatic(self) -> bool:
+        """Whether it counts without a code."""
+        return self.codes == "automatic"
+
+    @property
     def uses_left(self) -> int | None:
         """How often it can still be used; None is without limit."""
         return None if self.max_uses is None else self.max_uses - self.redeemed - self.reserved
@@ -84,6 +94,8 @@ class Campaign:
             return Reason.CAMPAIGN_NOT_ACTIVE
         if self.starts_at is not None and now < self.starts_at:
             return Reason.NOT_STARTED
+        if self.terms.schedule is not None and not self.terms.schedule.is_open(now, self.zone):
+            return Reason.OUTSIDE_SCHEDULE
         return None
 
 

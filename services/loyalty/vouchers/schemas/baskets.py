@@ -30,6 +30,7 @@ class BasketIn(Strict):
     shipping_minor: BigInt = 0
     order_id: ExternalId | None = None
     channel: _Text | None = Field(None, examples=["app"])
+    store_id: _Text | None = Field(None, description="Which of the firm's stores sells it: budgets may be by store.")
     metadata: dict[_Text, Annotated[str, Field(max_length=200)] | BigInt | bool] = Field(
         {}, description="What rules may ask for besides."
     )
@@ -45,7 +46,11 @@ class BasketIn(Strict):
             for each in self.lines
         )
         metadata: dict[str, Scalar] = dict(self.metadata)
-        return check(Basket(_code(self.currency), lines, self.shipping_minor, self.order_id, self.channel, metadata))
+        return check(
+            Basket(
+                _code(self.currency), lines, self.shipping_minor, self.order_id, self.channel, metadata, self.store_id
+            )
+        )
 
 
 def _code(currency: str) -> str:

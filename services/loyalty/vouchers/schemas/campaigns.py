@@ -78,7 +78,8 @@ class _CampaignIn(Strict):
 
 
 class CampaignIn(_CampaignIn):
-    """A new campaign, a draft. `unique` codes are secrets, one per customer; a `shared` one everybody may know."""
+    """A new campaign, a draft. `unique` codes are secrets, one per customer; a `shared` one everybody may know; an
+    `automatic` campaign, a promotion, has none: it counts on every basket that it applies to."""
 
     codes: Codes = "unique"
     currency: Annotated[str, AfterValidator(_currency)]

@@ -1,10 +1,11 @@
 """What a campaign grants, on the wire."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from services.loyalty.vouchers.domain.budgets import MAX_BUDGETS, By, Per
 from services.loyalty.vouchers.domain.stacking import MAX_VOUCHERS
 from shared.http.schemas import Strict
 from shared.money import MAX_MINOR
@@ -103,6 +104,58 @@ BenefitIn = Annotated[
 ]
 
 
+_Clock = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$", examples=["18:00"])]
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+MAX_WINDOWS = 20
+
+
+class HoursIn(Strict):
+    """From this time of day until before that one; on the next day, if that is not later."""
+
+    from_: Annotated[_Clock, Field(alias="from")]
+    to: _Clock
+
+
+class WindowIn(Strict):
+    """Some days of the week, some hours of them, or both. Days are those on which a window opens."""
+
+    days: Annotated[list[Weekday], Field(min_length=1, max_length=7)] | None = None
+    hours: HoursIn | None = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if self.days is None and self.hours is None:
+            raise PydanticCustomError("always_open", "Say days or hours; what is always open needs no schedule")
+        if self.hours is not None and self.hours.from_ == self.hours.to:
+            raise PydanticCustomError("never_opens", "From and to are the same: leave hours out for the whole day")
+        return self
+
+
+Schedule = Annotated[
+    list[WindowIn],
+    Field(
+        min_length=1,
+        max_length=MAX_WINDOWS,
+        description="Open while one of the windows is, by the clock of its zone; none: always.",
+        examples=[[{"days": ["fri", "sat"], "hours": {"from": "22:00", "to": "02:00"}}, {"days": ["sun"]}]],
+    ),
+]
+
+
+class BudgetIn(Strict):
+    """At most so many uses and so much money, per period, and for each customer, store or identifier."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+    max_uses: Annotated[int, Field(strict=True, ge=1, le=10**12)] | None = None
+    max_minor: _Minor | None = None
+    currency: Annotated[str, Field(min_length=3, max_length=3)] | None = Field(
+        None, description="Of the money; none: the campaign's, and no other can be."
+    )
+    per: Per | None = Field(None, description="Local day, week from Monday, or month; none: in all.")
+    by: By | None = Field(None, description="For each of these; none: for all together.")
+    identifier: _Text | None = Field(None, description="By which metadata of the basket, such as `device_id`.")
+
+
 class TermsIn(Strict):
     """What a campaign grants, on what conditions, and beside what other vouchers."""
 
@@ -131,13 +184,19 @@ class TermsIn(Strict):
         description="What becomes of it when money goes back: rolled back as it goes, only once all went, or kept.",
     )
     returns_use: bool = Field(True, description="A redemption that is rolled back can be used again.")
-    returns_budget: bool = Field(True, description="What is rolled back goes back to the campaign's budget.")
+    returns_budget: bool = Field(True, description="What is rolled back goes back to the campaign's budgets.")
+    schedule: Schedule | None = None
+    budgets: Annotated[list[BudgetIn], Field(max_length=MAX_BUDGETS)] = Field([])
 
     def document(self) -> dict[str, Any]:
         """The form that is stored, without what was not said of selectors."""
-        said = self.model_dump()
+        said = self.model_dump(by_alias=True)
         said["benefit"] = {
             name: {key: each for key, each in value.items() if each is not None} if isinstance(value, dict) else value
             for name, value in said["benefit"].items()
         }
+        for name in ("schedule", "budgets"):
+            # Campaigns that have none read as they always did.
+            if not said[name]:
+                del said[name]
         return said

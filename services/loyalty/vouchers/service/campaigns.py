@@ -32,6 +32,7 @@ from services.loyalty.vouchers.schemas.campaigns import (
     StateIn,
     zone_of,
 )
+from services.loyalty.vouchers.service.sense import check
 from services.loyalty.vouchers.service.vault import Vault
 from shared.clock import Clock
 from shared.db.engine import Database, ReadTx, WriteTx
@@ -67,7 +68,7 @@ class Campaigns:
                 return stored
             zone = zone_of(body.zone, self.zone)
             terms, coding = _terms_of(body, body.currency), _coding_of(body)
-            _check(body, terms, coding, is_shared=body.codes == "shared")
+            check(body, terms, coding, body.codes, body.currency, zone)
             if (other := await rows.namesake(tx, body.name)) is not None:
                 raise CampaignNameTaken(other)
             starts_at, ends_at = _instants(body.starts_on, body.ends_on, zone)
@@ -106,7 +107,7 @@ class Campaigns:
                 raise WrongState("ended", "changed")
             zone = zone_of(body.zone, self.zone)
             terms, coding = _terms_of(body, row.currency), _coding_of(body)
-            _check(body, terms, coding, is_shared=row.codes == "shared")
+            check(body, terms, coding, row.codes, row.currency, zone)
             await self._check_kind(tx, row, terms)
             _check_limits(row, body)
             if (other := await rows.namesake(tx, body.name)) not in (None, campaign_id):
@@ -276,37 +277,6 @@ def _coding_of(body: CampaignIn | CampaignChangeIn) -> Coding:
     length = codes.VALUE_LENGTH if body.terms.benefit.type == "stored_value" else codes.LENGTH
     said = body.coding
     return Coding(said.prefix, said.length or length, said.days, said.once_per_customer)
-
-
-def _check(body: CampaignIn | CampaignChangeIn, terms: Terms, coding: Coding, *, is_shared: bool) -> None:
-    """Refuse what contradicts itself."""
-    problems: list[Problem] = []
-    if body.starts_on is not None and body.ends_on is not None and body.starts_on > body.ends_on:
-        problems.append(Problem("/ends_on", "contradiction", "It would end before it starts."))
-    benefit = terms.benefit
-    amount = getattr(benefit, "amount_minor", None)
-    for pointer, budget in (
-        ("/budget_minor", body.budget_minor),
-        ("/terms/max_minor_per_customer", terms.max_minor_per_customer),
-    ):
-        if amount is not None and budget is not None and amount > budget and not terms.grants_partly:
-            problems.append(Problem(pointer, "contradiction", "The budget is not enough for a single use."))
-    if benefit.type == "stored_value":
-        if is_shared:
-            problems.append(Problem("/codes", "contradiction", "A gift card cannot be known to everybody."))
-        if coding.length < codes.VALUE_LENGTH:
-            problems.append(
-                Problem(
-                    "/coding/length", "too_short", f"Codes that hold money have {codes.VALUE_LENGTH} symbols or more."
-                )
-            )
-    if is_shared and (coding.days is not None or coding.once_per_customer):
-        problems.append(Problem("/coding", "contradiction", "A shared code is not assigned to anybody."))
-    most = body.terms.max_uses_per_customer
-    if most is not None and body.max_uses is not None and most > body.max_uses:
-        problems.append(Problem("/terms/max_uses_per_customer", "contradiction", "More uses than there are in all."))
-    if problems:
-        raise BadTerms(problems)
 
 
 def _check_limits(row: Row[Any], body: CampaignChangeIn) -> None:

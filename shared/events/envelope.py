@@ -4,9 +4,7 @@
 Event data are frozen classes, declared in `shared/events/catalogue/<producer>.py`.
 """
 
-from collections import OrderedDict
 from datetime import datetime
-from functools import lru_cache
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 from uuid import UUID
 
@@ -105,12 +103,12 @@ class Catalogue:
                 _text(document["type"])
                 return None
             event = Event(
-                id=read_uuid(document["id"]),
-                subject=read_uuid(document["subject"]),
-                time=_instant(document["time"]),
-                recorded=_instant(document["tamrecorded"]),
-                data=data_class.model_validate(document["data"]),
-                traceparent=_text_or_none(document.get("traceparent")),
+                read_uuid(document["id"]),
+                read_uuid(document["subject"]),
+                _instant(document["time"]),
+                _instant(document["tamrecorded"]),
+                data_class.model_validate(document["data"]),
+                _text_or_none(document.get("traceparent")),
             )
         except ValidationError as error:
             places = ", ".join(".".join(map(str, e["loc"])) + ": " + e["type"] for e in error.errors())
@@ -118,24 +116,38 @@ class Catalogue:
         except (orjson.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError) as error:
             raise Poison(f"the record is not a CloudEvent of ours ({type(error).__name__})") from None
         if not data_class.topic.personal:
-            _remember(value, event)
+            _decoded.keep(value, event)
         return event
 
 
-# What was decoded last: several consumers of a process read the same records, one soon after the other. What shops sent
-# raw is heard by one of them alone.
-_decoded: OrderedDict[bytes | None, Event[EventData]] = OrderedDict()
-_MOST_DECODED = 8_192
+class _Decoded:
+    """What was decoded last, and not much longer: two halves, of which the older one goes when the newer is full."""
+
+    def __init__(self, most: int) -> None:
+        self._half = most // 2
+        self._new: dict[bytes | None, Event[EventData]] = {}
+        self._old: dict[bytes | None, Event[EventData]] = {}
+
+    def __len__(self) -> int:
+        return len(self._new) + len(self._old)
+
+    def get(self, value: bytes | None) -> Event[EventData] | None:
+        """The event of a record."""
+        return self._new.get(value) or self._old.get(value)
+
+    def keep(self, value: bytes | None, event: Event[EventData]) -> None:
+        """Keep the event of a record for a while."""
+        if len(self._new) >= self._half:
+            self._old, self._new = self._new, {}
+        self._new[value] = event
 
 
-def _remember(value: bytes | None, event: Event[EventData]) -> None:
-    if len(_decoded) >= _MOST_DECODED:
-        _decoded.popitem(last=False)
-    _decoded[value] = event
+# Several consumers of a process read the same records, one soon after the other. What shops sent raw is heard by one of
+# them alone.
+_MOST_DECODED = 16_384
+_decoded = _Decoded(_MOST_DECODED)
 
 
-# Events of one request were learnt at the same instant, and history comes in days.
-@lru_cache(maxsize=8_192)
 def _instant(value: str) -> datetime:
     moment = datetime.fromisoformat(value)
     if moment.tzinfo is None:

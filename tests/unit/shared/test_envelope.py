@@ -109,7 +109,7 @@ def test_a_reader_with_a_class_of_its_own_gets_that_one():
 def test_what_was_decoded_is_not_kept_for_ever():
     for _ in range(envelope._MOST_DECODED + 10):
         CATALOGUE.decode(encode(an_order()))
-    assert len(envelope._decoded) == envelope._MOST_DECODED
+    assert envelope._MOST_DECODED / 2 <= len(envelope._decoded) <= envelope._MOST_DECODED
 
 
 def test_a_field_that_a_newer_producer_added_is_passed_over():

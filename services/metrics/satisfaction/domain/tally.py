@@ -1,11 +1,11 @@
 """What people's answers and invitations come to, as sums: a person's part is taken out, changed, and put in again."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import tzinfo
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 from uuid import UUID
 
 from services.metrics.domain.calendar import day_of, period_start
@@ -24,6 +24,10 @@ ScoreKey = tuple[UUID, str, str, bool, int, int, int]
 FollowedKey = tuple[UUID, str, str, bool, int, int, int, int]
 # survey, dimension, value, is_month, day
 AskKey = tuple[UUID, str, str, bool, int]
+# A survey and a question.
+ChainKey = tuple[UUID, str]
+_Named = tuple[tuple[str, str], ...]
+F = TypeVar("F", Answer, Ask)
 
 
 class Person(NamedTuple):
@@ -32,6 +36,9 @@ class Person(NamedTuple):
     answers: Sequence[Answer]
     asks: Sequence[Ask]
     segments: Collection[UUID]
+
+
+NOBODY = Person((), (), ())
 
 
 @lru_cache(maxsize=16_384)
@@ -55,9 +62,34 @@ class Tally:
 
     def add(self, person: Person, sign: int = 1) -> None:
         """Count a person, or with −1 no more."""
-        segments = [(SEGMENT, str(each)) for each in person.segments]
-        self._add_answers(person.answers, segments, sign)
-        for ask in person.asks:
+        segments = _named(person.segments)
+        self._add_scores(person.answers, segments, sign)
+        self._add_chains(_chains(person.answers), segments, sign)
+        self._add_asks(person.asks, segments, sign)
+
+    def replace(self, old: Person, new: Person) -> None:
+        """Count a person as they are now, and no more as they were: what is the same in both costs nothing."""
+        if set(old.segments) != set(new.segments):
+            self.add(old, -1)
+            self.add(new)
+            return
+        segments = _named(new.segments)
+        gone, come = _apart(
+            {each.response_id: each for each in old.answers}, {each.response_id: each for each in new.answers}
+        )
+        self._add_scores(gone, segments, -1)
+        self._add_scores(come, segments, 1)
+        touched = {(each.survey_id, question) for each in (*gone, *come) for question, _ in each.scores}
+        self._add_chains(_chains(old.answers, touched), segments, -1)
+        self._add_chains(_chains(new.answers, touched), segments, 1)
+        lost, asked = _apart(
+            {each.invitation_id: each for each in old.asks}, {each.invitation_id: each for each in new.asks}
+        )
+        self._add_asks(lost, segments, -1)
+        self._add_asks(asked, segments, 1)
+
+    def _add_asks(self, asks: Iterable[Ask], segments: _Named, sign: int) -> None:
+        for ask in asks:
             if ask.invited_at is None:
                 continue
             day, month = self._days(ask)
@@ -67,25 +99,23 @@ class Tally:
                     for index, number in enumerate(ask.counts):
                         sums[index] += sign * number
 
-    def _add_answers(self, answers: Sequence[Answer], segments: Sequence[tuple[str, str]], sign: int) -> None:
-        chains: defaultdict[tuple[UUID, str], list[tuple[Answer, int]]] = defaultdict(list)
+    def _add_scores(self, answers: Iterable[Answer], segments: _Named, sign: int) -> None:
+        scores = self.scores
         for answer in answers:
-            slots = _slots(answer.places, segments)
+            slots, kind, weight = _slots(answer.places, segments), answer.kind, answer.weight
             day, month = self._days(answer)
             for question, score in answer.scores:
-                chains[answer.survey_id, question].append((answer, score))
                 item = item_id(answer.survey_id, answer.version, question)
                 for dimension, value in slots:
-                    for is_month, start in ((False, day), (True, month)):
-                        key = (item, dimension, value, is_month, start, answer.kind, answer.weight)
-                        self.scores[key][score] += sign
+                    scores[item, dimension, value, False, day, kind, weight][score] += sign
+                    scores[item, dimension, value, True, month, kind, weight][score] += sign
+
+    def _add_chains(self, chains: Mapping[ChainKey, list[tuple[Answer, int]]], segments: _Named, sign: int) -> None:
         for (_, question), chain in chains.items():
             if len(chain) > 1:
                 self._add_chain(question, chain, segments, sign)
 
-    def _add_chain(
-        self, question: str, chain: list[tuple[Answer, int]], segments: Sequence[tuple[str, str]], sign: int
-    ) -> None:
+    def _add_chain(self, question: str, chain: list[tuple[Answer, int]], segments: _Named, sign: int) -> None:
         chain.sort(key=lambda each: (each[0].at, each[0].response_id))
         for (answer, score), (next_at, modes) in _followed(chain):
             item = item_id(answer.survey_id, answer.version, question)
@@ -121,6 +151,31 @@ def _followed(chain: Sequence[tuple[Answer, int]]) -> Iterator[tuple[tuple[Answe
             yield (answer, score), (after, modes)
 
 
-def _slots(places: Places, segments: Sequence[tuple[str, str]], *, with_locale: bool = True) -> list[tuple[str, str]]:
+def _chains(
+    answers: Iterable[Answer], wanted: Collection[ChainKey] | None = None
+) -> Mapping[ChainKey, list[tuple[Answer, int]]]:
+    """A person's answers to each question, with their scores; to all, or to those that are wanted."""
+    chains: defaultdict[ChainKey, list[tuple[Answer, int]]] = defaultdict(list)
+    for answer in answers:
+        for question, score in answer.scores:
+            if wanted is None or (answer.survey_id, question) in wanted:
+                chains[answer.survey_id, question].append((answer, score))
+    return chains
+
+
+def _apart(old: Mapping[UUID, F], new: Mapping[UUID, F]) -> tuple[list[F], list[F]]:
+    """What is in one alone, and what is in the other alone; what has changed is in both."""
+    gone = [each for key, each in old.items() if new.get(key) != each]
+    come = [each for key, each in new.items() if old.get(key) != each]
+    return gone, come
+
+
+def _named(segments: Collection[UUID]) -> _Named:
+    return tuple((SEGMENT, str(each)) for each in segments)
+
+
+# Much is said of the same places.
+@lru_cache(maxsize=16_384)
+def _slots(places: Places, segments: _Named, *, with_locale: bool = True) -> Sequence[tuple[str, str]]:
     found = [(ALL, ""), *zip(Places._fields, places, strict=True), *segments]
     return found if with_locale else [each for each in found if each[0] != "locale"]

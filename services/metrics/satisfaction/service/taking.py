@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from services.metrics.satisfaction.domain import facts
 from services.metrics.satisfaction.domain.facts import Answer, Ask
-from services.metrics.satisfaction.domain.tally import Person, Tally
+from services.metrics.satisfaction.domain.tally import NOBODY, Person, Tally
 from services.metrics.satisfaction.repository import facts as stored
 from services.metrics.satisfaction.repository import sums
 from shared.db.engine import WriteTx
@@ -155,13 +155,7 @@ class Taking:
     async def _carry(self, tx: WriteTx, before: Mapping[UUID, Person], after: Mapping[UUID, Person]) -> None:
         tally = Tally(self.zone)
         for root in before.keys() | after.keys():
-            old, new = before.get(root), after.get(root)
-            if old == new:
-                continue
-            if old is not None:
-                tally.add(old, -1)
-            if new is not None:
-                tally.add(new)
+            tally.replace(before.get(root, NOBODY), after.get(root, NOBODY))
         await sums.add(tx, tally)
 
 

@@ -33,4 +33,10 @@ class Beside(Generic[T]):
 
 def together(besides: Sequence[Beside[Any]], keys: str, root: str) -> Sequence[str]:
     """Each as an expression that is an array of its rows."""
-    return [f"ARRAY(SELECT part FROM ({each.sql.format(keys=keys, root=root)}) AS part)" for each in besides]
+    return [rows(each.sql.format(keys=keys, root=root)) for each in besides]
+
+
+def rows(sql: str) -> str:
+    """What a statement selects, as an expression that is an array."""
+    # A name that no column has: a column would be meant before the row.
+    return f"ARRAY(SELECT whole_row FROM ({sql}) AS whole_row)"

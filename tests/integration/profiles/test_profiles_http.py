@@ -56,6 +56,21 @@ async def test_a_customer_is_created_and_found_by_all_it_goes_by(running: Runnin
     }
 
 
+# What comes of an order, and what loyalty tells.
+LIFE = """
+    WITH bought AS (
+        INSERT INTO orders (order_id, customer_id, placed_at, placed_id, placed_by_change, total_at, total_id,
+            total_minor, currency, refunded_minor, is_cancelled)
+        VALUES ('o-1', :customer, now(), gen_random_uuid(), false, now(), gen_random_uuid(), 250000, 'VND', 0, false)
+    ), done AS (
+        INSERT INTO event_days (customer_id, name, day, count, first_at, last_at, instants)
+        VALUES (:customer, 'Order Completed', current_date, 1, now(), now(), ARRAY[now()])
+    )
+    INSERT INTO told_facts (customer_id, fact, part, version, number, word, told_at) VALUES
+        (:customer, 'points', 'points', 1, 120, NULL, now()), (:customer, 'tier', 'main', 1, 2, 'silver', now())
+"""
+
+
 async def test_the_whole_of_a_customer_is_one_read(running: Running) -> None:
     made = await created(running, user_id="42", traits={"city": "Huế"})
     rule = {"kind": "rule", "name": "Huế", "rule": {"trait": "city", "eq": "Huế"}}
@@ -64,6 +79,10 @@ async def test_the_whole_of_a_customer_is_one_read(running: Running) -> None:
     word = {"purpose": "marketing", "channel": "email", "state": "granted"}
     said = await running.crm.post("/v1/customers/user_id:42/consent", json={"changes": [word], "text_version": "v1"})
     assert said.status_code == 200, said.text
+    wish = {"value": "M", "source": "shop"}
+    assert (await running.crm.put("/v1/customers/user_id:42/preferences/size", json=wish)).status_code == 200
+    async with running.platform.value("profiles").db.write() as tx:
+        await tx.execute(LIFE, {"customer": UUID(made["id"])})
 
     parts = ("computed", "segments", "consent", "preferences")
     whole = await running.crm.get("/v1/customers/user_id:42", params={"include": list(parts)})
@@ -72,6 +91,10 @@ async def test_the_whole_of_a_customer_is_one_read(running: Running) -> None:
     assert {name: value for name, value in found.items() if name not in parts} == made
     assert [each["segment"] for each in found["segments"]["segments"]] == [segment]
     assert [each["allowed"] for each in found["consent"]["consents"]] == [True]
+    assert found["preferences"]["preferences"]["size"]["value"] == "M"
+    computed = found["computed"]
+    assert (computed["orders"], computed["events"].keys()) == (1, {"Order Completed"})
+    assert (computed["points"], computed["tiers"]["main"]["tier"]) == ({"points": 120}, "silver")
     for part in parts:
         assert found[part] == (await running.crm.get(f"/v1/customers/{made['id']}/{part}")).json()
     some = await running.crm.get("/v1/customers/user_id:42", params={"include": "computed"})

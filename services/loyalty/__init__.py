@@ -22,6 +22,7 @@ Invariants
 
 Rooms       programs/ the terms, in versions · points/ the ledger ·
             audience/ what rules ask of people · earning/ rules ·
-            tiers/ · rewards/ · vouchers/ campaigns and codes · checkout/ reservations ·
+            tiers/ · rewards/ · vouchers/ campaigns and codes · promotions/ what needs no code, and stacking ·
+            checkout/ reservations ·
             flash/ flash sales · referrals/
 """

@@ -17,6 +17,7 @@ from services.loyalty.invariants.jobs import refresh_gauges
 from services.loyalty.points.api import router as points
 from services.loyalty.points.jobs import JOBS as POINTS
 from services.loyalty.programs.api import router as programs
+from services.loyalty.promotions.api import router as promotions
 from services.loyalty.referrals.api import router as referrals
 from services.loyalty.referrals.jobs import JOBS as REFERRALS
 from services.loyalty.rewards.api import router as rewards
@@ -43,7 +44,7 @@ service = Service(
     name="loyalty",
     build=build,
     migrations=Path(__file__).parent / "migrations",
-    routers=(points, programs, earning, tiers, invariants, checkout, flash, vouchers, referrals, rewards),
+    routers=(points, programs, earning, tiers, invariants, checkout, flash, vouchers, referrals, promotions, rewards),
     settings=LoyaltySettings,
     publishes=PUBLISHES,
     subscriptions=(*MEMBERS, *EARNING, *CHECKOUT),

@@ -22,6 +22,7 @@ from services.loyalty.points.service.accounts import Accounts
 from services.loyalty.points.service.counter import Counter
 from services.loyalty.points.service.upkeep import Upkeep as PointsUpkeep
 from services.loyalty.programs.service import Programs
+from services.loyalty.promotions.service import Board, Promotions
 from services.loyalty.referrals.repository.referrals import CHECKS as REFERRAL_CHECKS
 from services.loyalty.referrals.service.coming import Coming
 from services.loyalty.referrals.service.programs import ReferralPrograms
@@ -51,6 +52,7 @@ class LoyaltyService:
     zone: ZoneInfo
     settings: LoyaltySettings
     vault: Vault = field(default_factory=Vault)
+    board: Board = field(default_factory=Board)
     flash_lanes: Lanes = field(default_factory=Lanes)
     flash_views: Views = field(default_factory=Views)
 
@@ -169,7 +171,12 @@ class LoyaltyService:
     @property
     def campaigns(self) -> Campaigns:
         """Voucher campaigns as staff makes and steers them."""
-        return Campaigns(self.db, self.clock, self.zone, self.vault)
+        return Campaigns(self.db, self.clock, self.zone, self.vault, self.board.forget)
+
+    @property
+    def promotions(self) -> Promotions:
+        """How vouchers stand together, and what budgets have left."""
+        return Promotions(self.db, self.clock, self.board, self.vault, self.settings.max_vouchers_per_order)
 
     @property
     def codes(self) -> CodesService:

@@ -40,6 +40,7 @@ PLACES = (
     Place("tier_grants", "customer = ANY(:keys)", words=("reason",)),
     Place("assignments", "person = ANY(:keys)"),
     Place("voucher_uses", "person = ANY(:keys)"),
+    Place("budget_counters", "who = ANY(SELECT 'c:' || unnest(CAST(:keys AS uuid[])))"),
     Place("reservations", "person = ANY(:keys)"),
     Place("redemptions", "person = ANY(:keys)"),
     Place("redemption_vouchers", f"redemption_id IN {_REDEMPTIONS}"),

@@ -2,7 +2,7 @@
 
 NotFound          CampaignUnknown, VoucherUnknown, JobUnknown
 Conflict          CampaignMoved, CampaignNameTaken, WrongState, LimitBelowUsed, CodeTaken, WrongKindOfCodes, JobNotDone,
-                  CodesGone, AlreadyAssigned, AssignmentKeyTaken
+                  CodesGone, AlreadyAssigned, AssignmentKeyTaken, TooManyPromotions
 Invalid           BadBasket, BadRule, BadTerms, BadCode, ValueNeeded, TooManyCodes, AlreadyOver, BadCustomer
 Unavailable       PepperMissing
 """
@@ -223,6 +223,15 @@ class LimitBelowUsed(Conflict):
 
     def __init__(self, limit: str, wanted: int, used: int) -> None:
         super().__init__(f"{limit} cannot be {wanted}: {used} are used or held.", limit=limit, wanted=wanted, used=used)
+
+
+class TooManyPromotions(Conflict):
+    """Every basket is held against all of them."""
+
+    code, title = "loyalty.too_many_promotions", "Too many promotions"
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"At most {most} promotions are active at a time; pause or end one.", most=most)
 
 
 class BadCustomer(Invalid):

@@ -5,9 +5,12 @@ checkouts ever wait for each other.
 """
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 from uuid import UUID
+
+from services.loyalty.vouchers.domain.budgets import Charge
 
 
 class Change(NamedTuple):
@@ -68,21 +71,26 @@ def taking_back(*, use: bool, minor: int) -> Change:
 
 @dataclass(slots=True)
 class Effects:
-    """Changes by campaign, by voucher, and by campaign and person."""
+    """Changes by campaign, by voucher, by campaign and person, and by campaign and counter of a budget."""
 
     campaigns: dict[UUID, Change] = field(default_factory=lambda: defaultdict(Change))
     vouchers: dict[UUID, Change] = field(default_factory=lambda: defaultdict(Change))
     uses: dict[tuple[UUID, UUID], Change] = field(default_factory=lambda: defaultdict(Change))
+    budgets: dict[tuple[UUID, Charge], Change] = field(default_factory=lambda: defaultdict(Change))
 
-    def add(self, campaign_id: UUID, voucher_id: UUID, person: UUID, change: Change) -> None:
-        """One voucher's part in it."""
-        self.add_to_campaign(campaign_id, person, change)
+    def add(
+        self, campaign_id: UUID, voucher_id: UUID, person: UUID, change: Change, charges: Sequence[Charge] = ()
+    ) -> None:
+        """One voucher's part in it; it counts in the budgets of `charges`."""
+        self.add_to_campaign(campaign_id, person, change, charges)
         self.add_to_voucher(voucher_id, change)
 
-    def add_to_campaign(self, campaign_id: UUID, person: UUID, change: Change) -> None:
-        """What of it concerns the campaign, and the person's uses of it."""
+    def add_to_campaign(self, campaign_id: UUID, person: UUID, change: Change, charges: Sequence[Charge] = ()) -> None:
+        """What of it concerns the campaign, its budgets, and the person's uses of it."""
         self.campaigns[campaign_id] = self.campaigns[campaign_id].plus(change)
         self.uses[campaign_id, person] = self.uses[campaign_id, person].plus(change)
+        for charge in charges:
+            self.budgets[campaign_id, charge] = self.budgets[campaign_id, charge].plus(change)
 
     def add_to_voucher(self, voucher_id: UUID, change: Change) -> None:
         """What of it concerns the voucher."""

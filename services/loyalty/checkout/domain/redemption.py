@@ -61,7 +61,9 @@ class Giving(NamedTuple):
 
 def taken(hold: Hold) -> Redeemed:
     """A voucher that is just being redeemed: all of it stands."""
-    return Redeemed(hold.position, hold.campaign_id, hold.voucher_id, hold.minor, 0, 0, False, False, hold.shares)
+    return Redeemed(
+        hold.position, hold.campaign_id, hold.voucher_id, hold.minor, 0, 0, False, False, hold.shares, hold.charges
+    )
 
 
 def after(voucher: Redeemed, returned: Returned, giving: Giving) -> Redeemed:

@@ -13,19 +13,21 @@ from typing import Literal, NamedTuple
 from uuid import UUID
 
 from services.loyalty.checkout.domain.shares import Share
+from services.loyalty.vouchers.domain.budgets import Charge
 
 State = Literal["held", "committed", "voided", "expired"]
 MAX_EXTENSIONS = 3
 
 
 class Hold(NamedTuple):
-    """One voucher of a reservation: `minor` of discount, spread over `shares`."""
+    """One voucher of a reservation: `minor` of discount, spread over `shares`, that counts in `charges`."""
 
     position: int
     campaign_id: UUID
     voucher_id: UUID
     minor: int
     shares: tuple[Share, ...]
+    charges: tuple[Charge, ...] = ()
 
 
 class Paid(NamedTuple):

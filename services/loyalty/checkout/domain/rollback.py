@@ -7,6 +7,7 @@ from uuid import UUID
 
 from services.loyalty.checkout.domain.shares import Share
 from services.loyalty.checkout.errors import NothingLeft, RollbackExceeds, UnknownLine, UnknownVoucher
+from services.loyalty.vouchers.domain.budgets import Charge
 from services.loyalty.vouchers.domain.grants import split
 
 
@@ -22,6 +23,7 @@ class Redeemed(NamedTuple):
     is_rolled_back: bool
     use_returned: bool
     shares: tuple[Share, ...]
+    charges: tuple[Charge, ...] = ()
 
     @property
     def left(self) -> int:

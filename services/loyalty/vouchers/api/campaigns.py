@@ -14,6 +14,7 @@ from services.loyalty.vouchers.errors import (
     CampaignNameTaken,
     CampaignUnknown,
     LimitBelowUsed,
+    TooManyPromotions,
     WrongState,
 )
 from services.loyalty.vouchers.schemas.campaigns import (
@@ -83,7 +84,7 @@ async def change_campaign(
 @router.post(
     "/campaigns/{campaign}/state",
     response_model=CampaignOut,
-    responses=problems(BadIdempotencyKey, CampaignUnknown, WrongState),
+    responses=problems(BadIdempotencyKey, CampaignUnknown, WrongState, TooManyPromotions),
 )
 async def set_campaign_state(
     campaign: UUID, body: StateIn, _: Writer, loyalty: Loyalty, idem: IdempotencyKey

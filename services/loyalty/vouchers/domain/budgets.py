@@ -37,11 +37,21 @@ class Budget(NamedTuple):
 
 
 class Charge(NamedTuple):
-    """Which counter of a budget a use counts in: that of a period, by its first day, and of somebody; '': of all."""
+    """Which counter of a budget a use counts in: that of a period, by its first day, and of somebody; '': of all.
+
+    The limits hold when it counts; None: without limit, or given back.
+    """
 
     budget: str
     period: str
     who: str
+    max_uses: int | None = None
+    max_minor: int | None = None
+
+    @property
+    def place(self) -> "Charge":
+        """The counter alone."""
+        return Charge(self.budget, self.period, self.who)
 
 
 class Room(NamedTuple):
@@ -77,9 +87,16 @@ def read(document: Mapping[str, Any]) -> Budget:
 def charge(
     budget: Budget, campaign: UUID, basket: Basket, person: UUID | None, now: datetime, zone: ZoneInfo
 ) -> Charge | None:
-    """Where a use counts; None: the basket does not say which store, identifier or customer it is."""
+    """Where a use counts; None: the basket does not say which store, identifier or customer it is.
+
+    What a customer has taken stands under all their keys, so no counter alone can say the limit: who takes more for
+    them holds the lock of the person, and has read them all.
+    """
     who = _who(budget, campaign, basket, person)
-    return None if who is None else Charge(budget.name, _period(budget.per, now, zone), who)
+    if who is None:
+        return None
+    limits = (None, None) if budget.by == "customer" else (budget.max_uses, budget.max_minor)
+    return Charge(budget.name, _period(budget.per, now, zone), who, *limits)
 
 
 def customer(person: UUID) -> str:

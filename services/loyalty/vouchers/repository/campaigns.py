@@ -209,6 +209,13 @@ async def put(tx: WriteTx, campaign: Campaign, written: Written) -> None:
     )
 
 
+async def active_promotions(tx: ReadTx) -> int:
+    """How many campaigns count without a code."""
+    found = await tx.execute("SELECT count(*) FROM campaigns WHERE codes = 'automatic' AND state = 'active'")
+    count: int = found.scalar_one()
+    return count
+
+
 async def set_state(tx: WriteTx, campaign: UUID, state: str) -> None:
     """Bring a campaign into another state."""
     await tx.execute("UPDATE campaigns SET state = :state WHERE id = :id", {"id": campaign, "state": state})

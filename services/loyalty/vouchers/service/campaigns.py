@@ -1,8 +1,9 @@
 """Campaigns as staff makes and steers them: each change is a version, and the live counters are never written here."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -11,6 +12,8 @@ from sqlalchemy import Row
 
 from services.loyalty.programs.domain.calendar import day_end, day_start
 from services.loyalty.vouchers.domain import codes
+from services.loyalty.vouchers.domain.keys import FINGERPRINT_BYTES
+from services.loyalty.vouchers.domain.stack import MAX_PROMOTIONS
 from services.loyalty.vouchers.domain.terms import Terms, read
 from services.loyalty.vouchers.domain.voucher import Campaign, CampaignState
 from services.loyalty.vouchers.errors import (
@@ -21,10 +24,13 @@ from services.loyalty.vouchers.errors import (
     CampaignUnknown,
     LimitBelowUsed,
     Problem,
+    TooManyPromotions,
     WrongState,
 )
 from services.loyalty.vouchers.repository import campaigns as rows
+from services.loyalty.vouchers.repository import codes as code_rows
 from services.loyalty.vouchers.repository.campaigns import Coding, Version, Written
+from services.loyalty.vouchers.repository.codes import NewCode
 from services.loyalty.vouchers.schemas.campaigns import (
     CampaignChangeIn,
     CampaignIn,
@@ -47,14 +53,19 @@ _MAY_BECOME: dict[CampaignState, tuple[CampaignState, ...]] = {
 }
 
 
+def _nobody() -> None:
+    """Nobody in this process goes by what campaigns there are."""
+
+
 @dataclass(frozen=True, slots=True)
 class Campaigns:
-    """Use cases of campaigns; `by` names the key that asks."""
+    """Use cases of campaigns; `by` names the key that asks. `on_change` hears that one may count or cease to."""
 
     db: Database
     clock: Clock
     zone: ZoneInfo
     vault: Vault
+    on_change: Callable[[], None] = _nobody
 
     async def create(self, body: CampaignIn, *, by: str, idem: Idempotent | None) -> Answer:
         """Make a campaign, a draft.
@@ -87,6 +98,8 @@ class Campaigns:
                 budget_minor=body.budget_minor,
             )
             await rows.put(tx, campaign, self._written(body, campaign, coding, by))
+            if campaign.is_automatic:
+                await code_rows.put(tx, [_silent_code(campaign, self.clock.now())])
             return await self._answer(tx, idem, 201, campaign.id)
 
     async def change(self, campaign_id: UUID, body: CampaignChangeIn, *, by: str, idem: Idempotent | None) -> Answer:
@@ -136,6 +149,7 @@ class Campaigns:
         Raises:
             CampaignUnknown: there is none.
             WrongState: from its state there is no way to that one.
+            TooManyPromotions: as many are active as there may be.
         """
         async with self.db.write() as tx:
             if (stored := await replayed(tx, idem)) is not None:
@@ -145,8 +159,12 @@ class Campaigns:
                 is_over = row.ends_at is not None and row.ends_at <= self.clock.now()
                 if body.state not in _MAY_BECOME[row.state] or (body.state == "active" and is_over):
                     raise WrongState("over" if is_over else row.state, body.state)
+                if row.codes == "automatic" and body.state == "active":
+                    await _check_room(tx)
                 await rows.set_state(tx, campaign_id, body.state)
-            return await self._answer(tx, idem, 200, campaign_id)
+            answer = await self._answer(tx, idem, 200, campaign_id)
+        self.on_change()
+        return answer
 
     async def get(self, campaign_id: UUID) -> CampaignOut:
         """A campaign with its live counters.
@@ -220,6 +238,28 @@ class Campaigns:
                     )
                 ]
             )
+
+
+async def _check_room(tx: ReadTx) -> None:
+    """Refuse one promotion more than baskets are held against."""
+    if await rows.active_promotions(tx) >= MAX_PROMOTIONS:
+        raise TooManyPromotions(MAX_PROMOTIONS)
+
+
+def _silent_code(campaign: Campaign, now: datetime) -> NewCode:
+    """The voucher of a promotion, under the campaign's own id: no text has its fingerprint, so nobody can type it."""
+    return NewCode(
+        id=campaign.id,
+        campaign_id=campaign.id,
+        fingerprint=os.urandom(FINGERPRINT_BYTES),
+        kid="",
+        last4="",
+        max_uses=None,
+        value_minor=None,
+        holder=None,
+        expires_at=None,
+        created_at=now,
+    )
 
 
 def _is_id(reference: str) -> bool:

@@ -1,6 +1,6 @@
 """All commands of `tam`, put together: importing this adds them to the one that serves."""
 
-from services.cli import customers, dlq, export, keys, orders, responses, rights, voucher_files, vouchers
+from services.cli import customers, dlq, export, keys, load, orders, responses, rights, voucher_files, vouchers
 from services.cli.contracts import contracts
 from services.cli.demo import demo
 from services.cli.migrate import migrate
@@ -26,5 +26,6 @@ app.command()(replay)
 app.command()(figures)
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(rights.app, name="rights")
+app.command(name="load", help=load.HELP)(load.load)
 app.command()(contracts)
 app.command()(settings)

@@ -21,6 +21,8 @@ from shared.runtime.platform import Platform, Role, open_platform
 from shared.runtime.serve import serve
 from shared.runtime.service import Service
 
+_READING = ("metrics:read", "profiles:read")
+
 
 @dataclass(frozen=True, slots=True)
 class Instance:
@@ -55,10 +57,12 @@ async def opened(
 
 
 @asynccontextmanager
-async def borrowed_keys(ring: KeyRing, *, source: str) -> AsyncIterator[tuple[str, str]]:
-    """A write key and a reading key that end with the command."""
+async def borrowed_keys(
+    ring: KeyRing, *, source: str, scopes: Sequence[str] = _READING
+) -> AsyncIterator[tuple[str, str]]:
+    """A write key and a key for these scopes that end with the command."""
     write, write_secret = await ring.create("write", f"tam {source}", source=source)
-    read, read_secret = await ring.create("secret", f"tam {source}", scopes=("metrics:read", "profiles:read"))
+    read, read_secret = await ring.create("secret", f"tam {source}", scopes=scopes)
     try:
         yield write_secret, read_secret
     finally:
@@ -67,14 +71,16 @@ async def borrowed_keys(ring: KeyRing, *, source: str) -> AsyncIterator[tuple[st
 
 
 @asynccontextmanager
-async def running(settings: PlatformSettings, *, source: str) -> AsyncIterator[Instance | None]:
+async def running(
+    settings: PlatformSettings, *, source: str, scopes: Sequence[str] = _READING
+) -> AsyncIterator[Instance | None]:
     """The instance that already answers at TAM_HOST:TAM_PORT on the same database, with borrowed keys; else None."""
     base_url = url_of(settings.host, settings.port)
     url = settings.database_url or await asyncio.to_thread(attach, settings.data_dir)
     if url is None or not await _answers(base_url):
         yield None
         return
-    async with open_keyring(url) as ring, borrowed_keys(ring, source=source) as (write, read):
+    async with open_keyring(url) as ring, borrowed_keys(ring, source=source, scopes=scopes) as (write, read):
         yield Instance(base_url, write, read, url)
 
 

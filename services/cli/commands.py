@@ -1,6 +1,7 @@
 """All commands of `tam`, put together: importing this adds them to the one that serves."""
 
 from services.cli import customers, dlq, export, keys, load, orders, responses, rights, voucher_files, vouchers
+from services.cli.backup import backup, restore_command
 from services.cli.contracts import contracts
 from services.cli.demo import demo
 from services.cli.migrate import migrate
@@ -29,3 +30,5 @@ app.add_typer(rights.app, name="rights")
 app.command(name="load", help=load.HELP)(load.load)
 app.command()(contracts)
 app.command()(settings)
+app.command()(backup)
+app.command(name="restore")(restore_command)

@@ -1,5 +1,6 @@
 """`tam rights`: what people asked of their data, and by when the law wants it answered. It names nobody."""
 
+from pathlib import Path
 from typing import Annotated, get_args
 from uuid import UUID
 
@@ -7,6 +8,7 @@ import orjson
 import typer
 from rich.table import Table
 
+from services.cli import erasures
 from services.cli.common import database_url, fail, open_database, read_settings, run, say, show
 from services.profiles.rights.domain.cases import Case
 from services.profiles.rights.domain.deadlines import RULES, Kind
@@ -90,6 +92,39 @@ def receipt(case_id: Id) -> None:
         fail(f"There is no receipt of a case {case_id}.")
     text, signature = found
     typer.echo(orjson.dumps({"receipt": text, "signature": signature.hex()}).decode())
+
+
+@app.command()
+def journal(
+    file: Annotated[
+        Path, typer.Argument(dir_okay=False, help="The journal; only you can read it. It is made, or grows.")
+    ],
+) -> None:
+    """Note the erasures that are not in a journal yet. Keep it apart from back-ups: they hold who was erased since.
+
+    It names nobody. `tam restore --erasures` and `tam rights again` carry out what is in it.
+    """
+    settings = read_settings()
+
+    async def work() -> int:
+        async with database_url(settings) as url:
+            return await erasures.written(settings, url, file)
+
+    say(f"{run(work())} erasures were added to {file}.")
+
+
+@app.command()
+def again(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="The journal of erasures.")],
+) -> None:
+    """Carry out the erasures of a journal that this database does not know of, as after a restore."""
+    settings = read_settings()
+
+    async def work() -> int:
+        async with database_url(settings) as url:
+            return await erasures.carried_out(settings, url, file)
+
+    say(f"{run(work())} erasures are carried out again; `tam rights list` shows how far they are.")
 
 
 @app.command()

@@ -1,6 +1,6 @@
 """The SQL of cases, their progress, bundles and receipts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -293,3 +293,23 @@ async def suppressing(tx: ReadTx, marks: Sequence[bytes]) -> UUID | None:
         )
     ).one_or_none()
     return None if row is None else row.case_id
+
+
+async def erasures_beyond(tx: ReadTx, known: Collection[UUID]) -> list[Case]:
+    """The erasures that were begun, but for those known, the oldest first."""
+    rows = await tx.execute(
+        f"SELECT {_FIELDS} FROM rights_cases WHERE kind = 'erasure' AND slices > 0 "
+        "AND NOT id = ANY(CAST(:known AS uuid[])) ORDER BY received_at, id",
+        {"known": list(known)},
+    )
+    return [_case(row) for row in rows]
+
+
+async def marks_of(tx: ReadTx, case_ids: Sequence[UUID]) -> dict[UUID, list[bytes]]:
+    """The marks that these cases left, by case."""
+    rows = await tx.execute(
+        "SELECT case_id, array_agg(mark ORDER BY mark) AS marks FROM suppressed "
+        "WHERE case_id = ANY(CAST(:ids AS uuid[])) GROUP BY case_id",
+        {"ids": list(case_ids)},
+    )
+    return {row.case_id: list(row.marks) for row in rows}

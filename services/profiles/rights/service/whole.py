@@ -8,6 +8,7 @@ from services.profiles.membership.service import Membership
 from services.profiles.rights.service.admission import Admission
 from services.profiles.rights.service.following import Following, Rectify
 from services.profiles.rights.service.installation import Installation
+from services.profiles.rights.service.journal import Journal
 from services.profiles.rights.service.person import Persons
 from services.profiles.rights.service.reading import Cases
 from services.profiles.rights.service.requests import Requests
@@ -53,3 +54,8 @@ class DataRights:
     def cases(self) -> Cases:
         """What became of them."""
         return Cases(self.db, self.clock, self.country, self.installation.seal, self.following)
+
+    @property
+    def journal(self) -> Journal:
+        """What a restored back-up must forget again."""
+        return Journal(self.db, self.following)

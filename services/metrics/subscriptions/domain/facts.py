@@ -9,6 +9,7 @@ from services.metrics.subscriptions.domain.pricing import Terms
 from shared.errors import Poison
 from shared.events.catalogue import touchpoints as catalogue
 from shared.events.envelope import Event, EventData
+from shared.ids import read_uuid
 from shared.money import EXPONENTS, MAX_MINOR
 
 Kind = Literal["started", "renewed", "changed", "paused", "resumed", "payment_failed", "cancelled"]
@@ -122,10 +123,10 @@ class Subscription(NamedTuple):
 
     def with_facts(self, more: Iterable[Fact]) -> "Subscription":
         """The same with facts it may or may not know yet: each id counts once."""
-        known = {each.id: each for each in self.facts}
-        for each in more:
-            known.setdefault(each.id, each)
-        return Subscription(self.id, tuple(sorted(known.values(), key=_order)))
+        known = {each.id for each in self.facts}
+        # Of an id that came twice the first counts.
+        new = [each for each in {each.id: each for each in reversed(tuple(more))}.values() if each.id not in known]
+        return Subscription(self.id, tuple(sorted((*self.facts, *new), key=_order))) if new else self
 
     def document(self) -> list[list[Any]]:
         """The facts as JSON values; of times their text in UTC, so that one history has one text."""
@@ -147,9 +148,9 @@ def _fact(row: Sequence[Any]) -> Fact:
     at, event_id, kind, customer, terms, period_end, trial_ends_at, ends_at, cause = row
     return Fact(
         datetime.fromisoformat(at),
-        UUID(event_id),
+        read_uuid(event_id),
         kind,
-        UUID(customer),
+        read_uuid(customer),
         Terms(*terms),
         _moment(period_end),
         _moment(trial_ends_at),

@@ -77,9 +77,18 @@ class Tally:
 
     def add(self, subscriptions: Iterable[Subscription], policy: Policy, zone: tzinfo, sign: int = 1) -> None:
         """Count a person, by all their subscriptions."""
-        walks = [walk(each.facts, policy) for each in subscriptions]
-        days = _days([each.steps for each in walks], zone)
-        self._move(days, sign)
+        self._count([walk(each.facts, policy) for each in subscriptions], zone, sign)
+
+    def replace(self, old: Iterable[Subscription], new: Iterable[Subscription], policy: Policy, zone: tzinfo) -> None:
+        """Count a person as they are now, and no more as they were. Most facts, as renewals, change nothing of it."""
+        before = [walk(each.facts, policy) for each in old]
+        after = [walk(each.facts, policy) for each in new]
+        if before != after:
+            self._count(before, zone, -1)
+            self._count(after, zone, 1)
+
+    def _count(self, walks: Sequence[Walked], zone: tzinfo, sign: int) -> None:
+        self._move(_days([each.steps for each in walks], zone), sign)
         for walked in walks:
             self._terms(walked, zone, sign)
             for at, is_won in walked.trials:
@@ -184,19 +193,19 @@ def _days(lives: Sequence[Sequence[Step]], zone: tzinfo) -> list[_Day]:
 
 
 def _together(standings: Iterable[Standing]) -> _Sum:
-    money: Counter[str] = Counter()
+    money: dict[str, int] = {}
     counted = unpriced = 0
     for each in standings:
         if each.is_counted:
             counted += 1
             unpriced += not each.currency
-            money[each.currency] += each.minor
+            money[each.currency] = money.get(each.currency, 0) + each.minor
     return _Sum(counted, unpriced, {code: minor for code, minor in money.items() if minor})
 
 
 def _cause(causes: set[Cause]) -> Cause:
     # Who cancels one and lets another lapse has chosen to leave.
-    return next((each for each in ("voluntary", "involuntary") if each in causes), "unstated")
+    return "voluntary" if "voluntary" in causes else "involuntary" if "involuntary" in causes else "unstated"
 
 
 def _moved(before: _Sum, after: _Sum, *, is_first: bool, cause: Cause) -> list[tuple[Movement, str, str, int]]:

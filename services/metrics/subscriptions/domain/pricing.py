@@ -73,6 +73,7 @@ _ISO = re.compile(r"p(\d{1,4})([dwmy])", re.ASCII)
 _UNITS = {"d": Interval(0, 1), "w": Interval(0, 7), "m": MONTH, "y": Interval(12, 0)}
 
 
+@lru_cache(maxsize=4_096)
 def interval_of(said: str | None, count: int | None) -> Interval | None:
     """The interval meant by a word (or ISO 8601, such as P2W) and how many of them; None: it cannot be read."""
     word = "" if said is None else said.strip().lower()
@@ -108,10 +109,12 @@ class Terms(NamedTuple):
         every = interval_of(self.interval, self.interval_count)
         if self.price_minor is None or every is None:
             return None
-        return round(self.price_minor * (self.quantity or 1) / every.in_months)
+        return _a_month(self.price_minor * (self.quantity or 1), every)
 
     def then(self, later: "Terms") -> "Terms":
         """The terms after something more was said: a stated month goes before a price until a price is stated."""
+        if later == _UNSAID:
+            return self
         if later.mrr_minor is None and later.price_minor is None:
             return self._replace(
                 quantity=later.quantity or self.quantity,
@@ -126,3 +129,12 @@ class Terms(NamedTuple):
             later.interval_count or (None if later.interval else self.interval_count),
             later.currency,
         )
+
+
+_UNSAID = Terms()
+
+
+# A firm has few prices.
+@lru_cache(maxsize=16_384)
+def _a_month(minor: int, every: Interval) -> int:
+    return round(minor / every.in_months)

@@ -83,8 +83,7 @@ class Subscribing:
         for root in before.keys() | after.keys():
             old, new = before.get(root, ()), after.get(root, ())
             if old != new:
-                tally.add(old, policy, self.zone, -1)
-                tally.add(new, policy, self.zone)
+                tally.replace(old, new, policy, self.zone)
         await sums.add(tx, tally)
 
 

@@ -11,7 +11,7 @@ It runs before the script's own part, from the beginning again if it was interru
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -29,9 +29,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.util import await_only
 
 from shared.errors import UserError
-from shared.observability.logging import logger
-
-log = logger(__name__)
 
 # Any process may migrate; this advisory lock lets one do it, and none while a back-up holds it with others.
 LOCK = 7_261_001
@@ -55,6 +52,10 @@ class Tree:
     folder: Path
     schema: str
     version_table: str
+
+
+# Called with the schemas whose tables are locked by others, before each new attempt.
+Waits = Callable[[Sequence[str]], None]
 
 
 class Unmigrated(UserError):
@@ -136,7 +137,13 @@ def _upgrade(connection: Connection, tree: Tree, target: str) -> None:
     context.run_migrations()
 
 
-async def upgrade(engine: AsyncEngine, trees: Sequence[Tree], *, patience_seconds: float = PATIENCE_SECONDS) -> None:
+async def upgrade(
+    engine: AsyncEngine,
+    trees: Sequence[Tree],
+    *,
+    patience_seconds: float = PATIENCE_SECONDS,
+    waits: Waits = lambda _: None,
+) -> None:
     """Bring every tree to its head; safe to run by many at once, and beside processes that work.
 
     What does not run `online` is one transaction: all or nothing.
@@ -149,11 +156,11 @@ async def upgrade(engine: AsyncEngine, trees: Sequence[Tree], *, patience_second
         return
     async with _alone(engine, until):
         while late := await _late(engine, trees):
-            online = await _patiently(engine, late, until)
+            online = await _patiently(engine, late, until, waits)
             for tree, script in online:
                 for statement in online_of(script):
                     await _run_online(engine, tree, statement, until)
-                await _patiently(engine, {tree: [script]}, until, is_prepared=True)
+                await _patiently(engine, {tree: [script]}, until, waits, is_prepared=True)
 
 
 async def _late(engine: AsyncEngine, trees: Sequence[Tree]) -> dict[Tree, list[Script]]:
@@ -181,7 +188,7 @@ async def _alone(engine: AsyncEngine, until: float) -> AsyncIterator[None]:
 
 
 async def _patiently(
-    engine: AsyncEngine, late: dict[Tree, list[Script]], until: float, *, is_prepared: bool = False
+    engine: AsyncEngine, late: dict[Tree, list[Script]], until: float, waits: Waits, *, is_prepared: bool = False
 ) -> list[tuple[Tree, Script]]:
     """Run scripts in one transaction, up to the first of each tree that has something `online`; those that have.
 
@@ -198,7 +205,7 @@ async def _patiently(
                 raise Unmigrated(
                     "A table that is to be changed stays locked: somebody holds a transaction open."
                 ) from None
-            log.warning("migration_waits", schemas=sorted({tree.schema for tree in late}))
+            waits(sorted({tree.schema for tree in late}))
         await asyncio.sleep(pause)
         pause = min(pause * 1.5, LONGEST_PAUSE_SECONDS)
 

@@ -43,6 +43,7 @@ from shared.http.settings import AUTH_PREFIX, HTTP_PREFIX, AuthSettings, HttpSet
 from shared.ids import uuid7
 from shared.observability import metrics
 from shared.observability.health import Health
+from shared.observability.logging import logger
 from shared.rights.audit import AuditLog
 from shared.rights.cleaning import Cleaner
 from shared.rights.marks import Seal, open_seal
@@ -51,6 +52,8 @@ from shared.runtime.patience import patiently
 from shared.runtime.service import Job, Parts, Service
 from shared.runtime.trees import PLATFORM_SCHEMA, trees_of
 from shared.runtime.workers import Workers
+
+log = logger(__name__)
 
 Role = Literal["all", "api", "worker"]
 VERSION = version("tam")
@@ -192,12 +195,16 @@ async def migrate(url: str, manifests: Sequence[Service], *, apply: bool = True)
     try:
         await _reach(engine)
         if apply:
-            await upgrade(engine, trees)
+            await upgrade(engine, trees, waits=_tell)
         elif late := await _late(engine, trees):
             raise UserError(f"The schemas {', '.join(sorted(set(late)))} are not up to date; run `tam migrate` first.")
     finally:
         await engine.dispose()
     return trees
+
+
+def _tell(schemas: Sequence[str]) -> None:
+    log.warning("migration_waits", schemas=schemas)
 
 
 async def _late(engine: AsyncEngine, trees: Sequence[Tree]) -> list[str]:

@@ -34,7 +34,7 @@ COUNT = awk -v total="$$(grep -c '^[a-z].*==' $(1))" -v tty="$$(test -t 2 && ech
 	/^(Looking in|Requirement already|Ignoring|Successfully|Using cached|Downloading|  )/ || /^ *$$/ { next } \
 	{ print > "/dev/stderr" } END { line("") }'
 
-.PHONY: help setup setup-dev run demo up down image tam test test-long test-containers lint format bench contracts dashboards lock clean
+.PHONY: help setup setup-dev run demo up down image tam test test-long test-containers lint format bench contracts dashboards scaling lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -92,6 +92,9 @@ contracts: setup ## Write AsyncAPI, OpenAPI and the event schemas anew
 
 dashboards: $(DEV) ## Draw Grafana's dashboards anew
 	@$(BIN)/python deploy/grafana/dashboards.py
+
+scaling: setup ## Write anew by which consumers Kubernetes scales workers
+	@$(BIN)/python deploy/kubernetes/scaling.py
 
 lock: $(VENV)/bin/python ## Choose the newest versions that fit pyproject.toml, with the hashes of all their files
 	@python=$$($(BIN)/python -c 'import sys; print(sys.executable)'); \

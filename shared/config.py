@@ -74,6 +74,18 @@ class PlatformSettings(Settings):
     start_patience_seconds: float = Field(
         0, ge=0, le=3600, description="How long a start waits for PostgreSQL, its schemas and Kafka; 0: not at all."
     )
+    traces_url: str | None = Field(
+        None,
+        pattern=r"^https?://[^/\s]+(/\S*)?$",
+        description="Collector of OpenTelemetry (OTLP over HTTP) that traces are sent to, such as "
+        "http://collector:4318/v1/traces; unset: none are made.",
+    )
+    traces_share: float = Field(
+        0.1, ge=0, le=1, description="Share of the traces begun here that are recorded; a caller's own decision is kept."
+    )
+    traces_headers: str | None = Field(
+        None, repr=False, description="Headers for the collector: name=value[,name=value], values URL-encoded."
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["auto", "json", "console"] = "auto"
 

@@ -225,6 +225,20 @@ async def a_referral(running: Running) -> None:
     assert came.status_code == 201, came.text
 
 
+async def an_achievement(running: Running) -> None:
+    """Somebody reaches something by an order, and loses it with the order."""
+    first = {"counts": {"on": "order"}, "goal": {"kind": "count", "target": 1}, "labels": {"vi": "Đơn đầu"}}
+    made = await running.crm.post("/v1/loyalty/achievements", json={"name": "first_order", "achievement": first})
+    active = await running.crm.post(f"/v1/loyalty/achievements/{made.json()['id']}/activate", json={})
+    assert active.status_code == 200, active.text
+    money = {"order_id": "o-9", "currency": "VND", "total": 9_000}
+    for name in ("Order Completed", "Order Cancelled"):
+        said = {"type": "track", "event": name, "userId": "u-9", "properties": money}
+        assert (await running.shop.post("/v1/batch", json={"batch": [said]})).is_success
+        await running.settled()
+        await running.platform.value("loyalty").achievement_settling.run()
+
+
 async def a_survey(running: Running) -> str:
     """Something can be asked: the address of the survey."""
     made = await running.crm.post("/v1/surveys", json={"library": "after_delivery"})
@@ -384,6 +398,7 @@ async def test_every_record_fits_its_schema_and_none_tells_who_a_customer_is(run
     await a_figure(running)
     await an_outlook(running)
     await an_alarm(running)
+    await an_achievement(running)
     await running.settled()
 
     published = {event.event_type: event.topic for service in SERVICES for event in service.publishes}

@@ -23,6 +23,8 @@ from shared.testing.platform import PlatformProcess
 from shared.testing.postgres import fresh_database
 from shared.testing.zygote import PLAIN, Zygote
 
+pytestmark = pytest.mark.long
+
 EXAMPLES = 10
 UNHURRIED = {"TAM_HTTP_RATE_PER_SECOND": "0", "TAM_HTTP_BAD_KEYS_PER_MINUTE": "0"}
 # The routes of SDKs mend what they are sent rather than refuse it: a number for a name, null for nothing.

@@ -30,7 +30,7 @@ DAYS = [
     date(1998, 6, 30),
 ]
 
-pytestmark = pytest.mark.timeout(PATIENCE)
+pytestmark = [pytest.mark.timeout(PATIENCE), pytest.mark.long]
 
 
 @pytest.fixture(scope="module")

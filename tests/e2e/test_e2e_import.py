@@ -124,6 +124,7 @@ def test_without_a_running_instance_the_import_brings_its_own(data_dir: Path, lo
         assert shop.touchpoints("user_id:u-1")[0]["source"] == "old-shop"
 
 
+@pytest.mark.long
 def test_a_large_file_is_streamed(tmp_path: Path):
     """The peak of a rehearsal of 100,000 rows stays near that of ten: a row at a time, and an order id's hash each."""
     peaks = []
@@ -154,6 +155,7 @@ def peak_of(*arguments: str) -> int:
     return int(ended.stdout) * (1 if sys.platform == "darwin" else 1024)
 
 
+@pytest.mark.long
 def test_an_interrupted_import_says_so_and_goes_on_from_there(data_dir: Path, tmp_path: Path):
     """Not a success with half of the orders in it; and the same again is the whole."""
     file = tmp_path / "many.csv"

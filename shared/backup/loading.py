@@ -75,11 +75,18 @@ async def restore(
     """
     server = await _check_target(url, manifest)
     tools = await asyncio.to_thread(tools_for, int(manifest.tool.split(".")[0]), pg_bin)
-    tail = check_script(manifest.digests)
+    tail = check_script(manifest.digests) + _end_of_the_old(manifest)
     if forget_positions:
         tail += "".join(f"DELETE FROM {quoted(name)}.offsets;\n" for name in manifest.positions)
     await asyncio.to_thread(_load, tools, url, folder, manifest, server, tail, moved)
     await _look_at_rows(url, manifest.schemas)
+
+
+def _end_of_the_old(manifest: Manifest) -> str:
+    """Processes of the old machine hold nothing here: a job of an hour would wait for their lease as long."""
+    gone = [f"{quoted(name)}.leases" for name in manifest.positions]
+    gone += ["bus.members"] if "bus" in manifest.schemas else []
+    return "".join(f"DELETE FROM {table};\n" for table in gone)
 
 
 async def _check_target(url: str, manifest: Manifest) -> int:

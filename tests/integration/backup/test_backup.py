@@ -1,21 +1,196 @@
-"""A back-up of one moment, restored on an empty database: the same, or nothing."""
+"""A back-up of one moment, restored into an empty database: the same, or nothing at all."""
 
+import asyncio
+import stat
+from pathlib import Path
+
+import asyncpg
 import pytest
-from backup_world import BackedUp, digests_of
+from backup_world import TREES, BackedUp, digests_of, figures, is_done, lasting, naming, order, send
 
+from services.cli.erasures import carried_out
+from services.profiles.rights.service.journal import Entry
 from services.registry import SERVICES
+from shared.backup.errors import Damaged, Different, Newer, NotEmpty, Partial
 from shared.backup.loading import checked, restore
-from shared.runtime.trees import trees_of
-
-TREES = trees_of(SERVICES)
-
+from shared.backup.manifest import Manifest, read, written
+from shared.bus.postgres.connections import plain_url
+from shared.config import PlatformSettings
+from shared.db.embedded import EmbeddedServer
+from shared.runtime.progress import pending
+from shared.testing.platform import running_platform
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-async def test_what_is_restored_is_what_was_there(backed_up: BackedUp, empty_database_url: str):
+class Killed(Exception):
+    """Whoever restored is gone."""
+
+
+def copied(backed_up: BackedUp, folder: Path, **changes: object) -> Path:
+    """The same back-up, with another manifest."""
+    folder.mkdir()
+    for file in backed_up.folder.glob("*.dump"):
+        (folder / file.name).hardlink_to(file)
+    written(folder, backed_up.manifest.model_copy(update=changes))
+    return folder
+
+
+async def schemas(url: str) -> set[str]:
+    connection = await asyncpg.connect(plain_url(url))
+    try:
+        return {row[0] for row in await connection.fetch("SELECT nspname FROM pg_namespace")} & {
+            tree.schema for tree in TREES
+        }
+    finally:
+        await connection.close()
+
+
+async def test_what_is_restored_goes_on_as_if_nothing_had_been(backed_up: BackedUp, empty_database_url: str):
+    url = empty_database_url
+    await restore(url, backed_up.folder, await checked(backed_up.folder, TREES))
+    assert await digests_of(url) == lasting(backed_up.manifest.digests)
+
+    async with running_platform(url, SERVICES) as shop:
+        assert await pending(shop.platform.bus, shop.platform.databases()) == 0
+        assert await figures(shop) == backed_up.figures
+        # What was sent before is known; what is new gets numbers that nobody had.
+        await send(shop, [order(39, 3), order(40, 0), order(41, 1)])
+        await shop.settled()
+        after = await figures(shop)
+
+    assert after["orders"] == backed_up.figures["orders"] + 2
+    assert int(after["gross"]) == int(backed_up.figures["gross"]) + 125_040 + 125_041
+
+
+async def test_an_erasure_since_is_carried_out_again(backed_up: BackedUp, empty_database_url: str):
+    url, email = empty_database_url, "khach1@thu.example"
+    await restore(url, backed_up.folder, await checked(backed_up.folder, TREES))
+    assert await naming(url, email), "the back-up holds whoever was erased after it"
+    settings = PlatformSettings(database_url=url)
+
+    assert await carried_out(settings, url, backed_up.journal) == 1
+    assert await carried_out(settings, url, backed_up.journal) == 0, "again, it does nothing"
+    async with running_platform(url, SERVICES) as shop:
+        await is_done(shop, str(Entry.read(backed_up.journal.read_bytes()).case.id))
+        await send(shop, [{"type": "identify", "userId": "khach-1", "traits": {"email": email}}])
+        await shop.settled()
+        assert await figures(shop) == backed_up.figures
+        async with asyncio.timeout(20):
+            # What came late is overwritten in the log a moment later.
+            while await naming(url, email):
+                await asyncio.sleep(0.2)
+
+    assert "khach" not in backed_up.journal.read_text()
+
+
+async def test_only_its_owner_reads_it(backed_up: BackedUp):
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in backed_up.folder.iterdir()}
+
+    assert set(modes.values()) == {0o600}
+    assert stat.S_IMODE(backed_up.folder.stat().st_mode) == 0o700
+    assert {*modes} == {*backed_up.manifest.files, "manifest.json"}
+
+
+async def test_who_is_killed_in_the_middle_leaves_nothing(backed_up: BackedUp, empty_database_url: str):
+    calls = 0
+
+    def moved(_: int) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == len(backed_up.manifest.files):
+            raise Killed
+
     manifest = await checked(backed_up.folder, TREES)
+    with pytest.raises(Killed):
+        await restore(empty_database_url, backed_up.folder, manifest, moved=moved)
+    assert await schemas(empty_database_url) == set()
 
     await restore(empty_database_url, backed_up.folder, manifest)
+    assert await digests_of(empty_database_url) == lasting(manifest.digests)
 
-    assert await digests_of(empty_database_url) == backed_up.manifest.digests
+
+async def test_a_database_with_data_is_left_alone(backed_up: BackedUp, database_url: str):
+    before = await digests_of(database_url)
+
+    with pytest.raises(NotEmpty, match=r"already \(.*loyalty.*\).*\[backup\.target_not_empty\]"):
+        await restore(database_url, backed_up.folder, backed_up.manifest)
+
+    assert await digests_of(database_url) == before
+
+
+async def test_rows_that_are_not_those_that_were_backed_up_are_not_kept(
+    backed_up: BackedUp, empty_database_url: str, tmp_path: Path
+):
+    wrong = {**backed_up.manifest.digests, "metrics.orders": "41:7:8"}
+    folder = copied(backed_up, tmp_path / "wrong", digests=wrong)
+
+    with pytest.raises(Different, match=r"restored of metrics\.orders is not"):
+        await restore(empty_database_url, folder, await checked(folder, TREES))
+
+    assert await schemas(empty_database_url) == set()
+
+
+async def test_a_back_up_that_is_not_whole_is_refused(backed_up: BackedUp, tmp_path: Path):
+    folder = copied(backed_up, tmp_path / "cut")
+    dump = folder / "loyalty.dump"
+    content = dump.read_bytes()
+    dump.unlink()
+    with pytest.raises(Damaged, match=r"loyalty\.dump cannot be read"):
+        await checked(folder, TREES)
+    dump.write_bytes(content[:-100])
+    with pytest.raises(Damaged, match="it was cut short"):
+        await checked(folder, TREES)
+    dump.write_bytes(content[:999] + bytes([content[999] ^ 1]) + content[1000:])
+    with pytest.raises(Damaged, match="SHA-256"):
+        await checked(folder, TREES)
+    dump.write_bytes(content)
+    assert (await checked(folder, TREES)).id == backed_up.manifest.id
+
+    (folder / "manifest.json").write_text((folder / "manifest.json").read_text().replace("0.1.0", "0.1.1"))
+    with pytest.raises(Damaged, match=r"manifest\.json is not what was written"):
+        await checked(folder, TREES)
+    (folder / "manifest.json").write_text("{")
+    with pytest.raises(Damaged, match="cannot be read"):
+        await checked(folder, TREES)
+    (folder / "manifest.json").unlink()
+    with pytest.raises(Partial, match="not finished"):
+        await checked(folder, TREES)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"format": 2}, {"heads": {"loyalty/alembic_version": "9999"}}, {"heads": {"console/x": "0001"}}]
+)
+async def test_what_a_newer_release_made_is_refused(backed_up: BackedUp, tmp_path: Path, changes: dict[str, object]):
+    folder = copied(backed_up, tmp_path / "newer", **changes)
+
+    with pytest.raises(Newer, match="update it first"):
+        await checked(folder, TREES)
+
+
+async def test_an_older_server_is_refused(backed_up: BackedUp, empty_database_url: str, tmp_path: Path):
+    folder = copied(backed_up, tmp_path / "server", server="99.1")
+
+    with pytest.raises(Newer, match=r"of PostgreSQL 99\.1, and the server is"):
+        await restore(empty_database_url, folder, await checked(folder, TREES))
+
+
+async def test_the_manifest_says_where_everything_stood(backed_up: BackedUp):
+    found: Manifest = read(backed_up.folder)
+    read_on = {(group, place): position for group, place, position in found.read_on()}
+
+    assert found == backed_up.manifest
+    assert sum(position for (group, _), position in read_on.items() if group == "metrics.orders") == 40
+    assert all(position <= found.log[f"{place.topic}/{place.index}"][1] for (_, place), position in read_on.items())
+    assert found.digests["metrics.orders"].startswith("40:")
+    assert set(found.waiting.values()) == {0}
+
+
+async def test_the_embedded_server_takes_it(backed_up: BackedUp, data_dir: Path):
+    server = EmbeddedServer(data_dir, durable=False)
+    url = await server.start()
+    try:
+        await restore(url, backed_up.folder, backed_up.manifest)
+        assert await digests_of(url) == lasting(backed_up.manifest.digests)
+    finally:
+        await server.stop()

@@ -6,7 +6,8 @@ Owns        the ledger of points (double entry, never changed), lots and holds; 
 Consumes    CustomerMerged, CustomerUnmerged; OrderPlaced, OrderChanged, OrderRefunded, OrderCancelled;
             TouchpointRecorded and SurveyAnswered where a rule asks for it; SegmentEntered, SegmentLeft; CustomerCreated
 Publishes   PointsEarned, -Spent, -Expired, -Reversed, -Moved, -Expiring; TierChanged, TierNear;
-            VoucherIssued, -Reserved, -Redeemed, -RolledBack; FlashClaimed; ReferralCompleted
+            VoucherIssued, -Reserved, -Redeemed, -RolledBack; FlashClaimed; ReferralCompleted;
+            AchievementReached, AchievementLost
 URLs        /v1/loyalty…
 
 Invariants
@@ -24,5 +25,5 @@ Rooms       programs/ the terms, in versions · points/ the ledger ·
             audience/ what rules ask of people · earning/ rules ·
             tiers/ · rewards/ · vouchers/ campaigns and codes · promotions/ what needs no code, and stacking ·
             checkout/ reservations ·
-            flash/ flash sales · referrals/
+            flash/ flash sales · referrals/ · achievements/ what customers can reach
 """

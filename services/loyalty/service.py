@@ -6,6 +6,8 @@ from itertools import chain
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from services.loyalty.achievements.repository import CHECKS as ACHIEVEMENT_CHECKS
+from services.loyalty.achievements.service import Achievements, AchievementSettling, AchievementShow
 from services.loyalty.checkout.repository.checks import CHECKS as CHECKOUT_CHECKS
 from services.loyalty.checkout.service import Checkout
 from services.loyalty.earning.repository.checks import CHECKS as EARNING_CHECKS
@@ -93,6 +95,7 @@ class LoyaltyService:
             REFERRAL_CHECKS,
             REWARD_CHECKS,
             VOUCHER_CHECKS,
+            ACHIEVEMENT_CHECKS,
         )
         return Invariants(self.db, self.clock, tuple(chain.from_iterable(rooms)))
 
@@ -207,6 +210,21 @@ class LoyaltyService:
     def referral_settling(self) -> Settling:
         """What referrals earn."""
         return Settling(self.db, self.clock, self.points, self.assignments, self.earning)
+
+    @property
+    def achievements(self) -> Achievements:
+        """Achievements as staff makes them."""
+        return Achievements(self.db, self.clock, self.programs)
+
+    @property
+    def achievement_settling(self) -> AchievementSettling:
+        """What customers reach."""
+        return AchievementSettling(self.db, self.clock, self.points, self.programs, self.assignments)
+
+    @property
+    def achievement_show(self) -> AchievementShow:
+        """What customers see of achievements."""
+        return AchievementShow(self.db, self.clock, self.programs)
 
     @property
     def rewards(self) -> Rewards:

@@ -49,6 +49,7 @@ PLACES = (
     Place("flash_claims", "person_id = ANY(:keys)"),
     Place("referral_codes", "person_id = ANY(:keys)"),
     Place("referrals", "advocate_id = ANY(:keys) OR friend_id = ANY(:keys)", words=("decision",)),
+    Place("achievement_awards", "customer = ANY(:keys)"),
     Place("referral_signals", "person_id = ANY(:keys)", goes=True),
     Place("identity", "raw_id = ANY(:keys) OR root_id = ANY(:keys)"),
 )

@@ -163,6 +163,29 @@ class ReferralCompleted(EventData, type="tam.loyalty.referral_completed.v1", top
     milestone: str
 
 
+class _Achievement(EventData, type="tam.loyalty.achievement.v1", topic=LOYALTY):
+    """Of one subject, achievement, period and number the highest `version` holds.
+
+    `achievement` is its name, `period` the one it was reached in (2026-W10; the empty word: it has none), `number` how
+    many times it was reached in it.
+    """
+
+    achievement_id: UUID
+    achievement: str
+    badge: str | None = None
+    period: str
+    number: int
+    version: int
+
+
+class AchievementReached(_Achievement, type="tam.loyalty.achievement_reached.v1", topic=LOYALTY):
+    """The person key `subject` reached an achievement, with the fact that happened at the time of the event."""
+
+
+class AchievementLost(_Achievement, type="tam.loyalty.achievement_lost.v1", topic=LOYALTY):
+    """What it was reached by turned out otherwise, such as an order that went back: it is held no more."""
+
+
 # Each is added by the room that sends it.
 PUBLISHES: tuple[type[EventData], ...] = (
     PointsEarned,
@@ -179,4 +202,6 @@ PUBLISHES: tuple[type[EventData], ...] = (
     VoucherRedeemed,
     VoucherRolledBack,
     ReferralCompleted,
+    AchievementReached,
+    AchievementLost,
 )

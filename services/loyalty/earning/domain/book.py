@@ -90,9 +90,13 @@ def live(rule_id: UUID, version: int, name: str, rule: Rule) -> Live:
 
 
 class Rulebook:
-    """All versions of all rules. Of a rule the latest that is in force at a moment holds."""
+    """All versions of all rules. Of a rule the latest that is in force at a moment holds.
 
-    def __init__(self, versions: Iterable[RuleVersion]) -> None:
+    `watched` are the facts that achievements count: they are kept as well, and earn nothing by it.
+    """
+
+    def __init__(self, versions: Iterable[RuleVersion], watched: frozenset[Trigger] = frozenset()) -> None:
+        self.watched = watched
         self.versions = [each for each in versions if each.state != "draft"]
         self._starts = sorted({each.effective_from for each in self.versions})
         self._pages: list[Mapping[Trigger, tuple[Live, ...]]] = [self._page(start) for start in self._starts]
@@ -104,6 +108,7 @@ class Rulebook:
         self.waits = frozenset(rule.pending.until for rule in rules if rule.pending and rule.pending.until)
         self.tracks = frozenset(track for rule in rules for track in tracks_of(rule))
         self.hears_touchpoints = bool(self.waits) or any(trigger != ORDER for trigger in self.triggers)
+        self.is_asked = self.hears_touchpoints or any(trigger != ORDER for trigger in watched)
         self.needs_history = any(_needs_history(rule) for rule in rules)
 
     def _page(self, at: datetime) -> Mapping[Trigger, tuple[Live, ...]]:
@@ -142,6 +147,10 @@ class Rulebook:
             or (kind == "birthday" and ("birthday", "") in self.triggers)
             or (kind == "touchpoint" and name in self.waits)
         )
+
+    def watches(self, kind: str, name: str) -> bool:
+        """Whether an achievement counts facts of this kind and name."""
+        return (kind, name) in self.watched or (kind == "survey" and ANY_SURVEY in self.watched)
 
 
 def tracks_of(rule: Rule) -> list[str]:

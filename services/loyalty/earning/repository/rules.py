@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from services.loyalty.earning.domain.book import Rulebook, RuleVersion, State
+from services.loyalty.earning.domain.facts import Trigger
 from services.loyalty.earning.domain.rule import Rule
 from shared.db.engine import ReadTx, WriteTx
 
@@ -20,6 +21,14 @@ _LATEST = f"""
     SELECT * FROM (
         SELECT DISTINCT ON (found.rule_id) found.* FROM ({_VERSION}) AS found ORDER BY found.rule_id, found.version DESC
     ) AS latest
+"""
+
+
+_BOOK = f"""
+    SELECT watches.watched, rules.* FROM (
+        SELECT array_agg(DISTINCT ARRAY[trigger_kind, trigger_name]) AS watched FROM achievements
+        WHERE state = 'active'
+    ) AS watches LEFT JOIN ({_VERSION} WHERE v.state <> 'draft') AS rules ON true ORDER BY rules.rule_id, rules.version
 """
 
 
@@ -53,15 +62,17 @@ def _read(row: Any) -> RuleVersion:
 
 
 @lru_cache(maxsize=16)
-def _book(versions: tuple[RuleVersion, ...]) -> Rulebook:
-    return Rulebook(versions)
+def _book(versions: tuple[RuleVersion, ...], watched: frozenset[Trigger]) -> Rulebook:
+    return Rulebook(versions, watched)
 
 
 async def book(tx: ReadTx, *, besides: UUID | None = None, more: Sequence[RuleVersion] = ()) -> Rulebook:
-    """All rules in all versions; for a simulation without one of them, or with others."""
-    rows = await tx.execute(_VERSION + "WHERE v.state <> 'draft' ORDER BY v.rule_id, v.version")
-    versions = [_read(row) for row in rows if row.rule_id != besides]
-    return _book((*versions, *more))
+    """All rules in all versions, and what achievements watch; for a simulation without one rule, or with others."""
+    rows = (await tx.execute(_BOOK)).all()
+    versions = [_read(row) for row in rows if row.rule_id is not None and row.rule_id != besides]
+    # Every row has it, and there is one at least: so it costs no statement of its own.
+    watched = frozenset((kind, name) for kind, name in rows[0].watched or ())
+    return _book((*versions, *more), watched)
 
 
 async def latest(tx: ReadTx, rule_id: UUID) -> RuleVersion | None:

@@ -11,10 +11,12 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from services.loyalty.achievements import repository as achievements
 from services.loyalty.audience import repository as known
 from services.loyalty.audience import service as audience
 from services.loyalty.audience.domain import KnownTouchpoint, Move
 from services.loyalty.audience.service import Change
+from services.loyalty.earning.domain.facts import ORDER
 from services.loyalty.earning.domain.history import Award, AwardKey, History, Rules, outcome
 from services.loyalty.earning.repository import awards as awards_rows
 from services.loyalty.earning.repository import rules as rule_rows
@@ -55,6 +57,8 @@ class Earning:
         changes = await audience.record_orders(tx, events)
         if not changes:
             return
+        if rules.book.watches(*ORDER):
+            await achievements.queue(tx, {key for change in changes for key in change.customers})
         if rules.book.needs_history or rules.tracks:
             await self._settle(tx, {key for change in changes for key in change.customers}, rules)
         elif rules.book.begins is not None:
@@ -63,7 +67,7 @@ class Earning:
     async def record_touchpoints(self, tx: WriteTx, events: Sequence[Event[TouchpointRecorded]]) -> None:
         """Settle touchpoints that a rule asks for; all others are passed over."""
         rules = await self._open(tx)
-        if not rules.book.hears_touchpoints:
+        if not rules.book.is_asked:
             return
         facts = [
             KnownTouchpoint(
@@ -76,7 +80,7 @@ class Earning:
                 _order_id(event.data),
             )
             for event in events
-            if rules.book.asks("touchpoint", event.data.name)
+            if _is_asked(rules, "touchpoint", event.data.name)
         ]
         await self._record(tx, facts, rules)
 
@@ -94,9 +98,12 @@ class Earning:
                 "survey", str(key), event.subject, str(event.data.survey_id), event.time, event.data.channel
             )
             for key, event in latest.items()
-            if _earns(event) and rules.book.asks("survey", str(event.data.survey_id))
+            if _earns(event) and _is_asked(rules, "survey", str(event.data.survey_id))
         ]
-        await self._settle(tx, set(await known.forget_touchpoints(tx, "survey", gone)) if gone else set(), rules)
+        fallen = set(await known.forget_touchpoints(tx, "survey", gone)) if gone else set()
+        if fallen and any(kind == "survey" for kind, _ in rules.book.watched):
+            await achievements.queue(tx, fallen)
+        await self._settle(tx, fallen, rules)
         await self._record(tx, facts, rules)
 
     async def record_moves(self, tx: WriteTx, events: Sequence[Event[SegmentEntered] | Event[SegmentLeft]]) -> None:
@@ -118,7 +125,7 @@ class Earning:
         Only what a rule asks for by now is kept; how many that were new. Lock no person before.
         """
         rules = await self._open(tx)
-        return await self._record(tx, [each for each in facts if rules.book.asks(each.kind, each.name)], rules)
+        return await self._record(tx, [each for each in facts if _is_asked(rules, each.kind, each.name)], rules)
 
     async def regroup(self, tx: WriteTx, moved: Mapping[UUID, tuple[UUID, UUID]]) -> None:
         """Settle again for everybody whose keys changed: limits, first orders and tiers are those of whole persons."""
@@ -126,6 +133,8 @@ class Earning:
             return
         rules = await self._open(tx)
         roots = {root for each in moved.values() for root in each}
+        if rules.book.watched:
+            await achievements.queue(tx, roots)
         is_unmerge = any(root == raw for raw, (_, root) in moved.items())
         await self._settle(tx, roots, rules, cause="unmerged" if is_unmerge else "merged")
 
@@ -156,7 +165,8 @@ class Earning:
 
     async def _record(self, tx: WriteTx, facts: Sequence[KnownTouchpoint], rules: Rules) -> int:
         new = await known.add_touchpoints(tx, facts)
-        await self._settle(tx, {each.customer for each in new}, rules)
+        await achievements.queue(tx, {each.customer for each in new if rules.book.watches(each.kind, each.name)})
+        await self._settle(tx, {each.customer for each in new if rules.book.asks(each.kind, each.name)}, rules)
         return len(new)
 
     async def _settle(self, tx: WriteTx, customers: Collection[UUID], rules: Rules, *, cause: Cause = "fact") -> None:
@@ -227,6 +237,10 @@ class Earning:
         for key, before, after in pairs:
             if before.active_at and after.active_at and after.active_at <= now < before.active_at:
                 await self.points.activate(tx, key[0], after.wallet, _source(key), after.active_at)
+
+
+def _is_asked(rules: Rules, kind: str, name: str) -> bool:
+    return rules.book.asks(kind, name) or rules.book.watches(kind, name)
 
 
 def _source(key: AwardKey) -> str:

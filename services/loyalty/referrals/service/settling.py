@@ -13,9 +13,8 @@ from services.loyalty.points.service import Points, Target
 from services.loyalty.referrals.domain.program import SIDES, Reward, Side
 from services.loyalty.referrals.domain.referral import Hindrance, Reached, Referral, outcome
 from services.loyalty.referrals.repository import referrals as rows
-from services.loyalty.vouchers.repository import assignments as assignment_rows
-from services.loyalty.vouchers.repository import codes as voucher_rows
 from services.loyalty.vouchers.service import Assign, Assignments
+from services.loyalty.vouchers.service.gifts import settle_gift
 from shared.clock import Clock
 from shared.db.engine import Database, ReadTx, WriteTx
 from shared.errors import AppError
@@ -164,7 +163,8 @@ class Settling:
         person = referral.advocate_id if side == "advocate" else referral.friend_id
         source = f"referral:{referral.id}:{reached.milestone}:{side}"
         if reward.campaign_id is not None:
-            await self._give_voucher(tx, reward.campaign_id, person, source, is_paid=is_paid)
+            gift = Assign(reward.campaign_id, person, source, by="referrals")
+            await settle_gift(tx, self.assignments, gift, is_due=is_paid)
             return
         at = reached.due_at or referral.registered_at
         points = reward.points if is_paid else 0
@@ -172,16 +172,6 @@ class Settling:
             person, reward.wallet, source, points, at, reason="referral", reference=str(referral.id), kind="earned"
         )
         await self.points.settle(tx, target)
-
-    async def _give_voucher(self, tx: WriteTx, campaign: UUID, person: UUID, key: str, *, is_paid: bool) -> None:
-        """Assign a voucher, once; one that is taken back is frozen, and thawed if it is given again."""
-        old = await assignment_rows.by_key(tx, campaign, key)
-        if old is not None:
-            row = await voucher_rows.lock(tx, old.code_id)
-            if row is not None and row.state != "voided":
-                await voucher_rows.set_state(tx, old.code_id, "active" if is_paid else "frozen")
-        elif is_paid:
-            await self.assignments.assign(tx, Assign(campaign, person, key, by="referrals"))
 
 
 async def ring(tx: ReadTx, advocate: UUID, friend: UUID) -> list[Edge]:

@@ -1,0 +1,26 @@
+"""Timed work of all rooms of loyalty, and what they show to Prometheus."""
+
+from services.loyalty.achievements.jobs import JOBS as ACHIEVEMENTS
+from services.loyalty.checkout.jobs import JOBS as CHECKOUT
+from services.loyalty.earning.jobs import JOBS as EARNING
+from services.loyalty.flash.jobs import JOBS as FLASH
+from services.loyalty.invariants.jobs import JOBS as INVARIANTS
+from services.loyalty.invariants.jobs import refresh_gauges
+from services.loyalty.points.jobs import JOBS as POINTS
+from services.loyalty.referrals.jobs import JOBS as REFERRALS
+from services.loyalty.throttle.jobs import JOBS as THROTTLE
+from services.loyalty.vouchers.jobs import JOBS as VOUCHERS
+
+__all__ = ["JOBS", "refresh_gauges"]
+
+JOBS = (
+    *POINTS,
+    *EARNING,
+    *INVARIANTS,
+    *CHECKOUT,
+    *FLASH,
+    *REFERRALS,
+    *VOUCHERS,
+    *THROTTLE,
+    *ACHIEVEMENTS,
+)

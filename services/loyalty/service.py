@@ -10,6 +10,7 @@ from services.loyalty.achievements.repository import CHECKS as ACHIEVEMENT_CHECK
 from services.loyalty.achievements.service import Achievements, AchievementSettling, AchievementShow
 from services.loyalty.checkout.repository.checks import CHECKS as CHECKOUT_CHECKS
 from services.loyalty.checkout.service import Checkout
+from services.loyalty.checkout.service.lanes import Lanes as CheckoutLanes
 from services.loyalty.earning.repository.checks import CHECKS as EARNING_CHECKS
 from services.loyalty.earning.service import Earning, FactsDoor, RulesService, Simulation
 from services.loyalty.flash.repository import CHECKS as FLASH_CHECKS
@@ -54,6 +55,7 @@ class LoyaltyService:
     zone: ZoneInfo
     settings: LoyaltySettings
     vault: Vault = field(default_factory=Vault)
+    checkout_lanes: CheckoutLanes = field(default_factory=CheckoutLanes)
     board: Board = field(default_factory=Board)
     flash_lanes: Lanes = field(default_factory=Lanes)
     flash_views: Views = field(default_factory=Views)
@@ -144,7 +146,17 @@ class LoyaltyService:
     @property
     def checkout(self) -> Checkout:
         """Validate, reserve, redeem, roll back."""
-        return Checkout(self.db, self.clock, self.settings, self.vouchers, self.programs, self.points, self.guard)
+        return Checkout(
+            self.db,
+            self.clock,
+            self.settings,
+            self.vouchers,
+            self.programs,
+            self.points,
+            self.guard,
+            self.checkout_lanes,
+            self.board,
+        )
 
     @property
     def flash_sales(self) -> Sales:

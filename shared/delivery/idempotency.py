@@ -12,6 +12,16 @@ from shared.errors import Invalid
 
 KEEP = timedelta(hours=48)
 
+_LOCK = "hashtextextended(current_schema() || '.idempotency:' || :key, 0)"
+# For whoever answers many requests in one transaction: a row for each, once all of `:requests` are held as `replayed`
+# holds one; in one order, so that two who hold several never wait for each other.
+LOCK_ALL = f"""
+    SELECT pg_advisory_xact_lock(name) FROM (
+        SELECT DISTINCT {_LOCK.replace(":key", "request")} AS name
+        FROM unnest(CAST(:requests AS text[])) AS request ORDER BY name
+    ) AS names
+"""
+
 
 class IdempotencyKeyReused(Invalid):
     """The same key came with another request."""
@@ -49,10 +59,7 @@ async def replayed(tx: WriteTx, idem: Idempotent | None) -> Answer | None:
     """
     if idem is None:
         return None
-    await tx.execute(
-        "SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || '.idempotency:' || :key, 0))",
-        {"key": idem.key},
-    )
+    await tx.execute(f"SELECT pg_advisory_xact_lock({_LOCK})", {"key": idem.key})
     # A statement of its own: its snapshot is taken after the wait, and sees what the twin committed.
     row = (
         await tx.execute("SELECT fingerprint, status, body FROM idempotency_keys WHERE key = :key", {"key": idem.key})

@@ -158,14 +158,16 @@ async def forget_touchpoints(tx: WriteTx, kind: str, ids: Collection[str]) -> li
 
 
 _SPENT = """
-    SELECT currency, count(*) AS orders, min(placed_at) AS first, max(placed_at) AS last, sum(net_minor)::bigint AS net
-    FROM orders WHERE customer = ANY(:keys) AND placed_at <= :at AND NOT is_cancelled GROUP BY currency
+    SELECT customer, currency, count(*) AS orders, min(placed_at) AS first, max(placed_at) AS last,
+        sum(net_minor)::bigint AS net
+    FROM orders WHERE customer = ANY(:keys) AND placed_at <= :at AND NOT is_cancelled GROUP BY customer, currency
 """
 
 
 class Spent(NamedTuple):
-    """Orders in one currency: how many, the first and the last, and what was paid and did not go back."""
+    """Orders of one key in one currency: how many, the first and the last, what was paid and did not go back."""
 
+    customer: UUID
     currency: str
     orders: int
     first: datetime
@@ -174,5 +176,5 @@ class Spent(NamedTuple):
 
 
 async def spent_by(tx: ReadTx, keys: Sequence[UUID], at: datetime) -> list[Spent]:
-    """What these keys have ordered until an instant, per currency."""
+    """What each of these keys has ordered until an instant, per currency."""
     return [Spent._make(row) for row in await tx.execute(_SPENT, {"keys": list(keys), "at": at})]

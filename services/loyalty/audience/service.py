@@ -1,6 +1,7 @@
 """Use cases of the audience: fold what is heard, and tell what rules ask of a person."""
 
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -24,19 +25,51 @@ async def facts_of(tx: ReadTx, member: Member, *, at: datetime | None = None) ->
     With `at`, segments and orders as they were at that instant, by all that is known now; tiers are always those held.
     Lock the member first where a decision hangs on it.
     """
+    return (await facts_of_all(tx, (member,), at=at))[member.root]
+
+
+async def facts_of_all(tx: ReadTx, members: Collection[Member], *, at: datetime | None = None) -> dict[UUID, Facts]:
+    """The same of several persons, by their roots, in as many statements as for one."""
     instant = at or _EVER
-    spent = await repository.spent_by(tx, member.keys, instant)
-    held = await tiers.held(tx, member.root)
-    seen = await repository.seen_at(tx, member.keys)
+    keys = [key for member in members for key in member.keys]
+    spent: defaultdict[UUID, list[repository.Spent]] = defaultdict(list)
+    for each in await repository.spent_by(tx, keys, instant):
+        spent[each.customer].append(each)
+    held: defaultdict[UUID, list[tuple[str, str, int]]] = defaultdict(list)
+    for (person, track), state in (await tiers.states(tx, [member.root for member in members])).items():
+        if state.level is not None:
+            held[person].append((track, state.level, state.rank))
+    seen = await repository.seen_at(tx, keys)
+    inside = await segment_moves.inside(tx, keys, instant)
+    return {
+        member.root: _facts(
+            [each for key in member.keys for each in spent.get(key, ())],
+            held.get(member.root, ()),
+            [seen[key] for key in member.keys if key in seen],
+            frozenset().union(*(inside[key] for key in member.keys if key in inside)),
+        )
+        for member in members
+    }
+
+
+def _facts(
+    spent: Sequence[repository.Spent],
+    held: Sequence[tuple[str, str, int]],
+    seen: Sequence[datetime],
+    segments: frozenset[UUID],
+) -> Facts:
+    spend: Counter[str] = Counter()
+    for each in spent:
+        spend[each.currency] += each.net_minor
     return Facts(
-        segments=frozenset().union(*(await segment_moves.inside(tx, member.keys, instant)).values()),
-        tiers={each.track: each.level for each in held},
-        tier_ranks={each.track: each.rank for each in held},
+        segments=segments,
+        tiers={track: level for track, level, _ in held},
+        tier_ranks={track: rank for track, _, rank in held},
         orders_count=sum(each.orders for each in spent),
         first_order_at=min((each.first for each in spent), default=None),
         last_order_at=max((each.last for each in spent), default=None),
-        spend_minor={each.currency: each.net_minor for each in spent},
-        created_at=min(seen.values(), default=None),
+        spend_minor=dict(spend),
+        created_at=min(seen, default=None),
     )
 
 

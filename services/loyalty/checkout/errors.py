@@ -6,6 +6,7 @@ Conflict   NotApplicable, LimitReached, OrderReserved, AlreadyUsed, ReservationE
 Invalid    NothingAsked, RepeatedVoucher, CommitExceeds, RollbackExceeds, UnknownVoucher, UnknownLine,
            BadTtl
 Forbidden  SecretKeyNeeded
+Unavailable TooManyAtOnce
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,7 +14,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from shared.errors import Conflict, Forbidden, Invalid, NotFound
+from shared.errors import Conflict, Forbidden, Invalid, NotFound, Unavailable
 
 # Reasons that somebody meets who tries codes of others.
 STRANGERS = frozenset({"unknown_code", "not_yours"})
@@ -219,3 +220,12 @@ class SecretKeyNeeded(Forbidden):
 
     def __init__(self, what: str) -> None:
         super().__init__(f"With a write key, {what} cannot be asked.", what=what)
+
+
+class TooManyAtOnce(Unavailable):
+    """More wait than this process can answer soon."""
+
+    code, title = "loyalty.too_many_at_once", "Too many at once"
+
+    def __init__(self) -> None:
+        super().__init__("More wait at the checkout than can be served soon; nothing was taken, send it again.")

@@ -11,12 +11,15 @@ from services.loyalty.checkout.domain.reservation import Reservation, State, sta
 from services.loyalty.checkout.domain.rollback import Part, Redeemed, Rollback
 from services.loyalty.checkout.domain.shares import Share
 from services.loyalty.vouchers.domain.basket import Basket, Line
+from services.loyalty.vouchers.domain.stack import Mode
 from services.loyalty.vouchers.domain.stacking import MAX_VOUCHERS
 from services.loyalty.vouchers.schemas.baskets import BasketIn
 from shared.http.schemas import BigInt, ExternalId, Instant, Strict
 
 MAX_CODE = 100
 MAX_PARTS = 1_000
+# Promotions come after the codes.
+MAX_POSITION = 2 * MAX_VOUCHERS
 
 Code = Annotated[str, Field(min_length=1, max_length=MAX_CODE, description="The code, as the customer typed it.")]
 Codes = Annotated[list[Code], Field(max_length=MAX_VOUCHERS)]
@@ -32,11 +35,16 @@ Wallet = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 Ttl = Annotated[int, Field(strict=True, ge=1, le=604_800, description="Seconds to hold; none: as the firm set it.")]
 
 
+Application = Annotated[
+    Mode, Field(description="`all`: no code counts unless every one does; `partial`: those count that can.")
+]
+
+
 class PublicValidationIn(Strict):
     """What codes would be worth to a visitor."""
 
     basket: BasketIn
-    vouchers: Annotated[list[Code], Field(min_length=1, max_length=5)]
+    vouchers: Annotated[list[Code], Field(max_length=5, description="None: what promotions give.")] = Field([])
     customer: Annotated[Customer | None, Field(description="`anonymous_id:<value>`, no other.")] = None
 
 
@@ -49,14 +57,13 @@ class ValidationIn(Strict):
     address: Address = None
     wallet: Wallet | None = None
     points: Annotated[Amount, Field(description="Points to pay with; none: only what they could pay is said.")] = 0
-    mode: Annotated[Literal["all", "partial"], Field(description="`all`: nothing counts unless everything does.")] = (
-        "all"
-    )
+    mode: Application = "all"
+    explain: Annotated[bool, Field(description="Say of every promotion that does not apply why not.")] = False
     as_of: Annotated[Instant | None, Field(description="Judge as if it were then; with a secret key.")] = None
 
 
 class RedemptionIn(Strict):
-    """Take vouchers and points for an order, all of them or nothing."""
+    """Take vouchers and points for an order, all of them or nothing; promotions that apply are taken with them."""
 
     customer: Customer
     basket: BasketIn
@@ -64,10 +71,11 @@ class RedemptionIn(Strict):
     address: Address = None
     wallet: Wallet | None = None
     points: Amount = 0
+    mode: Application = "all"
 
 
 class ReservationIn(RedemptionIn):
-    """Hold vouchers and points for a checkout, all of them or nothing."""
+    """Hold vouchers and points for a checkout, all of them or nothing; promotions that apply are held with them."""
 
     ttl_seconds: Ttl | None = None
     replace: Annotated[bool, Field(description="Void what this order holds already, and hold this in its place.")] = (
@@ -84,7 +92,7 @@ class ExtensionIn(Strict):
 class CommittedVoucherIn(Strict):
     """How much of a held voucher is used; none: all that is held."""
 
-    position: Annotated[int, Field(strict=True, ge=1, le=MAX_VOUCHERS)]
+    position: Annotated[int, Field(strict=True, ge=1, le=MAX_POSITION)]
     discount_minor: Amount | None = None
 
 
@@ -94,7 +102,7 @@ class CommitIn(Strict):
     customer: Customer | None = None
     order_id: ExternalId | None = None
     vouchers: Annotated[
-        list[CommittedVoucherIn] | None, Field(max_length=MAX_VOUCHERS, description="None: all that is held.")
+        list[CommittedVoucherIn] | None, Field(max_length=MAX_POSITION, description="None: all that is held.")
     ] = None
     points: Annotated[Amount | None, Field(description="None: all that are held.")] = None
     reacquire: Annotated[
@@ -105,7 +113,7 @@ class CommitIn(Strict):
 class PartIn(Strict):
     """What is taken back: of one voucher or of all, on one line or on all, so much or all that is left."""
 
-    voucher: Annotated[int | None, Field(strict=True, ge=1, le=MAX_VOUCHERS, description="Its position.")] = None
+    voucher: Annotated[int | None, Field(strict=True, ge=1, le=MAX_POSITION, description="Its position.")] = None
     line: Annotated[ExternalId | None, Field(description="The id of a line of the basket.")] = None
     amount_minor: Annotated[BigInt | None, Field(ge=1)] = None
 
@@ -150,6 +158,8 @@ class VoucherQuoteOut(BaseModel):
     reason: str | None = None
     data: dict[str, Any] = {}
     discount_minor: int = 0
+    short_minor: int = Field(0, description="How much more it would be, had `short_of` (a budget) that much left.")
+    short_of: str | None = None
     lines: list[LineShareOut] = []
     is_payment: bool = False
     voucher_id: UUID | None = None
@@ -165,6 +175,39 @@ class LineQuoteOut(BaseModel):
     total_minor: int
     discount_minor: int
     payable_minor: int
+
+
+class PromotionQuoteOut(BaseModel):
+    """What a promotion gives without a code, or why it gives nothing; its position comes after those of the codes."""
+
+    position: int | None
+    campaign_id: UUID
+    campaign: str
+    applies: bool
+    reason: str | None = None
+    data: dict[str, Any] = {}
+    discount_minor: int = 0
+    short_minor: int = 0
+    short_of: str | None = None
+    lines: list[LineShareOut] = []
+
+
+class ChoiceOut(BaseModel):
+    """How the best combination was found. Unless it `is_proved` that none is better, another one may take off up to
+    `at_most_minor`: the search ends after `max_steps`."""
+
+    is_proved: bool
+    steps: int
+    max_steps: int
+    at_most_minor: int
+
+
+class SkippedOut(BaseModel):
+    """A code that does not count, though others do; `position` counts from 1, as they were asked."""
+
+    position: int
+    reason: str
+    data: dict[str, Any] = {}
 
 
 class PointsQuoteOut(BaseModel):
@@ -192,6 +235,8 @@ class ValidationOut(BaseModel):
     shipping_minor: int
     lines: list[LineQuoteOut]
     vouchers: list[VoucherQuoteOut]
+    promotions: list[PromotionQuoteOut] = []
+    choice: ChoiceOut | None = Field(None, description="Where the firm wants the best combination.")
     points: PointsQuoteOut | None = None
 
 
@@ -204,6 +249,13 @@ class AppliesOut(BaseModel):
     reason: Literal["code_not_applicable"] | None = None
 
 
+class GivesOut(BaseModel):
+    """What a browser learns of a promotion: only of those that apply."""
+
+    campaign: str
+    discount_minor: int
+
+
 class PublicValidationOut(BaseModel):
     """What a browser learns: whether all apply, and what is to pay then."""
 
@@ -213,6 +265,7 @@ class PublicValidationOut(BaseModel):
     discount_minor: int
     payable_minor: int
     vouchers: list[AppliesOut]
+    promotions: list[GivesOut] = []
 
 
 class HeldVoucherOut(BaseModel):
@@ -221,7 +274,9 @@ class HeldVoucherOut(BaseModel):
     position: int
     voucher_id: UUID
     campaign_id: UUID
+    is_promotion: bool = Field(description="Nobody asked for it: it applies without a code.")
     discount_minor: int
+    short_minor: int = Field(description="How much more it would be, had a budget had that much left.")
     lines: list[LineShareOut]
 
 
@@ -245,9 +300,12 @@ class ReservationOut(BaseModel):
     expires_at: Instant
     ended_at: Instant | None
     redemption_id: UUID | None = None
+    skipped: list[SkippedOut] = Field([], description="Codes that do not count; in the answer to the request alone.")
 
     @classmethod
-    def of(cls, held: Reservation, now: Any, redemption_id: UUID | None = None) -> "ReservationOut":
+    def of(
+        cls, held: Reservation, now: Any, redemption_id: UUID | None = None, skipped: Sequence[SkippedOut] = ()
+    ) -> "ReservationOut":
         """The reservation as it is at `now`."""
         state = state_at(held, now)
         return cls(
@@ -264,7 +322,9 @@ class ReservationOut(BaseModel):
                     position=each.position,
                     voucher_id=each.voucher_id,
                     campaign_id=each.campaign_id,
+                    is_promotion=each.is_promotion,
                     discount_minor=each.minor,
+                    short_minor=each.short_minor,
                     lines=[LineShareOut.of(share) for share in each.shares],
                 )
                 for each in held.holds
@@ -278,6 +338,7 @@ class ReservationOut(BaseModel):
             # Nobody has swept it yet: it ended when its time was over.
             ended_at=held.expires_at if held.state != state else held.ended_at,
             redemption_id=redemption_id,
+            skipped=list(skipped),
         )
 
 
@@ -287,7 +348,9 @@ class RedeemedVoucherOut(BaseModel):
     position: int
     voucher_id: UUID
     campaign_id: UUID
+    is_promotion: bool = Field(description="Nobody asked for it: it applied without a code.")
     discount_minor: int
+    short_minor: int = Field(description="How much more it would have been, had a budget had that much left.")
     rolled_back_minor: int
     is_rolled_back: bool
     use_returned: bool
@@ -299,7 +362,9 @@ class RedeemedVoucherOut(BaseModel):
             position=each.position,
             voucher_id=each.voucher_id,
             campaign_id=each.campaign_id,
+            is_promotion=each.is_promotion,
             discount_minor=each.minor,
+            short_minor=each.short_minor,
             rolled_back_minor=each.back_minor,
             is_rolled_back=each.is_rolled_back,
             use_returned=each.use_returned,
@@ -325,9 +390,10 @@ class RedemptionOut(BaseModel):
     points_minor: int
     points_rolled_back: int
     created_at: Instant
+    skipped: list[SkippedOut] = Field([], description="Codes that do not count; in the answer to the request alone.")
 
     @classmethod
-    def of(cls, redemption: Redemption) -> "RedemptionOut":
+    def of(cls, redemption: Redemption, skipped: Sequence[SkippedOut] = ()) -> "RedemptionOut":
         """As it stands."""
         return cls(
             id=redemption.id,
@@ -345,6 +411,7 @@ class RedemptionOut(BaseModel):
             points_minor=redemption.paid.minor,
             points_rolled_back=redemption.points_back,
             created_at=redemption.created_at,
+            skipped=list(skipped),
         )
 
 

@@ -119,6 +119,8 @@ async def move(tx: WriteTx, moves: Iterable[Move]) -> UUID | None:
     Each statement says the limit itself, and the row it changed is the decision. Nothing may stand after a refusal.
     """
     for each in sorted(moves, key=lambda move: (move.campaign_id, move.charge[:3])):
+        if not any(each[2:]):
+            continue
         values = {
             "campaign": each.campaign_id,
             "budget": each.charge.budget,

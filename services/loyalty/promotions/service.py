@@ -44,6 +44,11 @@ class Board:
             self._until = self.seconds() + FRESH_SECONDS
         return self._standing
 
+    @property
+    def was_plain(self) -> bool:
+        """Whether nothing stood besides codes when it was read last: a guess, to be looked up where it matters."""
+        return self._standing.is_plain
+
     def forget(self) -> None:
         """Something has changed: look again."""
         self._until = float("-inf")

@@ -62,7 +62,17 @@ class Giving(NamedTuple):
 def taken(hold: Hold) -> Redeemed:
     """A voucher that is just being redeemed: all of it stands."""
     return Redeemed(
-        hold.position, hold.campaign_id, hold.voucher_id, hold.minor, 0, 0, False, False, hold.shares, hold.charges
+        position=hold.position,
+        campaign_id=hold.campaign_id,
+        voucher_id=hold.voucher_id,
+        minor=hold.minor,
+        back_minor=0,
+        budget_back_minor=0,
+        is_rolled_back=False,
+        use_returned=False,
+        shares=hold.shares,
+        charges=hold.charges,
+        short_minor=hold.short_minor,
     )
 
 

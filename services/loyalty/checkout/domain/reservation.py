@@ -20,7 +20,10 @@ MAX_EXTENSIONS = 3
 
 
 class Hold(NamedTuple):
-    """One voucher of a reservation: `minor` of discount, spread over `shares`, that counts in `charges`."""
+    """One voucher of a reservation: `minor` of discount, spread over `shares`, that counts in `charges`.
+
+    It would have been `short_minor` more, had a budget had that much left.
+    """
 
     position: int
     campaign_id: UUID
@@ -28,6 +31,12 @@ class Hold(NamedTuple):
     minor: int
     shares: tuple[Share, ...]
     charges: tuple[Charge, ...] = ()
+    short_minor: int = 0
+
+    @property
+    def is_promotion(self) -> bool:
+        """Whether it has no code: the voucher of a promotion goes by the campaign's own id."""
+        return self.voucher_id == self.campaign_id
 
 
 class Paid(NamedTuple):

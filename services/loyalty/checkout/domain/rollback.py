@@ -24,6 +24,12 @@ class Redeemed(NamedTuple):
     use_returned: bool
     shares: tuple[Share, ...]
     charges: tuple[Charge, ...] = ()
+    short_minor: int = 0
+
+    @property
+    def is_promotion(self) -> bool:
+        """Whether it had no code: the voucher of a promotion goes by the campaign's own id."""
+        return self.voucher_id == self.campaign_id
 
     @property
     def left(self) -> int:

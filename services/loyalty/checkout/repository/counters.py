@@ -8,6 +8,9 @@ from uuid import UUID
 
 from services.loyalty.checkout.domain.effects import Change, Effects
 from services.loyalty.checkout.errors import LimitReached
+from services.loyalty.promotions import repository as budgets
+from services.loyalty.promotions.repository import Move
+from services.loyalty.vouchers.domain.budgets import Charge
 from shared.db.engine import ReadTx, WriteTx
 
 # All of it in one round trip: what it says is the first of those that had not that much left.
@@ -49,6 +52,10 @@ async def apply(tx: WriteTx, effects: Effects) -> None:
     )
     if (row := short.one_or_none()) is not None:
         raise LimitReached(row.what, row.id)
+    if effects.budgets:
+        moves = [Move(campaign, charge, *change) for (campaign, charge), change in effects.budgets.items()]
+        if (campaign := await budgets.move(tx, moves)) is not None:
+            raise LimitReached("budget", campaign)
 
 
 def _columns(prefix: str, changes: Sequence[Change]) -> dict[str, list[int]]:
@@ -85,14 +92,15 @@ class Overdue(NamedTuple):
     voucher_id: UUID
     person: UUID
     minor: int
+    charges: tuple[Charge, ...]
 
 
 async def overdue(tx: ReadTx, campaigns: Collection[UUID]) -> list[Overdue]:
     """Holds of these campaigns that have run out and that nobody has ended yet."""
     rows = await tx.execute(
-        "SELECT v.campaign_id, v.voucher_id, r.person, v.discount_minor FROM reservations AS r "
+        "SELECT v.campaign_id, v.voucher_id, r.person, v.discount_minor, v.budgets FROM reservations AS r "
         "JOIN reservation_vouchers AS v ON v.reservation_id = r.id "
         "WHERE r.state = 'held' AND r.expires_at <= clock_timestamp() AND v.campaign_id = ANY(:campaigns)",
         {"campaigns": list(campaigns)},
     )
-    return [Overdue._make(row) for row in rows]
+    return [Overdue(*row[:4], tuple(Charge(*each) for each in row.budgets)) for row in rows]

@@ -13,6 +13,7 @@ from sqlalchemy import Row
 
 from services.loyalty.checkout.domain.reservation import Hold, Paid, Reservation, State
 from services.loyalty.checkout.domain.shares import Share
+from services.loyalty.vouchers.domain.budgets import Charge
 from shared.db.engine import ReadTx, WriteTx
 
 _COLUMNS = (
@@ -20,8 +21,8 @@ _COLUMNS = (
     "r.extensions, r.created_at, r.expires_at, r.ended_at"
 )
 _HOLDS = """
-    (SELECT coalesce(json_agg(json_build_array(v.position, v.campaign_id, v.voucher_id, v.discount_minor, v.lines)
-                              ORDER BY v.position), '[]')
+    (SELECT coalesce(json_agg(json_build_array(v.position, v.campaign_id, v.voucher_id, v.discount_minor, v.lines,
+                                               v.budgets, v.short_minor) ORDER BY v.position), '[]')
      FROM reservation_vouchers AS v WHERE v.reservation_id = r.id) AS holds
 """
 
@@ -46,10 +47,12 @@ async def add(tx: WriteTx, reservation: Reservation, basket: Mapping[str, Any], 
             RETURNING id, created_at, expires_at
         ), held AS (
             INSERT INTO reservation_vouchers
-            SELECT made.id, v.position, v.campaign_id, v.voucher_id, v.minor, CAST(v.lines AS jsonb)
+            SELECT made.id, v.position, v.campaign_id, v.voucher_id, v.minor, CAST(v.lines AS jsonb),
+                   CAST(v.budgets AS jsonb), v.short_minor
             FROM made, unnest(CAST(:positions AS smallint[]), CAST(:campaigns AS uuid[]), CAST(:vouchers AS uuid[]),
-                              CAST(:minors AS bigint[]), CAST(:lines AS text[]))
-                 AS v (position, campaign_id, voucher_id, minor, lines)
+                              CAST(:minors AS bigint[]), CAST(:lines AS text[]), CAST(:budgets AS text[]),
+                              CAST(:shorts AS bigint[]))
+                 AS v (position, campaign_id, voucher_id, minor, lines, budgets, short_minor)
         )
         SELECT created_at, expires_at FROM made
         """,
@@ -71,6 +74,8 @@ async def add(tx: WriteTx, reservation: Reservation, basket: Mapping[str, Any], 
             "vouchers": [hold.voucher_id for hold in reservation.holds],
             "minors": [hold.minor for hold in reservation.holds],
             "lines": [dump(hold.shares) for hold in reservation.holds],
+            "budgets": [dump_charges(hold.charges) for hold in reservation.holds],
+            "shorts": [hold.short_minor for hold in reservation.holds],
         },
     )
     row = rows.one_or_none()
@@ -204,6 +209,16 @@ def dump(shares: Sequence[Share]) -> str:
     return orjson.dumps([list(share) for share in shares]).decode()
 
 
+def dump_charges(charges: Sequence[Charge]) -> str:
+    """What a voucher counts in as JSON text: `[budget, period, who]` each."""
+    return orjson.dumps([each[:3] for each in charges]).decode() if charges else "[]"
+
+
+def load_charges(document: Sequence[Sequence[str]]) -> tuple[Charge, ...]:
+    """The inverse of `dump_charges`; limits are no matter of what is given back."""
+    return tuple(Charge(*each) for each in document)
+
+
 def load(document: Sequence[Sequence[Any]]) -> tuple[Share, ...]:
     """The inverse of `dump`."""
     return tuple(Share(*each) for each in document)
@@ -211,8 +226,8 @@ def load(document: Sequence[Sequence[Any]]) -> tuple[Share, ...]:
 
 def _reservation(row: Row[Any]) -> Reservation:
     holds = tuple(
-        Hold(position, UUID(campaign), UUID(voucher), minor, load(lines))
-        for position, campaign, voucher, minor, lines in row.holds
+        Hold(position, UUID(campaign), UUID(voucher), minor, load(lines), load_charges(budgets), short)
+        for position, campaign, voucher, minor, lines, budgets, short in row.holds
     )
     return Reservation(
         id=row.id,

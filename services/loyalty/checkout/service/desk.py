@@ -2,7 +2,10 @@
 
 from dataclasses import dataclass
 
+from services.loyalty.checkout.service.crowd import Crowd
 from services.loyalty.checkout.service.ending import Ending
+from services.loyalty.checkout.service.knowing import Knowing
+from services.loyalty.checkout.service.lanes import Lanes
 from services.loyalty.checkout.service.quoting import Quoting
 from services.loyalty.checkout.service.redeeming import Redeeming
 from services.loyalty.checkout.service.refunds import Refunds
@@ -13,6 +16,7 @@ from services.loyalty.checkout.service.validating import Validating
 from services.loyalty.checkout.settings import CheckoutSettings
 from services.loyalty.points.service import Points
 from services.loyalty.programs.service import Programs
+from services.loyalty.promotions.service import Board
 from services.loyalty.throttle.service import Guard
 from services.loyalty.vouchers.service import Vouchers
 from shared.clock import Clock
@@ -30,21 +34,33 @@ class Checkout:
     programs: Programs
     points: Points
     guard: Guard
+    lanes: Lanes
+    board: Board
+
+    @property
+    def knowing(self) -> Knowing:
+        """Knows those who ask."""
+        return Knowing(self.vouchers.vault, self.guard)
 
     @property
     def quoting(self) -> Quoting:
         """Prices baskets."""
-        return Quoting(self.vouchers, self.programs, self.points, self.settings.max_vouchers_per_order)
+        return Quoting(self.vouchers, self.programs, self.points, self.settings.max_vouchers_per_order, self.board)
 
     @property
     def validating(self) -> Validating:
         """Looks."""
-        return Validating(self.db, self.clock, self.quoting, self.guard)
+        return Validating(self.db, self.clock, self.quoting, self.knowing, self.guard, self.lanes.looks)
 
     @property
     def taking(self) -> Taking:
         """Takes."""
-        return Taking(self.clock, self.quoting, self.points, self.guard)
+        return Taking(self.clock, self.quoting, self.knowing, self.points, self.guard)
+
+    @property
+    def crowd(self) -> Crowd:
+        """Takes for many at once."""
+        return Crowd(self.clock, self.quoting, self.knowing)
 
     @property
     def ending(self) -> Ending:
@@ -59,7 +75,7 @@ class Checkout:
     @property
     def redeeming(self) -> Redeeming:
         """Redeems."""
-        return Redeeming(self.db, self.clock, self.taking, self.ending)
+        return Redeeming(self.db, self.clock, self.taking, self.ending, self.crowd, self.lanes.takes)
 
     @property
     def rolling_back(self) -> RollingBack:

@@ -82,4 +82,4 @@ async def persons_of(tx: ReadTx, due: Sequence[tuple[UUID, UUID]]) -> set[UUID]:
 def add_letting_go(effects: Effects, held: Reservation) -> None:
     """A hold ends without a use."""
     for hold in held.holds:
-        effects.add(hold.campaign_id, hold.voucher_id, held.person, letting_go(hold.minor))
+        effects.add(hold.campaign_id, hold.voucher_id, held.person, letting_go(hold.minor), hold.charges)

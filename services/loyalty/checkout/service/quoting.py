@@ -1,25 +1,30 @@
 """What vouchers and points are worth on a basket, to whom, and when. Reads alone."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
+from services.loyalty.audience.domain import Facts as Audience
 from services.loyalty.audience.service import facts_of
 from services.loyalty.checkout.domain.payment import Offer, Rate, fewest, offer, worth
 from services.loyalty.checkout.domain.reservation import NOTHING, Hold, Paid
 from services.loyalty.checkout.domain.shares import ORDER_LEVEL, Share
 from services.loyalty.checkout.errors import RepeatedVoucher
-from services.loyalty.checkout.repository import counters
+from services.loyalty.checkout.repository import counters, redemptions
 from services.loyalty.checkout.repository.counters import Overdue, Used
 from services.loyalty.points.service import Points
 from services.loyalty.programs.domain.terms import Terms
 from services.loyalty.programs.service import Programs
+from services.loyalty.promotions.domain import DEFAULT, Stacking
+from services.loyalty.promotions.service import Board, rooms_of
 from services.loyalty.vouchers.domain.basket import Basket
+from services.loyalty.vouchers.domain.budgets import Charge, Room, customer
 from services.loyalty.vouchers.domain.codes import canonical
 from services.loyalty.vouchers.domain.facts import STRANGER, Facts
-from services.loyalty.vouchers.domain.stacking import Applied, Candidate, Policy, Quote, quote
+from services.loyalty.vouchers.domain.rule import asks_of_person
+from services.loyalty.vouchers.domain.stacking import Applied, Candidate, Quote, quote
 from services.loyalty.vouchers.domain.voucher import Reason, Voucher
 from services.loyalty.vouchers.service import Vouchers
 from shared.db.engine import ReadTx
@@ -38,8 +43,12 @@ SCARCE = frozenset(
 )
 
 
+NOWHERE = 0
+
+
 class Slip(NamedTuple):
-    """One voucher as it was asked for; `voucher` None: there is no such code."""
+    """One voucher as it was asked for; `voucher` None: there is no such code. A promotion, which nobody asked for, has
+    no position before it applies: those that do come after the codes."""
 
     position: int
     voucher: Voucher | None
@@ -57,11 +66,24 @@ class Priced(NamedTuple):
         """Whether every one of them counts."""
         return self.quote.is_whole and all(slip.voucher is not None for slip in self.slips)
 
-    def holds(self) -> tuple[Hold, ...]:
-        """What each of them takes, with its position."""
+    @property
+    def codes(self) -> tuple[Slip, ...]:
+        """Those that were asked for."""
+        return tuple(slip for slip in self.slips if slip.voucher is None or not slip.voucher.campaign.is_automatic)
+
+    def holds(self, person: UUID | None = None) -> tuple[Hold, ...]:
+        """What each of them takes, with its position; `person` is the raw key it counts for."""
         places = {slip.voucher.id: slip.position for slip in self.slips if slip.voucher is not None}
         made = [
-            Hold(places[each.voucher.id], each.voucher.campaign.id, each.voucher.id, each.total_minor, shares_of(each))
+            Hold(
+                places[each.voucher.id],
+                each.voucher.campaign.id,
+                each.voucher.id,
+                each.total_minor,
+                shares_of(each),
+                charges_of(each, person) if each.rooms else (),
+                each.short_minor,
+            )
             for each in self.quote.applied
         ]
         return tuple(sorted(made))
@@ -99,10 +121,12 @@ class When(NamedTuple):
 
 
 class Standing(NamedTuple):
-    """What a person has used before, under any of their keys."""
+    """What a person has used before, under any of their keys; what budgets have left, and the firm's rules."""
 
     keys: frozenset[UUID] = frozenset()
     uses: Mapping[UUID, Used] = {}
+    rooms: Mapping[UUID, tuple[Room, ...]] = {}
+    stacking: Stacking = DEFAULT
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +137,7 @@ class Quoting:
     programs: Programs
     points: Points
     max_vouchers: int
+    board: Board
 
     async def look_up(self, tx: ReadTx, codes: Sequence[str]) -> tuple[Slip, ...]:
         """The vouchers of these codes.
@@ -120,13 +145,18 @@ class Quoting:
         Raises:
             RepeatedVoucher: two codes are one, however they are written.
         """
-        # Before anything is looked up: of two that are one it must not be told whether there is a voucher.
-        seen: dict[str, int] = {}
-        for number, code in enumerate(codes, 1):
-            if seen.setdefault(canonical(code), number) != number:
-                raise RepeatedVoucher((seen[canonical(code)], number))
+        refuse_repeated(codes)
         found = (await self.vouchers.find(tx, codes)).vouchers if codes else {}
         return tuple(Slip(number, found.get(code)) for number, code in enumerate(codes, 1))
+
+    async def with_promotions(self, tx: ReadTx, slips: tuple[Slip, ...], order_id: str | None) -> tuple[Slip, ...]:
+        """The same and every promotion that is active, but for those that stand for the order already."""
+        promotions = (await self.board.standing(tx)).promotions
+        if not promotions:
+            return slips
+        found = await self.vouchers.load(tx, promotions)
+        stand = set() if order_id is None else await redemptions.standing_for(tx, order_id, promotions)
+        return (*slips, *(Slip(NOWHERE, found[each]) for each in promotions if each in found and each not in stand))
 
     async def price(
         self, tx: ReadTx, slips: tuple[Slip, ...], basket: Basket, member: Member | None, when: When
@@ -135,11 +165,13 @@ class Quoting:
         known = [slip.voucher for slip in slips if slip.voucher is not None]
         uses: Mapping[UUID, Used] = {}
         facts, keys = STRANGER, frozenset[UUID]()
+        stacking = (await self.board.standing(tx)).stacking
+        rooms = await rooms_of(tx, known, basket, member, when.now)
         if member is not None and known:
             keys = frozenset(member.keys)
             uses = await _uses(tx, member, known)
             facts = await _facts(tx, member, known, when.past)
-        return self._priced(slips, basket, when, facts, Standing(keys, uses))
+        return self.priced(slips, basket, when, facts, Standing(keys, uses, rooms, stacking))
 
     async def look(
         self, tx: ReadTx, slips: tuple[Slip, ...], basket: Basket, member: Member | None, when: When
@@ -151,24 +183,33 @@ class Quoting:
             return priced
         freed = tuple(slip._replace(voucher=slip.voucher and _without(slip.voucher, over)) for slip in slips)
         known = [slip.voucher for slip in freed if slip.voucher is not None]
-        standing, facts = Standing(), STRANGER
+        stacking = (await self.board.standing(tx)).stacking
+        rooms = freed_rooms(await rooms_of(tx, known, basket, member, when.now), over, member)
+        standing, facts = Standing(rooms=rooms, stacking=stacking), STRANGER
         if member is not None:
             uses = dict(await _uses(tx, member, known))
             for each in over:
                 if each.person in member.keys and each.campaign_id in uses:
                     uses[each.campaign_id] = uses[each.campaign_id].without(each.minor)
-            standing, facts = Standing(frozenset(member.keys), uses), await _facts(tx, member, known, when.past)
-        return self._priced(freed, basket, when, facts, standing)
+            standing = Standing(frozenset(member.keys), uses, rooms, stacking)
+            facts = await _facts(tx, member, known, when.past)
+        return self.priced(freed, basket, when, facts, standing)
 
-    def _priced(self, slips: tuple[Slip, ...], basket: Basket, when: When, facts: Facts, standing: Standing) -> Priced:
+    def priced(self, slips: tuple[Slip, ...], basket: Basket, when: When, facts: Facts, standing: Standing) -> Priced:
+        """What they are worth together, by what is known of the person."""
         known = [slip.voucher for slip in slips if slip.voucher is not None]
         used = [standing.uses.get(each.campaign.id, Used()) for each in known]
-        candidates = [Candidate(each, of.uses, standing.keys, of.minor) for each, of in zip(known, used, strict=True)]
-        priced = quote(basket, candidates, when.now, facts, Policy(when.mode, self.max_vouchers))
+        candidates = [
+            Candidate(each, of.uses, standing.keys, of.minor, standing.rooms.get(each.campaign.id, ()))
+            for each, of in zip(known, used, strict=True)
+        ]
+        policy = standing.stacking.policy(when.mode, self.max_vouchers)
+        priced = quote(basket, candidates, when.now, facts, policy)
         if when.mode == "all" and len(known) < len(slips):
-            # A code that is none spoils the whole: nothing counts, but each of the others says how it stands.
-            priced = replace(quote(basket, (), when.now), rejected=priced.rejected)
-        return Priced(basket, slips, priced)
+            # A code that is none spoils the whole: no code counts, but each of the others says how it stands.
+            promotions = [each for each in candidates if each.campaign.is_automatic]
+            priced = replace(quote(basket, promotions, when.now, facts, policy), rejected=priced.rejected)
+        return Priced(basket, _placed(slips, priced), priced)
 
     async def pay(
         self, tx: ReadTx, priced: Priced, member: Member, wallet: str | None, points: int, now: datetime
@@ -186,6 +227,67 @@ class Quoting:
         return paying(rate, priced.quote, available, points)
 
 
+def _placed(slips: tuple[Slip, ...], priced: Quote) -> tuple[Slip, ...]:
+    """The codes as they were asked for, and after them the promotions that apply."""
+    asked = [slip for slip in slips if slip.position != NOWHERE]
+    if len(asked) == len(slips):
+        return slips
+    given = [each.voucher for each in priced.applied if each.voucher.campaign.is_automatic]
+    return (*asked, *(Slip(number, each) for number, each in enumerate(given, len(asked) + 1)))
+
+
+def counts_in_budgets(slips: Iterable[Slip]) -> bool:
+    """Whether one of them has budgets of its own to look at."""
+    return any(slip.voucher is not None and bool(slip.voucher.campaign.terms.budgets) for slip in slips)
+
+
+def charges_of(applied: Applied, person: UUID | None) -> tuple[Charge, ...]:
+    """Where it counts; what a customer takes stands under the raw key it was taken for."""
+    charges = [room.charge for room in applied.rooms if room.charge is not None]
+    return tuple(
+        each._replace(who=customer(person)) if person is not None and each.who.startswith("c:") else each
+        for each in charges
+    )
+
+
+def freed_rooms(
+    rooms: Mapping[UUID, tuple[Room, ...]], over: Sequence[Overdue], member: Member | None
+) -> Mapping[UUID, tuple[Room, ...]]:
+    """What budgets have left once holds that have run out are ended."""
+    mine = set() if member is None else {customer(key) for key in member.keys}
+
+    def counted(room: Room, each: Overdue) -> bool:
+        whos = mine if room.budget.by == "customer" else {room.charge.who} if room.charge else set()
+        return any(
+            room.charge is not None and charge[:2] == room.charge[:2] and charge.who in whos for charge in each.charges
+        )
+
+    freed = {}
+    for campaign, several in rooms.items():
+        of_campaign = [each for each in over if each.campaign_id == campaign]
+        given = [[each.minor for each in of_campaign if counted(room, each)] for room in several]
+        freed[campaign] = tuple(
+            room._replace(uses=room.uses - len(back), minor=room.minor - sum(back))
+            for room, back in zip(several, given, strict=True)
+        )
+    return freed
+
+
+def refuse_repeated(codes: Sequence[str]) -> None:
+    """Refuse two codes that are one, however they are written.
+
+    Before anything is looked up: of two that are one it must not be told whether there is a voucher.
+
+    Raises:
+        RepeatedVoucher: two are.
+    """
+    seen: dict[str, int] = {}
+    for number, code in enumerate(codes, 1):
+        text = canonical(code)
+        if seen.setdefault(text, number) != number:
+            raise RepeatedVoucher((seen[text], number))
+
+
 async def _uses(tx: ReadTx, member: Member, known: Sequence[Voucher]) -> dict[UUID, Used]:
     limited = {each.campaign.id for each in known if each.campaign.terms.limits_customers}
     return await counters.uses_of(tx, member.keys, limited) if limited else {}
@@ -193,9 +295,19 @@ async def _uses(tx: ReadTx, member: Member, known: Sequence[Voucher]) -> dict[UU
 
 async def _facts(tx: ReadTx, member: Member, known: Sequence[Voucher], past: datetime | None) -> Facts:
     """What is known of the person, as far as a rule asks."""
-    if all(each.campaign.terms.rule is None for each in known):
+    if not asks_facts(known):
         return Facts(person=member.root)
-    found = await facts_of(tx, member, at=past)
+    return facts_for(member, await facts_of(tx, member, at=past))
+
+
+def asks_facts(known: Iterable[Voucher]) -> bool:
+    """Whether a rule of these vouchers asks more of a person than who they are."""
+    rules = (each.campaign.terms.rule for each in known)
+    return any(rule is not None and asks_of_person(rule) for rule in rules)
+
+
+def facts_for(member: Member, found: Audience) -> Facts:
+    """What the audience knows of a person, as rules ask for it."""
     return Facts(
         person=member.root,
         segments=frozenset(map(str, found.segments)),

@@ -4,25 +4,32 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from services.loyalty.checkout.domain.effects import Effects, redeeming
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
 from services.loyalty.checkout.errors import RedemptionUnknown
 from services.loyalty.checkout.repository import redemptions, rollbacks
 from services.loyalty.checkout.schemas import RedemptionIn, RedemptionOut, RollbackOut
+from services.loyalty.checkout.service.asking import Asked, Take, asked_of
+from services.loyalty.checkout.service.crowd import Crowd
 from services.loyalty.checkout.service.ending import Ending
+from services.loyalty.checkout.service.lanes import Lane
 from services.loyalty.checkout.service.taking import (
-    Asked,
     Taking,
-    Terms,
     announce_redeemed,
-    asked_of,
     counted,
     persistently,
     redemption_of,
+    skipped_of,
+    taking_effects,
 )
 from shared.clock import Clock
 from shared.db.engine import Database
 from shared.delivery.idempotency import Answer, Idempotent, remember, replayed
+from shared.errors import AppError
 from shared.identity import members
+
+# Whoever waited as long as this has waited long enough.
+_TOO_LATE = (TimeoutError, PoolTimeout)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +40,8 @@ class Redeeming:
     clock: Clock
     taking: Taking
     ending: Ending
+    crowd: Crowd
+    lane: Lane[Take, Answer]
 
     async def redeem(self, person: UUID, body: RedemptionIn, *, by: str, idem: Idempotent | None) -> Answer:
         """Take all of it, or nothing.
@@ -43,12 +52,33 @@ class Redeeming:
             NotApplicable, PointsRefused, NotEnoughPoints, LimitReached: not all of it can be had.
             AlreadyUsed, OrderCancelled: the order cannot have it.
         """
-        asked = asked_of(body, person, by)
-        work = persistently(
-            lambda: self._redeem(asked, by, idem),
-            lambda campaigns: self.ending.reclaim(person, campaigns, asked.basket.order_id),
+        take = Take(asked_of(body, person, by), by, idem)
+        return await counted(self.taking.guard, take.asked.who, self._take(take))
+
+    async def _take(self, take: Take) -> Answer:
+        asked = take.asked
+        if asked.points == 0 and asked.codes and asked.mode == "all" and self.taking.quoting.board.was_plain:
+            answer = await self.lane.ask(take, self._redeem_together)
+            if answer is not None:
+                return answer
+        return await persistently(
+            lambda: self._redeem(asked, take.by, take.idem),
+            lambda campaigns: self.ending.reclaim(asked.person, campaigns, asked.basket.order_id),
         )
-        return await counted(self.taking.guard, asked.who, work)
+
+    async def _redeem_together(self, takes: Sequence[Take]) -> Sequence[Answer | AppError | None]:
+        """The answer to each; None: it must be redeemed alone. One transaction for all that are answered."""
+        is_decided = False
+        try:
+            async with self.db.write() as tx:
+                outcomes = await self.crowd.redeem(tx, takes)
+                is_decided = True
+        except Exception as error:
+            # Before it was decided nothing is stored; at the commit nobody knows, and nothing may be done again.
+            if is_decided or isinstance(error, _TOO_LATE):
+                raise
+            return [None] * len(takes)
+        return outcomes
 
     async def _redeem(self, asked: Asked, by: str, idem: Idempotent | None) -> Answer:
         async with self.db.write() as tx:
@@ -60,7 +90,7 @@ class Redeeming:
             wanted = redemption_of(asked, terms, by, now)
             made = await self.taking.redeem(tx, wanted, taking_effects(terms, asked.person), member, held=None)
             announce_redeemed(tx, made, now)
-            answer = Answer(201, RedemptionOut.of(made).model_dump_json().encode())
+            answer = Answer(201, RedemptionOut.of(made, skipped_of(terms.priced)).model_dump_json().encode())
             await remember(tx, idem, answer)
             return answer
 
@@ -95,11 +125,3 @@ class Redeeming:
             keys = None if person is None else (await members.find(tx, person)).keys
             found = await redemptions.page(tx, persons=keys, order_id=order_id, before=before, limit=limit + 1)
         return [RedemptionOut.of(each) for each in found]
-
-
-def taking_effects(terms: Terms, person: UUID) -> Effects:
-    """What a redemption without a hold before it changes."""
-    effects = Effects()
-    for hold in terms.holds:
-        effects.add(hold.campaign_id, hold.voucher_id, person, redeeming(hold.minor))
-    return effects

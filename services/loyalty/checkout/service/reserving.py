@@ -39,16 +39,16 @@ from services.loyalty.checkout.schemas import (
     basket_document,
     basket_of,
 )
+from services.loyalty.checkout.service.asking import Asked, asked_of
 from services.loyalty.checkout.service.ending import Ending, persons_of
 from services.loyalty.checkout.service.quoting import Slip
 from services.loyalty.checkout.service.taking import (
-    Asked,
     Taking,
     Terms,
     announce_redeemed,
-    asked_of,
     counted,
     persistently,
+    skipped_of,
     standing_of,
 )
 from services.loyalty.checkout.settings import CheckoutSettings
@@ -103,7 +103,8 @@ class Reserving:
                 await self._make_way(tx, order_id, asked, by, member, replace=replace)
             terms = await self.taking.agree(tx, asked, member)
             made = await self._hold(tx, asked, terms, ttl, by, member)
-            answer = Answer(201, ReservationOut.of(made, made.created_at).model_dump_json().encode())
+            said = ReservationOut.of(made, made.created_at, skipped=skipped_of(terms.priced))
+            answer = Answer(201, said.model_dump_json().encode())
             await remember(tx, idem, answer)
             return answer
 
@@ -119,6 +120,7 @@ class Reserving:
         if await reservations.end(tx, standing.id, "voided") or await reservations.expire(tx, standing.id):
             # All that the old one and the new one touch, in one go: else two that swap could wait for each other.
             wanted = await self.taking.quoting.look_up(tx, asked.codes)
+            wanted = await self.taking.quoting.with_promotions(tx, wanted, None)
             found = [slip.voucher for slip in wanted if slip.voucher is not None]
             await counters.lock(
                 tx,
@@ -153,7 +155,7 @@ class Reserving:
             raise AlreadyUsed(used)
         effects = Effects()
         for hold in terms.holds:
-            effects.add(hold.campaign_id, hold.voucher_id, asked.person, holding(hold.minor))
+            effects.add(hold.campaign_id, hold.voucher_id, asked.person, holding(hold.minor), hold.charges)
         await counters.apply(tx, effects)
         wallet, points, _ = terms.paid
         if wallet is not None:
@@ -253,9 +255,9 @@ class Reserving:
             for hold in held.holds:
                 minor = minors.get(hold.position)
                 change = letting_go(hold.minor) if minor is None else committing(hold.minor, minor)
-                effects.add(hold.campaign_id, hold.voucher_id, held.person, change)
+                effects.add(hold.campaign_id, hold.voucher_id, held.person, change, hold.charges)
         else:
-            await self._reacquire(tx, held, used, paid, body, member, effects)
+            used = await self._reacquire(tx, held, used, paid, body, member, effects)
         now = self.clock.now()
         wanted = _redemption(held, used, paid, order_id, now)
         made = await self.taking.redeem(tx, wanted, effects, member, held=points_held)
@@ -271,8 +273,11 @@ class Reserving:
         body: CommitIn,
         member: Member,
         effects: Effects,
-    ) -> None:
-        """Take anew what was held, if it was asked for and all of it still applies; the reservation stays expired."""
+    ) -> list[Hold]:
+        """Take anew what was held, if it was asked for and all of it still applies; the reservation stays expired.
+
+        What is taken counts in the budgets of today.
+        """
         now = await reservations.now(tx)
         standing = await reservations.find(tx, held.id)
         if standing is None or state_at(standing, now) != "expired" or not body.reacquire:
@@ -286,16 +291,19 @@ class Reserving:
         slips = tuple(Slip(hold.position, vouchers.get(hold.voucher_id)) for hold in used)
         asked = Asked(Who(held.owner, held.person), held.person, basket, (), paid.wallet, paid.points)
         again = await self.taking.agree_on(tx, slips, asked, member)
-        worth = {hold.position: hold.minor for hold in again.holds}
-        if short := [hold for hold in used if worth[hold.position] < hold.minor]:
+        now_held = {hold.voucher_id: hold for hold in again.holds}
+        worth = {voucher_id: hold.minor for voucher_id, hold in now_held.items()}
+        if short := [hold for hold in used if worth.get(hold.voucher_id, 0) < hold.minor]:
             raise NotApplicable(
                 [
                     {"position": hold.position, "applies": False, "reason": "worth_less_now", "data": {}}
                     for hold in short
                 ]
             )
-        for hold in used:
-            effects.add(hold.campaign_id, hold.voucher_id, held.person, redeeming(hold.minor))
+        counted = [hold._replace(charges=now_held[hold.voucher_id].charges) for hold in used]
+        for hold in counted:
+            effects.add(hold.campaign_id, hold.voucher_id, held.person, redeeming(hold.minor), hold.charges)
+        return counted
 
     async def get(self, reservation_id: UUID, *, by: str) -> ReservationOut:
         """A reservation of the caller's, as it is now.

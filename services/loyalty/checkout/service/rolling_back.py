@@ -148,9 +148,9 @@ class RollingBack:
 
 
 def _take_back(effects: Effects, voucher: Redeemed, person: UUID, *, use: bool, minor: int, giving: Giving) -> None:
-    """The uses and the budget as far as the campaign gives them back; the value of a gift card always."""
+    """The uses and the budgets as far as the campaign gives them back; the value of a gift card always."""
     of_campaign = taking_back(use=use, minor=minor if giving.budget else 0)
-    effects.add_to_campaign(voucher.campaign_id, person, of_campaign)
+    effects.add_to_campaign(voucher.campaign_id, person, of_campaign, voucher.charges)
     effects.add_to_voucher(voucher.voucher_id, taking_back(use=use, minor=minor))
 
 

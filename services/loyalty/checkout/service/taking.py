@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
-from services.loyalty.checkout.domain.effects import Effects
+from services.loyalty.checkout.domain.effects import Effects, redeeming
 from services.loyalty.checkout.domain.redemption import Redemption, taken
 from services.loyalty.checkout.domain.reservation import NOTHING, Hold, Paid
 from services.loyalty.checkout.domain.rollback import Redeemed
@@ -24,13 +24,22 @@ from services.loyalty.checkout.errors import (
     PointsRefused,
 )
 from services.loyalty.checkout.repository import counters, redemptions
-from services.loyalty.checkout.schemas import PointsQuoteOut, RedemptionIn
-from services.loyalty.checkout.service.quoting import Pay, Priced, Quoting, Slip, When, rejection
+from services.loyalty.checkout.schemas import PointsQuoteOut, SkippedOut
+from services.loyalty.checkout.service.asking import Asked
+from services.loyalty.checkout.service.knowing import Knowing, facts_by_person
+from services.loyalty.checkout.service.quoting import (
+    Pay,
+    Priced,
+    Quoting,
+    Slip,
+    When,
+    counts_in_budgets,
+    rejection,
+)
 from services.loyalty.points.errors import NotEnoughPoints
 from services.loyalty.points.service import Points, Spend
 from services.loyalty.throttle.domain import Who
 from services.loyalty.throttle.service import Guard
-from services.loyalty.vouchers.domain.basket import Basket
 from shared.clock import Clock
 from shared.db.engine import ReadTx, WriteTx
 from shared.events.catalogue.loyalty import VoucherRedeemed
@@ -42,17 +51,6 @@ T = TypeVar("T")
 
 # A loser of a race looks again, and is then told precisely; more often than that, the campaign is over all but in name.
 ATTEMPTS = 4
-
-
-class Asked(NamedTuple):
-    """What a shop asks for: who asks, for whom, for what basket, with which codes and points."""
-
-    who: Who
-    person: UUID
-    basket: Basket
-    codes: Sequence[str]
-    wallet: str | None
-    points: int
 
 
 class Terms(NamedTuple):
@@ -69,6 +67,7 @@ class Taking:
 
     clock: Clock
     quoting: Quoting
+    knowing: Knowing
     points: Points
     guard: Guard
 
@@ -81,24 +80,38 @@ class Taking:
             NotApplicable: a voucher does not apply; with the reason of each.
             PointsRefused: points cannot pay that.
         """
-        if not asked.codes and not asked.points:
+        standing, order_id = await self.quoting.board.standing(tx), asked.basket.order_id
+        if not asked.codes and not asked.points and not standing.promotions:
             raise NothingAsked
-        if asked.codes:
-            await self.guard.check_within(tx, asked.who)
-        slips = await self.quoting.look_up(tx, asked.codes)
-        return await self.agree_on(tx, slips, asked, member)
+        if not asked.codes:
+            return await self.agree_on(tx, await self.quoting.with_promotions(tx, (), order_id), asked, member)
+        known = await self.knowing.read(tx, [(asked.who, asked.codes)])
+        known.check(asked.who)
+        slips = known.slips(asked.codes)
+        if not standing.is_plain or counts_in_budgets(slips):
+            return await self.agree_on(tx, await self.quoting.with_promotions(tx, slips, order_id), asked, member)
+        facts = await facts_by_person(tx, [(member, slips)], None)
+        priced = self.quoting.priced(
+            slips, asked.basket, When(self.clock.now(), asked.mode), facts[member.root], known.standing(slips, member)
+        )
+        return await self._settle(tx, priced, asked, member)
 
     async def agree_on(self, tx: WriteTx, slips: tuple[Slip, ...], asked: Asked, member: Member) -> Terms:
         """The same, for vouchers that were found already."""
-        now = self.clock.now()
-        priced = await self.quoting.price(tx, slips, asked.basket, member, When(now))
-        if not priced.is_whole:
+        priced = await self.quoting.price(tx, slips, asked.basket, member, When(self.clock.now(), asked.mode))
+        return await self._settle(tx, priced, asked, member)
+
+    async def _settle(self, tx: WriteTx, priced: Priced, asked: Asked, member: Member) -> Terms:
+        is_empty = not priced.quote.applied and not asked.points
+        if not priced.is_whole and (asked.mode == "all" or is_empty):
             raise NotApplicable(rejections(priced), priced.scarce())
+        if is_empty:
+            raise NothingAsked
         paid = NOTHING
         if asked.points:
-            pay = await self.quoting.pay(tx, priced, member, asked.wallet, asked.points, now)
+            pay = await self.quoting.pay(tx, priced, member, asked.wallet, asked.points, self.clock.now())
             paid = _settled(pay)
-        return Terms(priced, priced.holds(), paid)
+        return Terms(priced, priced.holds(asked.person), paid)
 
     async def redeem(
         self, tx: WriteTx, redemption: Redemption, effects: Effects, member: Member, *, held: UUID | None
@@ -109,10 +122,11 @@ class Taking:
             LimitReached, NotEnoughPoints: something went to somebody else.
             AlreadyUsed, OrderCancelled: the order cannot have it.
         """
-        made, new, is_cancelled = await redemptions.add(tx, redemption)
-        if is_cancelled:
+        written = await redemptions.add(tx, (redemption,))
+        made = redemption._replace(created_at=written.created_at)
+        if written.is_cancelled:
             raise OrderCancelled
-        if new < len(redemption.vouchers):
+        if written.vouchers < len(redemption.vouchers):
             raise AlreadyUsed(await standing_of(tx, redemption.order_id or "", made.vouchers, but=made.id))
         await counters.apply(tx, effects)
         await self._pay(tx, made, member, held)
@@ -162,6 +176,14 @@ def redemption_of(
     )
 
 
+def taking_effects(terms: Terms, person: UUID) -> Effects:
+    """What a redemption without a hold before it changes."""
+    effects = Effects()
+    for hold in terms.holds:
+        effects.add(hold.campaign_id, hold.voucher_id, person, redeeming(hold.minor), hold.charges)
+    return effects
+
+
 def announce_redeemed(tx: WriteTx, made: Redemption, now: datetime) -> None:
     """Tell of each voucher that was redeemed."""
     for each in made.vouchers:
@@ -181,23 +203,23 @@ def spend_key(redemption_id: UUID) -> str:
     return f"redemption:{redemption_id}"
 
 
-def asked_of(body: RedemptionIn, person: UUID, by: str) -> Asked:
-    """The request of the key `by`, read.
-
-    Raises:
-        BadBasket: the basket cannot be one.
-    """
-    return Asked(Who(by, person, body.address), person, body.basket.basket(), body.vouchers, body.wallet, body.points)
-
-
 def rejections(priced: Priced) -> list[dict[str, Any]]:
     """Why each voucher counts for nothing; one that would, alone or with others, has no reason."""
     found = []
-    for slip in priced.slips:
+    for slip in priced.codes:
         said = rejection(slip, priced.quote)
         reason, data = (None, {}) if said is None else said
         found.append({"position": slip.position, "applies": said is None, "reason": reason, "data": dict(data)})
     return found
+
+
+def skipped_of(priced: Priced) -> list[SkippedOut]:
+    """The codes that do not count."""
+    return [
+        SkippedOut(position=each["position"], reason=each["reason"], data=each["data"])
+        for each in rejections(priced)
+        if each["reason"] is not None
+    ]
 
 
 def points_out(pay: Pay) -> PointsQuoteOut:

@@ -34,6 +34,9 @@ def upgrade() -> None:
         CREATE INDEX budget_counters_who ON budget_counters (who) WHERE who LIKE 'c:%';
         ALTER TABLE reservation_vouchers ADD COLUMN budgets jsonb NOT NULL DEFAULT '[]';
         ALTER TABLE redemption_vouchers ADD COLUMN budgets jsonb NOT NULL DEFAULT '[]';
+        ALTER TABLE reservation_vouchers ADD COLUMN short_minor bigint NOT NULL DEFAULT 0 CHECK (short_minor >= 0);
+        ALTER TABLE redemption_vouchers ADD COLUMN short_minor bigint NOT NULL DEFAULT 0 CHECK (short_minor >= 0);
+        COMMENT ON COLUMN redemption_vouchers.short_minor IS 'how much more it would have been, with enough budget';
         COMMENT ON COLUMN redemption_vouchers.budgets IS 'the counters it counts in: [budget, period, who] each';
         """
     )

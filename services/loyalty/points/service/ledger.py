@@ -354,6 +354,12 @@ class Points:
         await repository.load(tx, book, member.keys, wallets, "open")
         return {name: settling.balance(book, book.of(member.keys, name)) for name in wallets}
 
+    async def balances_of(self, tx: ReadTx, persons: Collection[Member], wallet: str) -> dict[UUID, Balance]:
+        """What each of several persons has in a wallet now, by their roots; in one statement."""
+        book = Book(self.clock.now())
+        await repository.load(tx, book, {key for each in persons for key in each.keys}, (wallet,), "open")
+        return {each.root: settling.balance(book, book.of(each.keys, wallet)) for each in persons}
+
     async def catch_up(self, tx: WriteTx, persons: Collection[UUID]) -> None:
         """Bring the wallets of these raw keys up to the moment."""
         await members.lock_many(tx, persons)

@@ -136,3 +136,14 @@ Leaf = (
     | OnWeekday | AtHours | OnDates | InChannel | HasMetadata | MetadataRange
 )  # fmt: skip
 Rule = Combined | Leaf
+
+_OF_PERSONS = (InSegment, InTier, HasRank, FirstOrder, Orders)
+
+
+def asks_of_person(rule: Rule) -> bool:
+    """Whether it asks more of the customer than who they are."""
+    if isinstance(rule, Not):
+        return asks_of_person(rule.part)
+    if isinstance(rule, And | Or):
+        return any(map(asks_of_person, rule.parts))
+    return isinstance(rule, _OF_PERSONS)

@@ -13,12 +13,12 @@ from services.loyalty.vouchers.repository.campaigns import CAMPAIGN, campaign_of
 from shared.db.bulk import insert_rows
 from shared.db.engine import ReadTx, WriteTx
 
-_CODE = (
+CODE = (
     "codes.id AS code_id, codes.state AS code_state, codes.last4, codes.holder, codes.expires_at, "
     "codes.max_uses AS code_max_uses, codes.redeemed AS code_redeemed, codes.reserved AS code_reserved, "
     "codes.value_minor, codes.spent_minor AS code_spent_minor, codes.held_minor"
 )
-_VOUCHERS = f"SELECT {_CODE}, {CAMPAIGN} FROM codes JOIN campaigns ON campaigns.id = codes.campaign_id"
+_VOUCHERS = f"SELECT {CODE}, {CAMPAIGN} FROM codes JOIN campaigns ON campaigns.id = codes.campaign_id"
 
 
 class NewCode(NamedTuple):

@@ -1,0 +1,152 @@
+"""Redemptions of many in one transaction: what each would have got alone, one after the other.
+
+Each is judged by what is left after those before it, and all of it is written at once under the same guards as alone.
+Whoever meets somebody else of the batch (the same person, order or request), or needs more than a look (a hold that
+has run out, an answer given before), takes alone.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from services.loyalty.checkout.domain.effects import Effects, redeeming
+from services.loyalty.checkout.domain.redemption import Redemption
+from services.loyalty.checkout.domain.reservation import NOTHING
+from services.loyalty.checkout.errors import AlreadyUsed, NotApplicable, OrderCancelled
+from services.loyalty.checkout.repository import counters, locks, redemptions
+from services.loyalty.checkout.schemas import RedemptionOut
+from services.loyalty.checkout.service.asking import Take
+from services.loyalty.checkout.service.knowing import Knowing, Knowledge, facts_by_person
+from services.loyalty.checkout.service.quoting import Quoting, Slip, When, counts_in_budgets
+from services.loyalty.checkout.service.taking import Terms, announce_redeemed, redemption_of, rejections
+from services.loyalty.vouchers.domain.facts import Facts
+from shared.clock import Clock
+from shared.db.engine import WriteTx
+from shared.delivery.idempotency import Answer, Idempotent
+from shared.errors import AppError
+from shared.identity.person import Member
+
+Outcome = Answer | AppError | None
+
+
+@dataclass(slots=True)
+class _Batch:
+    """What a transaction is about to write."""
+
+    made: list[Redemption] = field(default_factory=list)
+    answers: list[tuple[Idempotent, Answer]] = field(default_factory=list)
+    effects: Effects = field(default_factory=Effects)
+
+
+@dataclass(frozen=True, slots=True)
+class Crowd:
+    """Redeems for many."""
+
+    clock: Clock
+    quoting: Quoting
+    knowing: Knowing
+
+    async def redeem(self, tx: WriteTx, takes: Sequence[Take]) -> list[Outcome]:
+        """The answer or the refusal of each, in their order; None: nothing was done, it must be done alone.
+
+        Raises:
+            LimitReached, AlreadyUsed, OrderCancelled: somebody else was quicker; nothing of it may stand.
+        """
+        if not (await self.quoting.board.standing(tx)).is_plain:
+            return [None] * len(takes)
+        requests = [take.idem.key for take in takes if take.idem is not None]
+        members = await locks.lock(tx, requests, {take.asked.person for take in takes})
+        known = await self.knowing.read(
+            tx,
+            [(take.asked.who, take.asked.codes) for take in takes],
+            requests=requests,
+            orders={order for take in takes if (order := take.asked.basket.order_id) is not None},
+        )
+        # As they are locked.
+        of = [members[take.asked.person] for take in takes]
+        slips = [known.slips(take.asked.codes) for take in takes]
+        facts = await facts_by_person(tx, list(zip(of, slips, strict=True)), None)
+        batch, now, met = _Batch(), self.clock.now(), _Met(known)
+        outcomes: list[Outcome] = []
+        for take, member in zip(takes, of, strict=True):
+            if not met.is_first(take, member):
+                outcomes.append(None)
+                continue
+            outcomes.append(self._redeem(take, member, known, facts, now, batch))
+        await _write(tx, batch, known.known.read_at)
+        for made in batch.made:
+            announce_redeemed(tx, made, now)
+        return outcomes
+
+    def _redeem(
+        self,
+        take: Take,
+        member: Member,
+        known: Knowledge,
+        facts: dict[UUID, Facts],
+        now: datetime,
+        batch: _Batch,
+    ) -> Outcome:
+        asked = take.asked
+        try:
+            known.check(asked.who)
+        except AppError as refusal:
+            return refusal
+        slips: tuple[Slip, ...] = known.slips(asked.codes)
+        if counts_in_budgets(slips):
+            return None
+        priced = self.quoting.priced(slips, asked.basket, When(now), facts[member.root], known.standing(slips, member))
+        if not priced.is_whole:
+            return None if priced.scarce() else NotApplicable(rejections(priced))
+        terms = Terms(priced, priced.holds(), NOTHING)
+        made = redemption_of(asked, terms, take.by, known.known.read_at)
+        answer = Answer(201, RedemptionOut.of(made).model_dump_json().encode())
+        known.take(terms.holds)
+        batch.made.append(made)
+        for hold in terms.holds:
+            batch.effects.add(hold.campaign_id, hold.voucher_id, asked.person, redeeming(hold.minor))
+        if take.idem is not None:
+            batch.answers.append((take.idem, answer))
+        return answer
+
+
+@dataclass(slots=True)
+class _Met:
+    """Whom the batch has met so far."""
+
+    known: Knowledge
+    persons: set[UUID] = field(default_factory=set)
+    requests: set[str] = field(default_factory=set)
+    orders: set[str] = field(default_factory=set)
+
+    def is_first(self, take: Take, member: Member) -> bool:
+        """Whether nobody before was of the same person, order or request, in this batch or ever."""
+        request = None if take.idem is None else take.idem.key
+        order = take.asked.basket.order_id
+        if (
+            member.root in self.persons
+            or request in self.requests
+            or order in self.orders
+            or request in self.known.known.answered
+            or order in self.known.known.settled
+        ):
+            return False
+        self.persons.add(member.root)
+        if request is not None:
+            self.requests.add(request)
+        if order is not None:
+            self.orders.add(order)
+        return True
+
+
+async def _write(tx: WriteTx, batch: _Batch, at: datetime) -> None:
+    if not batch.made:
+        return
+    written = await redemptions.add(tx, batch.made, batch.answers, at=at)
+    if written.is_cancelled:
+        raise OrderCancelled
+    if written.vouchers < sum(len(each.vouchers) for each in batch.made):
+        raise AlreadyUsed(())
+    # Last: these rows all want.
+    await counters.apply(tx, batch.effects)

@@ -16,8 +16,9 @@ from shared.config import PlatformSettings
 from shared.db.embedded import attach
 from shared.db.engine import Database
 from shared.http.auth import KeyRing
+from shared.observability.exporting import exporting
 from shared.runtime import garbage
-from shared.runtime.platform import Platform, Role, open_platform
+from shared.runtime.platform import VERSION, Platform, Role, open_platform
 from shared.runtime.serve import serve
 from shared.runtime.service import Service
 
@@ -50,10 +51,14 @@ async def opened(
     manifests = registry.SERVICES if manifests is None else manifests
     where = f"on {settings.data_dir}" if settings.is_embedded else "on your PostgreSQL"
     with console.status(f"Starting {where} …") as status:
-        async with open_platform(settings, manifests, role=role, rights_holders=registry.RIGHTS_HOLDERS) as platform:
-            status.stop()
-            garbage.tune()
-            yield platform
+        service = f"tam-{manifests[0].name}" if len(manifests) == 1 else "tam"
+        with exporting(settings, service=service, role=role, version=VERSION):
+            async with open_platform(
+                settings, manifests, role=role, rights_holders=registry.RIGHTS_HOLDERS
+            ) as platform:
+                status.stop()
+                garbage.tune()
+                yield platform
 
 
 @asynccontextmanager

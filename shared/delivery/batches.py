@@ -5,9 +5,12 @@ ids in the inbox (but for an idempotent handler), call the handler with the new 
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 from time import monotonic
 from typing import Any, NamedTuple
+
+from opentelemetry.util.types import AttributeValue
 
 from shared.bus.base import Partition, Record
 from shared.clock import Clock
@@ -66,7 +69,7 @@ class Batches:
         reads = [self._read(batches[partition]) for partition in sorted(batches)]
         events = [event for read in reads for event in read.events]
         fresh: list[Event[EventData]] = []
-        with batch_span(f"process {self._group}", [event.traceparent for event in events]):
+        with self._span(reads, events) as traces:
             async with self._db.write() as tx:
                 for read in reads:
                     await advance(
@@ -81,7 +84,7 @@ class Batches:
                         await dead_letters.bury(tx, self._group, record, poison, attempts=1)
                 fresh = await self._new_of(tx, events)
                 if fresh:
-                    await self._handler(tx, fresh)
+                    await self._handler(tx, _within(traces, fresh))
         metrics.HANDLER_SECONDS.labels(self._group).observe(monotonic() - started)
         dead = sum(len(read.unreadable) for read in reads)
         self._count(
@@ -93,6 +96,16 @@ class Batches:
         oldest = min(records[0].timestamp for records in batches.values())
         metrics.CONSUMER_LAG_SECONDS.labels(self._group).set(max(0.0, (self._clock.now() - oldest).total_seconds()))
         return {read.partition: read.next_offset for read in reads}
+
+    def _span(self, reads: Sequence[_Read], events: Sequence[Event[Any]]) -> AbstractContextManager[Mapping[str, str]]:
+        attributes: dict[str, AttributeValue] = {
+            "messaging.operation.name": "process",
+            "messaging.consumer.group.name": self._group,
+            "messaging.batch.message_count": len(events),
+        }
+        if len(topics := {read.partition.topic for read in reads}) == 1:
+            attributes["messaging.destination.name"] = topics.pop()
+        return batch_span(f"process {self._group}", [event.traceparent for event in events], attributes)
 
     async def bury(self, record: Record, error: Exception, *, position: int, attempts: int) -> None:
         """Put a record that no attempt could handle among the dead letters, and move past it.
@@ -168,3 +181,10 @@ class Batches:
                 events.append(event)
         recorded = max((event.recorded for event in events), default=None)
         return _Read(records[-1].partition, records[-1].offset + 1, recorded, events, unreadable)
+
+
+def _within(traces: Mapping[str, str], events: list[Event[Any]]) -> list[Event[Any]]:
+    """The events as they are handled: those of a recorded trace within the span that handles them."""
+    if not traces:
+        return events
+    return [event._replace(traceparent=traces.get(event.traceparent or "", event.traceparent)) for event in events]

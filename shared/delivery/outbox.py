@@ -9,7 +9,7 @@ import orjson
 from shared.bus.base import Headers, OutRecord, check_size
 from shared.db.engine import ReadTx
 from shared.events.envelope import Event, EventData, encode
-from shared.observability.tracing import current_traceparent
+from shared.observability.tracing import sending
 
 # Of one row; the relay takes whole rows.
 RUN_RECORDS = 500
@@ -33,13 +33,14 @@ class OutboxWriter:
         Raises:
             RecordTooLarge: no bus would take an event of this size, and it would hold up all behind it.
         """
-        here = current_traceparent()
-        records = [
-            OutRecord(event.data.topic.name, event.subject.bytes, encode(event, traceparent=here)) for event in events
-        ]
-        for record in records:
-            check_size(record)
-        await write_records(tx, records)
+        with sending([(event.data.topic.name, event.traceparent) for event in events]) as traceparents:
+            records = [
+                OutRecord(event.data.topic.name, event.subject.bytes, encode(event, traceparent=own))
+                for event, own in zip(events, traceparents, strict=True)
+            ]
+            for record in records:
+                check_size(record)
+            await write_records(tx, records)
 
     def committed(self) -> None:
         """Wake the relay of this process."""

@@ -54,7 +54,7 @@ class Event(NamedTuple, Generic[D_co]):
 
 
 def encode(event: Event[EventData], *, traceparent: str | None = None) -> bytes:
-    """The event as structured CloudEvents JSON (UTF-8). `traceparent` is used where the event carries none."""
+    """The event as structured CloudEvents JSON (UTF-8). A `traceparent` goes before the one that the event carries."""
     data = event.data
     document = {
         "specversion": "1.0",
@@ -68,7 +68,7 @@ def encode(event: Event[EventData], *, traceparent: str | None = None) -> bytes:
         # As `model_dump` would, without a copy.
         "data": data.__dict__,
     }
-    if trace := event.traceparent or traceparent:
+    if trace := traceparent or event.traceparent:
         document["traceparent"] = trace
     return orjson.dumps(document, default=_plain)
 

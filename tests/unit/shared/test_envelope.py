@@ -15,6 +15,7 @@ from shared.events.catalogue.profiles import CustomerMerged
 from shared.events.catalogue.touchpoints import OrderPlaced, TouchpointReceived
 from shared.events.envelope import Catalogue, Event, EventData, encode
 from shared.events.topics import TOPICS
+from shared.observability.tracing import request_span, sending
 
 CATALOGUE = Catalogue((OrderPlaced, TouchpointReceived))
 ALL = profiles.PUBLISHES + touchpoints.PUBLISHES
@@ -77,10 +78,18 @@ def test_it_is_a_cloud_event():
 
 def test_the_trace_of_the_event_goes_before_that_of_the_request():
     trace, other = "00-" + "1" * 32 + "-" + "2" * 16 + "-01", "00-" + "3" * 32 + "-" + "4" * 16 + "-01"
-    moment = datetime(2026, 1, 1, tzinfo=UTC)
-    carried = Event(uuid4(), uuid4(), moment, moment, an_order().data, traceparent=trace)
 
-    assert CATALOGUE.decode(encode(carried, traceparent=other)).traceparent == trace
+    with request_span("POST", other), sending([("orders", trace), ("orders", None)]) as given:
+        assert list(given)[0] == trace
+        assert list(given)[1].split("-")[1] == other.split("-")[1]
+
+
+def test_the_span_that_sends_an_event_goes_before_the_trace_it_came_in():
+    trace, other = "00-" + "1" * 32 + "-" + "2" * 16 + "-01", "00-" + "3" * 32 + "-" + "4" * 16 + "-01"
+    carried = an_order()._replace(traceparent=trace)
+
+    assert CATALOGUE.decode(encode(carried)).traceparent == trace
+    assert CATALOGUE.decode(encode(carried, traceparent=other)).traceparent == other
     assert CATALOGUE.decode(encode(an_order(), traceparent=other)).traceparent == other
 
 

@@ -93,7 +93,7 @@ class Session:
         What differs is looked at again until the patience ends: some of it is counted by jobs that run now and then.
         """
         began = monotonic()
-        await self._settled(began + patience_seconds)
+        await self.settled(patience_seconds)
         self.settled_seconds = monotonic() - began
         today = _today(self.clock)
         first = self.order.moment(0).astimezone(ZONE).date() - timedelta(days=1)
@@ -106,8 +106,10 @@ class Session:
         whole.differences = verdict.differences
         return whole
 
-    async def _settled(self, deadline: float) -> None:
+    async def settled(self, patience_seconds: float) -> None:
+        """Wait until no consumer has anything left to read, or the patience is over."""
         quiet_since = monotonic()
+        deadline = quiet_since + patience_seconds
         while (now := monotonic()) < deadline and now - quiet_since < _QUIET_SECONDS:
             consumers = (await self.wire.read("/v1/ops/consumers"))["items"]
             if any(each["lag"] for each in consumers):

@@ -83,12 +83,13 @@ class Wire:
             GaveUp: there is none within the patience.
         """
         content = None if body is None else orjson.dumps(body)
+        headers = {"Content-Type": "application/json", **options.pop("headers", {})}
         deadline, pause, reason = monotonic() + self.patience_seconds, FIRST_PAUSE_SECONDS, ""
         while monotonic() < deadline:
             self._turn += 1
             client = self.clients[self._turn % len(self.clients)]
             try:
-                response = await client.request(method, path, content=content, **options)
+                response = await client.request(method, path, content=content, headers=headers, **options)
             except httpx.TransportError as error:
                 reason = type(error).__name__
                 self.outcomes[reason] += 1
@@ -114,11 +115,7 @@ def _retry_after(response: httpx.Response) -> float:
 async def connected(urls: Sequence[str], write_key: str, secret_key: str, **options: Any) -> AsyncIterator[Wire]:
     """Connections to these hosts, for the block."""
     limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
-    headers = {"Content-Type": "application/json"}
-    clients = [
-        httpx.AsyncClient(base_url=url, limits=limits, timeout=REQUEST_SECONDS, headers=headers, trust_env=False)
-        for url in urls
-    ]
+    clients = [httpx.AsyncClient(base_url=url, limits=limits, timeout=REQUEST_SECONDS, trust_env=False) for url in urls]
     try:
         yield Wire(clients, write_key, secret_key, **options)
     finally:

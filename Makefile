@@ -34,7 +34,7 @@ COUNT = awk -v total="$$(grep -c '^[a-z].*==' $(1))" -v tty="$$(test -t 2 && ech
 	/^(Looking in|Requirement already|Ignoring|Successfully|Using cached|Downloading|  )/ || /^ *$$/ { next } \
 	{ print > "/dev/stderr" } END { line("") }'
 
-.PHONY: help setup setup-dev run demo up down image tam test test-long test-containers lint format bench contracts dashboards scaling lock clean
+.PHONY: help setup setup-dev run demo up down image tam test test-long test-containers lint format bench contracts dashboards scaling release-fixture lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -95,6 +95,9 @@ dashboards: $(DEV) ## Draw Grafana's dashboards anew
 
 scaling: setup ## Write anew by which consumers Kubernetes scales workers
 	@$(BIN)/python deploy/kubernetes/scaling.py
+
+release-fixture: $(DEV) ## Keep the data of this release for the tests of those to come
+	@$(BIN)/python tests/upgrade/make_fixture.py
 
 lock: $(VENV)/bin/python ## Choose the newest versions that fit pyproject.toml, with the hashes of all their files
 	@python=$$($(BIN)/python -c 'import sys; print(sys.executable)'); \

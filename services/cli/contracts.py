@@ -12,12 +12,14 @@ import typer
 import shared
 from services.cli.common import fail, say
 from services.registry import SERVICES
+from shared.clock import SystemClock
 from shared.db.engine import Database, make_engine
 from shared.http.app import make_app
 from shared.http.auth import KeyRing
 from shared.http.openapi import document
 from shared.observability.health import Health
 from shared.observability.metrics import REGISTRY
+from shared.rights.audit import AuditLog
 from shared.runtime.contracts import asyncapi, breaking_changes, event_schema, render
 from shared.runtime.platform import VERSION
 
@@ -58,6 +60,7 @@ def openapi() -> dict[str, object]:
         databases={},
         keyring=KeyRing(nowhere),
         health=Health(),
+        audit=AuditLog(nowhere, SystemClock()),
     )
     return document(app, SERVICES)
 

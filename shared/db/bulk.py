@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Row, TextClause, text
+from sqlalchemy import CursorResult, Row, TextClause, text
 
 from shared.db.engine import ReadTx
 
@@ -34,8 +34,22 @@ async def insert_rows(
     `tail` is what follows: `ON CONFLICT … DO …` and `RETURNING …`. Answers the returned rows, if any.
     json and array columns take their text form (`orjson.dumps(...).decode()`, `"{1,2}"`).
     """
+    result = await _inserted(tx, table, columns, rows, tail)
+    return result.fetchall() if result is not None and result.returns_rows else ()
+
+
+async def insert_new_rows(
+    tx: ReadTx, table: str, columns: Mapping[str, str], rows: Sequence[Sequence[Any]], key: str
+) -> bool:
+    """Insert `rows` as `insert_rows` does, but for those whose `key` (columns, with commas) is there; were all new?"""
+    result = await _inserted(tx, table, columns, rows, f"ON CONFLICT ({key}) DO NOTHING")
+    return result is None or result.rowcount == len(rows)
+
+
+async def _inserted(
+    tx: ReadTx, table: str, columns: Mapping[str, str], rows: Sequence[Sequence[Any]], tail: str
+) -> CursorResult[Any] | None:
     if not rows:
-        return ()
+        return None
     values: dict[str, Any] = dict(zip(columns, map(list, zip(*rows, strict=True)), strict=True))
-    result = await tx.connection.execute(_insert(table, tuple(columns.items()), tail), values)
-    return result.fetchall() if result.returns_rows else ()
+    return await tx.connection.execute(_insert(table, tuple(columns.items()), tail), values)

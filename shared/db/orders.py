@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from shared.db.bulk import insert_rows
+from shared.db.bulk import insert_new_rows, insert_rows
 from shared.db.engine import ReadTx, WriteTx
 from shared.errors import Retry
 from shared.events.envelope import Event
@@ -77,8 +77,7 @@ class OrderTable(Generic[T]):
     async def _store(self, tx: WriteTx, changed: Mapping[str, Changed[T]]) -> None:
         rows = [(each.before is None, self.to_row(order_id, each.after)) for order_id, each in sorted(changed.items())]
         new = [row for is_new, row in rows if is_new]
-        added = "ON CONFLICT (order_id) DO NOTHING RETURNING true AS added"
-        if len(await insert_rows(tx, self.name, self.columns, new, added)) < len(new):
+        if not await insert_new_rows(tx, self.name, self.columns, new, "order_id"):
             raise Retry("another worker stored one of these orders at the same time")
         values = ", ".join(f"{name} = EXCLUDED.{name}" for name in self.columns if name != "order_id")
         replaced = f"ON CONFLICT (order_id) DO UPDATE SET {values}"

@@ -21,15 +21,16 @@ async def add_sums(
     rows: Iterable[Sequence[Any]],
     *,
     unique: Sequence[str] = (),
-    may_be_negative: bool = False,
+    short: str | None = None,
 ) -> None:
     """Add `rows`, tuples in the order of `keys` and then `sums` (name → PostgreSQL type), to those of the table.
 
-    `unique` are the columns of the index that makes keys unique, where they are in another order there. Rows are locked
-    in ascending order of `keys`.
+    `unique` are the columns of the index that makes keys unique, where they are in another order there. Rows are
+    locked in ascending order of `keys`. `short` is the condition, in SQL, in which more was taken out than was in;
+    where nothing is said, that a sum is negative.
 
     Raises:
-        RuntimeError: more was taken out than was in, where sums cannot be negative.
+        RuntimeError: more was taken out than was in.
     """
     ordered = sorted(rows)
     if not ordered:
@@ -39,7 +40,7 @@ async def add_sums(
     values: dict[str, Any] = dict(zip(names, columns, strict=True))
     # A whole number travels in a third of the time that a numeric takes.
     sent = tuple((name, _sent(kind, values[name])) for name, kind in (*keys.items(), *sums.items()))
-    statement = _add(table, sent, tuple(keys), tuple(sums), tuple(unique or keys), may_be_negative)
+    statement = _add(table, sent, tuple(keys), tuple(sums), tuple(unique or keys), short)
     found = (await tx.execute(statement, values)).fetchall()
     if not found:
         return
@@ -56,11 +57,11 @@ def _sent(kind: str, values: Sequence[Any]) -> str:
 
 @lru_cache(maxsize=256)
 def _add(
-    table: str, sent: _Columns, keys: Sequence[str], sums: Sequence[str], unique: Sequence[str], may_be_negative: bool
+    table: str, sent: _Columns, keys: Sequence[str], sums: Sequence[str], unique: Sequence[str], short: str | None
 ) -> str:
     arrays = ", ".join(f"CAST(:{name} AS {kind}[])" for name, kind in sent)
     added = ", ".join(f"{name} = {table}.{name} + EXCLUDED.{name}" for name in sums)
-    least = "false" if may_be_negative else f"least({', '.join(sums)}) < 0"
+    short = short or f"least({', '.join(sums)}) < 0"
     nothing = " AND ".join(f"{name} = 0" for name in sums)
     return f"""
         WITH changed AS (
@@ -68,7 +69,7 @@ def _add(
             ON CONFLICT ({", ".join(unique)}) DO UPDATE SET {added}
             RETURNING {", ".join((*keys, *sums))}
         )
-        SELECT {", ".join(keys)}, {least} AS is_short FROM changed WHERE {least} OR {nothing}
+        SELECT {", ".join(keys)}, {short} AS is_short FROM changed WHERE ({short}) OR {nothing}
     """
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import tzinfo
 from uuid import UUID
 
+from services.metrics.domain.calendar import day_of
 from services.metrics.domain.orders import accounts
 from services.metrics.domain.purchases import Bought, Bucket
 from shared.events.orders import Order
@@ -24,6 +25,15 @@ class Changes:
         self._count(after, 1)
 
     def _count(self, order: Order, sign: int) -> None:
+        placing, total = order.placing, order.total
+        if placing is not None and total is not None and not order.refunds and not order.is_cancelled:
+            # As nearly all are: bought, and nothing went back.
+            day, currency, minor = day_of(placing.at, self.zone), total.currency, total.minor
+            sums = self.money.setdefault((day, currency), [0, 0, 0, 0])
+            sums[0] += sign
+            sums[1] += sign * minor
+            self._buy(placing.customer, (day, currency), sign, minor)
+            return
         part = accounts(order, self.zone)
         for day, currency, sums in part.entries:
             bucket = self.money.get((day, currency))
@@ -32,11 +42,14 @@ class Changes:
             else:
                 for index, each in enumerate(sums):
                     bucket[index] += sign * each
-        if part.is_purchase and part.day is not None and order.placing is not None and order.total is not None:
-            bought = self.purchases.setdefault(order.placing.customer, {})
-            count, net = bought.get((part.day, order.total.currency), _NONE)
+        if part.is_purchase and part.day is not None and placing is not None and total is not None:
             left = sum(sums.gross_minor - sums.refunds_minor for _, _, sums in part.entries)
-            bought[part.day, order.total.currency] = Bought(count + sign, net + sign * left)
+            self._buy(placing.customer, (part.day, total.currency), sign, left)
+
+    def _buy(self, customer: UUID, bucket: Bucket, sign: int, minor: int) -> None:
+        bought = self.purchases.setdefault(customer, {})
+        count, net = bought.get(bucket, _NONE)
+        bought[bucket] = Bought(count + sign, net + sign * minor)
 
     def money_changes(self) -> list[tuple[int, str, int, int, int, int]]:
         """Rows (day, currency, orders, gross, refunds, unmatched) that are not all zero, in ascending order."""

@@ -9,7 +9,6 @@ second purchase (which may be the same day).
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from itertools import pairwise
 from typing import Literal
 
 from services.metrics.domain.calendar import Period, period_start
@@ -50,8 +49,14 @@ def _cells_of_one_day(day: int, *, is_repeated: bool) -> Sequence[Cell]:
 
 
 def _periods(period: Period, active: Iterable[int]) -> Iterable[int]:
-    return dict.fromkeys(period_start(period, day) for day in active)
+    return dict.fromkeys([period_start(period, day) for day in active])
 
 
 def _chain(kind: Kind, starts: Iterable[int]) -> list[Cell]:
-    return [(kind, here, there) for here, there in pairwise((NEVER, *starts, NOT_YET))]
+    found: list[Cell] = []
+    here = NEVER
+    for there in starts:
+        found.append((kind, here, there))
+        here = there
+    found.append((kind, here, NOT_YET))
+    return found

@@ -5,9 +5,10 @@ old person is subtracted and that of the new one added: `cells` (see `lifeline`)
 need no more than, and `spends`, which models of spending do.
 """
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import NamedTuple
 
 from services.metrics.domain.lifeline import Cell, Days, cells
@@ -83,6 +84,9 @@ def together(parts: Sequence[Purchases]) -> Purchases:
 
 def days_of(purchases: Purchases) -> Days:
     """Purchases per day, in whatever currency."""
+    if len(purchases) == 1:
+        (((day, _), bought),) = purchases.items()
+        return {day: bought.orders}
     days: dict[int, int] = {}
     for (day, _), bought in purchases.items():
         days[day] = days.get(day, 0) + bought.orders
@@ -104,24 +108,32 @@ def history_of(purchases: Purchases) -> tuple[History, int]:
 
 
 def difference(before: Iterable[Purchases], after: Iterable[Purchases]) -> Difference:
-    """What to add to each sum when the people of `before` turn into those of `after`."""
-    in_cells: Counter[Cell] = Counter()
-    people: Counter[History] = Counter()
-    money: Counter[History] = Counter()
-    spends: Counter[Spend] = Counter()
-    for sign, persons in ((-1, before), (1, after)):
-        for purchases in persons:
+    """What to add to each sum when the people of `before` turn into those of `after`.
+
+    Least is to be done where each comes at the place of who they were.
+    """
+    in_cells: defaultdict[Cell, int] = defaultdict(int)
+    histories: defaultdict[History, list[int]] = defaultdict(lambda: [0, 0])
+    spends: defaultdict[Spend, int] = defaultdict(int)
+    for old, new in zip_longest(before, after, fillvalue=NOTHING):
+        if old == new:
+            continue
+        gone, come = set(cells(days_of(old))), set(cells(days_of(new)))
+        for cell in gone - come:
+            in_cells[cell] -= 1
+        for cell in come - gone:
+            in_cells[cell] += 1
+        for sign, purchases in ((-1, old), (1, new)):
             if not purchases:
                 continue
-            for cell in cells(days_of(purchases)):
-                in_cells[cell] += sign
             history, again = history_of(purchases)
-            people[history] += sign
-            money[history] += sign * again
+            sums = histories[history]
+            sums[0] += sign
+            sums[1] += sign * again
             if history.repeats and history.currency != SEVERAL:
                 spends[Spend(history.currency, history.repeats, again)] += sign
     return Difference(
         {cell: number for cell, number in in_cells.items() if number},
-        {each: (number, money[each]) for each, number in people.items() if number or money[each]},
+        {history: (people, money) for history, (people, money) in histories.items() if people or money},
         {spend: number for spend, number in spends.items() if number},
     )

@@ -8,7 +8,7 @@ import orjson
 from sqlalchemy import text
 
 from services.metrics.subscriptions.domain.facts import Subscription
-from shared.db.bulk import insert_rows
+from shared.db.bulk import insert_new_rows, insert_rows
 from shared.db.engine import ReadTx, WriteTx
 from shared.errors import Retry
 
@@ -43,9 +43,7 @@ async def add(tx: WriteTx, found: Iterable[Subscription]) -> None:
     Raises:
         Retry: another transaction has stored one of them since.
     """
-    rows = _rows(found)
-    added = "ON CONFLICT (subscription_id) DO NOTHING RETURNING true AS added"
-    if len(await insert_rows(tx, "subscriptions", _COLUMNS, rows, added)) < len(rows):
+    if not await insert_new_rows(tx, "subscriptions", _COLUMNS, _rows(found), "subscription_id"):
         raise Retry("another worker stored one of these subscriptions at the same time")
 
 

@@ -20,9 +20,9 @@ async def add(tx: WriteTx, tally: Tally) -> None:
     spells = [(*key, people) for key, people in tally.spells.items() if people]
     cohorts = [(*key, *sums) for key, sums in tally.cohorts.items() if any(sums)]
     terms = [(*key, *sums) for key, sums in tally.terms.items() if any(sums)]
-    await add_sums(tx, "subscription_moves", _MOVE, _MONEY, moves, may_be_negative=True)
+    await add_sums(tx, "subscription_moves", _MOVE, _MONEY, moves, short="false")
     await add_sums(tx, "subscription_spells", _SPELL, _PEOPLE, spells)
-    await add_sums(tx, "subscription_cohorts", _COHORT, _MONEY, cohorts, may_be_negative=True)
+    await add_sums(tx, "subscription_cohorts", _COHORT, _MONEY, cohorts, short="false")
     await add_sums(tx, "subscription_terms", _TERM, _MONEY, terms)
 
 

@@ -40,6 +40,22 @@ _USE_ROWS = """
         WHERE r.state = 'held' GROUP BY v.campaign_id, r.person
     ) AS each GROUP BY campaign_id, person
 """
+# Of each counter of a budget, what rows say that count in it.
+_BUDGET_ROWS = """
+    SELECT campaign_id, budget, period, who, sum(redeemed) AS redeemed, sum(reserved) AS reserved, sum(spent) AS spent,
+           sum(held) AS held
+    FROM (
+        SELECT v.campaign_id, b->>0 AS budget, b->>1 AS period, b->>2 AS who,
+               count(*) FILTER (WHERE NOT v.use_returned) AS redeemed, 0 AS reserved,
+               sum(v.discount_minor - v.budget_back_minor) AS spent, 0 AS held
+        FROM redemption_vouchers AS v, jsonb_array_elements(v.budgets) AS b GROUP BY 1, 2, 3, 4
+        UNION ALL
+        SELECT v.campaign_id, b->>0, b->>1, b->>2, 0, count(*), 0, sum(v.discount_minor)
+        FROM reservations AS r JOIN reservation_vouchers AS v ON v.reservation_id = r.id,
+             jsonb_array_elements(v.budgets) AS b
+        WHERE r.state = 'held' GROUP BY 1, 2, 3, 4
+    ) AS each GROUP BY campaign_id, budget, period, who
+"""
 
 CHECKS = (
     Check(
@@ -80,6 +96,33 @@ CHECKS = (
                coalesce(u.reserved_minor, 0))
             IS DISTINCT FROM (coalesce(r.redeemed, 0), coalesce(r.reserved, 0), coalesce(r.spent, 0),
                               coalesce(r.held, 0))
+        """,
+    ),
+    Check(
+        "checkout_budget_counters",
+        "A counter of a budget is what the redemptions and live holds come to that count in it.",
+        f"""
+        SELECT coalesce(c.campaign_id, r.campaign_id) || ' ' || coalesce(c.budget, r.budget) || ' '
+               || coalesce(c.period, r.period) AS what
+        FROM budget_counters AS c FULL JOIN ({_BUDGET_ROWS}) AS r USING (campaign_id, budget, period, who)
+        WHERE (coalesce(c.redeemed, 0), coalesce(c.reserved, 0), coalesce(c.spent_minor, 0),
+               coalesce(c.reserved_minor, 0))
+            IS DISTINCT FROM (coalesce(r.redeemed, 0), coalesce(r.reserved, 0), coalesce(r.spent, 0),
+                              coalesce(r.held, 0))
+        """,
+    ),
+    Check(
+        "checkout_budget_limits",
+        "No budget gives more than any version of its campaign ever let it; customers who became one may have more.",
+        """
+        SELECT c.campaign_id || ' ' || c.budget || ' ' || c.period AS what FROM budget_counters AS c
+        JOIN (SELECT v.campaign_id, b->>'name' AS budget,
+                     max(coalesce((b->>'max_uses')::bigint, 9e18::bigint)) AS uses,
+                     max(coalesce((b->>'max_minor')::bigint, 9e18::bigint)) AS minor
+              FROM campaign_versions AS v, jsonb_array_elements(coalesce(v.terms->'budgets', '[]')) AS b
+              GROUP BY 1, 2) AS most USING (campaign_id, budget)
+        WHERE c.who NOT LIKE 'c:%'
+          AND (c.redeemed + c.reserved > most.uses OR c.spent_minor + c.reserved_minor > most.minor)
         """,
     ),
     Check(

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from services.loyalty.checkout.domain.effects import Change, Effects
 from services.loyalty.checkout.errors import LimitReached
+from services.loyalty.checkout.repository.reservations import load_charges
 from services.loyalty.promotions import repository as budgets
 from services.loyalty.promotions.repository import Move
 from services.loyalty.vouchers.domain.budgets import Charge
@@ -103,4 +104,7 @@ async def overdue(tx: ReadTx, campaigns: Collection[UUID]) -> list[Overdue]:
         "WHERE r.state = 'held' AND r.expires_at <= clock_timestamp() AND v.campaign_id = ANY(:campaigns)",
         {"campaigns": list(campaigns)},
     )
-    return [Overdue(*row[:4], tuple(Charge(*each) for each in row.budgets)) for row in rows]
+    return [
+        Overdue(row.campaign_id, row.voucher_id, row.person, row.discount_minor, load_charges(row.budgets))
+        for row in rows
+    ]

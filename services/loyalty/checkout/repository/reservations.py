@@ -216,7 +216,7 @@ def dump_charges(charges: Sequence[Charge]) -> str:
 
 def load_charges(document: Sequence[Sequence[str]]) -> tuple[Charge, ...]:
     """The inverse of `dump_charges`; limits are no matter of what is given back."""
-    return tuple(Charge(*each) for each in document)
+    return tuple(Charge(budget, period, who) for budget, period, who in document)
 
 
 def load(document: Sequence[Sequence[Any]]) -> tuple[Share, ...]:

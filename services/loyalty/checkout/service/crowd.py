@@ -5,7 +5,7 @@ Whoever meets somebody else of the batch (the same person, order or request), or
 has run out, an answer given before), takes alone.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -84,7 +84,7 @@ class Crowd:
         take: Take,
         member: Member,
         known: Knowledge,
-        facts: dict[UUID, Facts],
+        facts: Mapping[UUID, Facts],
         now: datetime,
         batch: _Batch,
     ) -> Outcome:

@@ -80,6 +80,7 @@ class Lane(Generic[A, R]):
             drawn = [self._queue.popleft() for _ in range(min(MAX_BATCH, len(self._queue)))]
             # Whoever asked may have gone.
             batch = [each for each in drawn if not each.future.done()]
+            outcomes: Sequence[R | Exception | None]
             try:
                 outcomes = await together([each.asked for each in batch]) if batch else ()
             except asyncio.CancelledError:
@@ -87,7 +88,7 @@ class Lane(Generic[A, R]):
                     each.future.cancel()
                 raise
             except Exception as error:  # noqa: BLE001 - it is the callers', who wait for it
-                outcomes = [error] * len(batch)
+                outcomes = [error for _ in batch]
             for each, outcome in zip(batch, outcomes, strict=True):
                 each.settle(outcome)
 

@@ -16,11 +16,20 @@ from shared.runtime.platform import connect
 
 def topics(
     create: Annotated[bool, typer.Option("--create", help="Make those that are missing on the bus.")] = False,
+    partitions: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=1_024, help="Give all topics so many partitions, while the platform runs; see RUNBOOK."
+        ),
+    ] = None,
 ) -> None:
     """Show the topics, or make them."""
-    if create:
-        run(_create())
-        say(f"{len(TOPICS)} topics are there.")
+    if create or partitions is not None:
+        run(_create(partitions))
+        say(
+            f"{len(TOPICS)} topics are there"
+            + ("." if partitions is None else f", with {partitions} partitions or more.")
+        )
         return
     table = Table("topic", "kept", "personal data", "what", box=None, pad_edge=False)
     for topic in TOPICS:
@@ -29,12 +38,14 @@ def topics(
     show(table)
 
 
-async def _create() -> None:
+async def _create(partitions: int | None) -> None:
     settings = read_settings()
     # Kafka has its topics whatever the database has.
     async with nullcontext("") if settings.kafka_bootstrap_servers else database_url(settings) as url:
         bus = open_bus(settings, url, sole=False)
         try:
             await patiently(settings.start_patience_seconds, partial(connect, bus, settings.partitions))
+            if partitions is not None:
+                await bus.add_partitions(TOPICS, partitions=partitions)
         finally:
             await bus.stop()

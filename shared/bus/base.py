@@ -124,6 +124,15 @@ class Bus(Protocol):
         """Make the topics that are not there yet; those that are keep their partitions."""
         ...
 
+    async def add_partitions(self, topics: Sequence[Topic], *, partitions: int) -> None:
+        """Give topics as many partitions, where they have fewer; none is ever taken away, no record moves.
+
+        Readers take the new ones over by themselves. A process writes to them once it was started anew, and from then
+        on a key may have records in two partitions: who needs them in order waits until what was written before is
+        read. Facts are folded in any order.
+        """
+        ...
+
     async def append(self, records: Sequence[OutRecord]) -> None:
         """Store the records; durable when it returns.
 

@@ -20,7 +20,7 @@ from shared.bus.group_commit import Waiting, write_all
 from shared.bus.kafka.consumer import KafkaConsumer
 from shared.bus.kafka.link import Link, deadline, discard_consumer, require_compiled_extension
 from shared.bus.kafka.producer import PartitionWriter, Producer
-from shared.bus.kafka.topics import count_partitions, make_topics
+from shared.bus.kafka.topics import add_partitions, count_partitions, make_topics
 from shared.config import PlatformSettings
 from shared.events.topics import Topic
 
@@ -84,6 +84,12 @@ class KafkaBus:
                 return
             await asyncio.sleep(0.1)
         raise BusUnavailable("Kafka made the topics but does not list them")
+
+    async def add_partitions(self, topics: Sequence[Topic], *, partitions: int) -> None:
+        """Give topics as many partitions, where they have fewer."""
+        counted = await count_partitions(self._link)
+        if few := [topic for topic in topics if counted.get(topic.name, partitions) < partitions]:
+            await add_partitions(self._link, few, partitions=partitions)
 
     async def append(self, records: Sequence[OutRecord]) -> None:
         """Store the records; durable when it returns.

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
 from shared.bus.base import BusUnavailable
@@ -63,6 +63,18 @@ async def make_topics(link: Link, topics: Sequence[Topic], *, partitions: int) -
         error = for_code(code)
         if code != 0 and error is not TopicAlreadyExistsError:
             raise BusUnavailable(f"Kafka did not make the topic {name}: {error.__name__} {' '.join(map(str, message))}")
+
+
+async def add_partitions(link: Link, topics: Sequence[Topic], *, partitions: int) -> None:
+    """Give topics as many partitions; they must have fewer.
+
+    Raises:
+        BusUnavailable: the brokers refused, or did not answer.
+    """
+    async with _admin(link, "add partitions") as admin:
+        await admin.create_partitions(
+            {link.name(topic.name): NewPartitions(total_count=partitions) for topic in topics}
+        )
 
 
 async def count_partitions(link: Link) -> dict[str, int]:

@@ -137,6 +137,20 @@ class PostgresBus:
         for consumer in self._consumers:
             consumer.nudge()
 
+    async def add_partitions(self, topics: Sequence[Topic], *, partitions: int) -> None:
+        """Give topics as many partitions, where they have fewer."""
+        async with self._writes.transaction(DDL_SECONDS) as connection:
+            await connection.execute("SELECT pg_advisory_xact_lock($1)", _DDL_LOCK)
+            names = [topic.name for topic in topics]
+            await connection.execute(
+                "UPDATE topics SET partitions = $2 WHERE name = ANY($1::text[]) AND partitions < $2", names, partitions
+            )
+            await connection.execute(
+                "INSERT INTO heads (topic, partition) SELECT name, generate_series(0, partitions - 1) FROM topics "
+                "WHERE name = ANY($1::text[]) ON CONFLICT DO NOTHING",
+                names,
+            )
+
     async def append(self, records: Sequence[OutRecord]) -> None:
         """Store the records; durable when it returns.
 

@@ -75,7 +75,7 @@ class Customer:
 
 @dataclass
 class Load:
-    """The clients; `base_urls` may be several processes, which they take in turns."""
+    """The clients; `base_urls` may be several processes, which they take in turns. Two loads have two names."""
 
     history: History
     base_urls: Sequence[str]
@@ -86,6 +86,7 @@ class Load:
     pause_seconds: float = 0.02
     repeat_share: float = REPEAT_SHARE
     timeout_seconds: float = TIMEOUT_SECONDS
+    name: str = "c"
     stopped: asyncio.Event = field(default_factory=asyncio.Event)
     slowest_refusal_seconds: float = 0.0
 
@@ -101,7 +102,7 @@ class Load:
             asyncio.TaskGroup() as group,
         ):
             for number in range(self.clients):
-                group.create_task(_Client(self, http, f"c{number}").run())
+                group.create_task(_Client(self, http, f"{self.name}{number}").run())
             try:
                 yield self
             finally:

@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 import pytest_asyncio
 from checkout_world import Till, ask, basket, open_till
+from sqlalchemy import event
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -128,6 +129,28 @@ async def test_a_promotion_that_is_paused_gives_nothing_from_then_on(till: Till,
     assert (await till.post("/validations", looked, 200))["discount_minor"] == 100_000
     await till.post(f"/campaigns/{campaign}/state", {"state": "paused"}, 200)
     assert (await till.post("/validations", looked, 200))["discount_minor"] == 0
+
+
+async def test_a_shop_without_promotions_pays_no_statement_for_them(till: Till, who: str):
+    _, code = await till.offer()
+    said: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        said.append(statement)
+
+    board, clock = till.loyalty.board, till.loyalty.board.seconds
+    board.seconds = lambda: 0.0
+    try:
+        await till.post("/validations", ask(who, code), 200)
+        event.listen(till.db.engine.sync_engine, "before_cursor_execute", note)
+        for path, status in (("/validations", 200), ("/redemptions", 201), ("/reservations", 201)):
+            await till.post(path, ask(f"{who}{path}", code), status)
+    finally:
+        board.seconds = clock
+        event.remove(till.db.engine.sync_engine, "before_cursor_execute", note)
+
+    assert len(said) > 3
+    assert [each for each in said if "stacking_rules" in each or "budget_counters" in each] == []
 
 
 async def test_a_browser_learns_what_promotions_give(till: Till):

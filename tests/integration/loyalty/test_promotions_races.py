@@ -53,14 +53,14 @@ async def wide(till: Till) -> AsyncIterator[Checkout]:
     await engine.dispose()
 
 
-async def raced(attempt: Callable[[int, int], Awaitable[str]]) -> Counter[str]:
+async def raced(attempt: Callable[[int, int], Awaitable[str]], tries: int = TRIES) -> Counter[str]:
     """Every till tries so many times, all at once; what came of it."""
     found: Counter[str] = Counter()
     start = asyncio.Event()
 
     async def client(number: int) -> None:
         await start.wait()
-        for turn in range(TRIES):
+        for turn in range(tries):
             found[await attempt(number, turn)] += 1
 
     async with asyncio.TaskGroup() as group:
@@ -179,10 +179,10 @@ async def test_a_promotion_is_taken_by_as_many_as_it_has_and_refuses_nobody(till
         customer = f"p{client}-{turn}-{code}"
         return await redeemed(wide, customer, ask(customer, code, order_id=f"p-{client}-{turn}-{code}"))
 
-    found = await raced(buy)
+    found = await raced(buy, tries=2)
     await till.post(f"/campaigns/{made['id']}/state", {"state": "ended"}, 200)
 
-    assert found == {"redeemed": CLIENTS * TRIES}
+    assert found == {"redeemed": CLIENTS * 2}
     assert await till.counters(UUID(made["id"])) == (15, 0, 150_000, 0)
     assert await counter_of(till, UUID(made["id"]), "tong") == [("", 15, 150_000)]
 

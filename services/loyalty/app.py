@@ -12,6 +12,7 @@ from services.loyalty.flash.api import router as flash
 from services.loyalty.invariants.api import router as invariants
 from services.loyalty.jobs import JOBS, refresh_gauges
 from services.loyalty.points.api import router as points
+from services.loyalty.pools.api import router as pools
 from services.loyalty.programs.api import router as programs
 from services.loyalty.promotions.api import router as promotions
 from services.loyalty.referrals.api import router as referrals
@@ -35,7 +36,7 @@ def build(parts: Parts) -> LoyaltyService:
 
 POINTS = (points, programs, earning, tiers, invariants, rewards)
 SHOP = (checkout, flash, vouchers, promotions)
-FRIENDS = (referrals, achievements)
+FRIENDS = (referrals, achievements, pools)
 
 service = Service(
     name="loyalty",

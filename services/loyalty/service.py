@@ -24,6 +24,8 @@ from services.loyalty.points.service import Points
 from services.loyalty.points.service.accounts import Accounts
 from services.loyalty.points.service.counter import Counter
 from services.loyalty.points.service.upkeep import Upkeep as PointsUpkeep
+from services.loyalty.pools.repository import CHECKS as POOL_CHECKS
+from services.loyalty.pools.service import Pools
 from services.loyalty.programs.service import Programs
 from services.loyalty.promotions.service import Board, Promotions
 from services.loyalty.referrals.repository.referrals import CHECKS as REFERRAL_CHECKS
@@ -98,13 +100,14 @@ class LoyaltyService:
             REWARD_CHECKS,
             VOUCHER_CHECKS,
             ACHIEVEMENT_CHECKS,
+            POOL_CHECKS,
         )
         return Invariants(self.db, self.clock, tuple(chain.from_iterable(rooms)))
 
     @property
     def rights(self) -> LoyaltyRights:
         """What loyalty keeps of a person, and what it forgets."""
-        return LoyaltyRights()
+        return LoyaltyRights(self.pools)
 
     async def regroup(
         self, tx: WriteTx, events: Sequence[Event[CustomerMerged] | Event[CustomerUnmerged]]
@@ -222,6 +225,11 @@ class LoyaltyService:
     def referral_settling(self) -> Settling:
         """What referrals earn."""
         return Settling(self.db, self.clock, self.points, self.assignments, self.earning)
+
+    @property
+    def pools(self) -> Pools:
+        """Members who spend together."""
+        return Pools(self.db, self.clock, self.programs, self.points)
 
     @property
     def achievements(self) -> Achievements:

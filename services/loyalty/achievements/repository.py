@@ -231,7 +231,7 @@ async def put_awards(tx: WriteTx, awards: Sequence[Award]) -> None:
         tx,
         "achievement_awards",
         kinds,
-        sorted(awards, key=lambda each: each[:4]),
+        sorted(awards, key=lambda each: (each.achievement_id, each.customer, each.period, each.number)),
         f"ON CONFLICT ({', '.join(key)}) DO UPDATE SET {replaced}",
     )
 

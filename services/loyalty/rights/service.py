@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
+from services.loyalty.pools.service import Pools
 from services.loyalty.rights import repository
 from services.loyalty.rights.domain import PLACES
 from shared.db.engine import ReadTx, WriteTx
@@ -21,6 +22,8 @@ _KEPT = {
 class LoyaltyRights:
     """Says what loyalty keeps of a person, and forgets what names them."""
 
+    pools: Pools
+
     async def export(self, tx: ReadTx, subject: Subject) -> AsyncIterator[tuple[str, Any]]:
         """Everything under the person's keys: by table, where there is anything."""
         for place in PLACES:
@@ -31,6 +34,8 @@ class LoyaltyRights:
 
     async def erase(self, tx: WriteTx, subject: Subject) -> Erased:
         """Remove what only tells who somebody is, and all words that people wrote; the books stay as they are."""
+        # Pools are locked before persons.
+        await self.pools.forget(tx, subject.keys)
         await members.lock_many(tx, subject.keys)
         erased = Erased(kept=dict(_KEPT))
         for place in PLACES:

@@ -48,7 +48,64 @@ _ACHIEVEMENTS = """
     COMMENT ON TABLE achievement_queue IS 'whose facts changed; a key may stand here twice, so that nobody waits';
 """
 
+_POOLS = """
+    CREATE TABLE pools (
+        id uuid PRIMARY KEY,
+        wallets text[] NOT NULL,
+        max_members integer NOT NULL CHECK (max_members BETWEEN 2 AND 20),
+        daily_limit bigint CHECK (daily_limit >= 0),
+        created_at timestamptz NOT NULL,
+        created_by text NOT NULL,
+        closed_at timestamptz
+    );
+
+    CREATE TABLE pool_members (
+        id uuid PRIMARY KEY,
+        pool_id uuid NOT NULL REFERENCES pools,
+        person_id uuid NOT NULL,
+        role text NOT NULL CHECK (role IN ('owner', 'spender', 'saver')),
+        joined_at timestamptz NOT NULL,
+        left_at timestamptz
+    );
+    CREATE UNIQUE INDEX pool_members_one_pool ON pool_members (person_id) WHERE left_at IS NULL;
+    CREATE UNIQUE INDEX pool_members_one_owner ON pool_members (pool_id) WHERE left_at IS NULL AND role = 'owner';
+    CREATE INDEX pool_members_pool ON pool_members (pool_id);
+    CREATE INDEX pool_members_person ON pool_members (person_id);
+
+    CREATE TABLE pool_invitations (
+        id uuid PRIMARY KEY,
+        pool_id uuid NOT NULL REFERENCES pools,
+        person_id uuid NOT NULL,
+        role text NOT NULL CHECK (role IN ('spender', 'saver')),
+        state text NOT NULL CHECK (state IN ('open', 'accepted', 'declined', 'revoked')),
+        created_at timestamptz NOT NULL,
+        expires_at timestamptz NOT NULL,
+        decided_at timestamptz,
+        CHECK ((state = 'open') = (decided_at IS NULL))
+    );
+    CREATE INDEX pool_invitations_person ON pool_invitations (person_id) WHERE state = 'open';
+    CREATE UNIQUE INDEX pool_invitations_open ON pool_invitations (pool_id, person_id) WHERE state = 'open';
+
+    CREATE TABLE pool_spends (
+        id uuid PRIMARY KEY,
+        pool_id uuid NOT NULL REFERENCES pools,
+        person_id uuid NOT NULL,
+        wallet text NOT NULL,
+        points bigint NOT NULL CHECK (points > 0),
+        returned bigint NOT NULL DEFAULT 0 CHECK (returned BETWEEN 0 AND points),
+        is_hold boolean NOT NULL,
+        day date NOT NULL,
+        reference text,
+        recorded_at timestamptz NOT NULL,
+        recorded_by text NOT NULL
+    );
+    CREATE INDEX pool_spends_pool ON pool_spends (pool_id, id);
+    CREATE INDEX pool_spends_person ON pool_spends (person_id, pool_id, day);
+    COMMENT ON COLUMN pool_spends.is_hold IS 'the points were set apart by the hold of this id';
+"""
+
 
 def upgrade() -> None:
     """Everything hangs on raw person keys, so a merge and an unmerge move no row."""
     op.execute(_ACHIEVEMENTS)
+    op.execute(_POOLS)

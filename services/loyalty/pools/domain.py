@@ -1,0 +1,86 @@
+"""Who is in a pool, and what they may."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Literal, NamedTuple
+from uuid import UUID
+
+from shared.identity.person import Member
+
+Role = Literal["owner", "spender", "saver"]
+GuestRole = Literal["spender", "saver"]
+InvitationState = Literal["open", "accepted", "declined", "revoked"]
+
+
+class Pool(NamedTuple):
+    """A pool of the points in some wallets. `daily_limit`: what one member may spend on a local day; None: all."""
+
+    id: UUID
+    wallets: tuple[str, ...]
+    max_members: int
+    daily_limit: int | None
+    created_at: datetime
+    created_by: str
+    closed_at: datetime | None
+
+
+class Place(NamedTuple):
+    """The place of a raw person key in a pool."""
+
+    id: UUID
+    pool_id: UUID
+    person_id: UUID
+    role: Role
+    joined_at: datetime
+
+
+class Invitation(NamedTuple):
+    """Somebody may come into a pool until `expires_at`."""
+
+    id: UUID
+    pool_id: UUID
+    person_id: UUID
+    role: GuestRole
+    state: InvitationState
+    created_at: datetime
+    expires_at: datetime
+    decided_at: datetime | None
+
+
+class Spent(NamedTuple):
+    """What a member spent, or set apart, from a pool; `returned` of it came back."""
+
+    id: UUID
+    pool_id: UUID
+    person_id: UUID
+    wallet: str
+    points: int
+    returned: int
+    is_hold: bool
+    reference: str | None
+    recorded_at: datetime
+    recorded_by: str
+
+
+class Seat(NamedTuple):
+    """A person in a pool: the place that counts, with all their keys."""
+
+    place: Place
+    member: Member
+
+
+def seats(pool: UUID, places: Iterable[Place], members: Mapping[UUID, Member]) -> list[Seat]:
+    """The persons in a pool, those who joined first first; `places` are all that their keys have in any pool.
+
+    Of a person whose keys have several, as after a merge, the first counts.
+    """
+    first: dict[UUID, Place] = {}
+    for place in sorted(places, key=lambda each: (each.joined_at, each.id)):
+        if place.person_id in members:
+            first.setdefault(members[place.person_id].root, place)
+    return [Seat(each, members[each.person_id]) for each in first.values() if each.pool_id == pool]
+
+
+def together(found: Iterable[Seat], spender: Member) -> Member:
+    """All keys of those in a pool, as if they were one person; whose name stands for them is who spends."""
+    return Member(spender.root, tuple(sorted({key for seat in found for key in seat.member.keys})))

@@ -81,7 +81,10 @@ class PlatformSettings(Settings):
         "http://collector:4318/v1/traces; unset: none are made.",
     )
     traces_share: float = Field(
-        0.1, ge=0, le=1, description="Share of the traces begun here that are recorded; a caller's own decision is kept."
+        0.1,
+        ge=0,
+        le=1,
+        description="Share of the traces begun here that are recorded; what a caller decided for its own is kept.",
     )
     traces_headers: str | None = Field(
         None, repr=False, description="Headers for the collector: name=value[,name=value], values URL-encoded."

@@ -5,14 +5,16 @@ from typing import Annotated
 
 import typer
 
-from services.cli.common import fail, pick, read_settings, run, say
+from services.cli.common import console, fail, pick, read_settings, run, say
 from services.cli.instance import opened, url_of
 from services.cli.keys import first_keys
 from shared.config import PlatformSettings
-from shared.observability.logging import configure
+from shared.observability.logging import configure, logger, own_process
 from shared.runtime.platform import Role
 from shared.runtime.serve import bind, serve
 from shared.runtime.service import Service
+
+log = logger(__name__)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -38,6 +40,7 @@ def serve_command(
     manifests = pick(only)
     settings = read_settings(manifests)
     configure(level=settings.log_level, style=settings.log_format)
+    own_process()
     hush(logging.CRITICAL)
     run(_serve(settings, manifests, role))
 
@@ -57,7 +60,10 @@ async def _serve(settings: PlatformSettings, manifests: tuple[Service, ...], rol
                 await first_keys(platform.keyring)
             names = ", ".join(manifest.name for manifest in manifests)
             where = url_of(*sock.getsockname()[:2])
-            say(f"Tâm serves {names} ({role}) at {where}; Ctrl-C ends it.")
+            if console.is_terminal:
+                say(f"Tâm serves {names} ({role}) at {where}; Ctrl-C ends it.")
+            else:
+                log.info("serving", services=names, role=role, url=where)
             hush(logging.WARNING)
             await serve(platform, sock)
     finally:

@@ -80,8 +80,9 @@ def test_the_trace_of_the_event_goes_before_that_of_the_request():
     trace, other = "00-" + "1" * 32 + "-" + "2" * 16 + "-01", "00-" + "3" * 32 + "-" + "4" * 16 + "-01"
 
     with request_span("POST", other), sending([("orders", trace), ("orders", None)]) as given:
-        assert list(given)[0] == trace
-        assert list(given)[1].split("-")[1] == other.split("-")[1]
+        own, inherited = given
+        assert own == trace
+        assert inherited.split("-")[1] == other.split("-")[1]
 
 
 def test_the_span_that_sends_an_event_goes_before_the_trace_it_came_in():

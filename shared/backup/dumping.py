@@ -12,7 +12,7 @@ from typing import IO
 
 from shared.backup.errors import Failed, NotEmpty
 from shared.backup.manifest import DumpFile, Manifest, written
-from shared.backup.programs import Tools, environ_of, tools_for
+from shared.backup.programs import Tools, demands_tls, environ_of, tools_for
 from shared.backup.snapshot import Snapshot, snapshot
 from shared.bus.base import Bus, Partition
 from shared.db.migrate import Tree
@@ -47,7 +47,8 @@ async def back_up(
     schemas = list(dict.fromkeys(tree.schema for tree in trees))
     _make(folder)
     async with snapshot(url, schemas) as at:
-        tools = await asyncio.to_thread(tools_for, int(at.server.split(".")[0]), pg_bin)
+        major, with_tls = int(at.server.split(".")[0]), demands_tls(url)
+        tools = await asyncio.to_thread(tools_for, major, pg_bin, with_tls=with_tls)
         # After the moment: nobody has read further than the log went.
         log = await at.log_ends() if kafka is None else await _log_of(kafka, await _topics(at, services))
         said = {

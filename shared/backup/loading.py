@@ -20,7 +20,7 @@ from shared.backup.digests import check_script, quoted
 from shared.backup.dumping import last_line
 from shared.backup.errors import Damaged, Different, Failed, Newer, NotEmpty
 from shared.backup.manifest import Manifest
-from shared.backup.programs import Tools, environ_of, tools_for
+from shared.backup.programs import Tools, demands_tls, environ_of, tools_for
 from shared.backup.snapshot import APPLICATION, CONNECT_SECONDS, name_of
 from shared.bus.postgres.connections import plain_url
 from shared.db.migrate import Tree, knows
@@ -74,7 +74,8 @@ async def restore(
         NoTool, Failed: it cannot be done. After any of these the database is as it was.
     """
     server = await _check_target(url, manifest)
-    tools = await asyncio.to_thread(tools_for, int(manifest.tool.split(".")[0]), pg_bin)
+    major, with_tls = int(manifest.tool.split(".")[0]), demands_tls(url)
+    tools = await asyncio.to_thread(tools_for, major, pg_bin, with_tls=with_tls)
     tail = check_script(manifest.digests) + _end_of_the_old(manifest)
     if forget_positions:
         tail += "".join(f"DELETE FROM {quoted(name)}.offsets;\n" for name in manifest.positions)

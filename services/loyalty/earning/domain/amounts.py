@@ -1,6 +1,8 @@
 """Exact arithmetic of points: ratios of whole numbers, rounded once, and shares that add up to the whole."""
 
 from collections.abc import Sequence
+from decimal import Decimal
+from functools import lru_cache
 from typing import NamedTuple
 
 from services.loyalty.earning.domain.rule import Rounding
@@ -18,6 +20,14 @@ class Ratio(NamedTuple):
 
 
 NONE = Ratio(0)
+ONE = Ratio(1)
+
+
+# Rules say few numbers, and each is asked for with every order.
+@lru_cache(maxsize=1_024)
+def ratio_of(number: Decimal) -> Ratio:
+    """The same number, exactly."""
+    return Ratio(*number.as_integer_ratio())
 
 
 def rounded(ratio: Ratio, mode: Rounding) -> int:

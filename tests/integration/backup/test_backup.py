@@ -2,6 +2,7 @@
 
 import asyncio
 import stat
+from datetime import UTC, datetime
 from pathlib import Path
 
 import asyncpg
@@ -10,8 +11,9 @@ from backup_world import TREES, BackedUp, digests_of, figures, is_done, lasting,
 
 from services.cli.erasures import carried_out
 from services.profiles.rights.service.journal import Entry
-from services.registry import SERVICES
-from shared.backup.errors import Damaged, Different, Newer, NotEmpty, Partial
+from services.registry import NAMES, SERVICES
+from shared.backup.dumping import back_up
+from shared.backup.errors import Damaged, Different, Failed, Newer, NotEmpty, Partial
 from shared.backup.loading import checked, restore
 from shared.backup.manifest import Manifest, read, written
 from shared.bus.postgres.connections import plain_url
@@ -19,6 +21,7 @@ from shared.config import PlatformSettings
 from shared.db.embedded import EmbeddedServer
 from shared.runtime.progress import pending
 from shared.testing.platform import running_platform
+from shared.testing.postgres import fresh_database
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -184,6 +187,34 @@ async def test_the_manifest_says_where_everything_stood(backed_up: BackedUp):
     assert all(position <= found.log[f"{place.topic}/{place.index}"][1] for (_, place), position in read_on.items())
     assert found.digests["metrics.orders"].startswith("40:")
     assert set(found.waiting.values()) == {0}
+
+
+async def test_what_cannot_be_written_is_said_in_a_sentence(database_url: str, tmp_path: Path):
+    about = {"kafka": None, "version": "x", "now": datetime(2026, 11, 22, tzinfo=UTC)}
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "note").touch()
+    with pytest.raises(NotEmpty, match="a folder of its own"):
+        await back_up(database_url, tmp_path / "full", TREES, NAMES, **about)
+    with pytest.raises(Failed, match="cannot be written"):
+        await back_up(database_url, tmp_path / "full" / "note" / "x", TREES, NAMES, **about)
+
+    async with fresh_database(database_url) as nothing:
+        with pytest.raises(Failed, match="nothing to back up"):
+            await back_up(nothing, tmp_path / "nothing", TREES, NAMES, **about)
+
+
+async def test_what_pg_dump_refuses_is_said(database_url: str, tmp_path: Path):
+    about = {"kafka": None, "version": "x", "now": datetime(2026, 11, 22, tzinfo=UTC)}
+    broken = tmp_path / "bin"
+    broken.mkdir()
+    for name in ("pg_dump", "pg_restore", "psql"):
+        (broken / name).write_text("#!/bin/sh\necho 'x (PostgreSQL) 99.0'; echo 'disk is on fire.' >&2; exit 1\n")
+        (broken / name).chmod(0o755)
+
+    with pytest.raises(Failed, match=r"pg_dump of \w+ failed: disk is on fire\. \[backup\.failed\]"):
+        await back_up(database_url, tmp_path / "x", TREES, NAMES, pg_bin=broken, **about)
+    with pytest.raises(Partial):
+        await checked(tmp_path / "x", TREES)
 
 
 async def test_the_embedded_server_takes_it(backed_up: BackedUp, data_dir: Path):

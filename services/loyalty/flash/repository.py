@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import orjson
 from sqlalchemy import Row
 
 from services.loyalty.flash.domain.sale import Claim, Decision, Item, Sale, Want
@@ -14,7 +15,7 @@ from shared.db.engine import Database, ReadTx, WriteTx
 
 _SALE = (
     "id, name, zone, starts_local, ends_local, starts_at, ends_at, is_paused, ended_early_at, claim_seconds, "
-    "max_per_person, created_at, created_by, updated_at, updated_by"
+    "max_per_person, created_at, created_by, updated_at, updated_by, schedule"
 )
 _CLAIM = (
     "c.id, c.sale_id, i.item, c.key, c.person_id, c.units, c.number, c.state, c.claimed_at, c.expires_at, "
@@ -119,12 +120,24 @@ async def release(db: Database, key: UUID) -> bool:
 async def create(tx: WriteTx, sale: Sale) -> None:
     """Store a new sale with its items."""
     await tx.execute(
-        f"INSERT INTO flash_sales ({_SALE}) VALUES (:id, :name, :zone, :starts_local, :ends_local, :starts_at, "
+        f"INSERT INTO flash_sales ({_SALE}, spans) VALUES (:id, :name, :zone, :starts_local, :ends_local, :starts_at, "
         ":ends_at, :is_paused, :ended_early_at, :claim_seconds, :max_per_person, :created_at, :created_by, "
-        ":updated_at, :updated_by)",
-        sale._asdict(),
+        ":updated_at, :updated_by, CAST(:schedule AS jsonb), CAST(CAST(:spans AS text) AS tstzmultirange))",
+        {
+            **sale._asdict(),
+            "schedule": None if sale.schedule is None else orjson.dumps(sale.schedule).decode(),
+            "spans": _spans(sale),
+        },
     )
     await add_items(tx, sale.id, sale.items)
+
+
+def _spans(sale: Sale) -> str | None:
+    """When the sale is open, as the database reads it."""
+    spans = sale.spans
+    if spans is None:
+        return None
+    return f"{{{','.join(f'[{opens.isoformat()},{closes.isoformat()})' for opens, closes in spans)}}}"
 
 
 async def add_items(tx: WriteTx, sale: UUID, items: Sequence[Item]) -> int:
@@ -174,11 +187,13 @@ async def update(tx: WriteTx, changed: Sale) -> None:
     """Store what may change of a sale."""
     await tx.execute(
         "UPDATE flash_sales SET ends_local = :ends_local, ends_at = :ends_at, is_paused = :is_paused, "
-        "ended_early_at = :ended_early_at, updated_at = :updated_at, updated_by = :updated_by WHERE id = :id",
+        "ended_early_at = :ended_early_at, updated_at = :updated_at, updated_by = :updated_by, "
+        "spans = CAST(CAST(:spans AS text) AS tstzmultirange) WHERE id = :id",
         {
             name: getattr(changed, name)
             for name in ("id", "ends_local", "ends_at", "is_paused", "ended_early_at", "updated_at", "updated_by")
-        },
+        }
+        | {"spans": _spans(changed)},
     )
 
 

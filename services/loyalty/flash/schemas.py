@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, field_va
 from pydantic_core import PydanticCustomError
 
 from services.loyalty.flash.domain.sale import Claim, ClaimState, Item, Sale, State
+from services.loyalty.programs.schemas import Schedule
 from shared.http.schemas import ExternalId, Instant, Strict
 
 MAX_ITEMS = 200
@@ -72,6 +73,7 @@ class SaleIn(Strict):
         description="A claim falls unless it is confirmed within this time; null: claims stand at once.",
     )
     max_per_person: PerPerson | None = Field(None, description="Units of all items that one person may have.")
+    schedule: Schedule | None = Field(None, description="Windows of the week; closed outside of them. None: always.")
 
     @field_validator("items")
     @classmethod
@@ -151,6 +153,7 @@ class SaleOut(BaseModel):
     created_by: str
     updated_at: Instant
     updated_by: str
+    schedule: list[dict[str, Any]] | None
     as_of: Instant
 
     @classmethod

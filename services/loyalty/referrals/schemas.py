@@ -3,10 +3,12 @@
 import re
 from typing import Annotated, Any, Literal
 from uuid import UUID
+from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BaseModel, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from services.loyalty.programs.schemas import Schedule
 from services.loyalty.referrals.domain.fraud import Signal
 from services.loyalty.referrals.domain.program import REASONS, Action
 from services.loyalty.referrals.domain.referral import Hindrance, MilestoneState, Reached, Referral, State
@@ -27,6 +29,12 @@ def _currency(value: str) -> str:
         return currency_code(value)
     except MoneyError:
         raise PydanticCustomError("currency", "Input should be an ISO 4217 code such as VND") from None
+
+
+def _zone(value: str) -> str:
+    if value not in available_timezones():
+        raise PydanticCustomError("unknown_zone", "Name an IANA time zone such as Asia/Ho_Chi_Minh")
+    return value
 
 
 Domain = Annotated[str, Field(max_length=253), AfterValidator(_domain)]
@@ -107,6 +115,10 @@ class TermsIn(Strict):
         examples=["https://shop.example/?ref={code}"],
     )
     fraud: FraudIn = Field(default_factory=FraudIn)
+    schedule: Schedule | None = Field(None, description="When friends may come; none: always.")
+    zone: Annotated[str, AfterValidator(_zone)] | None = Field(
+        None, description="IANA zone of the schedule; none: the programme's."
+    )
 
     @field_validator("milestones")
     @classmethod

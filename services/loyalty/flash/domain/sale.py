@@ -1,10 +1,13 @@
 """Flash sales, their items and the claims on them."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import IntEnum
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
+from services.loyalty.programs.domain.schedule import read
 from shared.ids import derived_id
 
 State = Literal["scheduled", "open", "paused", "ended"]
@@ -30,7 +33,7 @@ class Sale(NamedTuple):
     """A flash sale: from `starts_at` until before `ends_at`, as entered in local time of `zone`.
 
     `claim_seconds`: a claim that is not confirmed by then falls; None: claims stand at once.
-    `max_per_person`: units of all items together.
+    `max_per_person`: units of all items together. `schedule`: windows of the week outside of which it is closed.
     """
 
     id: UUID
@@ -48,7 +51,13 @@ class Sale(NamedTuple):
     created_by: str
     updated_at: datetime
     updated_by: str
+    schedule: Sequence[Mapping[str, Any]] | None = None
     items: tuple[Item, ...] = ()
+
+    @property
+    def spans(self) -> list[tuple[datetime, datetime]] | None:
+        """When its schedule is open while it runs; None: always."""
+        return read(self.schedule).spans(self.starts_at, self.ends_at, ZoneInfo(self.zone)) if self.schedule else None
 
     def state(self, at: datetime) -> State:
         """What the sale is at a moment; as the statement that decides claims sees it."""
@@ -56,7 +65,11 @@ class Sale(NamedTuple):
             return "ended"
         if at < self.starts_at:
             return "scheduled"
-        return "paused" if self.is_paused else "open"
+        if self.is_paused:
+            return "paused"
+        if self.schedule and not read(self.schedule).is_open(at, ZoneInfo(self.zone)):
+            return "scheduled"
+        return "open"
 
 
 class Claim(NamedTuple):

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from time import monotonic
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -21,6 +21,8 @@ from shared.ids import uuid7
 
 VIEW_SECONDS = 0.1
 MAX_VIEWS = 1_000
+# Each window of so many weeks is one that every claim is held against.
+MAX_SCHEDULED = timedelta(days=366)
 
 Change = Callable[[WriteTx, Sale, datetime], Awaitable[Sale]]
 
@@ -92,8 +94,10 @@ class Sales:
             created_by=by,
             updated_at=now,
             updated_by=by,
+            schedule=body.model_dump(include={"schedule"}, by_alias=True)["schedule"],
             items=tuple(_item(key, each) for each in body.items),
         )
+        _check_schedule(sale)
         async with self.db.write() as tx:
             if (stored := await replayed(tx, idem)) is not None:
                 return stored
@@ -169,7 +173,9 @@ class Sales:
             ends_at = _instant(body.ends_local, ZoneInfo(old.zone))
             if ends_at <= old.ends_at:
                 raise BadSaleTime("A sale is extended to a later time; to end it early, end it.")
-            return old._replace(ends_local=body.ends_local, ends_at=ends_at)
+            longer = old._replace(ends_local=body.ends_local, ends_at=ends_at)
+            _check_schedule(longer)
+            return longer
 
         return await self._change(sale, change, by=by, idem=idem)
 
@@ -216,6 +222,16 @@ class Sales:
             changed = await change(tx, old, at)
             await rows.update(tx, changed._replace(updated_at=self.clock.now(), updated_by=by))
             return await _answer(tx, idem, 200, key)
+
+
+def _check_schedule(sale: Sale) -> None:
+    """Refuse a schedule that never opens while the sale runs, or for longer than a year."""
+    if not sale.schedule:
+        return
+    if sale.ends_at - sale.starts_at > MAX_SCHEDULED:
+        raise BadSaleTime(f"A sale with a schedule runs for at most {MAX_SCHEDULED.days} days.")
+    if not sale.spans:
+        raise BadSaleTime("The schedule never opens while the sale runs.")
 
 
 def _item(sale: UUID, body: ItemIn) -> Item:

@@ -21,8 +21,12 @@ _TABLES = """
         created_at timestamptz NOT NULL,
         created_by text NOT NULL,
         updated_at timestamptz NOT NULL,
-        updated_by text NOT NULL
+        updated_by text NOT NULL,
+        schedule jsonb,
+        spans tstzmultirange,
+        CHECK ((schedule IS NULL) = (spans IS NULL))
     );
+    COMMENT ON COLUMN flash_sales.spans IS 'when the schedule is open between starts_at and ends_at; NULL: always';
     COMMENT ON COLUMN flash_sales.claim_seconds IS 'a claim falls when it is not paid in time; NULL: it stands at once';
     COMMENT ON COLUMN flash_sales.max_per_person IS 'units of all items together';
     CREATE INDEX flash_sales_listed ON flash_sales (starts_at DESC, id DESC);
@@ -134,7 +138,11 @@ _CLAIM = """
             WHEN sale.ended_early_at IS NOT NULL OR claimed_at >= sale.ends_at THEN 'ended'
             WHEN claimed_at < sale.starts_at THEN 'scheduled'
             WHEN sale.is_paused THEN 'paused'
+            WHEN NOT sale.spans @> claimed_at THEN 'scheduled'
             ELSE 'open' END;
+        IF status = 'scheduled' AND sale.spans IS NOT NULL THEN
+            starts_at := (SELECT min(lower(s)) FROM unnest(sale.spans) AS s WHERE lower(s) > flash_claim.claimed_at);
+        END IF;
         IF sale.claim_seconds IS NOT NULL THEN
             item.taken := item.taken - flash_expire(_item, claimed_at, 1000);
         END IF;

@@ -49,6 +49,13 @@ class Schedule(NamedTuple):
         days = _HORIZON if last is None else min(_HORIZON, (last - first).days + 1)
         return any(True for _ in self._spans(first, days, zone))
 
+    def spans(self, start: datetime, end: datetime, zone: ZoneInfo) -> list[tuple[datetime, datetime]]:
+        """When it is open from `start` until before `end`."""
+        first = local_day(start, zone) - DAY
+        days = (local_day(end, zone) - first).days + 1
+        found = ((max(opens, start), min(closes, end)) for opens, closes in self._spans(first, days, zone))
+        return sorted((opens, closes) for opens, closes in found if opens < closes)
+
     def _spans(self, first: date, days: int, zone: ZoneInfo) -> Iterator[tuple[datetime, datetime]]:
         """Every opening and closing of so many days; those that a jump of the clock leaves out are not among them."""
         for number in range(days):

@@ -4,7 +4,9 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
+from services.loyalty.programs.domain.schedule import Schedule, read
 from shared.db.engine import ReadTx, WriteTx
 
 
@@ -28,7 +30,14 @@ class Program(NamedTuple):
             not self.is_paused
             and (self.starts_at is None or self.starts_at <= at)
             and (self.ends_at is None or at < self.ends_at)
+            and (self.schedule is None or self.schedule.is_open(at, ZoneInfo(self.terms["zone"])))
         )
+
+    @property
+    def schedule(self) -> Schedule | None:
+        """When in the week friends may come; None: always."""
+        windows = self.terms.get("schedule")
+        return read(windows) if windows else None
 
 
 class Code(NamedTuple):

@@ -3,8 +3,13 @@
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
+import orjson
+
+from services.loyalty.programs.domain.calendar import local_day
 from services.loyalty.programs.service import Programs
 from services.loyalty.referrals.domain.fraud import Signal, digest
 from services.loyalty.referrals.errors import (
@@ -49,18 +54,21 @@ class ReferralPrograms:
             raise BadProgram("A programme ends after it starts.")
         now = self.clock.now()
         terms = TermsIn.model_validate(body.model_dump(include=set(TermsIn.model_fields)))
-        document = terms.model_dump(mode="json")
         key, start, end = uuid7(), body.starts_at, body.ends_at
-        program = Program(key, body.name, document, False, start, end, now, by, now, by)
         async with self.db.write() as tx:
             if (stored := await replayed(tx, idem)) is not None:
                 return stored
             current = await self.programs.current(tx, now)
+            document = terms.model_dump(mode="json", by_alias=True)
+            if terms.schedule is not None:
+                document["zone"] = terms.zone or current.zone
+            program = Program(key, body.name, document, False, start, end, now, by, now, by)
+            _check_schedule(program)
             for milestone in body.milestones:
                 for reward in (milestone.advocate, milestone.friend):
                     if reward is not None and reward.points is not None:
                         current.wallet(reward.wallet)
-            if not await rows.add(tx, program, terms.model_dump_json()):
+            if not await rows.add(tx, program, orjson.dumps(document).decode()):
                 raise ProgramNameTaken
             return await _answer(tx, idem, 201, program)
 
@@ -119,6 +127,17 @@ class ReferralPrograms:
                 code=code.code, link=link, program=program, customer_id=code.person_id, created_at=code.created_at
             )
             return out, is_new
+
+
+def _check_schedule(program: Program) -> None:
+    """Refuse a schedule that never opens while the programme runs."""
+    if program.schedule is None:
+        return
+    zone = ZoneInfo(program.terms["zone"])
+    first = program.starts_at and local_day(program.starts_at, zone)
+    last = program.ends_at and local_day(program.ends_at - timedelta(microseconds=1), zone)
+    if not program.schedule.opens_within(first, last, zone):
+        raise BadProgram("The schedule never opens while the programme runs.")
 
 
 def read_customer(reference: str) -> UUID:

@@ -1,10 +1,11 @@
 """What a campaign grants, on the wire."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
+from services.loyalty.programs.schemas import Schedule
 from services.loyalty.vouchers.domain.budgets import MAX_BUDGETS, By, Per
 from services.loyalty.vouchers.domain.stacking import MAX_VOUCHERS
 from shared.http.schemas import Strict
@@ -101,44 +102,6 @@ class BuyGetIn(Strict):
 
 BenefitIn = Annotated[
     FixedIn | PercentageIn | ItemIn | ShippingIn | StoredValueIn | BuyGetIn, Field(discriminator="type")
-]
-
-
-_Clock = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$", examples=["18:00"])]
-Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
-MAX_WINDOWS = 20
-
-
-class HoursIn(Strict):
-    """From this time of day until before that one; on the next day, if that is not later."""
-
-    from_: Annotated[_Clock, Field(alias="from")]
-    to: _Clock
-
-
-class WindowIn(Strict):
-    """Some days of the week, some hours of them, or both. Days are those on which a window opens."""
-
-    days: Annotated[list[Weekday], Field(min_length=1, max_length=7)] | None = None
-    hours: HoursIn | None = None
-
-    @model_validator(mode="after")
-    def _says_something(self) -> Self:
-        if self.days is None and self.hours is None:
-            raise PydanticCustomError("always_open", "Say days or hours; what is always open needs no schedule")
-        if self.hours is not None and self.hours.from_ == self.hours.to:
-            raise PydanticCustomError("never_opens", "From and to are the same: leave hours out for the whole day")
-        return self
-
-
-Schedule = Annotated[
-    list[WindowIn],
-    Field(
-        min_length=1,
-        max_length=MAX_WINDOWS,
-        description="Open while one of the windows is, by the clock of its zone; none: always.",
-        examples=[[{"days": ["fri", "sat"], "hours": {"from": "22:00", "to": "02:00"}}, {"days": ["sun"]}]],
-    ),
 ]
 
 

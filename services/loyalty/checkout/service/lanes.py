@@ -60,7 +60,7 @@ class Lane(Generic[A, R]):
         """
         if len(self._queue) >= MAX_WAITING:
             raise TooManyAtOnce
-        waiting = Waiting[A, R](asked, asyncio.get_running_loop().create_future())
+        waiting: Waiting[A, R] = Waiting(asked, asyncio.get_running_loop().create_future())
         self._queue.append(waiting)
         if self._working < MAX_AT_ONCE:
             self._working += 1

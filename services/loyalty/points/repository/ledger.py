@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
@@ -153,8 +154,9 @@ def draws_of(wallet: Wallet, found: Iterable[Drawn]) -> list[Draw]:
     return [Draw(wallet.lots[each.lot_id], each.points, each.of_id) for each in found if each.lot_id in wallet.lots]
 
 
-_UNIT = """
-    WITH made AS (
+# What a book may have to write; a statement has only what it needs, for each part costs the server something.
+_PARTS = {
+    "made": """
         INSERT INTO wallets (id, person_id, name, opened_at, available, pending, held, debt, version, hash)
         SELECT * FROM unnest(
             CAST(:m_id AS uuid[]), CAST(:m_person AS uuid[]), CAST(:m_name AS text[]), CAST(:m_opened AS timestamptz[]),
@@ -162,7 +164,8 @@ _UNIT = """
             CAST(:m_debt AS bigint[]), CAST(:m_version AS bigint[]), CAST(:m_hash AS bytea[])
         )
         RETURNING 1
-    ), changed AS (
+    """,
+    "changed": """
         UPDATE wallets SET available = w.available, pending = w.pending, held = w.held, debt = w.debt,
             version = w.version, hash = w.hash
         FROM unnest(
@@ -172,7 +175,8 @@ _UNIT = """
         ) AS w(id, read, available, pending, held, debt, version, hash)
         WHERE wallets.id = w.id AND wallets.version = w.read
         RETURNING 1
-    ), posted AS (
+    """,
+    "posted": """
         INSERT INTO transactions (id, wallet_id, version, kind, account, points, available, pending, held, debt,
             occurred_at, recorded_at, operation, source, reason, reference, actor, hash)
         SELECT * FROM unnest(
@@ -183,7 +187,8 @@ _UNIT = """
             CAST(:t_source AS text[]), CAST(:t_reason AS text[]), CAST(:t_reference AS text[]),
             CAST(:t_actor AS text[]), CAST(:t_hash AS bytea[])
         )
-    ), lotted AS (
+    """,
+    "lotted": """
         INSERT INTO lots (id, wallet_id, kind, source, reference, points, remaining, earned_at, active_at, is_active,
             expires_on, zone, expires_at, slides, origin_id)
         SELECT * FROM unnest(
@@ -196,21 +201,31 @@ _UNIT = """
         ON CONFLICT (id) DO UPDATE SET remaining = EXCLUDED.remaining, active_at = EXCLUDED.active_at,
             is_active = EXCLUDED.is_active, expires_on = EXCLUDED.expires_on, zone = EXCLUDED.zone,
             expires_at = EXCLUDED.expires_at
-    ), allotted AS (
+    """,
+    "allotted": """
         INSERT INTO allocations (transaction_id, lot_id, of_id, points)
         SELECT * FROM unnest(
             CAST(:a_transaction AS uuid[]), CAST(:a_lot AS uuid[]), CAST(:a_of AS uuid[]), CAST(:a_points AS bigint[])
         )
-    ), settled AS (
+    """,
+    "settled": """
         INSERT INTO sources (wallet_id, source, points, uncollected)
         SELECT * FROM unnest(
             CAST(:s_wallet AS uuid[]), CAST(:s_source AS text[]), CAST(:s_points AS bigint[]),
             CAST(:s_uncollected AS bigint[])
         )
         ON CONFLICT (wallet_id, source) DO UPDATE SET points = EXCLUDED.points, uncollected = EXCLUDED.uncollected
-    )
-    SELECT (SELECT count(*) FROM made) + (SELECT count(*) FROM changed)
-"""
+    """,
+}
+_COUNTED = ("made", "changed")
+
+
+@lru_cache(maxsize=2 ** len(_PARTS))
+def _unit(names: tuple[str, ...]) -> str:
+    """The statement that writes these parts, and counts the wallets among them."""
+    parts = ", ".join(f"{name} AS ({_PARTS[name]})" for name in names)
+    counts = [f"(SELECT count(*) FROM {name})" for name in _COUNTED if name in names]
+    return f"WITH {parts} SELECT {' + '.join(counts) or '0'}"
 
 
 async def save(tx: WriteTx, book: Book, settled: dict[tuple[UUID, str], Source] | None = None) -> None:
@@ -224,15 +239,23 @@ async def save(tx: WriteTx, book: Book, settled: dict[tuple[UUID, str], Source] 
         return
     made = [wallet for wallet in changed if book.versions[wallet.id] == 0]
     known = [wallet for wallet in changed if book.versions[wallet.id] > 0]
-    values = _made(made) | _changed(known, book) | _posted(book) | _lotted(book) | _allotted(book) | _settled(settled)
-    written = await tx.execute(_UNIT, values)
+    parts = {
+        "made": _made(made) if made else {},
+        "changed": _changed(known, book) if known else {},
+        "posted": _posted(book) if book.postings else {},
+        "lotted": _lotted(book) if book.lots else {},
+        "allotted": _allotted(book) if book.allocations else {},
+        "settled": _settled(settled) if settled else {},
+    }
+    values = {name: value for part in parts.values() for name, value in part.items()}
+    written = await tx.execute(_unit(tuple(name for name, part in parts.items() if part)), values)
     if written.scalar_one() != len(changed):
         raise RuntimeError("a wallet was changed by somebody who did not lock its person")
 
 
 def _columns(prefix: str, names: str, rows: Sequence[Sequence[Any]]) -> dict[str, list[Any]]:
     """Rows as one array per column, named `<prefix>_<name>`."""
-    columns: Iterable[Sequence[Any]] = zip(*rows, strict=True) if rows else [()] * len(names.split())
+    columns = zip(*rows, strict=True)
     return {f"{prefix}_{name}": list(column) for name, column in zip(names.split(), columns, strict=True)}
 
 
@@ -287,8 +310,8 @@ def _allotted(book: Book) -> dict[str, list[Any]]:
     return _columns("a", "transaction lot of points", book.allocations)
 
 
-def _settled(settled: dict[tuple[UUID, str], Source] | None) -> dict[str, list[Any]]:
-    rows = [(wallet, source, *found) for (wallet, source), found in sorted((settled or {}).items())]
+def _settled(settled: dict[tuple[UUID, str], Source]) -> dict[str, list[Any]]:
+    rows = [(wallet, source, *found) for (wallet, source), found in sorted(settled.items())]
     return _columns("s", "wallet source points uncollected", rows)
 
 

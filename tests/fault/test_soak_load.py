@@ -59,7 +59,7 @@ class Watch:
         third = len(self.behind) // 3
         before, after = self.behind[third : 2 * third], self.behind[-third:]
         # An event is several records: the raw one, the touchpoint, a fact, and each consumer has it before it.
-        return statistics.median(after) > 2 * statistics.median(before) + 2 * RATE * 10
+        return statistics.median(after) > 1.25 * statistics.median(before) + 2 * RATE * 10
 
 
 async def digests(firm: Installation) -> dict[str, str]:

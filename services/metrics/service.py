@@ -23,7 +23,6 @@ from services.metrics.satisfaction.service.taking import Taking
 from services.metrics.satisfaction.service.telling import Telling
 from services.metrics.satisfaction.service.yardsticks import Yardsticks
 from services.metrics.scorecard.service.aiming import Aims
-from services.metrics.scorecard.service.cards import Cards
 from services.metrics.scorecard.service.keeping import Keeping
 from services.metrics.scorecard.service.reading import ScoreCard
 from services.metrics.scorecard.service.taking import PROJECTION as ENGAGEMENT
@@ -37,6 +36,7 @@ from services.metrics.value.service.refitting import Refitting
 from services.metrics.value.service.segments import Segments
 from services.metrics.value.service.so_far import ValueSoFar
 from services.metrics.value.service.valuing import Value, Worths
+from shared.runtime.answers import Answers
 from shared.runtime.service import Projection
 
 # One: what people are counted by, who is whom, is theirs together.
@@ -59,7 +59,7 @@ class MetricsService:
     voices: Freshness
     rights: MetricsRights = field(default_factory=MetricsRights)
     worths: Worths = field(default_factory=dict)
-    cards: Cards = field(default_factory=Cards)
+    answers: Answers = field(default_factory=Answers)
     scans: Locks = field(default_factory=locks)
 
     @property

@@ -1,19 +1,17 @@
 """Satisfaction over HTTP."""
 
-import re
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
-from pydantic import BaseModel
 
 from services.metrics.domain.calendar import Period
 from services.metrics.errors import BadRange, InTheFuture
 from services.metrics.figures.api import Metrics
 from services.metrics.figures.schemas import Day
-from services.metrics.freshness.api import UNMODIFIED
+from services.metrics.freshness.api import STALENESS, UNMODIFIED, aged
 from services.metrics.satisfaction.domain import query as asking
 from services.metrics.satisfaction.domain.query import METRICS, By, Metric, Persons, Verification
 from services.metrics.satisfaction.domain.yardsticks import Yardstick
@@ -45,7 +43,6 @@ from services.metrics.satisfaction.schemas.own import (
     YardsticksOut,
 )
 from shared.http.auth import require
-from shared.http.etag import with_etag
 from shared.http.idempotency import BadIdempotencyKey, IdempotencyKey, answer
 from shared.http.problems import problems
 from shared.http.schemas import ExternalId
@@ -54,7 +51,8 @@ router = APIRouter(prefix="/v1/metrics", tags=["satisfaction"])
 _READ = [Depends(require("metrics:read"))]
 _WRITE = [Depends(require("metrics:write"))]
 
-_AGES = re.compile(rb'"(staleness_seconds":[^,}]*|as_of":"[^"]*")')
+# Who polls is spared an answer that is new only in when it was given.
+_AGES = (*STALENESS, "as_of")
 
 _Value = Annotated[str | None, Query(min_length=1, max_length=200)]
 First = Annotated[Day | None, Query(alias="from", description="First local day; default: 90 days up to `to`.")]
@@ -103,12 +101,6 @@ def _asked(
 Asked = Annotated[asking.Query, Depends(_asked)]
 
 
-def _answer(request: Request, out: BaseModel) -> Response:
-    body = out.model_dump_json().encode()
-    # Who polls is spared an answer that is new only in when it was given.
-    return with_etag(request, body, same=_AGES.sub(b"", body))
-
-
 def _figure(metric: Metric) -> Callable[..., Awaitable[Response]]:
     async def figure(
         request: Request,
@@ -141,7 +133,7 @@ def _figure(metric: Metric) -> Callable[..., Awaitable[Response]]:
             benchmarks=[each for each in yardsticks if each.kind == "benchmark"],
             targets=[each for each in yardsticks if each.kind == "target"],
         )
-        return _answer(request, out)
+        return aged(request, out, _AGES)
 
     return figure
 
@@ -175,7 +167,7 @@ def _series(metric: Metric) -> Callable[..., Awaitable[Response]]:
                 for each in seen.points
             ],
         )
-        return _answer(request, out)
+        return aged(request, out, _AGES)
 
     return series
 

@@ -1,6 +1,5 @@
 """The score card over HTTP: as JSON, as a page to read and print, and its targets."""
 
-import re
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -8,6 +7,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from services.metrics.errors import InTheFuture, UnknownCurrency
 from services.metrics.figures.schemas import Day, known_currency
+from services.metrics.freshness.api import STALENESS, kept
 from services.metrics.scorecard.errors import NoSuchTarget, NotBySegment, OutOfRange, TargetCurrency, UnknownFigure
 from services.metrics.scorecard.schemas.card import ScoreCardOut
 from services.metrics.scorecard.schemas.page import POLICY, Language, page
@@ -40,7 +40,7 @@ _PAGE: dict[int | str, dict[str, Any]] = {
     **UNMODIFIED,
 }
 # Who polls is spared a card that is new only in when it was made, and how old the knowledge is.
-_AGES = re.compile(rb'"(staleness_seconds":[^,}]*|generated_at":"[^"]*")')
+_AGES = (*STALENESS, "generated_at")
 
 
 @router.get(
@@ -56,12 +56,10 @@ async def scorecard(
     segment and persona; and what changed most, and why."""
     code = known_currency(currency)
 
-    async def write() -> bytes:
-        found = await metrics.scorecard.card(days=days, as_of=as_of, currency=code)
-        return ScoreCardOut.of(*found).model_dump_json().encode()
+    async def make() -> ScoreCardOut:
+        return ScoreCardOut.of(*await metrics.scorecard.card(days=days, as_of=as_of, currency=code))
 
-    body, age = await metrics.cards.get((days, as_of, code), write)
-    return _aged(with_etag(request, body, same=_AGES.sub(b"", body)), age)
+    return await kept(request, metrics.answers, ("card", days, as_of, code), make, _AGES, is_slow=True)
 
 
 @router.get(
@@ -84,15 +82,11 @@ async def scorecard_page(
     async def write() -> bytes:
         return page(*await metrics.scorecard.card(days=days, as_of=as_of, currency=code), language).encode()
 
-    body, age = await metrics.cards.get((days, as_of, code, language), write)
-    found = _aged(with_etag(request, body, media_type="text/html; charset=utf-8"), age)
-    found.headers["Content-Security-Policy"] = POLICY
-    return found
-
-
-def _aged(found: Response, seconds: int) -> Response:
-    """With how long ago it was written: its own ages are as of then."""
+    body, seconds = await metrics.answers.get(("page", days, as_of, code, language), write, is_slow=True)
+    found = with_etag(request, body, media_type="text/html; charset=utf-8")
+    # Its own ages are as of when it was written.
     found.headers["Age"] = str(seconds)
+    found.headers["Content-Security-Policy"] = POLICY
     return found
 
 
@@ -112,7 +106,7 @@ async def put_card_target(
 ) -> Response:
     """Enter what a figure shall be, by when, and who answers for it; of all customers, or of a segment."""
     found = answer(await metrics.aims.put(figure, body, caller.key_id, idem))
-    metrics.cards.forget()
+    metrics.answers.forget()
     return found
 
 
@@ -127,7 +121,7 @@ async def remove_card_target(
 ) -> Response:
     """Have no target from now on; what it was stays in the history."""
     found = answer(await metrics.aims.remove(figure, segment, caller.key_id, idem))
-    metrics.cards.forget()
+    metrics.answers.forget()
     return found
 
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from services.metrics.domain.calendar import Period, day_number
 from services.metrics.errors import BadRange, InTheFuture, UnknownCurrency
 from services.metrics.figures.schemas import known_currency
-from services.metrics.freshness.api import aged
+from services.metrics.freshness.api import aged, kept
 from services.metrics.service import MetricsService
 from services.metrics.subscriptions.domain.exchange import Rate
 from services.metrics.subscriptions.domain.report import Asked
@@ -47,7 +47,12 @@ async def churn(
     request: Request, metrics: Metrics, first: First = None, last: Last = None, currency: Into = None
 ) -> Response:
     """Who left: standard, rolling and daily churn side by side, why they left, and the revenue that went with them."""
-    return aged(request, ChurnOut.of(await metrics.subscriptions.churn(first, last, known_currency(currency))))
+    code = known_currency(currency)
+
+    async def make() -> ChurnOut:
+        return ChurnOut.of(await metrics.subscriptions.churn(first, last, code))
+
+    return await kept(request, metrics.answers, ("churn", first, last, code), make)
 
 
 @router.get(
@@ -83,8 +88,12 @@ async def movements(
     currency: Into = None,
 ) -> Response:
     """What moved revenue in each day, week (from Monday) or month that the days touch: it adds up exactly."""
-    found = await metrics.subscriptions.movements(period, first, last, known_currency(currency))
-    return aged(request, MovementsOut.of(found, period))
+    code = known_currency(currency)
+
+    async def make() -> MovementsOut:
+        return MovementsOut.of(await metrics.subscriptions.movements(period, first, last, code), period)
+
+    return await kept(request, metrics.answers, ("movements", period, first, last, code), make)
 
 
 @router.get(
@@ -100,7 +109,11 @@ async def cohorts(
     as_of: Annotated[Day | None, Query(description="The day to count up to, inclusive; default: today.")] = None,
 ) -> Response:
     """Who stayed, and what revenue did, of those who first subscribed in each month."""
-    return aged(request, CohortsOut.of(await metrics.subscriptions.cohorts(months, as_of)))
+
+    async def make() -> CohortsOut:
+        return CohortsOut.of(await metrics.subscriptions.cohorts(months, as_of))
+
+    return await kept(request, metrics.answers, ("subscribed", months, as_of), make)
 
 
 @router.get(
@@ -119,8 +132,12 @@ async def value(
     horizon_months: Annotated[int, Query(ge=1, le=600, description="Payments counted, months ahead.")] = 60,
 ) -> Response:
     """What the subscriptions there now will pay, by how long subscriptions last; or why that cannot be said yet."""
-    found = await metrics.subscriptions.value(Asked(annual_discount, horizon_months), known_currency(currency))
-    return aged(request, ValueOut.of(found))
+    asked, code = Asked(annual_discount, horizon_months), known_currency(currency)
+
+    async def make() -> ValueOut:
+        return ValueOut.of(await metrics.subscriptions.value(asked, code))
+
+    return await kept(request, metrics.answers, ("renewals", asked, code), make)
 
 
 @router.get("/policy", dependencies=_READ)
@@ -137,7 +154,9 @@ async def policy(metrics: Metrics) -> PoliciesOut:
 )
 async def decide(body: PolicyIn, metrics: Metrics, idem: IdempotencyKey) -> Response:
     """Decide when a departure counts: all history is counted anew by it before this answers."""
-    return answer(await metrics.subscription_rules.decide(body.policy(), idem))
+    found = answer(await metrics.subscription_rules.decide(body.policy(), idem))
+    metrics.answers.forget()
+    return found
 
 
 @router.get("/rates", dependencies=_READ)
@@ -157,7 +176,9 @@ async def put_rate(
 ) -> Response:
     """Enter what one of a currency is worth in another, from a day on."""
     rate = Rate(_code(currency), _code(into), day_number(day), Decimal(body.rate))
-    return answer(await metrics.subscription_rules.put_rate(rate, idem))
+    found = answer(await metrics.subscription_rules.put_rate(rate, idem))
+    metrics.answers.forget()
+    return found
 
 
 @router.delete(
@@ -170,6 +191,7 @@ async def put_rate(
 async def remove_rate(currency: Code, into: Code, day: Day, metrics: Metrics, idem: IdempotencyKey) -> Response:
     """Remove a rate."""
     gone = await metrics.subscription_rules.remove_rate(_code(currency), _code(into), day_number(day), idem)
+    metrics.answers.forget()
     return answer(gone)
 
 

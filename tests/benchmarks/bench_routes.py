@@ -1,0 +1,141 @@
+"""What each summary route of metrics costs with 1,000 customers and with 1,000,000. Some four minutes.
+
+The tables are filled in bulk with what the consumers would have written: two years of purchases and of subscriptions,
+segments, points. Each route is then read over HTTP: the first time, when what takes long is counted, and again.
+"""
+
+import asyncio
+import sys
+from datetime import UTC, datetime, timedelta
+from time import monotonic
+from typing import Any
+
+from bench_retention import FILL as PURCHASES
+from bench_retention import TODAY
+from bench_retention import fill as purchases
+from bench_subscriptions import FILL as SUBSCRIPTIONS
+from stand import Platform, durable_postgres, percentile, platform, store
+
+from shared.db.engine import Database, make_engine
+
+POPULATIONS = (1_000, 1_000_000)
+READS, DAYS = 40, 730
+NOW = datetime.now(UTC).date()
+MONTH = f"from={NOW - timedelta(days=29)}&to={NOW}"
+PAST = NOW - timedelta(days=200)
+ROUTES = (
+    "summary",
+    f"summary?as_of={PAST}",
+    "series/lapsed_customers?period=month",
+    "lapse-window",
+    "lifecycle?period=month",
+    "cohorts?period=month",
+    "cohorts?period=week",
+    "repeat-purchases",
+    "rfm",
+    "lapse-by-segment",
+    f"earned-growth?{MONTH}",
+    "delivery-gap",
+    f"promises?{MONTH}",
+    "nps",
+    "csat",
+    "ces",
+    "nps/series",
+    "scorecard",
+    "alarms",
+    "clv",
+    "historical-clv",
+    f"historical-clv?as_of={PAST}",
+    "models",
+    "subscriptions/churn",
+    "subscriptions/mrr",
+    "subscriptions/movements?period=month",
+    "subscriptions/cohorts",
+    "subscriptions/value?currency=USD",
+)
+MORE = (
+    """
+    INSERT INTO histories
+    SELECT 'VND', cardinality(days) - 1, days[1], days[cardinality(days)], count(*),
+           sum((cardinality(days) - 1) * nets[1])
+    FROM activity GROUP BY 2, 3, 4""",
+    """
+    INSERT INTO spends
+    SELECT 'VND', cardinality(days) - 1, (cardinality(days) - 1) * nets[1], count(*)
+    FROM activity WHERE cardinality(days) > 1 GROUP BY 2, 3""",
+    """
+    INSERT INTO day_money
+    SELECT day, 'VND', count(*), sum(net), 0, 0 FROM activity, unnest(days, nets) AS each(day, net) GROUP BY 1""",
+    """
+    INSERT INTO orders (order_id, customer, placed_at, placed_id, placed_by_change, total_at, total_id, total_minor,
+                        currency, is_cancelled)
+    SELECT customer || '-' || day, customer, date '1970-01-01' + day, customer, false, date '1970-01-01' + day,
+           customer, net, 'VND', false
+    FROM activity, unnest(days, nets) AS each(day, net)""",
+    "INSERT INTO calendar (zone) VALUES ('Asia/Ho_Chi_Minh') ON CONFLICT DO NOTHING",
+    "DROP TABLE bought",
+)
+
+
+async def fill(url: str, customers: int) -> None:
+    """Everything that the routes read."""
+    assert PURCHASES
+    db = Database(make_engine(url, schema="metrics", pool_size=2), schema="metrics")
+    for statement in (SUBSCRIPTIONS[0], *SUBSCRIPTIONS[2:]):
+        async with db.write() as tx:
+            days = min(DAYS, customers)
+            await tx.execute(statement.replace(":today", str(TODAY)).replace(":days", str(days)))
+    await purchases(url, db, customers)
+    for statement in MORE:
+        async with db.write() as tx:
+            await tx.execute(statement)
+    async with db.engine.connect() as connection:
+        await connection.exec_driver_sql("ANALYZE")
+        await connection.commit()
+    await db.dispose()
+
+
+async def reads(under_test: Platform) -> dict[str, dict[str, float]]:
+    """Milliseconds and CPU of each route."""
+    found: dict[str, dict[str, float]] = {}
+    async with under_test.client() as client:
+        for route in ROUTES:
+            address, begun = f"/v1/metrics/{route}", monotonic()
+            answer = await client.get(address)
+            first = monotonic() - begun
+            if answer.is_error:
+                found[route] = {"status": answer.status_code, "first_ms": round(1e3 * first, 1)}
+                print(route, answer.status_code, answer.text[:200], file=sys.stderr)
+                continue
+            number = READS if first < 1 else 10
+            for _ in range(3):
+                await client.get(address)
+            seconds, before = [], under_test.spent()
+            for _ in range(number):
+                begun = monotonic()
+                await client.get(address)
+                seconds.append(monotonic() - begun)
+            spent = under_test.spent().since(before)
+            found[route] = {
+                "first_ms": round(1e3 * first, 1),
+                "p50_ms": round(1e3 * percentile(seconds, 0.5), 1),
+                "p99_ms": round(1e3 * percentile(seconds, 0.99), 1),
+                "our_cpu_ms": round(1e3 * spent.ours / number, 1),
+                "backend_cpu_ms": round(1e3 * spent.backend / number, 1),
+            }
+            print(route, found[route], file=sys.stderr)
+    return found
+
+
+async def main(populations: tuple[int, ...]) -> None:
+    """Measure each population, on a server of its own."""
+    figures: dict[str, Any] = {}
+    for customers in populations:
+        async with durable_postgres() as (url, pid), platform(url, pid, ["all"], TAM_CURRENCY="VND") as under_test:
+            await fill(url, customers)
+            figures[f"{customers:,} customers"] = await reads(under_test)
+    store("routes", figures)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(tuple(map(int, sys.argv[1:])) or POPULATIONS))

@@ -8,6 +8,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUNTIME := $(VENV)/.runtime-is-installed
 DEV := $(VENV)/.dev-is-installed
+# What looks after what we ship, apart from what we ship.
+AUDIT := .cache/audit
 # Arguments for the command behind a target: make test ARGS="-k money"
 ARGS ?=
 # Tests side by side: most wait for something most of the time.
@@ -34,7 +36,7 @@ COUNT = awk -v total="$$(grep -c '^[a-z].*==' $(1))" -v tty="$$(test -t 2 && ech
 	/^(Looking in|Requirement already|Ignoring|Successfully|Using cached|Downloading|  )/ || /^ *$$/ { next } \
 	{ print > "/dev/stderr" } END { line("") }'
 
-.PHONY: help setup setup-dev run demo up down image tam test test-long test-containers lint format bench contracts dashboards scaling release-fixture lock clean
+.PHONY: help setup setup-dev run demo up down image tam test test-long test-containers lint format bench contracts dashboards scaling release-fixture lock sbom audit clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -106,7 +108,18 @@ lock: $(VENV)/bin/python ## Choose the newest versions that fit pyproject.toml, 
 		--no-annotate --no-header --no-emit-index-url pyproject.toml "$$@" >/dev/null; }; \
 	compile --extra build -o constraints.txt; \
 	compile --extra build --extra dev -c constraints.txt -o constraints-dev.txt \
-		$$(sed -nE 's/^([a-z0-9_.-]+)==.*/--no-emit-package \1/p' constraints.txt)
+		$$(sed -nE 's/^([a-z0-9_.-]+)==.*/--no-emit-package \1/p' constraints.txt); \
+	printf 'cyclonedx-bom\npip-audit\n' | .cache/lock/bin/uv pip compile -q --upgrade --universal --python-version 3.11 \
+		--generate-hashes --no-annotate --no-header --no-emit-index-url - -o constraints-audit.txt >/dev/null
+
+sbom: $(AUDIT)/.is-installed ## Write build/tam.cdx.json: what we ship, as a CycloneDX bill of materials
+	@mkdir -p build
+	@$(AUDIT)/bin/python -W ignore -m cyclonedx_py requirements --pyproject pyproject.toml --mc-type application \
+		--short-PURLs --output-reproducible --sv 1.6 --of JSON --validate -o build/tam.cdx.json constraints.txt
+
+# Exit 3 of the script is "could not be asked", which is told, and is no failure of ours.
+audit: $(AUDIT)/.is-installed ## Ask for known weaknesses of what we ship
+	@$(BIN)/python deploy/audit.py $(AUDIT)/bin/pip-audit constraints.txt || [ $$? = 3 ]
 
 clean: ## Remove .venv and every cache; data stay
 	@rm -rf $(VENV) .cache .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build *.egg-info
@@ -121,6 +134,11 @@ $(VENV)/bin/python:
 	done; \
 	echo "Tâm needs Python 3.11 or newer with its venv module (Debian: apt install python3-venv); none found." >&2; \
 	exit 1
+
+$(AUDIT)/.is-installed: constraints-audit.txt | $(VENV)/bin/python
+	@$(BIN)/python -m venv --clear $(AUDIT)
+	@$(AUDIT)/bin/pip install --disable-pip-version-check -q --require-hashes -r constraints-audit.txt
+	@touch $@
 
 $(RUNTIME): constraints.txt pyproject.toml | $(VENV)/bin/python
 	@echo "Installing what the platform needs (about 120 MB the first time)" >&2

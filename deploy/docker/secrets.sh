@@ -11,7 +11,7 @@ secret() { # file
     [ -e "$folder/$1" ] || head -c 32 /dev/urandom | base64 >"$folder/$1"
 }
 
-for name in installation_key surveys_link_keys loyalty_code_peppers grafana_admin db_superuser db_owner; do
+for name in installation_key surveys_link_keys loyalty_code_peppers metrics_token grafana_admin db_superuser db_owner; do
     secret "$name"
 done
 for service in profiles touchpoints surveys loyalty metrics; do

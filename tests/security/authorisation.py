@@ -8,6 +8,7 @@ and each of its cells to the running platform.
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -19,6 +20,7 @@ from shared.http.openapi import operations
 FILE = Path(__file__).with_name("authorisation.csv")
 OPENAPI = Path(__file__).parents[2] / "shared" / "contracts" / "openapi.json"
 IN = "in"
+NOBODYS = "01890000-0000-7000-8000-000000000000"
 # Who knocks, one column each. `link` is a customer's signed link to a survey, presented as a key.
 CALLERS = ("nobody", "made_up", "revoked", "expired", "link", "write_key", "other_scopes", "its_scope")
 STRANGERS = ("nobody", "made_up", "revoked", "expired", "link")
@@ -85,6 +87,12 @@ def committed() -> Iterator[Row]:
         next(reader)
         for method, path, door, *cells in reader:
             yield Row(method, path, door, tuple(cells))
+
+
+def addressed(path: str, *, customer: str, rest: str = NOBODYS) -> str:
+    """An address of the route: about this customer, and otherwise about nothing there is."""
+    named = re.sub(r"\{(customer|member|profile)\}", customer, path)
+    return re.sub(r"\{\w+\}", rest, named)
 
 
 if __name__ == "__main__":

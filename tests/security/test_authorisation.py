@@ -1,19 +1,16 @@
 """The authorisation matrix: each route, each kind of caller, ids of others, and no route without a row."""
 
-import re
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
-from uuid import UUID
 
 import httpx
 import pytest
 import pytest_asyncio
-from authorisation import CALLERS, FILE, IN, STRANGERS, Row, committed, document, rows, written
+from authorisation import CALLERS, FILE, IN, STRANGERS, Row, addressed, committed, document, rows, written
 from security_world import CUSTOMER, SCOPES, House, open_house
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-NOBODYS = UUID("01890000-0000-7000-8000-000000000000")
 MATRIX = list(committed())
 
 
@@ -37,12 +34,6 @@ async def test_what_is_open_is_open_on_purpose():
 
     assert {path for path in opened if not path.startswith("/s/")} == {"/v1/m"}
     assert {row.door for row in MATRIX} - {"nothing", "write key", "key in the address"} <= SCOPES
-
-
-def addressed(path: str, *, customer: str, rest: str = str(NOBODYS)) -> str:
-    """An address of the route: about this customer, and otherwise about nothing there is."""
-    named = re.sub(r"\{(customer|member|profile)\}", customer, path)
-    return re.sub(r"\{\w+\}", rest, named)
 
 
 async def knock(client: httpx.AsyncClient, row: Row, key: str | None, *, customer: str = CUSTOMER) -> httpx.Response:

@@ -63,11 +63,11 @@ class Tills:
     def client(self) -> httpx.AsyncClient:
         return httpx.AsyncClient(headers={"Authorization": f"Bearer {self.shop.secret_key}"}, timeout=10)
 
-    async def offer(self) -> UUID:
+    async def offer(self, most: int = LIMIT) -> UUID:
         """A campaign of which there is so much and no more."""
         async with self.client() as http:
             terms = {"benefit": {"type": "fixed", "amount_minor": 1_000}}
-            body = {"name": "Tết", "codes": "shared", "currency": "VND", "max_uses": LIMIT, "terms": terms}
+            body = {"name": "Tết", "codes": "shared", "currency": "VND", "max_uses": most, "terms": terms}
             made = (await self.post(http, "/campaigns", body, "c")).json()
             await self.post(http, f"/campaigns/{made['id']}/state", {"state": "active"}, "s")
             shared = await self.post(http, f"/campaigns/{made['id']}/shared-codes", {"code": self.code}, "k")
@@ -103,6 +103,17 @@ class Tills:
             void = await self.post(http, f"{path}/void", {}, f"v-{name}")
             self.answered[f"void {void.status_code}"] += 1
         return None
+
+    async def redeem(self, http: httpx.AsyncClient, name: str) -> dict[str, Any]:
+        """One redemption, as it was answered."""
+        lines = [{"id": "1", "product_id": "p", "quantity": 1, "unit_minor": 9_000}]
+        basket = {"currency": "VND", "order_id": f"o-{name}", "lines": lines}
+        asked = {"customer": f"user_id:k-{name}", "basket": basket, "vouchers": [self.code]}
+        answer = await self.post(http, "/redemptions", asked, f"t-{name}")
+        assert answer.status_code in (201, 409), answer.text
+        self.answered[f"redeem {answer.status_code}"] += 1
+        found: dict[str, Any] = answer.json()
+        return found
 
     async def take_the_rest(self, left: int) -> None:
         """Redeem all that is left, and not one more."""
@@ -163,6 +174,49 @@ async def test_killed_at_the_till(shop: Installation, seed: int):
     assert tuple(counters[0]) == (used, 0, used * 1_000)
     rolled = await shop.rows("loyalty", "SELECT redemption_id FROM rollbacks")
     assert sorted(str(row.redemption_id) for row in rolled) == sorted(tills.undone)
+
+
+async def test_killed_while_many_redeem_together(shop: Installation, seed: int):
+    """A batch is there wholly or not at all, and whoever asks again gets the answer that was given."""
+    process = shop.process()
+    await process.start()
+    tills = Tills(shop, process)
+    campaign = await tills.offer(most := 400)
+    chance, told = random.Random(seed), dict[str, dict[str, Any]]()
+
+    async def till(number: int) -> None:
+        async with tills.client() as http:
+            for turn in range(most // 20):
+                told[f"{number}-{turn}"] = await tills.redeem(http, f"{number}-{turn}")
+
+    async with asyncio.TaskGroup() as group:
+        for number in range(24):
+            group.create_task(till(number))
+        for _ in range(KILLS):
+            served = tills.answered.total()
+            await until(lambda served=served: _served(tills, served + 25), "tills go on")
+            await asyncio.sleep(chance.random() / 10)
+            process.kill()
+            await process.start()
+
+    # Refusals are not kept: only what was given must be said again.
+    given = {name: answer for name, answer in told.items() if "state" in answer}
+    async with tills.client() as http:
+        again = {name: await tills.redeem(http, name) for name in sorted(given)[::7]}
+    print(f"{KILLS} kills, {tills.broken} requests without an answer, {dict(tills.answered)}")
+    assert tills.broken > 0, "no kill hit anything"
+    assert again == {name: given[name] for name in again}
+    assert {each.name: list(await shop.rows("loyalty", each.sql)) for each in CHECKS} == {
+        each.name: [] for each in CHECKS
+    }
+    stored = await shop.rows("loyalty", "SELECT id, order_id FROM redemptions")
+    assert {str(row.id): row.order_id for row in stored} == {each["id"]: each["order_id"] for each in given.values()}
+    assert len(stored) == len(given) == most
+    # Those of one batch were made at one moment.
+    together = await shop.rows("loyalty", "SELECT count(*) AS n FROM redemptions GROUP BY created_at ORDER BY 1 DESC")
+    assert together[0].n > 1, "nobody was taken together with others"
+    counters = await shop.rows("loyalty", "SELECT redeemed, spent_minor FROM campaigns WHERE id = :id", id=campaign)
+    assert tuple(counters[0]) == (most, most * 1_000)
 
 
 def ending(shop: Installation) -> Ending:

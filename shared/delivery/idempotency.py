@@ -13,13 +13,11 @@ from shared.errors import Invalid
 KEEP = timedelta(hours=48)
 
 _LOCK = "hashtextextended(current_schema() || '.idempotency:' || :key, 0)"
-# For whoever answers many requests in one transaction: a row for each, once all of `:requests` are held as `replayed`
-# holds one; in one order, so that two who hold several never wait for each other.
-LOCK_ALL = f"""
-    SELECT pg_advisory_xact_lock(name) FROM (
-        SELECT DISTINCT {_LOCK.replace(":key", "request")} AS name
-        FROM unnest(CAST(:requests AS text[])) AS request ORDER BY name
-    ) AS names
+# For whoever answers many requests in one transaction: each of `:requests`, and whether it is held now as `replayed`
+# holds one. Who waited for a twin of one would keep all the others waiting.
+TRY_ALL = f"""
+    SELECT request, pg_try_advisory_xact_lock({_LOCK.replace(":key", "request")}) AS is_ours
+    FROM unnest(CAST(:requests AS text[])) AS request
 """
 
 

@@ -16,10 +16,11 @@ from services.loyalty.checkout.repository import redemptions
 from services.loyalty.checkout.schemas import RedemptionIn, ValidationIn
 from services.loyalty.checkout.service import Checkout
 from services.loyalty.checkout.service.lanes import Lane, Lanes
-from shared.delivery.idempotency import Answer, Idempotent
+from shared.delivery.idempotency import Answer, Idempotent, replayed
 from shared.errors import AppError
 from shared.events.catalogue.touchpoints import OrderPlaced
 from shared.events.envelope import Event
+from shared.identity import members
 from shared.ids import user_key, uuid7
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -223,6 +224,29 @@ async def test_rules_ask_each_of_a_batch_about_themselves(till: Till):
 
     assert [isinstance(each, Answer) for each in found] == [False, False, False, True]
     assert {each.data["vouchers"][0]["reason"] for each in found[:3]} == {"conditions_not_met"}
+
+
+async def test_nobody_waits_for_a_person_or_a_request_that_others_hold(till: Till):
+    campaign, code = await till.offer()
+    busy, key, others = somebody(), f"khoá-{next(_numbers)}", [somebody() for _ in range(6)]
+    await till.post("/redemptions", ask(busy, code), 201)
+    idem = Idempotent(key, b"." * 32)
+
+    async with crowd(till) as (checkout, _):
+        async with till.db.write() as tx:
+            await replayed(tx, idem)
+            await members.lock(tx, user_key(busy))
+            waiting = [
+                asyncio.create_task(redeem(checkout, ask(busy, code))),
+                asyncio.create_task(redeem(checkout, ask(somebody(), code), key)),
+            ]
+            async with asyncio.timeout(10):
+                found = await asyncio.gather(*(redeem(checkout, ask(who, code)) for who in others))
+            assert not any(each.done() for each in waiting)
+        found += await asyncio.gather(*waiting)
+
+    assert codes(found) == {"redeemed": 8}
+    assert (await till.counters(campaign))[0] == 9
 
 
 async def test_a_lane_forgets_nobody_who_comes_as_the_last_one_leaves():

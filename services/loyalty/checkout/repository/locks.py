@@ -1,22 +1,45 @@
-"""What a redemption locks first, for many at once: their idempotency keys, then their persons."""
+"""What redemptions of many hold: their idempotency keys and their persons, as far as nobody else has them."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from typing import NamedTuple
 from uuid import UUID
 
 from shared.db.engine import WriteTx
-from shared.delivery.idempotency import LOCK_ALL
+from shared.delivery.idempotency import TRY_ALL
 from shared.identity import mapping
 from shared.identity.person import Member
 
-# The requests' keys before the persons: the second is called with what the first leaves.
-_LOCK = f"""
-    WITH requests AS MATERIALIZED ({LOCK_ALL})
-    SELECT key, root, keys FROM (SELECT count(*) AS held FROM requests) AS first,
-        LATERAL lock_members(CASE WHEN first.held >= 0 THEN CAST(:persons AS uuid[]) END, {mapping.LOCK})
+# Nobody waits for a person whom others have: a batch of orders has thousands of them for a second.
+_TAKE = f"""
+    WITH asked AS MATERIALIZED ({TRY_ALL}), free AS MATERIALIZED (
+        SELECT key FROM members WHERE key = ANY(CAST(:persons AS uuid[])) ORDER BY key FOR NO KEY UPDATE SKIP LOCKED
+    ), mine AS MATERIALIZED (
+        SELECT ARRAY(
+            SELECT unnest(CAST(:persons AS uuid[])) EXCEPT (
+                SELECT key FROM members WHERE key = ANY(CAST(:persons AS uuid[])) EXCEPT SELECT key FROM free)
+        ) AS keys
+    )
+    SELECT ARRAY(SELECT request FROM asked WHERE is_ours) AS requests, NULL AS key, NULL AS root, NULL AS keys
+    UNION ALL SELECT NULL, found.key, found.root, found.keys
+    FROM mine, LATERAL lock_members(mine.keys, {mapping.LOCK}) AS found
 """
 
 
-async def lock(tx: WriteTx, requests: Collection[str], persons: Collection[UUID]) -> dict[UUID, Member]:
-    """The person of each key, locked as `members.lock_many` does, once nobody else answers one of these requests."""
-    rows = await tx.execute(_LOCK, {"requests": list(requests), "persons": list(persons)})
-    return {row.key: Member(row.root, tuple(row.keys)) for row in rows}
+class Taken(NamedTuple):
+    """The requests and the persons (by the key that was asked for) that are held until the transaction ends."""
+
+    requests: frozenset[str]
+    members: Mapping[UUID, Member]
+
+
+async def take(tx: WriteTx, requests: Collection[str], persons: Collection[UUID]) -> Taken:
+    """Hold as `idempotency.replayed` and `members.lock_many` do what nobody else holds now."""
+    rows = await tx.execute(_TAKE, {"requests": list(requests), "persons": list(persons)})
+    ours: frozenset[str] = frozenset()
+    members: dict[UUID, Member] = {}
+    for row in rows:
+        if row.key is None:
+            ours = frozenset(row.requests)
+        else:
+            members[row.key] = Member(row.root, tuple(row.keys))
+    return Taken(ours, members)

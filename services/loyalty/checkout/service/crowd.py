@@ -1,8 +1,8 @@
 """Redemptions of many in one transaction: what each would have got alone, one after the other.
 
 Each is judged by what is left after those before it, and all of it is written at once under the same guards as alone.
-Whoever meets somebody else of the batch (the same person, order or request), or needs more than a look (a hold that
-has run out, an answer given before), takes alone.
+Whoever meets somebody else of the batch (the same person, order or request), would have to wait for somebody, or needs
+more than a look (a hold that has run out, an answer given before), takes alone.
 """
 
 from collections.abc import Mapping, Sequence
@@ -56,24 +56,30 @@ class Crowd:
         if not (await self.quoting.board.standing(tx)).is_plain:
             return [None] * len(takes)
         requests = [take.idem.key for take in takes if take.idem is not None]
-        members = await locks.lock(tx, requests, {take.asked.person for take in takes})
+        ours = await locks.take(tx, requests, {take.asked.person for take in takes})
+        free = [
+            (take, ours.members[take.asked.person])
+            for take in takes
+            if take.asked.person in ours.members and (take.idem is None or take.idem.key in ours.requests)
+        ]
+        found = await self._redeem_free(tx, free) if free else {}
+        return [found.get(id(take)) for take in takes]
+
+    async def _redeem_free(self, tx: WriteTx, free: Sequence[tuple[Take, Member]]) -> dict[int, Outcome]:
+        """The same for those whose persons and requests are held, by the identity of their takes."""
         known = await self.knowing.read(
             tx,
-            [(take.asked.who, take.asked.codes) for take in takes],
-            requests=requests,
-            orders={order for take in takes if (order := take.asked.basket.order_id) is not None},
+            [(take.asked.who, take.asked.codes) for take, _ in free],
+            requests=[take.idem.key for take, _ in free if take.idem is not None],
+            orders={order for take, _ in free if (order := take.asked.basket.order_id) is not None},
         )
-        # As they are locked.
-        of = [members[take.asked.person] for take in takes]
-        slips = [known.slips(take.asked.codes) for take in takes]
-        facts = await facts_by_person(tx, list(zip(of, slips, strict=True)), None)
+        facts = await facts_by_person(tx, [(member, known.slips(take.asked.codes)) for take, member in free], None)
         batch, now, met = _Batch(), self.clock.now(), _Met(known)
-        outcomes: list[Outcome] = []
-        for take, member in zip(takes, of, strict=True):
-            if not met.is_first(take, member):
-                outcomes.append(None)
-                continue
-            outcomes.append(self._redeem(take, member, known, facts, now, batch))
+        outcomes = {
+            id(take): self._redeem(take, member, known, facts, now, batch)
+            for take, member in free
+            if met.is_first(take, member)
+        }
         await _write(tx, batch, known.known.read_at)
         for made in batch.made:
             announce_redeemed(tx, made, now)

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime
-from typing import Any, Self, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 from pydantic import BaseModel, Field, model_validator
+
+from services.metrics.domain.calendar import to_date
 
 Answer = TypeVar("Answer", bound=BaseModel)
 
@@ -23,6 +25,26 @@ class Explained(BaseModel):
     staleness_seconds: float | None = Field(
         None, description="How old the knowledge behind it is: 0 is live, null is unknown."
     )
+
+
+class _Days(Protocol):
+    @property
+    def first(self) -> int: ...
+
+    @property
+    def last(self) -> int: ...
+
+
+class DaysOut(BaseModel):
+    """Local days, both included."""
+
+    first: date
+    last: date
+
+    @classmethod
+    def of(cls, days: _Days) -> "DaysOut":
+        """Numbers of days on the wire."""
+        return cls(first=to_date(days.first), last=to_date(days.last))
 
 
 class Explaining(BaseModel):

@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 from services.metrics.domain.lifeline import Cell, Days, cells
 
-# Of people who bought in several currencies, which are never added.
-SEVERAL = "XXX"
+# In place of a currency: of people who bought in several, which are never added. That nobody said one is another thing.
+SEVERAL = "*"
 Bucket = tuple[int, str]
 
 

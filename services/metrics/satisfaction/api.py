@@ -26,7 +26,6 @@ from services.metrics.satisfaction.errors import (
     UnknownPersona,
 )
 from services.metrics.satisfaction.schemas.figures import (
-    DaysOut,
     LineOut,
     PointOut,
     SatisfactionOut,
@@ -42,6 +41,7 @@ from services.metrics.satisfaction.schemas.own import (
     YardstickOut,
     YardsticksOut,
 )
+from services.metrics.schemas import DaysOut
 from shared.http.auth import require
 from shared.http.idempotency import BadIdempotencyKey, IdempotencyKey, answer
 from shared.http.problems import problems

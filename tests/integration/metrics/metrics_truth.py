@@ -139,7 +139,7 @@ class Truth:
         """People who bought on several days in one currency, by how many more and what they spent on those."""
         found: dict[tuple[str, int, int], int] = {}
         for currency, days, again in self._buyers():
-            if len(days) > 1 and currency != "XXX":
+            if len(days) > 1 and currency != "*":
                 key = (currency, len(days) - 1, again)
                 found[key] = found.get(key, 0) + 1
         return found
@@ -154,7 +154,7 @@ class Truth:
             days, currencies = {order.day for order in orders}, {order.currency for order in orders}
             again = [order.total - sum(paid for _, paid in order.refunds) for order in orders if order.day > min(days)]
             is_one = len(currencies) == 1
-            found.append((currencies.pop() if is_one else "XXX", days, sum(again) if is_one else 0))
+            found.append((currencies.pop() if is_one else "*", days, sum(again) if is_one else 0))
         return found
 
     def customers(self, until: date) -> int:

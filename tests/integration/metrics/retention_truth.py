@@ -95,7 +95,7 @@ class Person:
         self.orders = len(orders)
         self.net = sum(order.total - sum(paid for _, paid in order.refunds) for order in orders)
         currencies = {order.currency for order in orders}
-        self.currency = currencies.pop() if len(currencies) == 1 else "XXX"
+        self.currency = currencies.pop() if len(currencies) == 1 else "*"
 
 
 def persons(truth: Truth, until: date) -> dict[frozenset[UUID], Person]:

@@ -91,7 +91,7 @@ async def check_scores(world: World, truth: Truth, day: date) -> None:
     everybody = brute.persons(truth, day)
     assert {row[0]: row[1] for row in rows} == Counter(one.currency for one in everybody.values())
     for currency, _, _, _, _, groups in rows:
-        scores = {} if currency == "XXX" else brute.rfm(truth, day, currency)
+        scores = {} if currency == "*" else brute.rfm(truth, day, currency)
         expected: dict[tuple[int, int, int], list[int]] = {}
         for keys, own in scores.items():
             sums, one = expected.setdefault(own, [0, 0, 0, 0]), everybody[keys]

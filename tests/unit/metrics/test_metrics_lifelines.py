@@ -113,9 +113,9 @@ def test_a_history_is_counted_in_days_after_the_first(bought: Purchases):
     currencies = {currency for _, currency in bought}
 
     assert (history.repeats, history.first_day, history.last_day) == (len(days) - 1, days[0], days[-1])
-    assert history.currency == (currencies.pop() if len(currencies) == 1 else "XXX")
+    assert history.currency == (currencies.pop() if len(currencies) == 1 else "*")
     assert again == (
-        0 if history.currency == "XXX" else sum(each[1] for (day, _), each in bought.items() if day > days[0])
+        0 if history.currency == "*" else sum(each[1] for (day, _), each in bought.items() if day > days[0])
     )
 
 

@@ -54,9 +54,14 @@ def residual(of: Parameters, renewed: int, discount: float, periods: int = LONGE
 
     `discount` is per period: 0.1 is ten per cent. The next renewal is discounted once.
     """
+    return float(residuals(of, np.array([float(renewed)]), discount, periods)[0])
+
+
+def residuals(of: Parameters, renewed: Array, discount: float, periods: int = LONGEST) -> Array:
+    """The same of several who have renewed so often, at once."""
     ahead = np.arange(1.0, periods + 1)
-    still = survival(of, renewed + ahead) / survival(of, np.array([float(renewed)]))
-    return float(still @ (1 + discount) ** -ahead)
+    still = survival(of, renewed[:, None] + ahead) / survival(of, renewed)[:, None]
+    return np.asarray(still @ (1 + discount) ** -ahead, dtype=np.float64)
 
 
 def likelihood_of(begin: Array, end: Array, many: Array) -> Likelihood:

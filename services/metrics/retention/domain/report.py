@@ -58,7 +58,7 @@ class RecurringAnswer:
 
 @dataclass(frozen=True, slots=True)
 class RfmAnswer:
-    """The customers of a currency by segment; `others` are those of other currencies, `XXX` of several."""
+    """The customers of a currency by segment; `others` are those of other currencies, `*` of several."""
 
     frame: Frame
     currency: str | None

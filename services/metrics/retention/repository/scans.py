@@ -5,6 +5,7 @@ A person is looked at under all their keys at once, so nothing here changes with
 
 from collections.abc import Sequence
 
+from services.metrics.domain.purchases import SEVERAL
 from services.metrics.retention.domain.recurring import MAX_NTH
 from services.metrics.retention.domain.survival import GROUPS
 from services.metrics.satisfaction.repository.members import PERSONS
@@ -92,14 +93,14 @@ async def next_orders(tx: ReadTx, day: int) -> list[list[int]]:
 async def scores(tx: ReadTx, day: int) -> list[list[object]]:
     """Rows (currency, customers, cut points of recency, frequency and money, groups) as `rfm.Crowd` has them.
 
-    Customers who bought in several currencies are under `XXX`; what they spent is no sum, and they have no groups.
+    Customers who bought in several currencies are under `*`; what they spent is no sum, and they have no groups.
     """
     await tx.execute(_ROOM)
     rows = await tx.execute(
         f"""
         WITH person AS MATERIALIZED (
             SELECT person, max(day) AS last, CAST(sum(orders) AS int) AS orders, CAST(sum(net) AS numeric) AS net,
-                   CASE WHEN min(currency) = max(currency) THEN min(currency) ELSE 'XXX' END AS currency
+                   CASE WHEN min(currency) = max(currency) THEN min(currency) ELSE :several END AS currency
             FROM ({_LINES}) AS l GROUP BY person
         ), cuts AS MATERIALIZED (
             SELECT currency, count(*) AS customers,
@@ -113,7 +114,7 @@ async def scores(tx: ReadTx, day: int) -> list[list[object]]:
                    CASE WHEN orders <= 1 THEN 1 ELSE 2 + width_bucket(orders - 1, frequency) END AS f,
                    1 + width_bucket(net - 1, money) AS m,
                    count(*) AS customers, sum(orders) AS orders, sum(net) AS net, sum(:day - last) AS away
-            FROM person JOIN cuts USING (currency) WHERE currency <> 'XXX' GROUP BY 1, 2, 3, 4
+            FROM person JOIN cuts USING (currency) WHERE currency <> :several GROUP BY 1, 2, 3, 4
         )
         SELECT c.currency, c.customers, c.recency, coalesce(c.frequency, '{{}}') AS frequency,
                CAST(c.money AS text[]) AS money,
@@ -121,7 +122,7 @@ async def scores(tx: ReadTx, day: int) -> list[list[object]]:
                        ORDER BY r, f, m), '[]') FROM scored s WHERE s.currency = c.currency) AS groups
         FROM cuts c ORDER BY c.customers DESC, c.currency
         """,
-        {"day": day},
+        {"day": day, "several": SEVERAL},
     )
     return [list(row) for row in rows]
 

@@ -97,7 +97,7 @@ class RfmOut(Answer):
     scheme: Literal["quintiles.v1"]
     currency: str | None
     customers: int = Field(description="Whose purchases are all in this currency: the sum of all segments.")
-    others: dict[str, int] = Field(description="Customers of other currencies; `XXX`: of several, which are not added.")
+    others: dict[str, int] = Field(description="Customers of other currencies; `*`: of several, which are not added.")
     cut_points: CutsOut | None
     segments: list[SegmentOut]
     groups: list[GroupOut]

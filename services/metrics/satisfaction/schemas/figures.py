@@ -5,13 +5,12 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.metrics.domain.calendar import to_date
 from services.metrics.domain.intervals import wilson
 from services.metrics.satisfaction.domain.definitions import SATISFACTION
-from services.metrics.satisfaction.domain.query import Days, Query
+from services.metrics.satisfaction.domain.query import Query
 from services.metrics.satisfaction.domain.report import Compared, Line, Response
 from services.metrics.satisfaction.schemas.own import YardstickOut
-from services.metrics.schemas import Explained, Explaining
+from services.metrics.schemas import DaysOut, Explained, Explaining
 
 
 class _Out(BaseModel):
@@ -169,18 +168,6 @@ def _compared(found: Compared, definition: str) -> ComparedOut:
         smallest_detectable=comparison.smallest_detectable,
         cautions=list(found.cautions),
     )
-
-
-class DaysOut(BaseModel):
-    """Local days, both included."""
-
-    first: date
-    last: date
-
-    @classmethod
-    def of(cls, days: Days) -> "DaysOut":
-        """The days on the wire."""
-        return cls(first=to_date(days.first), last=to_date(days.last))
 
 
 class _Answer(Explaining):

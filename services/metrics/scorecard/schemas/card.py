@@ -10,11 +10,10 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from services.metrics.alarms.repository.raised import RaisedAlarm
-from services.metrics.domain.calendar import to_date
 from services.metrics.domain.figure import Figure
 from services.metrics.domain.intervals import Interval
 from services.metrics.figures.schemas import FigureOut, IntervalOut
-from services.metrics.satisfaction.domain.query import Days
+from services.metrics.schemas import DaysOut
 from services.metrics.scorecard.domain.card import SENTENCES, Card, Explained, Group, Line, Reason, Trend
 from services.metrics.scorecard.domain.definitions import SCORECARD
 from services.metrics.scorecard.domain.drafts import decimal
@@ -219,18 +218,6 @@ class AlarmOut(BaseModel):
         return cls.model_validate({name: getattr(alarm, name) for name in cls.model_fields})
 
 
-class PeriodOut(BaseModel):
-    """Local days, both included."""
-
-    first: date
-    last: date
-
-    @classmethod
-    def of(cls, days: Days) -> "PeriodOut":
-        """The period on the wire."""
-        return cls(first=to_date(days.first), last=to_date(days.last))
-
-
 class ScoreCardOut(BaseModel):
     """What an executive must know of customers, on one page."""
 
@@ -239,8 +226,8 @@ class ScoreCardOut(BaseModel):
     time_zone: str
     staleness_seconds: float | None = Field(description="How old the knowledge behind it is: 0 is live, null: unknown.")
     days: int
-    period: PeriodOut
-    before: PeriodOut
+    period: DaysOut
+    before: DaysOut
     currency: str | None
     lines: list[LineOut] = Field(description="Of all customers.")
     segments: list[GroupOut] = Field(description="Of segments, those first that a persona describes.")
@@ -257,8 +244,8 @@ class ScoreCardOut(BaseModel):
             time_zone=card.time_zone,
             staleness_seconds=card.staleness_seconds,
             days=card.days,
-            period=PeriodOut.of(card.period),
-            before=PeriodOut.of(card.before),
+            period=DaysOut.of(card.period),
+            before=DaysOut.of(card.before),
             currency=card.currency,
             lines=[LineOut.of(each) for each in card.lines],
             segments=[GroupOut.of(each) for each in card.groups],

@@ -49,8 +49,11 @@ def by_renewals(terms: Iterable[tuple[str, int, int, int, int]], day: int) -> li
     One that is to end within the period that runs, or later, is there after the last renewal it has done.
     """
     sums: defaultdict[tuple[str, int, bool, bool], list[int]] = defaultdict(lambda: [0, 0])
+    over: dict[tuple[str, int], int] = {}
     for period, started, lost_at, people, minor in terms:
-        done = Interval.of_name(period).over(started, day)
+        done = over.get((period, started))
+        if done is None:
+            done = over[period, started] = Interval.of_name(period).over(started, day)
         is_lost = 0 < lost_at <= done
         total = sums[period, lost_at if is_lost else done, is_lost, not lost_at]
         total[0] += people
@@ -164,12 +167,11 @@ def _paid(
     if not groups or not periods or fit.covariance is None:
         return Paid(Fraction(0), Fraction(0), Fraction(0)) if not groups or not periods else None
 
+    renewals, monthly = (np.array(each, dtype=np.float64) for each in zip(*sorted(groups.items()), strict=True))
+
     def total(logs: Array) -> float:
         of = Parameters(*map(float, np.exp(logs)))
-        return sum(
-            minor * float(months) * contract.residual(of, renewals, discount, periods)
-            for renewals, minor in sorted(groups.items())
-        )
+        return float(months) * float(monthly @ contract.residuals(of, renewals, discount, periods))
 
     at = np.log(np.array(fit.parameters, dtype=np.float64))
     value, step = total(at), 1e-4

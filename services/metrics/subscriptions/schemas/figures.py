@@ -6,12 +6,13 @@ from datetime import date
 
 from pydantic import BaseModel, Field
 
-from services.metrics.domain.calendar import Period, to_date
+from services.metrics.domain.calendar import Period
 from services.metrics.domain.figure import Figure
 from services.metrics.figures.schemas import FigureOut, IntervalOut
+from services.metrics.schemas import DaysOut
 from services.metrics.subscriptions.domain.cohorts import Cohorts
 from services.metrics.subscriptions.domain.policy import Policy, Recognition
-from services.metrics.subscriptions.domain.report import Churn, Days, Money, Movements, Reason, Revenue, Value, Why
+from services.metrics.subscriptions.domain.report import Churn, Money, Movements, Reason, Revenue, Value, Why
 
 Figures = dict[str, FigureOut]
 
@@ -57,18 +58,6 @@ class HeldOut(BaseModel):
     def of(cls, policy: Policy) -> "HeldOut":
         """As it holds."""
         return cls(**policy._asdict())
-
-
-class DaysOut(BaseModel):
-    """From the beginning of `first` to the end of `last`."""
-
-    first: date
-    last: date
-
-    @classmethod
-    def of(cls, days: Days) -> "DaysOut":
-        """As dates."""
-        return cls(first=to_date(days.first), last=to_date(days.last))
 
 
 class MoneyOut(BaseModel):

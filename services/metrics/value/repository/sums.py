@@ -56,7 +56,7 @@ def crowd_of(currency: str, base: Base) -> Crowd:
 async def crowds(tx: ReadTx, day: int) -> list[Crowd]:
     """The customers of each currency who bought for the last time on or before a day, the most first.
 
-    Those who bought in several currencies are one crowd more, under `XXX`.
+    Those who bought in several currencies are one crowd more, under `*`.
     """
     rows = await tx.execute(
         """
@@ -100,7 +100,7 @@ async def spends(tx: ReadTx, currency: str) -> tuple[Array, Array, Array]:
 async def bases(tx: ReadTx, day: int, segments: Collection[UUID] | None = None) -> dict[UUID | None, dict[str, Base]]:
     """Customers by currency as of the end of a day, from what each bought up to it; of each of `segments`, else of all.
 
-    Who bought in several currencies is under `XXX`. Looks at everybody who is asked for, whereas `base` reads sums.
+    Who bought in several currencies is under `*`. Looks at everybody who is asked for, whereas `base` reads sums.
     """
     who = _KEYS_OF_ALL if segments is None else _KEYS_OF_SEGMENTS
     rows = await tx.execute(

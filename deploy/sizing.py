@@ -20,7 +20,11 @@ RATES = (1_000, 10_000, 100_000)
 GB = 1e9
 DAY = 86_400
 # Kept for days, whatever number of customers there is; all other tables grow with people and what they bought.
-PASSING = ("inbox", "outbox", "touchpoints", "idempotency_keys", "responses_kept", "events_by_day")
+PASSING = ("inbox", "idempotency_keys")
+# Emptied at once, or of a fixed size.
+EMPTIED = ("outbox", "offsets", "leases", "positions", "members", "assignments", "heads")
+# From this rate on batches are full.
+FULL_RATE = 10_000
 LARGEST_SERVER = 64
 
 
@@ -36,7 +40,7 @@ class Assumed:
     log_copies: int = 3
     database_copies: int = 2
     log_days: int = 90
-    touchpoint_days: int = 365
+    touchpoint_days: int = 400
     passing_days: int = 9
     room: float = 1.5
     hot: float = 0.1
@@ -51,7 +55,7 @@ MEANING = {
     "log_copies": "copies of the log",
     "database_copies": "copies of the database",
     "log_days": "days for which the log is kept; money facts are kept for ever and are a small part of it",
-    "touchpoint_days": "days of touchpoints in the database",
+    "touchpoint_days": "days of touchpoints in the database (`TAM_TOUCHPOINTS_RETENTION_DAYS`)",
     "passing_days": "days for which the inbox knows an event again",
     "room": "disk for dead rows and the write-ahead log, of the bytes of rows and indexes",
     "hot": "share of the customers' bytes that memory should hold",
@@ -59,9 +63,13 @@ MEANING = {
 
 
 class Cost(NamedTuple):
-    """What an event, and a customer, was measured to cost: microseconds of CPU by process, and bytes."""
+    """What an event, and a customer, was measured to cost: microseconds of CPU by process, and bytes.
+
+    `cpu` is at a moderate rate, where batches are small, `full` in full batches; without it `cpu` stands for both.
+    """
 
     cpu: Mapping[str, int]
+    full: Mapping[str, int]
     idle: Mapping[str, float]
     memory_mb: Mapping[str, int]
     log_bytes: float
@@ -78,6 +86,8 @@ def cost(run: Mapping[str, Any]) -> Cost:
     for schema, tables in run["bytes"].items():
         for name, added in tables.items():
             size = added["rows"] + added["indexes"]
+            if name in EMPTIED:
+                continue
             if schema == "bus":
                 log += size
             elif (schema, name) == ("touchpoints", "touchpoints"):
@@ -86,15 +96,20 @@ def cost(run: Mapping[str, Any]) -> Cost:
                 passing += size
             else:
                 lasting += size
-    cpu = {name.removeprefix("worker/"): value for name, value in run["cpu_us_per_event"].items()}
-    idle = {name.removeprefix("worker/"): value for name, value in run["idle_cores"].items()}
-    memory = {name.removeprefix("worker/"): value for name, value in run["memory_mb"].items()}
-    return Cost(cpu, idle, memory, log / events, touchpoints / events, passing / events, lasting / people)
+    cpu = _by_service(run["cpu_us_per_event"])
+    full = _by_service(run["catching_up"]["cpu_us_per_event"]) if "catching_up" in run else cpu
+    idle, memory = _by_service(run["idle_cores"]), _by_service(run["memory_mb"])
+    return Cost(cpu, full, idle, memory, log / events, touchpoints / events, passing / events, lasting / people)
+
+
+def _by_service(found: Mapping[str, Any]) -> dict[str, Any]:
+    return {name.removeprefix("worker/"): value for name, value in found.items()}
 
 
 def cores(made: Cost, name: str, rate: float, assumed: Assumed) -> float:
     """Cores for a process at a rate of events a second, with room."""
-    return made.idle.get(name, 0.0) + rate * made.cpu.get(name, 0) / 1e6 / assumed.busy
+    costs = made.full if rate >= FULL_RATE else made.cpu
+    return made.idle.get(name, 0.0) + rate * costs.get(name, 0) / 1e6 / assumed.busy
 
 
 def processes(made: Cost, name: str, rate: float, assumed: Assumed) -> int:
@@ -157,7 +172,11 @@ def _measured(figures: Mapping[str, Any]) -> str:
     rows = []
     for bus, run in figures.items():
         made = cost(run)
-        rows.append([f"log on {bus}", *(str(made.cpu[name]) if name in made.cpu else "–" for name in names)])
+        kinds = {"small batches": made.cpu, "full batches": made.full}
+        if made.full is made.cpu:
+            kinds.pop("full batches")
+        for what, costs in kinds.items():
+            rows.append([f"log on {bus}, {what}", *(str(costs[name]) if name in costs else "–" for name in names)])
     return table(["µs of CPU an event", *names], rows)
 
 
@@ -204,7 +223,7 @@ Made by `python deploy/sizing.py` from `tests/benchmarks/results/sizing.json`; t
 `tam load --profile shop`: {run["events"]:,} events ({run["people"]:,} people, {run["requests"]:,} acts) over the public
 API, an api and a worker for each service in processes of their own; the check found nothing wrong. An event is one call
 of an SDK (a page, a product that was viewed, an order), or one request of a CRM or a checkout. {machine["processor"]},
-{machine["cores"]} cores, {machine["python"]}, commit {document["commit"]}, {document["at"][:10]}; other work ran on the
+{machine["cores"]} cores, Python {machine["python"]}, commit {document["commit"]}, {document["at"][:10]}; other work ran on the
 machine (load {machine["load_average"]:.0f}): CPU is counted by process, what is used idle is taken off.
 
 {_measured(figures)}
@@ -214,9 +233,11 @@ machine (load {machine["load_average"]:.0f}): CPU is counted by process, what is
 Idle, all processes together use {idle:.2f} cores. Reads by dashboards and CRMs are not in it: `ARCHITECTURE.md` and
 `tests/benchmarks/results` have what a read costs.
 
-Of a short run on a small database these are upper bounds for CPU, because batches are small at a moderate rate (an
-event in a batch of 500 costs a fraction of one alone: `results/way.json` has the same way at full rate), and for bytes,
-because tables begin with pages that are hardly filled; and lower bounds where a database no longer fits into memory.
+Small batches: at 100 events/s. Full batches, where they were measured: events alone (`--profile sdk`, of which every
+third visit buys) that workers find waiting; from {FULL_RATE:,} events/s on the reckoning takes these, below the small
+ones: at such rates nobody finds a small batch. Where they were not, what is reckoned is too much. Bytes of a short run
+are upper bounds, because tables begin with pages that are hardly filled; CPU is a lower bound where the database no
+longer fits into memory.
 
 ## Assumed
 

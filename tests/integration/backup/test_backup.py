@@ -13,12 +13,15 @@ from services.cli.erasures import carried_out
 from services.profiles.rights.service.journal import Entry
 from services.registry import NAMES, SERVICES
 from shared.backup.dumping import back_up
-from shared.backup.errors import Damaged, Different, Failed, Newer, NotEmpty, Partial
+from shared.backup.errors import Damaged, Different, Failed, Newer, NotEmpty, OtherLog, Partial
 from shared.backup.loading import checked, restore
+from shared.backup.log import since
 from shared.backup.manifest import Manifest, read, written
+from shared.bus.postgres import PostgresBus
 from shared.bus.postgres.connections import plain_url
 from shared.config import PlatformSettings
 from shared.db.embedded import EmbeddedServer
+from shared.events.topics import TOPICS
 from shared.runtime.progress import pending
 from shared.testing.platform import running_platform
 from shared.testing.postgres import fresh_database
@@ -225,3 +228,49 @@ async def test_the_embedded_server_takes_it(backed_up: BackedUp, data_dir: Path)
         assert await digests_of(url) == lasting(backed_up.manifest.digests)
     finally:
         await server.stop()
+
+
+# Where the log must stand for a restored database to go on.
+
+
+async def test_what_came_since_is_counted_and_what_retention_took_is_told(backed_up: BackedUp, empty_database_url: str):
+    url, manifest = empty_database_url, await checked(backed_up.folder, TREES)
+    await restore(url, backed_up.folder, manifest)
+    async with running_platform(url, SERVICES) as shop:
+        assert sum((await since(shop.platform.bus, manifest)).again.values()) == 0
+        await send(shop, [order(number, 2) for number in range(100, 107)])
+        await shop.settled()
+        found = await since(shop.platform.bus, manifest)
+        assert (found.again["ingest"], found.again["orders"], dict(found.gone)) == (7, 7, {})
+
+        connection = await asyncpg.connect(plain_url(url))
+        try:
+            await connection.execute("DELETE FROM bus.records_ingest")
+        finally:
+            await connection.close()
+        found = await since(shop.platform.bus, manifest)
+    assert found.gone["ingest"] > 0
+    assert "orders" not in found.gone
+
+
+async def test_another_log_is_refused(backed_up: BackedUp, database_url: str):
+    bus = PostgresBus(database_url)
+    await bus.start()
+    try:
+        await bus.ensure_topics(TOPICS, partitions=4)
+        with pytest.raises(OtherLog, match=r"has read \w+/\d up to \d+, and it ends at 0.*--new-log"):
+            await since(bus, backed_up.manifest)
+    finally:
+        await bus.stop()
+
+
+async def test_with_a_new_log_consumers_begin_at_its_beginning(backed_up: BackedUp, empty_database_url: str):
+    await restore(empty_database_url, backed_up.folder, backed_up.manifest, forget_positions=True)
+
+    connection = await asyncpg.connect(plain_url(empty_database_url))
+    try:
+        left = [await connection.fetchval(f"SELECT count(*) FROM {each.name}.offsets") for each in SERVICES]
+        kept = await connection.fetchval("SELECT count(*) FROM metrics.orders")
+    finally:
+        await connection.close()
+    assert (sum(left), kept) == (0, 40)

@@ -223,8 +223,8 @@ Made by `python deploy/sizing.py` from `tests/benchmarks/results/sizing.json`; t
 `tam load --profile shop`: {run["events"]:,} events ({run["people"]:,} people, {run["requests"]:,} acts) over the public
 API, an api and a worker for each service in processes of their own; the check found nothing wrong. An event is one call
 of an SDK (a page, a product that was viewed, an order), or one request of a CRM or a checkout. {machine["processor"]},
-{machine["cores"]} cores, Python {machine["python"]}, commit {document["commit"]}, {document["at"][:10]}; other work ran on the
-machine (load {machine["load_average"]:.0f}): CPU is counted by process, what is used idle is taken off.
+{machine["cores"]} cores, Python {machine["python"]}, commit {document["commit"]}, {document["at"][:10]}; other work ran
+on the machine (load {machine["load_average"]:.0f}): CPU is counted by process, what is used idle is taken off.
 
 {_measured(figures)}
 

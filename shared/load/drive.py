@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from time import monotonic
 from typing import Any
 
@@ -58,14 +59,14 @@ class Drive:
                 await room.acquire()
                 task = asyncio.create_task(self._one(each, began + each.due, lanes.get(each.lane)))
                 lanes[each.lane] = task
-                task.add_done_callback(lambda done, lane=each.lane: self._over(done, lane, lanes, room))
+                task.add_done_callback(partial(self._over, lane=each.lane, lanes=lanes, room=room))
         finally:
             await asyncio.shield(self._rest(lanes))
             self.timing.seconds = monotonic() - began
 
     @staticmethod
     def _over(
-        done: asyncio.Task[None], lane: int, lanes: dict[int, asyncio.Task[None]], room: asyncio.Semaphore
+        done: asyncio.Task[None], *, lane: int, lanes: dict[int, asyncio.Task[None]], room: asyncio.Semaphore
     ) -> None:
         room.release()
         if lanes.get(lane) is done:

@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-import json
 import os
 import re
 import sys
@@ -16,13 +15,17 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from services.cli.common import read_settings
 from services.cli.settings import _groups
+from shared.bus.choose import open_bus
+from shared.config import PlatformSettings
 from shared.db.engine import Database, make_engine
+from shared.errors import UserError
 from shared.http.auth import KeyRing
 from shared.http.key_text import new_key
+from shared.runtime.platform import migrate
 from shared.runtime.trees import PLATFORM_SCHEMA
 from shared.testing.platform import PlatformProcess
-from shared.testing.ports import free_port
 from shared.testing.postgres import fresh_database
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -30,7 +33,13 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 # Words of a secret by name: whatever setting has one is shown to nobody.
 TELLTALE = re.compile(r"password|secret|token|peppers|link_keys|_key$|_url$")
 # Addresses, and what only looks like one.
-HARMLESS = {"TAM_OIDC_JWKS_URL", "TAM_SURVEYS_PUBLIC_URL", "TAM_TOUCHPOINTS_PUBLIC_URL", "TAM_SURVEYS_PROFILES_URL"}
+HARMLESS = {
+    "TAM_OIDC_JWKS_URL",
+    "TAM_SURVEYS_PUBLIC_URL",
+    "TAM_TOUCHPOINTS_PUBLIC_URL",
+    "TAM_SURVEYS_PROFILES_URL",
+    "TAM_TRACES_URL",
+}
 
 
 def _base64(word: str) -> str:
@@ -84,6 +93,7 @@ async def told(pg_url: str, template: str, tmp_path_factory: pytest.TempPathFact
             await process.start()
             found = Told(process, environ, url, keys, [])
             await knock_everywhere(found)
+            await break_something(found)
             yield found
         finally:
             process.kill()
@@ -139,6 +149,19 @@ async def knock_everywhere(told: Told) -> None:
         await say("GET", "/metrics", "canary-metrics-token-wrong")
 
 
+async def break_something(told: Told) -> None:
+    """Take a service's tables away, and ask it: what nobody foresaw is logged with all that is known of it."""
+    connection = await asyncpg.connect(told.url)
+    await connection.execute("ALTER SCHEMA loyalty RENAME TO gone")
+    await connection.close()
+    secret, headers = told.keys[0], {"Authorization": f"Bearer {told.keys[0]}"}
+    async with httpx.AsyncClient(base_url=told.process.base_url, trust_env=False, timeout=30) as client:
+        said = await client.get("/v1/loyalty/rewards", headers=headers, params={"cursor": ""})
+        said = await client.get(f"/v1/loyalty/customers/user_id:{secret}/vouchers", headers=headers)
+        assert said.status_code == 500, said.text
+        told.answers.append(said.text)
+
+
 async def test_no_secret_is_told_anywhere(told: Told):
     """INVARIANT: neither log nor answer, metric, operators' route or argument of a process holds one."""
     log = told.process.log.read_text()
@@ -146,7 +169,8 @@ async def test_no_secret_is_told_anywhere(told: Told):
     arguments = proc.joinpath("cmdline").read_bytes().decode() + proc.joinpath("comm").read_text()
 
     assert len(told.answers) > 30
-    assert len(log.splitlines()) > 3
+    assert "request_failed" in log
+    assert "UndefinedTable" in log
     assert told.found_in(log) == []
     assert told.found_in(arguments) == []
     assert [told.found_in(each) for each in told.answers if told.found_in(each)] == []
@@ -181,24 +205,40 @@ async def test_the_database_holds_no_key_and_no_secret_of_ours(told: Told):
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"TAM_DATABASE_URL": f"postgresql://tam:{DATABASE_PASSWORD}@127.0.0.1:9/tam"},
         {"TAM_DATABASE_URL": f"postgresql://tam:{DATABASE_PASSWORD}/x@127.0.0.1/tam"},
         {"TAM_HTTP_METRICS_TOKEN": "canary"},
         {"TAM_SURVEYS_LINK_KEYS": "canary-link-key"},
         {"TAM_SURVEYS_SMTP_URL": "ftp://mailer:canary-mail@127.0.0.1"},
         {"TAM_SURVEYS_SMTP_URL": "smtp://mailer:canary-mail/x@127.0.0.1"},
-        {"TAM_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9", "TAM_KAFKA_SECURITY_PROTOCOL": "SASL_SSL"}
-        | {"TAM_KAFKA_SASL_PASSWORD": "canary", "TAM_KAFKA_SASL_USERNAME": ""},
+        {"TAM_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9", "TAM_KAFKA_SECURITY_PROTOCOL": "canary"},
     ],
-    ids=["nobody there", "slash", "short token", "link key", "scheme", "mail port", "no user"],
+    ids=["slash", "short token", "link key", "scheme", "mail port", "protocol"],
 )
-async def test_a_start_that_fails_says_no_secret(told: Told, wrong: Mapping[str, str]):
-    clean = {name: value for name, value in told.environ.items() if name not in {f"{each}_FILE" for each in wrong}}
-    code, said = await tam({**clean, **wrong, "TAM_PORT": str(free_port())}, "serve")
+async def test_a_wrong_setting_is_named_without_its_value(
+    wrong: Mapping[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    for name, value in wrong.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit):
+        read_settings()
 
-    assert code != 0
+    said = capsys.readouterr().err
+    assert next(iter(wrong)).split("_")[1] in said
     assert said.count("\n") == 1
     assert "canary" not in said
+
+
+async def test_a_start_that_fails_says_no_secret():
+    with pytest.raises(UserError) as refused:
+        await migrate(f"postgresql://tam:{DATABASE_PASSWORD}@127.0.0.1:9/tam", ())
+    assert "cannot be reached" in str(refused.value)
+    assert "canary" not in str(refused.value)
+    half = PlatformSettings(
+        kafka_bootstrap_servers="127.0.0.1:9", kafka_security_protocol="SASL_PLAINTEXT", kafka_sasl_password="canary"
+    )
+    with pytest.raises(UserError, match="TAM_KAFKA_SASL_USERNAME") as refused:
+        open_bus(half, "postgresql://", sole=False)
+    assert "canary" not in str(refused.value)
 
 
 async def test_what_sounds_like_a_secret_is_shown_by_no_group_of_settings():
@@ -219,9 +259,3 @@ async def tam(environ: Mapping[str, str], *arguments: str) -> tuple[int, str]:
     )
     said, _ = await asyncio.wait_for(process.communicate(), 60)
     return process.returncode or 0, said.decode()
-
-
-def test_json_of_a_canary_is_known_again():
-    """The words are looked for as they stand: none of them is written otherwise in JSON or in a URL."""
-    for _, word in SECRETS.values():
-        assert json.dumps(word)[1:-1] == word

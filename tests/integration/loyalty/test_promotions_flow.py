@@ -9,6 +9,9 @@ import pytest_asyncio
 from checkout_world import Till, ask, basket, open_till
 from sqlalchemy import event
 
+from shared.ids import user_key
+from shared.rights.contract import Subject
+
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 TEN = {"type": "percentage", "percent": 10}
@@ -389,8 +392,6 @@ async def test_budgets_per_customer_store_and_identifier(till: Till, who: str):
 
 
 async def test_uses_of_two_who_are_one_count_together_and_come_apart_again(till: Till, who: str):
-    from shared.ids import user_key
-
     one, other = f"{who}-a", f"{who}-b"
     campaign, code = await till.offer(budgets=[{"name": "khach", "by": "customer", "max_uses": 1}])
     done = await till.post("/redemptions", ask(one, code), 201)
@@ -434,13 +435,15 @@ async def test_a_replacement_gives_back_what_the_first_reservation_held(till: Ti
 
 
 async def test_what_a_customer_may_see_names_their_budgets(till: Till, who: str):
-    from services.loyalty.rights.service import LoyaltyRights
-    from shared.ids import user_key
-    from shared.rights.contract import Subject
-
     campaign, code = await till.offer(budgets=[{"name": "khach", "by": "customer", "max_uses": 1}])
     await till.post("/redemptions", ask(who, code), 201)
     key = user_key(who)
     async with till.db.read() as tx:
-        said = [each async for each in LoyaltyRights().export(tx, Subject(key, (key,)))]
+        said = [each async for each in till.loyalty.rights.export(tx, Subject(key, (key,)))]
     assert [row["campaign_id"] for name, row in said if name == "budget_counters" for row in row] == [str(campaign)]
+
+
+async def test_every_invariant_of_loyalty_holds_after_all_this(till: Till):
+    async with till.db.read() as tx:
+        for check in till.loyalty.invariants.checks:
+            assert [row.what for row in await tx.execute(check.sql)] == [], check.name

@@ -220,7 +220,7 @@ _PARTS = {
 _COUNTED = ("made", "changed")
 
 
-@lru_cache(maxsize=2 ** len(_PARTS))
+@lru_cache(maxsize=64)
 def _unit(names: tuple[str, ...]) -> str:
     """The statement that writes these parts, and counts the wallets among them."""
     parts = ", ".join(f"{name} AS ({_PARTS[name]})" for name in names)

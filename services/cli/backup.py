@@ -32,8 +32,9 @@ PgBin = Annotated[
 ]
 _MEGABYTE = 1_000_000
 _APART = (
-    "Not in it, to be kept apart: the environment (TAM_INSTALLATION_KEY, passwords), the peppers of voucher codes "
-    "(TAM_LOYALTY_CODE_PEPPERS, or the files beside the embedded database), the journal of erasures, Kafka's topics."
+    "Not in it, to be kept apart: the environment (TAM_INSTALLATION_KEY, passwords), the peppers of voucher codes and "
+    "the key of survey links (TAM_LOYALTY_CODE_PEPPERS, TAM_SURVEYS_LINK_KEYS, or loyalty-code-pepper and "
+    "survey-link-key in TAM_DATA_DIR), the journal of erasures, Kafka's topics."
 )
 
 

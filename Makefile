@@ -89,8 +89,9 @@ format: $(DEV) ## Format the code
 bench: $(DEV) ## Measure against named baselines of the same run, and store the ratios
 	@for bench in tests/benchmarks/bench_*.py; do echo "== $$bench" >&2; $(BIN)/python $$bench $(ARGS); done
 
-contracts: setup ## Write AsyncAPI, OpenAPI and the event schemas anew
+contracts: setup ## Write AsyncAPI, OpenAPI, the event schemas and the authorisation matrix anew
 	@$(BIN)/tam contracts $(ARGS)
+	@$(BIN)/python tests/security/authorisation.py
 
 dashboards: $(DEV) ## Draw Grafana's dashboards anew
 	@$(BIN)/python deploy/grafana/dashboards.py

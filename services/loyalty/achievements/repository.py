@@ -227,11 +227,12 @@ async def put_awards(tx: WriteTx, awards: Sequence[Award]) -> None:
     }
     key = ("achievement_id", "customer", "period", "number")
     replaced = ", ".join(f"{name} = EXCLUDED.{name}" for name in kinds if name not in key)
+    rows = sorted(awards, key=lambda each: (each.achievement_id, each.customer, each.period, each.number))
     await insert_rows(
         tx,
         "achievement_awards",
         kinds,
-        sorted(awards, key=lambda each: (each.achievement_id, each.customer, each.period, each.number)),
+        rows,
         f"ON CONFLICT ({', '.join(key)}) DO UPDATE SET {replaced}",
     )
 

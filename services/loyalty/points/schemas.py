@@ -85,6 +85,7 @@ class WalletOut(BaseModel):
     """What a member has of one kind of points."""
 
     wallet: str
+    program: str = Field(description="The programme it belongs to, by whose days it begins and ends.")
     labels: dict[str, str]
     scale: int = Field(description="How many decimals people see: points are whole numbers of the smallest unit.")
     available: int = Field(description="What can be spent; what is owed is taken off.")
@@ -280,7 +281,7 @@ class LiabilityOut(BaseModel):
     """What the firm owes its members in points."""
 
     as_of: datetime
-    zone: str = Field(description="Months are those of this zone.")
+    zone: str = Field(description="That of the main programme; months are those of each wallet's own.")
     wallets: list[TurnoverOut]
     outstanding: list[OutstandingOut]
 
@@ -297,6 +298,7 @@ def wallet_out(seen: Seen, terms: Terms) -> WalletOut:
     known = terms.wallets.get(seen.wallet)
     return WalletOut(
         wallet=seen.wallet,
+        program=terms.program_of(seen.wallet),
         labels=known.labels if known else {},
         scale=known.scale if known else 0,
         available=seen.balance.available,
@@ -309,8 +311,9 @@ def wallet_out(seen: Seen, terms: Terms) -> WalletOut:
 
 def endings_out(seen: Seen, terms: Terms) -> list[EndingOut]:
     """The wire form of what ends when."""
+    wallet = seen.wallet
     return [
-        EndingOut(wallet=seen.wallet, expires_on=terms.last_day(each.at), expires_at=each.at, points=each.points)
+        EndingOut(wallet=wallet, expires_on=terms.last_day(each.at, wallet), expires_at=each.at, points=each.points)
         for each in seen.balance.expiring
     ]
 

@@ -366,7 +366,7 @@ class Pools:
             raise WalletNotPooled(wallet, found.pool.wallets)
         if (limit := found.pool.daily_limit) is not None:
             now = self.clock.now()
-            day = local_day(now, (await self.programs.current(tx, now)).time_zone)
+            day = local_day(now, (await self.programs.current(tx, now)).zone_of(wallet))
             left = max(0, limit - await rows.spent_on(tx, found.pool.id, seat.member.keys, day))
             if points > left:
                 raise PoolLimit(limit, left)
@@ -377,7 +377,7 @@ class Pools:
         return Spent(uuid7(), pool, by, body.wallet, body.points, 0, is_hold, body.reference, now, actor)
 
     async def _note(self, tx: WriteTx, spent: Spent) -> None:
-        zone = (await self.programs.current(tx, spent.recorded_at)).time_zone
+        zone = (await self.programs.current(tx, spent.recorded_at)).zone_of(spent.wallet)
         await rows.add_spent(tx, spent, local_day(spent.recorded_at, zone))
 
     async def _pool(self, tx: ReadTx, pool: Pool) -> PoolOut:

@@ -21,6 +21,51 @@ class VersionUnknown(NotFound):
         super().__init__("The programme has no such version.", version=version)
 
 
+class ProgramUnknown(NotFound):
+    """There is no such programme."""
+
+    code, title = "loyalty.program_unknown", "Programme unknown"
+
+    def __init__(self, program: str) -> None:
+        super().__init__("There is no loyalty programme of this key.", program=program)
+
+
+class ProgramTaken(Conflict):
+    """Another programme has this key."""
+
+    code, title = "loyalty.program_taken", "Programme taken"
+
+    def __init__(self, program: str) -> None:
+        super().__init__("Another loyalty programme has this key.", program=program)
+
+
+class TooManyPrograms(Conflict):
+    """There is no room for another one."""
+
+    code, title = "loyalty.too_many_programs", "Too many programmes"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__("There are as many loyalty programmes as there may be.", limit=limit)
+
+
+class WrongPhase(Conflict):
+    """A draft has no phases, and what is archived stays so; the main programme is never archived."""
+
+    code, title = "loyalty.program_phase", "Wrong phase"
+
+    def __init__(self, state: str) -> None:
+        super().__init__("That cannot be done with a programme in this state.", program_state=state)
+
+
+class WalletTaken(Conflict):
+    """Wallets are told apart by name across all programmes."""
+
+    code, title = "loyalty.program_wallet_taken", "Wallet taken"
+
+    def __init__(self, wallets: list[str]) -> None:
+        super().__init__("Another programme has a wallet of this name.", wallets=wallets)
+
+
 class NotADraft(Conflict):
     """A version that came into force, or was withdrawn, is not changed any more."""
 

@@ -7,8 +7,9 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from services.loyalty.programs.domain.terms import Name, Terms, Timeline, WalletTerms
-from services.loyalty.programs.repository import Status, Version
+from services.loyalty.programs.domain.beside import Phase, State, state
+from services.loyalty.programs.domain.terms import MAIN, Label, Name, Terms, Timeline, WalletTerms
+from services.loyalty.programs.repository import Program, Status, Version
 from shared.http.schemas import Instant, Strict
 
 MAX_VERSION = 2**31 - 2
@@ -72,6 +73,38 @@ class ProgramIn(Strict):
         return Terms(version=version, zone=self.zone, wallets=self.wallets)
 
 
+class NewProgramIn(Strict):
+    """Another programme, beside those there are."""
+
+    key: Name = Field(examples=["gold_club"])
+    labels: Annotated[
+        dict[Annotated[str, Field(pattern=r"^[a-z]{2}$")], Label], Field(max_length=20, examples=[{"vi": "Hội vàng"}])
+    ] = Field(default_factory=dict)
+
+
+class ProgramCardOut(BaseModel):
+    """A programme as it stands now: a draft until a version is in force."""
+
+    key: str
+    labels: dict[str, str]
+    state: State
+    version: int | None = Field(description="The version in force; 0: the default; null: none yet.")
+    zone: str | None
+    wallets: list[str]
+
+    @classmethod
+    def of(cls, program: Program | None, terms: Terms | None, phase: Phase | None) -> "ProgramCardOut":
+        """As it goes out; without a programme, the main one."""
+        return cls(
+            key=MAIN if program is None else program.key,
+            labels={} if program is None else program.labels,
+            state=state(terms is not None, phase),
+            version=terms and terms.version,
+            zone=terms and terms.zone,
+            wallets=sorted(terms.wallets) if terms else [],
+        )
+
+
 class ActivateIn(Strict):
     """When a version comes into force."""
 
@@ -81,6 +114,7 @@ class ActivateIn(Strict):
 class ProgramOut(BaseModel):
     """The programme in one version."""
 
+    program: str
     version: int = Field(description="0: the default, where nothing was configured.")
     status: Status
     effective_at: datetime | None
@@ -94,6 +128,7 @@ class ProgramOut(BaseModel):
     def of(cls, terms: Terms, version: Version | None) -> "ProgramOut":
         """The wire form; without a version, that of the default."""
         return cls(
+            program=version.program if version else MAIN,
             version=terms.version,
             status=version.status if version else "active",
             effective_at=version and version.effective_at,

@@ -6,7 +6,7 @@
 * **Period**: everything is counted once (`ever`), or anew in every local day, week, month, quarter or year.
 * **Times**: how often it can be reached in a period: the second time takes as much again. A streak that breaks begins
   anew; of one that lasts each further `target` counts again.
-* **Time** is that of the fact; a day is one of the programme's zone. What went back as a whole, or was cancelled,
+* **Time** is that of the fact; a day is one of the zone of `program`. What went back as a whole, or was cancelled,
   never counted: what was reached by it falls, and so does its reward.
 """
 
@@ -29,7 +29,7 @@ from services.loyalty.earning.domain.rule import (
     Points,
     Words,
 )
-from services.loyalty.programs.domain.terms import DEFAULT_WALLET, Label, Name
+from services.loyalty.programs.domain.terms import DEFAULT_WALLET, MAIN, Label, Name
 from shared.money import EXPONENTS, MAX_MINOR
 
 Period = Literal["ever", "day", "week", "month", "quarter", "year"]
@@ -107,6 +107,7 @@ class Achievement(Part):
         default_factory=dict
     )
     badge: Key | None = None
+    program: Name = MAIN
     counts: Source
     only: Filter = Filter()
     goal: Goal

@@ -17,6 +17,7 @@ from services.loyalty.achievements.errors import (
 from services.loyalty.achievements.repository import Defined
 from services.loyalty.achievements.schemas import AchievementIn, AchievementOut, ActivateIn, EndIn, HoldersOut
 from services.loyalty.earning.repository import rules
+from services.loyalty.programs.domain.terms import MAIN
 from services.loyalty.programs.service import Programs
 from services.loyalty.vouchers.repository import campaigns
 from shared.clock import Clock
@@ -167,6 +168,8 @@ class Achievements:
 
     async def _check(self, tx: ReadTx, defined: Defined) -> None:
         terms = await self.programs.current(tx, self.clock.now())
+        if defined.terms.program != MAIN and defined.terms.program not in terms.zones:
+            raise BadAchievement(f"No programme {defined.terms.program!r} is in force.")
         for reward in defined.terms.rewards:
             if reward.points is not None and reward.wallet not in terms.wallets:
                 raise BadAchievement(f"The programme has no wallet {reward.wallet!r}.")

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from services.loyalty.achievements import repository as rows
 from services.loyalty.achievements.domain.goal import Reward
-from services.loyalty.achievements.domain.walk import Reach, facts, reached
+from services.loyalty.achievements.domain.walk import Reach, Zones, facts, reached
 from services.loyalty.achievements.repository import Award, Defined
 from services.loyalty.audience import repository as audience
 from services.loyalty.audience.domain import KnownOrder, KnownTouchpoint
@@ -166,8 +166,13 @@ class AchievementSettling:
 
 def reaches(each: Defined, known: Known, timeline: Timeline) -> list[Reach]:
     """Each time a person has reached an achievement."""
-    found = facts(each.terms, each.span, known.orders, known.others, lambda at: timeline.at(at).time_zone)
+    found = facts(each.terms, each.span, known.orders, known.others, zones_of(each, timeline))
     return reached(each.terms, found)
+
+
+def zones_of(each: Defined, timeline: Timeline) -> Zones:
+    """The days by which an achievement is counted: those of its programme."""
+    return lambda at: timeline.at(at).zone_in(each.terms.program)
 
 
 async def known_of(tx: ReadTx, persons: Iterable[Member], defined: Iterable[Defined]) -> dict[Member, Known]:

@@ -110,7 +110,7 @@ def _matching(fact: Fact, rules: Sequence[Live], terms: Terms, refused: list[Ref
     groups: set[str] = set()
     for live in rules:
         # A wallet may have come later than the rule that names it.
-        reason = live.refusal(fact, terms) if live.rule.wallet in terms.wallets else "wallet"
+        reason = _closed(live, terms) or live.refusal(fact, terms)
         if reason is None and (group := live.rule.group) is not None:
             reason = f"group:{group}" if group in groups else None
             groups.add(group)
@@ -119,6 +119,13 @@ def _matching(fact: Fact, rules: Sequence[Live], terms: Terms, refused: list[Ref
         elif refused is not None:
             refused.append(Refused(live, reason))
     return matching
+
+
+def _closed(live: Live, terms: Terms) -> str | None:
+    wallet = terms.wallets.get(live.rule.wallet)
+    if wallet is None:
+        return "wallet"
+    return "wallet_closed" if wallet.is_closed else None
 
 
 def _base(fact: Fact, live: Live, terms: Terms, caps: Caps) -> Given:

@@ -12,16 +12,17 @@ from heapq import merge
 from operator import attrgetter
 from typing import NamedTuple
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from services.loyalty.audience.domain import KnownOrder, KnownTouchpoint, Move
 from services.loyalty.earning.domain.amounts import Ratio, ratio_of
-from services.loyalty.earning.domain.book import Rulebook
+from services.loyalty.earning.domain.book import Live, Rulebook
 from services.loyalty.earning.domain.facts import ORDER, Fact, of_order, of_touchpoint
 from services.loyalty.earning.domain.giving import Caps, Given, Refused, give
 from services.loyalty.earning.domain.rule import Life, Wait
 from services.loyalty.points.domain.requests import NEVER, WAITING
 from services.loyalty.programs.domain.calendar import add_days, add_months, day_end, day_start, local_day
-from services.loyalty.programs.domain.terms import Terms, Timeline
+from services.loyalty.programs.domain.terms import MAIN, Terms, Timeline
 from services.loyalty.tiers.domain.grants import Grant, Standing
 from services.loyalty.tiers.domain.walk import Earned, Version, Walk
 
@@ -113,7 +114,7 @@ def outcome(history: History, rules: Rules, *, until: datetime, explain: bool = 
                 birthdays.add(fact.day.year)
         _place(fact, segments, found.standings)
         refused: list[Refused] | None = [] if explain else None
-        given = give(fact, rules.book.at(fact.at, fact.trigger), terms, caps, refused)
+        given = _give(fact, rules.book.at(fact.at, fact.trigger), terms, caps, refused)
         _note(found, fact, terms, given)
         if explain:
             found.considered.append(Considered(fact, terms, given, refused or ()))
@@ -122,14 +123,31 @@ def outcome(history: History, rules: Rules, *, until: datetime, explain: bool = 
     return found
 
 
+def _give(
+    fact: Fact, lives: Sequence[Live], terms: Terms, caps: Caps, refused: list[Refused] | None
+) -> Sequence[Given]:
+    """What the rules of each programme give, by its own days: programmes know nothing of each other."""
+    if not terms.homes:
+        return give(fact, lives, terms, caps, refused)
+    given: list[Given] = []
+    for program in (MAIN, *sorted(terms.zones)):
+        own = [each for each in lives if terms.program_of(each.rule.wallet) == program]
+        local = terms.seen_from(program)
+        fact.day = local_day(fact.at, local.time_zone)
+        given += give(fact, own, local, caps, refused)
+    fact.day = local_day(fact.at, terms.time_zone)
+    return given
+
+
 def _standings(history: History, rules: Rules, until: datetime) -> dict[str, Standing]:
     if not rules.tracks:
         return {}
     first = [each.placed_at for each in history.orders] + [each.at for each in history.touchpoints]
     joined = min([*first, *([history.seen_at] if history.seen_at else [])], default=until)
-    zone = rules.timeline.at(until).time_zone
+    terms = rules.timeline.at(until)
+    zones = {key: terms.zone_in(versions[-1].track.program) for key, versions in rules.tracks.items()}
     return {
-        key: Standing(Walk(key, versions, zone, joined), [each for each in history.grants if each.track == key])
+        key: Standing(Walk(key, versions, zones[key], joined), [each for each in history.grants if each.track == key])
         for key, versions in rules.tracks.items()
     }
 
@@ -215,8 +233,8 @@ def _note(found: Outcome, fact: Fact, terms: Terms, given: Sequence[Given]) -> N
             fact.at,
             each.points,
             each.uncapped,
-            None if rule.pending is None else _active_at(rule.pending, fact, terms),
-            None if rule.expiry is None else _expires_at(rule.expiry, fact, terms),
+            None if rule.pending is None else _active_at(rule.pending, fact, terms.zone_of(rule.wallet)),
+            None if rule.expiry is None else _expires_at(rule.expiry, fact, terms.zone_of(rule.wallet)),
             kind,
             reference,
         )
@@ -228,15 +246,15 @@ def _note(found: Outcome, fact: Fact, terms: Terms, given: Sequence[Given]) -> N
             standing.walk.record(earned)
 
 
-def _active_at(wait: Wait, fact: Fact, terms: Terms) -> datetime:
-    latest = WAITING if wait.days is None else day_start(add_days(fact.day, wait.days), terms.time_zone)
+def _active_at(wait: Wait, fact: Fact, zone: ZoneInfo) -> datetime:
+    latest = WAITING if wait.days is None else day_start(add_days(local_day(fact.at, zone), wait.days), zone)
     if wait.until is None or (said_at := fact.said.get(wait.until)) is None:
         return latest
     return min(max(said_at, fact.at), latest)
 
 
-def _expires_at(life: Life, fact: Fact, terms: Terms) -> datetime:
+def _expires_at(life: Life, fact: Fact, zone: ZoneInfo) -> datetime:
     if life.never:
         return NEVER
-    day = life.on or add_days(add_months(fact.day, life.months or 0), life.days or 0)
-    return day_end(day, terms.time_zone)
+    day = life.on or add_days(add_months(local_day(fact.at, zone), life.months or 0), life.days or 0)
+    return day_end(day, zone)

@@ -6,8 +6,25 @@ revision = "0001"
 down_revision = None
 
 _PROGRAM = """
+    CREATE TABLE programs (
+        key text PRIMARY KEY,
+        labels jsonb NOT NULL,
+        created_at timestamptz NOT NULL,
+        created_by text NOT NULL
+    );
+    COMMENT ON TABLE programs IS 'those beside the main one, which is always there';
+
+    CREATE TABLE program_phases (
+        program text NOT NULL,
+        at timestamptz NOT NULL,
+        state text NOT NULL CHECK (state IN ('active', 'paused', 'archived')),
+        by text NOT NULL,
+        PRIMARY KEY (program, at)
+    );
+
     CREATE TABLE program_versions (
-        version integer PRIMARY KEY,
+        program text NOT NULL DEFAULT 'main',
+        version integer NOT NULL,
         status text NOT NULL CHECK (status IN ('draft', 'active', 'withdrawn')),
         effective_at timestamptz,
         terms jsonb NOT NULL,
@@ -16,9 +33,10 @@ _PROGRAM = """
         created_by text NOT NULL,
         changed_at timestamptz NOT NULL,
         changed_by text NOT NULL,
+        PRIMARY KEY (program, version),
         CHECK (status <> 'active' OR effective_at IS NOT NULL)
     );
-    CREATE UNIQUE INDEX program_versions_effective ON program_versions (effective_at) WHERE status = 'active';
+    CREATE UNIQUE INDEX program_versions_effective ON program_versions (program, effective_at) WHERE status = 'active';
 """
 
 _WALLETS = """

@@ -84,7 +84,7 @@ def anew(terms: Terms, wallet: Wallet, now: datetime) -> Incoming:
 def grace(terms: Terms, wallet: str, now: datetime) -> End | None:
     """Where points end that come back after their end; None: at once."""
     days = terms.wallet(wallet).grace_days if wallet in terms.wallets else 0
-    return terms.grace(days, now) if days else None
+    return terms.grace(days, now, wallet) if days else None
 
 
 def balance(book: Book, wallets: Sequence[Wallet]) -> Balance:

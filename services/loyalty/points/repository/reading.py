@@ -5,8 +5,11 @@ from datetime import date, datetime
 from typing import NamedTuple
 from uuid import UUID
 
+import orjson
+
 from services.loyalty.points.domain.moves import ENDLESS
 from services.loyalty.points.domain.requests import Place
+from services.loyalty.programs.domain.terms import Terms
 from shared.db.engine import ReadTx
 
 
@@ -98,7 +101,7 @@ async def lots(
 
 
 class Outstanding(NamedTuple):
-    """Points that members have, by the month in which they end (the first day of it, in the programme's zone)."""
+    """Points that members have, by the month in which they end (its first day, by the days of the wallet)."""
 
     wallet: str
     source: str
@@ -108,8 +111,9 @@ class Outstanding(NamedTuple):
     held: int
 
 
-async def outstanding(tx: ReadTx, zone: str, now: datetime) -> list[Outstanding]:
+async def outstanding(tx: ReadTx, terms: Terms, now: datetime) -> list[Outstanding]:
     """What is outstanding at a moment, by wallet, kind of source and month of its end; what is over counts no more."""
+    zones = {wallet: terms.zones[program] for wallet, program in terms.homes.items()}
     rows = await tx.execute(
         """
         WITH held AS (
@@ -119,7 +123,8 @@ async def outstanding(tx: ReadTx, zone: str, now: datetime) -> list[Outstanding]
             WHERE h.state = 'open' GROUP BY a.lot_id
         )
         SELECT w.name AS wallet, l.kind AS source,
-            CAST(date_trunc('month', (l.expires_at - interval '1 microsecond') AT TIME ZONE :zone) AS date) AS month,
+            CAST(date_trunc('month', (l.expires_at - interval '1 microsecond')
+                AT TIME ZONE coalesce(CAST(:zones AS jsonb) ->> w.name, :zone)) AS date) AS month,
             CAST(coalesce(sum(l.remaining) FILTER (WHERE l.active_at <= :now AND NOT is_over), 0) AS bigint)
                 AS available,
             CAST(coalesce(sum(l.remaining) FILTER (WHERE (l.active_at > :now OR l.active_at IS NULL) AND NOT is_over),
@@ -130,7 +135,7 @@ async def outstanding(tx: ReadTx, zone: str, now: datetime) -> list[Outstanding]
         WHERE (l.remaining > 0 AND NOT is_over) OR held.points > 0
         GROUP BY 1, 2, 3 ORDER BY 1, 2, 3 NULLS LAST
         """,
-        {"zone": zone, "now": now},
+        {"zone": terms.zone, "zones": orjson.dumps(zones).decode(), "now": now},
     )
     return [Outstanding._make(row) for row in rows]
 

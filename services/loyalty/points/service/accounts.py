@@ -85,4 +85,4 @@ class Accounts:
         async with self.db.read() as tx:
             now = self.clock.now()
             terms = await self.programs.current(tx, now)
-            return Liability(now, terms, await reading.outstanding(tx, terms.zone, now), await reading.turnover(tx))
+            return Liability(now, terms, await reading.outstanding(tx, terms, now), await reading.turnover(tx))

@@ -128,7 +128,7 @@ class Counter:
                 raise SamePerson("The two are one person.")
             now = self.clock.now()
             terms = await self.programs.current(tx, now)
-            day = local_day(now, terms.time_zone)
+            day = local_day(now, terms.zone_of(body.wallet))
             _allow(body, terms, sent=await requests.sent(tx, sender.keys, body.wallet, day))
             fee = terms.wallet(body.wallet).transfers.fee(body.points)
             moved = Transfer(uuid7(), person, recipient, body.wallet, body.points, fee, day, now, by)

@@ -15,6 +15,7 @@ from services.loyalty.programs.errors import UnknownWallet
 from shared.money import EXPONENTS, MAX_MINOR
 
 DEFAULT_WALLET = "points"
+MAIN = "main"
 MAX_POINTS = 10**12
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
@@ -95,11 +96,17 @@ class WalletTerms(Rule):
 
 
 class Terms(Rule):
-    """One version of the programme."""
+    """One version of a programme; or what holds at a moment, with the wallets of all programmes side by side.
+
+    Then `zone` is that of the main programme, `homes` names the programme of each wallet of another, and `zones` the
+    zone of each other programme.
+    """
 
     version: int = 0
     zone: str
-    wallets: Annotated[dict[Name, WalletTerms], Field(min_length=1, max_length=50)]
+    wallets: Annotated[dict[Name, WalletTerms], Field(min_length=1)]
+    homes: Annotated[dict[str, str], Field(exclude=True)] = Field(default_factory=dict)
+    zones: Annotated[dict[str, str], Field(exclude=True)] = Field(default_factory=dict)
 
     @field_validator("zone")
     @classmethod
@@ -134,21 +141,40 @@ class Terms(Rule):
             raise UnknownWallet(name, tuple(sorted(self.wallets)))
         return self.wallets[name]
 
+    def program_of(self, wallet: str) -> str:
+        """The programme that a wallet belongs to."""
+        return self.homes.get(wallet, MAIN)
+
+    def zone_in(self, program: str) -> ZoneInfo:
+        """The zone whose days count in a programme; in one that is not in force, the main one's."""
+        return ZoneInfo(self.zones[program]) if program in self.zones else self.time_zone
+
+    def zone_of(self, wallet: str) -> ZoneInfo:
+        """The zone whose days count for a wallet."""
+        return self.zone_in(self.homes[wallet]) if wallet in self.homes else self.time_zone
+
+    def seen_from(self, program: str) -> "Terms":
+        """The same, with the days of one of the programmes."""
+        if program not in self.zones:
+            return self
+        return Terms.model_construct(version=self.version, zone=self.zones[program], wallets=self.wallets)
+
     def start(self, wallet: str, earned_at: datetime) -> datetime | None:
         """The moment from which points count; None: they wait for a word."""
-        return self.wallet(wallet).pending.start(earned_at, self.time_zone)
+        return self.wallet(wallet).pending.start(earned_at, self.zone_of(wallet))
 
     def end(self, wallet: str, earned_at: datetime, opened_at: datetime) -> End | None:
         """Where points end; None: never."""
-        return self.wallet(wallet).expiry.end(earned_at, opened_at, self.time_zone)
+        return self.wallet(wallet).expiry.end(earned_at, opened_at, self.zone_of(wallet))
 
-    def last_day(self, end: datetime) -> date:
-        """The last local day before a moment at which something ends."""
-        return local_day(end - timedelta(microseconds=1), self.time_zone)
+    def last_day(self, end: datetime, wallet: str) -> date:
+        """The last local day before a moment at which points of a wallet end."""
+        return local_day(end - timedelta(microseconds=1), self.zone_of(wallet))
 
-    def grace(self, days: int, now: datetime) -> End:
-        """The end of the local day so many days from now."""
-        return End.of(add_days(local_day(now, self.time_zone), days), self.time_zone)
+    def grace(self, days: int, now: datetime, wallet: str) -> End:
+        """The end of the local day so many days from now, for a wallet."""
+        zone = self.zone_of(wallet)
+        return End.of(add_days(local_day(now, zone), days), zone)
 
 
 @lru_cache(maxsize=1)
@@ -165,7 +191,7 @@ def default_terms(zone: ZoneInfo) -> Terms:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """The versions of the terms that came into force, by when; before the first, the default."""
+    """What held from when on, all programmes side by side; before the first change, the default."""
 
     default: Terms
     versions: Sequence[tuple[datetime, Terms]] = ()

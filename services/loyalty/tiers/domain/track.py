@@ -103,8 +103,9 @@ class Level(Part):
 
 
 class Track(Part):
-    """A track, whole: its levels from the lowest up."""
+    """A track, whole: its levels from the lowest up. Its days are those of its programme."""
 
+    program: Key = "main"
     measure: Annotated[Measure, Field(discriminator="by")]
     window: Annotated[Calendar | Rolling | Anniversary | Lifetime, Field(discriminator="kind")]
     holds: Literal["period", "next_period"] = "next_period"

@@ -10,6 +10,7 @@ from services.loyalty.earning.domain.history import Rules, outcome
 from services.loyalty.earning.repository import rules as rule_rows
 from services.loyalty.earning.service import Earning
 from services.loyalty.earning.service.histories import histories, rules_of
+from services.loyalty.programs.domain.terms import MAIN
 from services.loyalty.programs.service import Programs
 from services.loyalty.tiers import repository
 from services.loyalty.tiers.domain.grants import Grant, Standing
@@ -237,6 +238,10 @@ class TracksService:
         terms = await self.programs.current(tx, at)
         if isinstance(track.measure, ByPoints) and track.measure.wallet not in terms.wallets:
             raise BadTrack("/track/measure/wallet", f"The programme has no wallet {track.measure.wallet!r}.")
+        if track.program != MAIN and track.program not in terms.zones:
+            raise BadTrack("/track/program", f"No programme {track.program!r} is in force.")
+        if isinstance(track.measure, ByPoints) and terms.program_of(track.measure.wallet) != track.program:
+            raise BadTrack("/track/measure/wallet", f"The programme {track.program!r} has no such wallet.")
 
 
 async def _latest(tx: ReadTx, key: str) -> TrackVersion:

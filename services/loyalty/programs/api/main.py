@@ -1,4 +1,4 @@
-"""The programme over HTTP: written as a draft, looked at, and put in force from a moment on."""
+"""The main programme over HTTP: written as a draft, looked at, and put in force from a moment on."""
 
 from datetime import datetime
 from typing import Annotated
@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Response
 
 from services.loyalty.api import Loyalty, Reader, Writer
-from services.loyalty.programs.errors import EffectiveTooEarly, NotADraft, VersionUnknown, WalletDropped
+from services.loyalty.programs.errors import EffectiveTooEarly, NotADraft, VersionUnknown, WalletDropped, WalletTaken
 from services.loyalty.programs.schemas import MAX_VERSION, ActivateIn, PreviewOut, ProgramIn, ProgramOut
 from shared.http.idempotency import BadIdempotencyKey, IdempotencyKey, answer
 from shared.http.paging import BadCursor, Cursor, Limit, Page, encode_cursor, number_in
@@ -62,7 +62,7 @@ async def change_version(
 @router.post(
     "/versions/{version}/activate",
     response_model=ProgramOut,
-    responses=problems(BadIdempotencyKey, VersionUnknown, NotADraft, EffectiveTooEarly, WalletDropped),
+    responses=problems(BadIdempotencyKey, VersionUnknown, NotADraft, EffectiveTooEarly, WalletDropped, WalletTaken),
 )
 async def activate_version(
     version: Number, body: ActivateIn, caller: Writer, loyalty: Loyalty, idem: IdempotencyKey

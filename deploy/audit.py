@@ -21,7 +21,7 @@ def audit(program: str, constraints: str) -> tuple[int, list[str]]:
         ended = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
         found = json.loads(ended.stdout)["dependencies"]
     except (subprocess.TimeoutExpired, ValueError, KeyError):
-        return UNKNOWN, ["Known weaknesses: no database of advisories can be reached from here; nothing was checked."]
+        return verdict(())
     return verdict(found)
 
 
@@ -34,8 +34,10 @@ def verdict(found: Sequence[Mapping[str, Any]]) -> tuple[int, list[str]]:
     ]
     unknown = [each["name"] for each in found if "skip_reason" in each]
     asked = len(found) - len(unknown)
+    if not asked:
+        return UNKNOWN, ["Known weaknesses: no database of advisories can be asked from here; nothing was checked."]
     lines = [*weak, f"Known weaknesses: {len(weak)} in {asked} of {len(found)} packages that could be looked up."]
-    return (WEAK if weak else UNKNOWN if unknown or not found else CLEAN), lines
+    return (WEAK if weak else UNKNOWN if unknown else CLEAN), lines
 
 
 if __name__ == "__main__":

@@ -193,6 +193,7 @@ def questions() -> Iterator[tuple[str, str, Mapping[str, str]]]:
                 yield path, name, {name: value}
 
 
+@pytest.mark.long
 async def test_no_question_wears_any_route_out(house: House):
     """Each parameter of each route that reads: far too large, negative, endless, nothing at all."""
     wrong: dict[str, Any] = {}

@@ -266,6 +266,14 @@ hopes.
   same (proved under load). Who reads a topic on their own and needs a key's order stops the apis, waits until
   `tam_consumer_lag_records` is 0, and starts them again.
 * Partitions never become fewer.
+
+## Soak
+
+    TAM_TEST_SOAK=1800 TAM_TEST_SOAK_RATE=100 make test-long ARGS="tests/fault/test_soak_load.py"
+
+sends for half an hour, on both buses, and fails where memory grows by more than 5 %, somebody falls behind, the check
+finds a difference, or a projection that is rebuilt from the log is not what it was. Take half of the rate at which your
+machine's cores are all busy.
 """
 
 

@@ -28,9 +28,9 @@ from shared.load.wire import Wire, connected
 from shared.testing.kafka import KafkaBroker
 from shared.testing.postgres import scratch_folder
 
-RATE, SECONDS, CUSTOMERS = 100.0, 30.0, 3_000
-FULL_RATE, FULL_SECONDS = 500.0, 15.0
-IDLE_SECONDS = 8.0
+RATE, SECONDS, CUSTOMERS = 100.0, 25.0, 3_000
+FULL_RATE, FULL_SECONDS = 400.0, 10.0
+IDLE_SECONDS = 6.0
 # All processes hash codes of vouchers under the same.
 PEPPER = base64.b64encode(b"of a test, and of nothing else..").decode()
 SERVICES = ("touchpoints", "profiles", "surveys", "loyalty", "metrics")

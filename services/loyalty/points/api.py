@@ -12,6 +12,7 @@ from services.loyalty.points.domain.requests import Place
 from services.loyalty.points.errors import (
     AdjustmentDecided,
     AdjustmentUnknown,
+    AsOfPast,
     BadMember,
     HoldEnded,
     HoldUnknown,
@@ -51,6 +52,7 @@ from shared.http.etag import UNMODIFIED, with_etag
 from shared.http.idempotency import BadIdempotencyKey, IdempotencyKey, answer
 from shared.http.paging import BadCursor, Cursor, Limit, Page, decode_cursor, encode_cursor, id_in, read_id, read_moment
 from shared.http.problems import problems
+from shared.http.schemas import Instant
 from shared.rights.audit import saw
 
 router = APIRouter(prefix="/v1/loyalty", tags=["loyalty"])
@@ -81,10 +83,16 @@ HoldId = Annotated[UUID, Path(alias="hold")]
 AdjustmentId = Annotated[UUID, Path(alias="adjustment")]
 
 
-@router.get("/members/{member}", response_model=MemberOut, responses={**UNMODIFIED, **problems(BadMember)})
-async def member(member: Member, _: Reader, loyalty: Loyalty, request: Request) -> Response:
+@router.get("/members/{member}", response_model=MemberOut, responses={**UNMODIFIED, **problems(BadMember, AsOfPast)})
+async def member(
+    member: Member,
+    _: Reader,
+    loyalty: Loyalty,
+    request: Request,
+    as_of: Annotated[Instant | None, Query(description="As it will be then if nothing happens; none: now.")] = None,
+) -> Response:
     """Get what a member has, in every wallet; what is due counts, what is over does not."""
-    found = await loyalty.accounts.get(member)
+    found = await loyalty.accounts.get(member, as_of=as_of)
     said = MemberOut(
         member=found.root,
         as_of=found.as_of,

@@ -211,3 +211,33 @@ async def test_a_programme_lives_over_http(module_running: Running):
     unknown = await crm.get(f"{base}/club/versions/9")
     assert unknown.json()["code"] == "loyalty.program_version_unknown"
     assert [each["version"] for each in (await crm.get(f"{base}/club/versions")).json()["items"]] == [1]
+
+
+async def test_time_travel_shows_what_begins_and_ends_and_changes_nothing(earning: EarningWorld):
+    await version(
+        earning.world,
+        "main",
+        "Asia/Ho_Chi_Minh",
+        points={"pending": {"mode": "days", "days": 7}, "expiry": {"mode": "rolling", "days": 30}},
+    )
+    await rule(earning, "points")
+    earning.world.clock.time = DAY
+    await earning.hear(placed("o1", "an", 100_000, at=DAY))
+    accounts, before = earning.world.service.accounts, await tables(earning.world)
+
+    async def at(**after: float) -> tuple[int, int]:
+        seen = (await accounts.get(key("an"), as_of=DAY + timedelta(**after))).seen
+        return next((each.balance.available, each.balance.pending) for each in seen if each.wallet == "points")
+
+    # 2 March in Việt Nam: they begin with 9 March and end with 1 April, local time.
+    assert [await at(), await at(days=6, hours=13), await at(days=6, hours=14)] == [(0, 10), (0, 10), (10, 0)]
+    assert [await at(days=30, hours=13), await at(days=30, hours=14)] == [(10, 0), (0, 0)]
+    assert await tables(earning.world) == before
+    with pytest.raises(AppError, match="still to come"):
+        await at(seconds=-1)
+
+
+async def tables(world: LoyaltyWorld) -> list[str]:
+    """What the ledger holds, in one word."""
+    sql = "SELECT md5(string_agg(CAST(t AS text), '|' ORDER BY CAST(t AS text))) FROM {} AS t"
+    return [await world.value(sql.format(name)) for name in ("wallets", "lots", "transactions", "awards", "sources")]

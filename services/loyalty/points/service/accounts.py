@@ -7,6 +7,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from services.loyalty.points.domain.requests import Place
+from services.loyalty.points.errors import AsOfPast
 from services.loyalty.points.repository import holds as hold_rows
 from services.loyalty.points.repository import reading
 from services.loyalty.points.repository.holds import Hold
@@ -51,14 +52,23 @@ class Accounts:
     programs: Programs
     points: Points
 
-    async def get(self, person: UUID) -> Account:
-        """What a person has in every wallet of the programme, and in those they still have from before."""
+    async def get(self, person: UUID, *, as_of: datetime | None = None) -> Account:
+        """What a person has in every wallet of the programmes, and in those they still have from before.
+
+        With `as_of`, what they will have then if nothing happens: what is pending begins, and what is over ends.
+
+        Raises:
+            AsOfPast: that moment is over; the ledger tells what was.
+        """
+        now = self.clock.now()
+        if as_of is not None and as_of < now:
+            raise AsOfPast(now)
         async with self.db.read() as tx:
-            now = self.clock.now()
+            now = as_of or now
             terms = await self.programs.current(tx, now)
             member = await members.find(tx, person)
             names = sorted({*terms.wallets, *await reading.wallet_names(tx, member.keys)})
-            balances = await self.points.balances(tx, member, names)
+            balances = await self.points.balances(tx, member, names, at=now)
         return Account(member.root, now, terms, [Seen(name, balances[name]) for name in names])
 
     async def entries(self, person: UUID, *, wallet: str | None, before: Place | None, limit: int) -> Sequence[Entry]:

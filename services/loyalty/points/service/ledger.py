@@ -348,9 +348,11 @@ class Points:
         """What a person has in a wallet now; what is due counts, whether or not a job came by."""
         return (await self.balances(tx, member, (wallet,)))[wallet]
 
-    async def balances(self, tx: ReadTx, member: Member, wallets: Collection[str]) -> dict[str, Balance]:
-        """The same for several wallets."""
-        book = Book(self.clock.now())
+    async def balances(
+        self, tx: ReadTx, member: Member, wallets: Collection[str], *, at: datetime | None = None
+    ) -> dict[str, Balance]:
+        """The same for several wallets; with `at`, as it will be at a later moment if nothing happens."""
+        book = Book(at or self.clock.now())
         await repository.load(tx, book, member.keys, wallets, "open")
         return {name: settling.balance(book, book.of(member.keys, name)) for name in wallets}
 

@@ -71,10 +71,11 @@ class Link:
 
 def _trusting(authority: Path | None) -> ssl.SSLContext:
     try:
-        return create_ssl_context(cafile=authority)
+        context: ssl.SSLContext = create_ssl_context(cafile=authority)
     except OSError as error:
         reason = "it holds no certificate" if isinstance(error, ssl.SSLError) else (error.strerror or "").lower()
         raise ConfigError(f"TAM_KAFKA_SSL_CAFILE is wrong: {authority} cannot be read ({reason}).") from None
+    return context
 
 
 def require_compiled_extension() -> None:

@@ -19,6 +19,8 @@ from shared.testing.platform import PlatformProcess
 pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 
 ROUNDS = 10
+# For a process to come up, on a machine where much else runs.
+PATIENCE_SECONDS = 240.0
 HANDLED = ("tam_consumer_records_total", 'outcome="handled"')
 
 
@@ -31,7 +33,7 @@ async def firm(install: Install, database_url: str) -> AsyncIterator[Installatio
 async def several(firm: Installation, **roles: int) -> list[list[PlatformProcess]]:
     """So many processes of each role, all up."""
     made = [[firm.process(role=role) for _ in range(number)] for role, number in roles.items()]
-    await asyncio.gather(*(each.start() for group in made for each in group))
+    await asyncio.gather(*(each.start(patience_seconds=PATIENCE_SECONDS) for group in made for each in group))
     return made
 
 
@@ -52,9 +54,9 @@ async def counted(firm: Installation, process: PlatformProcess, name: str, *labe
 
 async def restarted(process: PlatformProcess, load: Traffic) -> int:
     """End a process as an operator does, and start it anew, with traffic before, between and after; its exit code."""
-    code = await process.stop()
+    code = await process.stop(patience_seconds=PATIENCE_SECONDS)
     await load.goes_on(5)
-    await process.start()
+    await process.start(patience_seconds=PATIENCE_SECONDS)
     await load.goes_on(5)
     return code
 

@@ -18,7 +18,7 @@ async def add_sums(
     table: str,
     keys: Mapping[str, str],
     sums: Mapping[str, str],
-    rows: Iterable[Sequence[Any]],
+    rows: Iterable[tuple[Any, ...]],
     *,
     unique: Sequence[str] = (),
     short: str | None = None,

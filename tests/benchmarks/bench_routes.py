@@ -10,13 +10,11 @@ from datetime import UTC, datetime, timedelta
 from time import monotonic
 from typing import Any
 
-from bench_retention import FILL as PURCHASES
 from bench_retention import TODAY
 from bench_retention import fill as purchases
+from bench_satisfaction import slow_database
 from bench_subscriptions import FILL as SUBSCRIPTIONS
 from stand import Platform, durable_postgres, percentile, platform, store
-
-from shared.db.engine import Database, make_engine
 
 POPULATIONS = (1_000, 1_000_000)
 READS, DAYS = 40, 730
@@ -71,7 +69,7 @@ MORE = (
                         currency, is_cancelled)
     SELECT customer || '-' || day, customer, date '1970-01-01' + day, customer, false, date '1970-01-01' + day,
            customer, net, 'VND', false
-    FROM activity, unnest(days, nets) AS each(day, net)""",
+    FROM activity, unnest(days, nets) AS each(day, net) WHERE day > CAST(:since AS int)""",
     "INSERT INTO calendar (zone) VALUES ('Asia/Ho_Chi_Minh') ON CONFLICT DO NOTHING",
     "DROP TABLE bought",
 )
@@ -79,8 +77,8 @@ MORE = (
 
 async def fill(url: str, customers: int) -> None:
     """Everything that the routes read."""
-    assert PURCHASES
-    db = Database(make_engine(url, schema="metrics", pool_size=2), schema="metrics")
+    db = slow_database(url)
+    # Without the times of subscribing: filled with all that days can have, more would have left than came.
     for statement in (SUBSCRIPTIONS[0], *SUBSCRIPTIONS[2:]):
         async with db.write() as tx:
             days = min(DAYS, customers)
@@ -88,7 +86,8 @@ async def fill(url: str, customers: int) -> None:
     await purchases(url, db, customers)
     for statement in MORE:
         async with db.write() as tx:
-            await tx.execute(statement)
+            # Of orders, those of the two periods that growth is asked of.
+            await tx.execute(statement, {"since": TODAY - 60} if ":since" in statement else {})
     async with db.engine.connect() as connection:
         await connection.exec_driver_sql("ANALYZE")
         await connection.commit()

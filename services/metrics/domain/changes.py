@@ -29,9 +29,9 @@ class Changes:
         if placing is not None and total is not None and not order.refunds and not order.is_cancelled:
             # As nearly all are: bought, and nothing went back.
             day, currency, minor = day_of(placing.at, self.zone), total.currency, total.minor
-            sums = self.money.setdefault((day, currency), [0, 0, 0, 0])
-            sums[0] += sign
-            sums[1] += sign * minor
+            placed = self.money.setdefault((day, currency), [0, 0, 0, 0])
+            placed[0] += sign
+            placed[1] += sign * minor
             self._buy(placing.customer, (day, currency), sign, minor)
             return
         part = accounts(order, self.zone)

@@ -287,7 +287,7 @@ async def run_out(till: Till, held: list[UUID], pace: float) -> None:
 
 async def test_ended_backends_lose_and_double_nothing(till: Till, naive: asyncpg.Pool):
     """Connections die between any two steps; every till asks again with its key until it is told."""
-    campaign, code = await till.offer(limits={"max_uses": 40})
+    campaign, code = await till.offer(limits={"max_uses": 240})
     killed, is_over = 0, False
     # While nothing dies, everything is quick.
     await till.post("/redemptions", ask("ấm", (await till.offer())[1]), 201)
@@ -300,7 +300,7 @@ async def test_ended_backends_lose_and_double_nothing(till: Till, naive: asyncpg
                 "WHERE application_name = 'tam:loyalty' AND datname = current_database() AND xact_start IS NOT NULL "
                 "ORDER BY random() LIMIT 1) AS t"
             )
-            await asyncio.sleep(0.08)
+            await asyncio.sleep(0.01)
 
     async def insist(client: int, turn: int) -> tuple[int, str]:
         customer, key = f"chết-{client}-{turn}", f"{code}-{client}-{turn}"
@@ -313,10 +313,10 @@ async def test_ended_backends_lose_and_double_nothing(till: Till, naive: asyncpg
         return 0, "never"
 
     reaping = asyncio.create_task(reaper())
-    found = await raced(12, 5, insist)
+    found = await raced(12, 30, insist)
     is_over = True
     await reaping
 
     assert killed > 5, "nothing was killed"
-    assert found == {(201, ""): 40, (409, "loyalty.not_applicable"): 20}
-    assert (await till.counters(campaign))[0] == 40
+    assert found == {(201, ""): 240, (409, "loyalty.not_applicable"): 120}
+    assert (await till.counters(campaign))[0] == 240

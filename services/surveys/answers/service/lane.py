@@ -41,7 +41,9 @@ class Lane:
     """The answers that wait in this process. One per process."""
 
     _queue: deque[_Waiting] = field(default_factory=deque)
-    _running: set[asyncio.Task[None]] = field(default_factory=set)
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    # Not their number: a task that has ended stays among them for a moment, in which somebody may come.
+    _working: int = 0
 
     async def take(self, db: Database, answering: Answering, submission: Submission) -> Taken:
         """Have an answer taken, in a transaction of the lane's.
@@ -54,13 +56,20 @@ class Lane:
             raise TooManyAnswers
         future: asyncio.Future[Taken] = asyncio.get_running_loop().create_future()
         self._queue.append(_Waiting(submission, future))
-        if len(self._running) < MAX_AT_ONCE:
+        if self._working < MAX_AT_ONCE:
+            self._working += 1
             task = asyncio.create_task(self._run(db, answering), name="answers")
-            self._running.add(task)
-            task.add_done_callback(self._running.discard)
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
         return await future
 
     async def _run(self, db: Database, answering: Answering) -> None:
+        try:
+            await self._work(db, answering)
+        finally:
+            self._working -= 1
+
+    async def _work(self, db: Database, answering: Answering) -> None:
         while self._queue:
             drawn = [self._queue.popleft() for _ in range(min(MAX_BATCH, len(self._queue)))]
             # Whoever asked may have gone.

@@ -85,7 +85,7 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """Words one after the other. `needs`: what a text that has them has; most lack some of it, which is found at once."""
+    """Words one after the other. `needs`: what a text that has them has; most lack some, which is found at once."""
 
     tokens: tuple[Token, ...]
     needs: frozenset[str]

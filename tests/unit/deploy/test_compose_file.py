@@ -71,7 +71,9 @@ def test_secrets_stand_in_files_and_each_is_given_to_whoever_needs_it_alone():
         }
         assert files <= set(service.get("secrets", [])), name
         # These are told of theirs otherwise: by a script, by a file of settings.
-        assert name in ("postgres", "prometheus") or set(service.get("secrets", [])) <= {*files, "installation_key"}, name
+        assert name in ("postgres", "prometheus") or set(service.get("secrets", [])) <= {*files, "installation_key"}, (
+            name
+        )
         assert not any(re.search("PASSWORD$|SECRET$|_KEYS?$", variable) for variable in service.get("environment", {}))
     assert {each for service in SERVICES.values() for each in service.get("secrets", [])} == set(COMPOSE["secrets"])
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from services.profiles.activity.domain import MAX_INSTANTS, EventCell, EventTotals, MoneyTotals, Tally, refunded_minor
-from services.profiles.people.beside import Beside
+from services.profiles.people.repository import Beside
 from shared.db.bulk import insert_rows
 from shared.db.engine import WriteTx
 from shared.db.orders import OrderTable, order_after

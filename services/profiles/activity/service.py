@@ -11,8 +11,8 @@ from services.profiles.activity.domain import Activity, EventCell, Tally, local_
 from services.profiles.membership.domain import Touched
 from services.profiles.membership.service import Membership
 from services.profiles.people import service as people
-from services.profiles.people.beside import Beside
 from services.profiles.people.domain import Person
+from services.profiles.people.repository import Beside
 from services.profiles.rfm import repository as scales
 from services.profiles.told import repository as told
 from services.profiles.told.domain import standing

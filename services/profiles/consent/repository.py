@@ -8,7 +8,7 @@ from uuid import UUID
 import orjson
 
 from services.profiles.consent.domain import Announced, Frequency, Pair, State, Text, Word
-from services.profiles.people.beside import KEYS, Beside
+from services.profiles.people.repository import KEYS, Beside
 from shared.db.bulk import insert_rows
 from shared.db.engine import ReadTx, WriteTx
 

@@ -10,7 +10,7 @@ import orjson
 from services.profiles.activity.domain import Tally
 from services.profiles.needs.domain.interests import Cell, Evidence, Interest
 from services.profiles.needs.domain.preferences import Word
-from services.profiles.people.beside import Beside
+from services.profiles.people.repository import Beside
 from shared.db.bulk import insert_rows
 from shared.db.engine import ReadTx, WriteTx
 

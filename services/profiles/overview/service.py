@@ -13,7 +13,7 @@ from services.profiles.needs import repository as needs
 from services.profiles.needs.service import Needs
 from services.profiles.overview.schemas import OverviewOut, Part
 from services.profiles.people import service as people
-from services.profiles.people.beside import Beside
+from services.profiles.people.repository import Beside
 from services.profiles.segments.domain.definition import Belonging
 from services.profiles.segments.repository import definitions
 from services.profiles.segments.schemas import BelongingsOut

@@ -9,8 +9,8 @@ from services.profiles.errors import AmbiguousIdentifier, CustomerUnknown
 from services.profiles.identifier_types import repository as declarations
 from services.profiles.identifier_types.domain import BUILT_IN
 from services.profiles.people import repository
-from services.profiles.people.beside import Beside
 from services.profiles.people.domain import Person
+from services.profiles.people.repository import Beside
 from services.profiles.trait_schema import repository as schemas
 from shared.db.engine import Database, ReadTx
 from shared.identity import mapping

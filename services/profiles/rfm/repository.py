@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from services.profiles.people.beside import Beside
+from services.profiles.people.repository import Beside
 from services.profiles.rfm.domain import Basis, Breaks, Scale, ascending
 from shared.db.engine import ReadTx, WriteTx
 

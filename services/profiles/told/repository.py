@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from services.profiles.people.beside import Beside
+from services.profiles.people.repository import Beside
 from services.profiles.told.domain import Fact
 from shared.db.bulk import insert_rows
 from shared.db.engine import WriteTx

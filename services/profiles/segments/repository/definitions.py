@@ -7,7 +7,7 @@ from uuid import UUID
 
 import orjson
 
-from services.profiles.people.beside import Beside
+from services.profiles.people.repository import Beside
 from services.profiles.segments.domain.definition import Belonging, Member, Segment, Version
 from shared.db.bulk import insert_rows
 from shared.db.engine import ReadTx, WriteTx

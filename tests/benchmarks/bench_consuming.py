@@ -1,8 +1,8 @@
 """How many facts a second one worker of metrics takes in from a backlog, group by group. Two minutes.
 
 The log is filled first; then each group of consumers runs alone, as a worker runs it, until it has read everything:
-decoding, offsets, transactions and sums included. The naive baseline is the same consumer, one transaction a fact; its CPU
-is to be compared, for after so small a batch a consumer rests.
+decoding, offsets, transactions and sums included. The naive baseline is the same consumer, one transaction a fact;
+its CPU is to be compared, for after so small a batch a consumer rests.
 """
 
 import asyncio

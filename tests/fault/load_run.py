@@ -21,6 +21,8 @@ from shared.testing.platform import PlatformProcess
 # Longer than any test; it is stopped when the test has had enough.
 _FOR_EVER = 7_200.0
 _PEOPLE = 400
+# A broker that gets no CPU answers no sooner; an act that is given up has no outcome that could be right.
+_PATIENCE_SECONDS = 400.0
 # All processes hash codes of vouchers under the same.
 PEPPER = {"TAM_LOYALTY_CODE_PEPPERS": base64.b64encode(b"of a test, and of nothing else..").decode()}
 
@@ -76,7 +78,7 @@ async def traffic(
 ) -> AsyncIterator[Traffic]:
     """Send to these processes until it is judged, or the block ends."""
     urls = [each.base_url for each in processes]
-    async with connected(urls, firm.write_key, firm.secret_key) as wire:
+    async with connected(urls, firm.write_key, firm.secret_key, patience_seconds=_PATIENCE_SECONDS) as wire:
         journal = Journal(firm.folder / "load.jsonl")
         order = Order(profile, firm.seed, rate, customers, _FOR_EVER, datetime.now(UTC))
         made = Traffic(await Session.opened(wire, SystemClock(), journal, order))

@@ -12,6 +12,9 @@ site=$(echo "$1"/lib/python3*/site-packages)
 find "$site" -type d \( -name tests -o -name test \) -prune -exec rm -rf {} +
 find "$site" -type f \( -name '*.pyx' -o -name '*.pxd' -o -name '*.pyi' -o -name '*.c' -o -name '*.h' -o -name '*.a' \) \
     -delete
+rm -rf "$site"/numpy/distutils "$site"/sqlalchemy/testing "$site"/alembic/testing
+# Messages of services that traces are not sent to.
+rm -rf "$site"/google/api "$site"/google/type
 rm -rf "$site"/sqlalchemy/dialects/mysql "$site"/sqlalchemy/dialects/oracle "$site"/sqlalchemy/dialects/mssql
 find "$site/pygments/lexers" -name '*.py' ! -name '__init__.py' ! -name '_mapping.py' ! -name 'python.py' \
     ! -name 'special.py' ! -name 'text.py' -delete

@@ -87,6 +87,7 @@ class Book:
     orders: dict[str, Bought] = field(default_factory=lambda: defaultdict(Bought))
     subscriptions: dict[str, Subscription] = field(default_factory=dict)
     joined: dict[str, str] = field(default_factory=dict)
+    visitors: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     claimed: dict[int, int] = field(default_factory=lambda: defaultdict(int))
     faults: list[str] = field(default_factory=list)
     unknown: int = 0
@@ -137,6 +138,7 @@ class Book:
         """What a call states besides that it happened."""
         if call["type"] == "identify" and "anonymousId" in call and "userId" in call:
             self.joined[f"anonymous_id:{call['anonymousId']}"] = who
+            self.visitors[who].add(f"anonymous_id:{call['anonymousId']}")
         event, said = call.get("event", ""), call.get("properties", {})
         at = datetime.fromisoformat(call["timestamp"]) if "timestamp" in call else WHEN_IT_CAME
         if event == "Order Completed":
@@ -172,6 +174,13 @@ class Book:
         for raw in list(self.lives):
             found[self.joined.get(raw, raw)].append(raw)
         return found
+
+    def ids_of(self, ids: list[str]) -> set[str]:
+        """Ids by which a person was heard of: by what they did, or as the visitor they say to have been.
+
+        Whom a friend names is nobody yet: they come with what they do.
+        """
+        return {raw for raw in ids if self.lives[raw].messages} | {each for raw in ids for each in self.visitors[raw]}
 
     def orders_of(self, ids: list[str]) -> Iterator[Bought]:
         """A person's orders."""

@@ -130,8 +130,7 @@ class Judge:
             "vouchers redeemed": sum(order.vouchers for order in orders if not order.is_cancelled),
             "points redeemed": sum(order.points for order in orders if not order.is_cancelled),
             "points": self.book.points_of(ids),
-            # Whom a friend names is nobody yet for profiles: they come with what they do.
-            "ids": sum(bool(life.messages) for life in lives),
+            "ids": len(self.book.ids_of(ids)),
             "orders known to profiles": len(counted),
             "in the segment": len(counted) >= FEWEST_ORDERS,
             "consent": next((life.consent for life in lives if life.consent is not None), None),

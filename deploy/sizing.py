@@ -23,8 +23,6 @@ DAY = 86_400
 PASSING = ("inbox", "idempotency_keys")
 # Emptied at once, or of a fixed size.
 EMPTIED = ("outbox", "offsets", "leases", "positions", "members", "assignments", "heads")
-# From this rate on batches are full.
-FULL_RATE = 10_000
 LARGEST_SERVER = 64
 
 
@@ -63,13 +61,9 @@ MEANING = {
 
 
 class Cost(NamedTuple):
-    """What an event, and a customer, was measured to cost: microseconds of CPU by process, and bytes.
-
-    `cpu` is at a moderate rate, where batches are small, `full` in full batches; without it `cpu` stands for both.
-    """
+    """What an event, and a customer, was measured to cost: microseconds of CPU by process, and bytes."""
 
     cpu: Mapping[str, int]
-    full: Mapping[str, int]
     idle: Mapping[str, float]
     memory_mb: Mapping[str, int]
     log_bytes: float
@@ -97,9 +91,8 @@ def cost(run: Mapping[str, Any]) -> Cost:
             else:
                 lasting += size
     cpu = _by_service(run["cpu_us_per_event"])
-    full = _by_service(run["catching_up"]["cpu_us_per_event"]) if "catching_up" in run else cpu
     idle, memory = _by_service(run["idle_cores"]), _by_service(run["memory_mb"])
-    return Cost(cpu, full, idle, memory, log / events, touchpoints / events, passing / events, lasting / people)
+    return Cost(cpu, idle, memory, log / events, touchpoints / events, passing / events, lasting / people)
 
 
 def _by_service(found: Mapping[str, Any]) -> dict[str, Any]:
@@ -108,8 +101,7 @@ def _by_service(found: Mapping[str, Any]) -> dict[str, Any]:
 
 def cores(made: Cost, name: str, rate: float, assumed: Assumed) -> float:
     """Cores for a process at a rate of events a second, with room."""
-    costs = made.full if rate >= FULL_RATE else made.cpu
-    return made.idle.get(name, 0.0) + rate * costs.get(name, 0) / 1e6 / assumed.busy
+    return made.idle.get(name, 0.0) + rate * made.cpu.get(name, 0) / 1e6 / assumed.busy
 
 
 def processes(made: Cost, name: str, rate: float, assumed: Assumed) -> int:
@@ -172,11 +164,7 @@ def _measured(figures: Mapping[str, Any]) -> str:
     rows = []
     for bus, run in figures.items():
         made = cost(run)
-        kinds = {"small batches": made.cpu, "full batches": made.full}
-        if made.full is made.cpu:
-            kinds.pop("full batches")
-        for what, costs in kinds.items():
-            rows.append([f"log on {bus}, {what}", *(str(costs[name]) if name in costs else "–" for name in names)])
+        rows.append([f"log on {bus}", *(str(made.cpu[name]) if name in made.cpu else "–" for name in names)])
     return table(["µs of CPU an event", *names], rows)
 
 
@@ -233,11 +221,10 @@ on the machine (load {machine["load_average"]:.0f}): CPU is counted by process, 
 Idle, all processes together use {idle:.2f} cores. Reads by dashboards and CRMs are not in it: `ARCHITECTURE.md` and
 `tests/benchmarks/results` have what a read costs.
 
-Small batches: at 100 events/s. Full batches, where they were measured: events alone (`--profile sdk`, of which every
-third visit buys) that workers find waiting; from {FULL_RATE:,} events/s on the reckoning takes these, below the small
-ones: at such rates nobody finds a small batch. Where they were not, what is reckoned is too much. Bytes of a short run
-are upper bounds, because tables begin with pages that are hardly filled; CPU is a lower bound where the database no
-longer fits into memory.
+All of it at 100 events/s, where batches are small: at high rates an event costs a fraction of this
+(`tests/benchmarks/results/way.json` has orders at full rate), so what is reckoned for 10,000 and 100,000 events/s is an
+upper bound. So are bytes, because tables of a short run begin with pages that are hardly filled. CPU is a lower bound
+where the database no longer fits into memory.
 
 ## Assumed
 

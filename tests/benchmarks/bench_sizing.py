@@ -8,8 +8,6 @@ off. The check must find nothing wrong, or nothing is stored. About four minutes
 import asyncio
 import base64
 import contextlib
-import os
-import signal
 import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -24,12 +22,11 @@ from shared.clock import SystemClock
 from shared.load.journal import Journal
 from shared.load.plan import Order
 from shared.load.session import Session
-from shared.load.wire import Wire, connected
+from shared.load.wire import connected
 from shared.testing.kafka import KafkaBroker
 from shared.testing.postgres import scratch_folder
 
 RATE, SECONDS, CUSTOMERS = 100.0, 25.0, 3_000
-FULL_RATE, FULL_SECONDS = 400.0, 10.0
 IDLE_SECONDS = 6.0
 # All processes hash codes of vouchers under the same.
 PEPPER = base64.b64encode(b"of a test, and of nothing else..").decode()
@@ -85,7 +82,6 @@ async def measured(under_test: Platform, url: str, broker: KafkaBroker | None, f
         log = log_bytes(data) - log
         verdict = await session.judge(at_most=300, patience_seconds=60)
         journal.close()
-        caught_up = await catching_up(under_test, wire, pid, folder, idle)
     assert not verdict.differences, verdict.differences[:5]
     events, people = session.timing.events, verdict.persons_known
     busy = {name: max(0.0, after[name] - before[name] - idle[name] * seconds) for name in after}
@@ -104,37 +100,6 @@ async def measured(under_test: Platform, url: str, broker: KafkaBroker | None, f
         "kafka_log_bytes_per_event": round(log / events),
         "bytes": _growth(on_disk, grown),
         "events_checked": verdict.events,
-        "catching_up": caught_up,
-    }
-
-
-async def catching_up(
-    under_test: Platform, wire: Wire, broker: int | None, folder: Path, idle: dict[str, float]
-) -> dict[str, Any]:
-    """The same for events alone in full batches: workers sleep while they are taken, and then have them all."""
-    journal = Journal(folder / "backlog.jsonl")
-    order = Order("sdk", 8, FULL_RATE, CUSTOMERS, FULL_SECONDS, datetime.now(UTC))
-    session = await Session.opened(wire, SystemClock(), journal, order)
-    await session.settled(60)
-    workers = [pid for name, pid in under_test.processes.items() if name.startswith("worker")]
-    before, began = used(under_test, broker), monotonic()
-    for pid in workers:
-        os.kill(pid, signal.SIGSTOP)
-    try:
-        await session.send()
-    finally:
-        for pid in workers:
-            os.kill(pid, signal.SIGCONT)
-    await session.settled(120)
-    seconds, after, events = monotonic() - began, used(under_test, broker), session.timing.events
-    verdict = await session.judge(at_most=300, patience_seconds=60)
-    journal.close()
-    assert not verdict.differences, verdict.differences[:5]
-    busy = {name: max(0.0, after[name] - before[name] - idle[name] * seconds) for name in after}
-    return {
-        "events": events,
-        "seconds": round(seconds, 1),
-        "cpu_us_per_event": {name: round(value / events * 1e6) for name, value in busy.items()},
     }
 
 

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import settings
 
 from services.registry import SERVICES
@@ -14,6 +15,16 @@ from shared.testing.postgres import fresh_database, migrated_template, scratch_f
 # A slow machine is no failure: pytest's own timeout is the limit.
 settings.register_profile("tam", deadline=None)
 settings.load_profile("tam")
+# Drawn with all its values, as structlog does by itself, each error stops the event loop for two seconds.
+structlog.configure(
+    processors=[
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.dev.set_exc_info,
+        structlog.processors.TimeStamper(fmt="iso"),
+        structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ The zygote reads one JSON line per process wanted; the nanny waits for its only 
 Importing this module's `main` target is the only thing that is shared: nothing of the platform runs before the fork.
 """
 
+import ctypes
 import gc
 import importlib
 import json
@@ -22,6 +23,7 @@ from typing import NoReturn
 FAULTY = "shared.testing.faulty_serve"
 PLAIN = "services.__main__"
 _POLL_SECONDS = 0.005
+_PR_SET_PDEATHSIG = 1
 
 
 class Forked:
@@ -98,11 +100,18 @@ class Zygote:
         return Forked(int(self._process.stdout.readline()), status)
 
     def close(self) -> None:
-        """End the zygote; those it has forked live on."""
+        """End the zygote; those it has forked end with it."""
         self._process.communicate()
 
 
+def _end_with_parent() -> None:
+    """Have the system kill this process when its parent ends: tests that are killed leave no platforms behind."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 def _child(wanted: Mapping[str, object], main_module: str) -> NoReturn:
+    _end_with_parent()
     os.setsid()
     for descriptor, name in ((1, "stdout"), (2, "log")):
         os.dup2(os.open(str(wanted[name]), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644), descriptor)
@@ -124,6 +133,7 @@ def _child(wanted: Mapping[str, object], main_module: str) -> NoReturn:
 
 
 def _nanny(wanted: Mapping[str, object], main_module: str) -> NoReturn:
+    _end_with_parent()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     if (pid := os.fork()) == 0:
         _child(wanted, main_module)

@@ -13,8 +13,8 @@ find "$site" -type d \( -name tests -o -name test \) -prune -exec rm -rf {} +
 find "$site" -type f \( -name '*.pyx' -o -name '*.pxd' -o -name '*.pyi' -o -name '*.c' -o -name '*.h' -o -name '*.a' \) \
     -delete
 rm -rf "$site"/numpy/distutils "$site"/sqlalchemy/testing "$site"/alembic/testing
-# Messages of services that traces are not sent to.
-rm -rf "$site"/google/api "$site"/google/type
+# Messages of services that traces are not sent to; what pydantic was.
+rm -rf "$site"/google/api "$site"/google/type "$site"/pydantic/v1
 rm -rf "$site"/sqlalchemy/dialects/mysql "$site"/sqlalchemy/dialects/oracle "$site"/sqlalchemy/dialects/mssql
 find "$site/pygments/lexers" -name '*.py' ! -name '__init__.py' ! -name '_mapping.py' ! -name 'python.py' \
     ! -name 'special.py' ! -name 'text.py' -delete
@@ -25,8 +25,15 @@ for part in cluster datasets differentiate fft fftpack integrate interpolate io 
     rm -rf "$site/scipy/$part"
 done
 rm -f "$site"/scipy/special/cython_special*
+# Libraries that only those parts stood on; a second time, for what stood on them.
+for _ in 1 2; do
+    for library in "$site"/scipy.libs/*; do
+        name=$(basename "$library")
+        grep -rqF --include='*.so*' --exclude="$name" "$name" "$site/scipy" "$site/scipy.libs" || rm -f "$library"
+    done
+done
 
 # Symbols for debuggers, where the linker's tables were not rewritten: those files must stay as they are.
-for part in aiokafka asyncpg greenlet httptools sqlalchemy uvloop; do
+for part in aiokafka asyncpg cryptography greenlet httptools sqlalchemy uvloop; do
     find "$site/$part" -name '*.so' -exec strip --strip-unneeded {} +
 done

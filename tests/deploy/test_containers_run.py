@@ -167,7 +167,8 @@ def an_order_becomes_figures_and_points(at: Installation, shop: httpx.BasicAuth,
     """Five services, each in a process of its own: ingest, figures, profile, touchpoints and loyalty."""
     effect = {"kind": "per_amount", "points": 1, "per_minor": 10_000, "currency": "VND"}
     rule = {"name": "1 per 10,000", "state": "active", "rule": {"trigger": {"on": "order"}, "effect": effect}}
-    assert at.gateway.post("/v1/loyalty/earning/rules", headers=crm, json=rule).status_code == 201
+    made = at.gateway.post("/v1/loyalty/earning/rules", headers=crm, json=rule)
+    assert made.status_code == 201, made.text
     order(at, shop, 1)
 
     until(lambda: orders_of(at, crm) == 1, "the order is a figure")

@@ -29,7 +29,7 @@ ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).parent / "releases"
 PACKED = "backup.tar.xz"
 MOST_BYTES = 1_000_000
-_PATHS = re.compile(rb"site-packages|/home/|/root/|/tmp/|/Users/|" + re.escape(str(ROOT).encode()))
+_PATHS = re.compile(rb"site-packages|/(?:home|root|tmp|Users)/|" + re.escape(str(ROOT).encode()))
 
 
 def current_version() -> str:

@@ -1,0 +1,91 @@
+"""Those who ask at the same time are served together, in batches: whoever comes alone is served at once.
+
+Nothing is decided here: the locks and guarded statements of the database are exact, whoever asks in whatever process.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, NamedTuple, TypeVar
+
+from shared.errors import AppError
+
+# Batches of a lane at a time, in this process: while one waits for the disk the next is made ready.
+MAX_AT_ONCE = 2
+
+A = TypeVar("A")
+R = TypeVar("R")
+
+
+class Waiting(NamedTuple, Generic[A, R]):
+    """One who asks."""
+
+    asked: A
+    future: asyncio.Future[R]
+
+    def settle(self, outcome: R | Exception) -> None:
+        """Tell them, if they still wait."""
+        if self.future.done():
+            return
+        if isinstance(outcome, Exception):
+            self.future.set_exception(outcome)
+        else:
+            self.future.set_result(outcome)
+
+
+@dataclass(slots=True)
+class Lane(Generic[A, R]):
+    """Those who wait in this process. One per process and kind of answer.
+
+    `full` is what those hear who find `most_waiting` before them; a batch has at most `batch`.
+    """
+
+    name: str
+    batch: int
+    most_waiting: int
+    full: type[AppError]
+    _queue: deque[Waiting[A, R]] = field(default_factory=deque)
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    # Not their number: a task that has ended stays among them for a moment, in which somebody may come.
+    _working: int = 0
+
+    async def ask(self, asked: A, serve: Callable[[Sequence[Waiting[A, R]]], Awaitable[None]]) -> R:
+        """The answer that `serve` settles, with others; what it raises is the answer of all whom it had.
+
+        Raises:
+            `full`: nothing was done; come again.
+        """
+        if len(self._queue) >= self.most_waiting:
+            raise self.full
+        future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
+        self._queue.append(Waiting(asked, future))
+        if self._working < MAX_AT_ONCE:
+            self._working += 1
+            task = asyncio.create_task(self._run(serve), name=self.name)
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        return await future
+
+    async def _run(self, serve: Callable[[Sequence[Waiting[A, R]]], Awaitable[None]]) -> None:
+        try:
+            while self._queue:
+                drawn = [self._queue.popleft() for _ in range(min(self.batch, len(self._queue)))]
+                # Whoever asked may have gone.
+                if batch := [each for each in drawn if not each.future.done()]:
+                    await self._serve(serve, batch)
+        finally:
+            self._working -= 1
+
+    async def _serve(
+        self, serve: Callable[[Sequence[Waiting[A, R]]], Awaitable[None]], batch: Sequence[Waiting[A, R]]
+    ) -> None:
+        try:
+            await serve(batch)
+        except asyncio.CancelledError:
+            for each in (*batch, *self._queue):
+                each.future.cancel()
+            raise
+        except Exception as error:  # noqa: BLE001 - it is the callers', who wait for it
+            for each in batch:
+                each.settle(error)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.surveys.answers.domain.themes import BadRule, read_themes
+from services.surveys.answers.domain.themes import BadRule, Text, read_themes
 
 
 def about(rule: Any, text: str) -> bool:
@@ -43,6 +43,31 @@ def test_a_rule_finds_what_it_says(rule: Any, text: str, is_found: bool) -> None
 
 def test_themes_come_in_alphabetical_order() -> None:
     assert read_themes(1, {"price": "đắt", "delivery": "giao"}).of("giao nhanh mà đắt") == ("delivery", "price")
+
+
+_WORDS = st.sampled_from(["giao", "chậm", "cham", "đắt", "dat", "late", "giaonhan", "tre*", "gi*"])
+_PHRASES = st.lists(_WORDS, min_size=1, max_size=3).map(" ".join)
+_NEARS = st.lists(_WORDS, min_size=1, max_size=3).map(lambda words: {"near": words, "within": 3})
+_RULES = st.recursive(
+    _PHRASES | _NEARS,
+    lambda rule: (
+        st.lists(rule, min_size=1, max_size=3).map(lambda parts: {"any": parts})
+        | st.lists(rule, min_size=1, max_size=3).map(lambda parts: {"all": parts})
+        | rule.map(lambda part: {"not": part})
+    ),
+    max_leaves=6,
+)
+
+
+@given(
+    st.dictionaries(st.sampled_from("abcdef"), _RULES, min_size=1),
+    st.lists(st.sampled_from(["giao", "CHẬM", "cham", "đắt", "late", "trễ", "giaonhận", "xin"]), max_size=8),
+)
+def test_no_theme_is_missed_because_it_was_not_looked_at(document: dict[str, Any], words: list[str]) -> None:
+    themes, text = read_themes(1, document), " ".join(words)
+    said = Text.of(text)
+    held = sorted(key for key, rule in themes.rules.items() if rule.holds(said)) if said.words else []
+    assert themes.of(text) == tuple(held)
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,10 @@ A Vietnamese word is one syllable, and there are few shapes of those: that is to
 of a hundred languages fail (`tests/unit/surveys/test_answers_language.py` has the rates). What is neither is not named.
 """
 
-import operator
 import re
 import unicodedata
+from functools import lru_cache
+from typing import NamedTuple
 
 from services.surveys.answers.domain.said import folded_word
 
@@ -53,20 +54,30 @@ _ENGLISH = frozenset(
 )
 
 
+class _Shape(NamedTuple):
+    is_english: bool
+    is_syllable: bool
+
+
+# People use few words, over and over.
+@lru_cache(maxsize=32_768)
+def _shape(word: str) -> _Shape:
+    """What a composed word in lower case may be. With a diacritic none is English, whatever it would be without."""
+    return _Shape(word in _ENGLISH, _SYLLABLE.fullmatch(folded_word(word)) is not None)
+
+
 def language_of(text: str) -> str | None:
     """`vi` or `en`; None: neither can be told."""
     composed = unicodedata.normalize("NFC", text).casefold()
     words = [word for word in _LATIN_WORD.findall(composed) if word not in _LOANS]
     if not words:
         return None
-    # With a diacritic a word is not English, whatever it would be without.
-    is_english = [word in _ENGLISH for word in words]
-    is_syllable = [_SYLLABLE.fullmatch(folded_word(word)) is not None for word in words]
-    english, syllables = sum(is_english), sum(is_syllable)
+    shapes = [_shape(word) for word in words]
+    english, syllables = sum(each.is_english for each in shapes), sum(each.is_syllable for each in shapes)
     if _ONLY_VIETNAMESE.search(composed):
         return "vi" if 2 * syllables >= len(words) else None
     # Words of both, such as `the` and `no`, speak for English where others do.
-    apart = sum(map(operator.gt, is_syllable, is_english))
+    apart = sum(each.is_syllable and not each.is_english for each in shapes)
     if 5 * syllables >= 4 * len(words) and apart > english:
         return "vi"
     return "en" if 5 * english >= 2 * len(words) else None

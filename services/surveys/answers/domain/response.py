@@ -76,7 +76,7 @@ def first(definition: Definition, submission: Submission, invitation: Invitation
         raise AnswerTooLate("nothing", closed_at=invitation.expires_at)
     answers, state = _judged(definition, submission, {}, was=None)
     place = submission if invitation is None else invitation
-    response = Response(
+    return Response(
         id=uuid7(),
         survey_id=definition.survey_id,
         version=definition.version,
@@ -97,10 +97,9 @@ def first(definition: Definition, submission: Submission, invitation: Invitation
         weight=1.0 if invitation is None else invitation.weight,
         answered_at=submission.answered_at or submission.at,
         changed_at=submission.at,
-        open_until=submission.at,
+        open_until=_open_until(definition, state, submission, invitation, is_imported=submission.is_imported),
         is_imported=submission.is_imported,
     )
-    return replace(response, open_until=_open_until(definition, response, submission, invitation))
 
 
 def changed(
@@ -124,7 +123,7 @@ def changed(
         return None
     if known.is_anonymous or submission.at >= known.open_until:
         raise AnswerTooLate("complete" if known.state == "complete" else "partial", closed_at=known.open_until)
-    response = replace(
+    return replace(
         known,
         state=state,
         revision=known.revision + 1,
@@ -133,10 +132,11 @@ def changed(
         locale=definition.locale_for(submission.locale, known.locale),
         verification=verification,
         changed_at=submission.at,
+        # Once it is complete its window is what it was.
+        open_until=known.open_until
+        if known.state == "complete"
+        else _open_until(definition, state, submission, invitation, is_imported=known.is_imported),
     )
-    if known.state == "complete":
-        return response
-    return replace(response, open_until=_open_until(definition, response, submission, invitation))
 
 
 def withdrawn(known: Response, *, by: str, reason: str, at: datetime) -> Response:
@@ -196,11 +196,11 @@ def _is_whole(question: Question, answer: Answer | None) -> bool:
 
 
 def _open_until(
-    definition: Definition, response: Response, submission: Submission, invitation: Invitation | None
+    definition: Definition, state: State, submission: Submission, invitation: Invitation | None, *, is_imported: bool
 ) -> datetime:
-    if response.is_imported:
+    if is_imported:
         return submission.at
-    if response.state == "complete":
+    if state == "complete":
         until = submission.at + timedelta(seconds=definition.edit_window_seconds)
     elif invitation is not None:
         until = invitation.expires_at

@@ -160,16 +160,23 @@ class Themes:
 
     version: int
     rules: Mapping[str, Rule]
+    # By the key of a theme, words of which a text has at least one; a theme that is not here may be of any text.
+    hints: Mapping[str, frozenset[str]]
 
     def of(self, text: str) -> tuple[str, ...]:
         """What a text is about, in alphabetical order."""
         if not self.rules:
             return ()
         said = Text.of(text)
-        return tuple(sorted(key for key, rule in self.rules.items() if rule.holds(said))) if said.words else ()
+        if not said.words:
+            return ()
+        plain = said.plain
+        # Most themes have no word in common with a text.
+        near = [key for key in self.rules if (hints := self.hints.get(key)) is None or not hints.isdisjoint(plain)]
+        return tuple(sorted(key for key in near if self.rules[key].holds(said)))
 
 
-NONE = Themes(0, {})
+NONE = Themes(0, {}, {})
 
 
 def read_themes(version: int, document: Mapping[str, Any]) -> Themes:
@@ -186,7 +193,8 @@ def read_themes(version: int, document: Mapping[str, Any]) -> Themes:
         if not _KEY.fullmatch(key):
             raise BadRule(f"/{key[:64]}", "The key of a theme is lower case letters, digits and _, at most 40.")
         rules[key] = _read(rule, f"/{key}", left, _DEEPEST)
-    return Themes(version, rules)
+    found = {key: _hints(rule) for key, rule in rules.items()}
+    return Themes(version, rules, {key: hints for key, hints in found.items() if hints is not None})
 
 
 def _read(rule: object, path: str, left: Iterator[int], deeper: int) -> Rule:
@@ -209,6 +217,21 @@ def _read(rule: object, path: str, left: Iterator[int], deeper: int) -> Rule:
     raise BadRule(
         path, 'A rule is a phrase, {"near": [word, …], "within": n}, {"any": […]}, {"all": […]} or {"not": …}.'
     )
+
+
+def _hints(rule: Rule) -> frozenset[str] | None:
+    """Words without diacritics, one of which is in every text that a rule holds of; None: there may be none."""
+    match rule:
+        case Phrase(needs=needs) | Near(needs=needs):
+            # Any of them would do; long words are rare ones.
+            return frozenset({max(needs, key=len)}) if needs else None
+        case Either(parts=parts):
+            found = [_hints(part) for part in parts]
+            return None if None in found else frozenset().union(*(each for each in found if each is not None))
+        case All(parts=parts):
+            return min(filter(None, map(_hints, parts)), key=len, default=None)
+        case Not():
+            return None
 
 
 def _parts(parts: Sequence[object], path: str, left: Iterator[int], deeper: int) -> tuple[Rule, ...]:

@@ -160,15 +160,16 @@ class Answering:
     async def _invitations(self, tx: WriteTx, submissions: Sequence[Submission]) -> dict[UUID, Invitation]:
         """The invitations that are answered. Of named ones the persons are locked, and then they."""
         ids = {each.invitation_id for each in submissions if each.invitation_id is not None}
-        found = await invitation_rows.find(tx, ids) if ids else {}
-        named = [each for each in found.values() if not each.is_anonymous]
-        persons = {each.person for each in named} | {each.person for each in submissions if each.person is not None}
+        asked = await invitation_rows.asked(tx, ids) if ids else {}
+        named = {key: each.person for key, each in asked.items() if not each.is_anonymous}
+        persons = {*named.values(), *(each.person for each in submissions if each.person is not None)}
         if changing := [each.response_id for each in submissions if each.response_id is not None]:
             persons |= await rows.persons(tx, changing)
         if persons:
             await members.lock_many(tx, persons)
-        if named:
-            found.update(await invitation_rows.lock_many(tx, [each.id for each in named]))
+        found = await invitation_rows.lock_many(tx, named) if named else {}
+        if len(named) < len(asked):
+            found |= await invitation_rows.find(tx, asked.keys() - named.keys())
         return found
 
     async def _one(self, tx: WriteTx, work: _Work, submission: Submission, asked: dict[UUID, Invitation]) -> Outcome:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime
 from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from services.surveys.asking.domain.invitation import Invitation
@@ -35,6 +35,13 @@ _NAMES = ", ".join(each.name for each in fields(Invitation))
 _row = attrgetter(*_COLUMNS)
 
 
+class Asked(NamedTuple):
+    """Whom an invitation asked: what never changes of it."""
+
+    person: UUID
+    is_anonymous: bool
+
+
 def _read(row: Any) -> Invitation:
     return Invitation(*row)
 
@@ -53,7 +60,15 @@ async def get(tx: ReadTx, key: UUID) -> Invitation | None:
 async def find(tx: ReadTx, keys: Collection[UUID]) -> dict[UUID, Invitation]:
     """Those of the invitations that there are."""
     rows = await tx.execute(f"SELECT {_NAMES} FROM invitations WHERE id = ANY(:ids)", {"ids": list(keys)})
-    return {row.id: _read(row) for row in rows}
+    return {each.id: each for each in map(_read, rows)}
+
+
+async def asked(tx: ReadTx, keys: Collection[UUID]) -> dict[UUID, Asked]:
+    """Whom those of the invitations asked that there are."""
+    rows = await tx.execute(
+        "SELECT id, person, is_anonymous FROM invitations WHERE id = ANY(:ids)", {"ids": list(keys)}
+    )
+    return {key: Asked(person, is_anonymous) for key, person, is_anonymous in rows}
 
 
 async def lock(tx: WriteTx, key: UUID) -> Invitation | None:
@@ -69,7 +84,7 @@ async def lock_many(tx: WriteTx, keys: Collection[UUID]) -> dict[UUID, Invitatio
     rows = await tx.execute(
         f"SELECT {_NAMES} FROM invitations WHERE id = ANY(:ids) ORDER BY id FOR NO KEY UPDATE", {"ids": list(keys)}
     )
-    return {row.id: _read(row) for row in rows}
+    return {each.id: each for each in map(_read, rows)}
 
 
 async def set_delivered(tx: WriteTx, key: UUID, at: datetime) -> Invitation | None:

@@ -1,4 +1,4 @@
-"""How many answers a second are durable over HTTP, on one process and PostgreSQL, client included. About 40 seconds.
+"""How many answers a second are durable over HTTP, on two processes and on one, client included. About 50 seconds.
 
 Each answer is another invitation's, with a score, a choice and a text that rules of themes read; then the same load
 with answers that no invitation names, and the same answers sent again, which changes nothing. Beside them, on the same
@@ -19,7 +19,10 @@ from load import Wire
 from stand import Platform, durable_postgres, platform, store
 
 SECONDS = 5.0
+# To each process.
 CONNECTIONS = 64
+# Two processes take answers to surveys; one core is one process's.
+ROLES = ("api/surveys", "api")
 INVITATIONS = 60_000
 SQL_CONNECTIONS = 12
 SURVEY = {
@@ -58,14 +61,14 @@ def answers(number: int) -> dict[str, Any]:
     }
 
 
-async def client(url: str, key: str, kind: str, survey: str) -> dict[str, float]:
+async def client(urls: str, key: str, kind: str, survey: str, first: str) -> dict[str, float]:
     """Answers for `SECONDS`, each connection one after the other; how many, and how long each took."""
     # The same again: those of the first thousand, over and over.
-    numbers = (each % 1_000 for each in count()) if kind == "again" else count()
+    numbers = (each % 1_000 for each in count()) if kind == "again" else count(int(first))
     spans: list[float] = []
     started = monotonic()
 
-    async def one() -> None:
+    async def one(url: str) -> None:
         wire = Wire(url, f"Bearer {key}\r\nContent-Type: application/json")
         while monotonic() - started < SECONDS and (number := next(numbers)) < INVITATIONS:
             whose = {"survey_id": survey} if kind == "named by nobody" else {"invitation_id": _id(number)}
@@ -76,7 +79,7 @@ async def client(url: str, key: str, kind: str, survey: str) -> dict[str, float]
             spans.append((monotonic() - sent) * 1e3)
             assert status == (200 if kind == "again" else 201), answer
 
-    await asyncio.gather(*(one() for _ in range(CONNECTIONS)))
+    await asyncio.gather(*(one(url) for url in urls.split() for _ in range(CONNECTIONS)))
     took = monotonic() - started
     spans.sort()
     return {
@@ -92,16 +95,17 @@ def _id(number: int) -> str:
     return f"{found[:8]}-{found[8:12]}-{found[12:16]}-{found[16:20]}-{found[20:]}"
 
 
-async def measured(under_test: Platform, kind: str, survey: str) -> dict[str, Any]:
-    """Run a client process; what it saw, and what it cost."""
+async def measured(under_test: Platform, kind: str, survey: str, *, processes: int, first: int = 0) -> dict[str, Any]:
+    """Run a client process that answers invitations from the `first` on; what it saw, and what it cost."""
     before = under_test.spent()
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         __file__,
-        under_test.base_url,
+        " ".join([*under_test.urls.values()][:processes]),
         under_test.secret_key,
         kind,
         survey,
+        str(first),
         stdout=asyncio.subprocess.PIPE,
     )
     out, _ = await process.communicate()
@@ -147,16 +151,20 @@ async def publish(under_test: Platform, url: str) -> str:
 async def main() -> None:
     """Measure answers to invitations, answers of nobody, and the same again."""
     figures: dict[str, Any] = {}
-    environ = {"TAM_HTTP_RATE_PER_SECOND": "100000", "TAM_HTTP_RATE_BURST": "100000"}
-    async with durable_postgres() as (url, pid), platform(url, pid, ["api"], **environ) as under_test:
+    async with durable_postgres() as (url, pid), platform(url, pid, ROLES) as under_test:
         survey = await publish(under_test, url)
-        for kind in ("invited", "again", "named by nobody"):
-            figures[kind] = await measured(under_test, kind, survey)
-            print(kind, figures[kind], file=sys.stderr)
+        figures["invited, one process"] = await measured(under_test, "invited", survey, processes=1)
+        answered = figures["invited, one process"]["sent"]
+        figures["invited"] = await measured(under_test, "invited", survey, processes=2, first=answered)
+        for kind in ("again", "named by nobody"):
+            figures[kind] = await measured(under_test, kind, survey, processes=2)
+        for each in figures.items():
+            print(*each, file=sys.stderr)
         figures["one INSERT each, SQL alone"] = await floor(url)
         async with asyncpg.create_pool(url, min_size=1, max_size=1) as pool:
             kept = await pool.fetchval("SELECT count(*) FROM surveys.responses")
-        assert kept >= figures["invited"]["sent"] + figures["named by nobody"]["sent"], kept
+        told = sum(figures[kind]["sent"] for kind in ("invited, one process", "invited", "named by nobody"))
+        assert kept == told, (kept, told)
     store("answers", figures)
 
 

@@ -77,13 +77,18 @@ class Spent:
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """One platform under test: where it answers, its keys, and the processes it is made of."""
+    """One platform under test: where its processes answer, by role, its keys, and their ids."""
 
-    base_url: str
+    urls: Mapping[str, str]
     write_key: str
     secret_key: str
     processes: Mapping[str, int]
     backends: tuple[int, ...]
+
+    @property
+    def base_url(self) -> str:
+        """Where the first process answers."""
+        return next(iter(self.urls.values()))
 
     @property
     def ours(self) -> tuple[int, ...]:
@@ -154,7 +159,8 @@ async def platform(
             for process in processes.values():
                 await process.start(patience_seconds=120)
             pids = {role: process.pid for role, process in processes.items()}
-            yield Platform(processes[roles[0]].base_url, write, secret, pids, (postgres, *brokers))
+            urls = {role: process.base_url for role, process in processes.items()}
+            yield Platform(urls, write, secret, pids, (postgres, *brokers))
         finally:
             for process in processes.values():
                 process.kill()

@@ -13,7 +13,7 @@ from services.loyalty.checkout.service import Checkout
 from services.loyalty.checkout.service.lanes import Lanes as CheckoutLanes
 from services.loyalty.earning.repository.checks import CHECKS as EARNING_CHECKS
 from services.loyalty.earning.service import Earning, FactsDoor, RulesService, Simulation
-from services.loyalty.flash.repository import CHECKS as FLASH_CHECKS
+from services.loyalty.flash.repository.checks import CHECKS as FLASH_CHECKS
 from services.loyalty.flash.service.claims import Claims
 from services.loyalty.flash.service.lanes import Lanes
 from services.loyalty.flash.service.sales import Sales, Views

@@ -25,8 +25,8 @@ import orjson
 from load import Wire
 from stand import Platform, cpu_seconds, descendants, percentile, platform, store
 
-from services.loyalty.flash.repository import CHECKS
-from services.loyalty.flash.schemas import ClaimIn, SaleIn
+from services.loyalty.flash.repository.checks import CHECKS
+from services.loyalty.flash.schemas.sales import ClaimIn, SaleIn
 from services.loyalty.flash.service.claims import Claims
 from services.loyalty.flash.service.lanes import Lanes
 from services.loyalty.flash.service.sales import Sales, Views

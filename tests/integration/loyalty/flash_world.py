@@ -15,8 +15,8 @@ import orjson
 import services.loyalty
 import shared
 from services.loyalty.flash.domain.sale import Claim
-from services.loyalty.flash.repository import CHECKS
-from services.loyalty.flash.schemas import ClaimIn, ItemIn, SaleIn, UnitsIn
+from services.loyalty.flash.repository.checks import CHECKS
+from services.loyalty.flash.schemas.sales import ClaimIn, ItemIn, SaleIn, UnitsIn
 from services.loyalty.flash.service.claims import Claims
 from services.loyalty.flash.service.lanes import Lanes
 from services.loyalty.flash.service.sales import Sales, Views

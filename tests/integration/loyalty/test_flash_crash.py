@@ -22,7 +22,7 @@ import asyncio, sys
 from uuid import UUID
 sys.path.insert(0, sys.argv[1])
 from flash_world import Process
-from services.loyalty.flash.schemas import ClaimIn
+from services.loyalty.flash.schemas.sales import ClaimIn
 from shared.db.engine import Database, make_engine
 
 async def buyer(process, sale, name):

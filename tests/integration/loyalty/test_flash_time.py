@@ -13,7 +13,7 @@ from flash_world import ZONE, Shop, shop
 
 from services.loyalty.flash.domain.sale import Claim
 from services.loyalty.flash.errors import BadSaleTime, ClaimFallen, SaleOver
-from services.loyalty.flash.schemas import ExtendIn, SaleIn
+from services.loyalty.flash.schemas.sales import ExtendIn, SaleIn
 
 NOT_OPEN, OVER, PAUSED = "loyalty.flash_not_open", "loyalty.flash_over", "loyalty.flash_paused"
 MIDNIGHT = datetime(2030, 11, 11, tzinfo=ZONE).astimezone(UTC)

@@ -11,7 +11,7 @@ from loyalty_world import open_world
 from referrals_world import programme
 
 from services.loyalty.flash.errors import BadSaleTime
-from services.loyalty.flash.schemas import ExtendIn, SaleIn
+from services.loyalty.flash.schemas.sales import ExtendIn, SaleIn
 from services.loyalty.referrals.errors import BadProgram, ProgramClosed
 
 NIGHT = {"days": ["fri"], "hours": {"from": "22:00", "to": "02:00"}}

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from services.loyalty.flash.domain.local_time import NoSuchTime, instant
 from services.loyalty.flash.domain.sale import Sale
-from services.loyalty.flash.schemas import ClaimIn, SaleIn
+from services.loyalty.flash.schemas.sales import ClaimIn, SaleIn
 from shared.ids import uuid7
 
 HANOI = ZoneInfo("Asia/Ho_Chi_Minh")

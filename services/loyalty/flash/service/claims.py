@@ -5,7 +5,6 @@ from datetime import datetime
 from functools import partial
 from uuid import UUID
 
-from services.loyalty.flash import repository as rows
 from services.loyalty.flash.domain.sale import Answered, Claim, ClaimState, Decision, Verdict, Want, claim_id, item_id
 from services.loyalty.flash.errors import (
     BadSaleCustomer,
@@ -20,7 +19,8 @@ from services.loyalty.flash.errors import (
     SalePaused,
     SoldOut,
 )
-from services.loyalty.flash.schemas import ClaimIn
+from services.loyalty.flash.repository import sales as rows
+from services.loyalty.flash.schemas.sales import ClaimIn
 from services.loyalty.flash.service.lanes import Lanes
 from shared.clock import Clock
 from shared.db.engine import Database, ReadTx

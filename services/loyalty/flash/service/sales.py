@@ -8,11 +8,11 @@ from time import monotonic
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from services.loyalty.flash import repository as rows
 from services.loyalty.flash.domain.local_time import NoSuchTime, instant
 from services.loyalty.flash.domain.sale import Item, Sale, item_id
 from services.loyalty.flash.errors import BadSaleTime, ItemThere, ItemUnknown, SaleOver, SaleUnknown
-from services.loyalty.flash.schemas import ExtendIn, ItemIn, SaleIn, SaleOut, UnitsIn
+from services.loyalty.flash.repository import sales as rows
+from services.loyalty.flash.schemas.sales import ExtendIn, ItemIn, SaleIn, SaleOut, UnitsIn
 from services.loyalty.flash.service.lanes import Lanes
 from shared.clock import Clock
 from shared.db.engine import Database, WriteTx

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from services.loyalty.flash import repository as rows
+from services.loyalty.flash.repository import sales as rows
 from services.loyalty.flash.service.lanes import Lanes
 from shared.clock import Clock
 from shared.db.engine import Database

@@ -23,7 +23,16 @@ from services.loyalty.flash.errors import (
     SoldOut,
     TooManyWaiting,
 )
-from services.loyalty.flash.schemas import ClaimIn, ClaimOut, ConfirmIn, ExtendIn, ItemIn, SaleIn, SaleOut, UnitsIn
+from services.loyalty.flash.schemas.sales import (
+    ClaimIn,
+    ClaimOut,
+    ConfirmIn,
+    ExtendIn,
+    ItemIn,
+    SaleIn,
+    SaleOut,
+    UnitsIn,
+)
 from shared.http.etag import UNMODIFIED, with_etag
 from shared.http.idempotency import BadIdempotencyKey, IdempotencyKey, answer
 from shared.http.paging import BadCursor, Cursor, Limit, Page, encode_cursor, moment_and_id_in

@@ -1,0 +1,9 @@
+"""Flash sales over HTTP: sales and claims, draws, waiting rooms."""
+
+from fastapi import APIRouter
+
+from services.loyalty.flash.api import sales
+
+router = APIRouter()
+for _page in (sales,):
+    router.include_router(_page.router)

@@ -1,0 +1,1 @@
+"""All SQL of flash sales: sales and claims, checks, draws, waiting rooms."""

@@ -1,0 +1,1 @@
+"""Wire models of flash sales: sales and claims, draws, waiting rooms."""

@@ -24,8 +24,10 @@ _TABLES = """
         updated_by text NOT NULL,
         schedule jsonb,
         spans tstzmultirange,
+        is_lottery boolean NOT NULL DEFAULT false,
         CHECK ((schedule IS NULL) = (spans IS NULL))
     );
+    COMMENT ON COLUMN flash_sales.is_lottery IS 'only those whom flash_draws drew may claim';
     COMMENT ON COLUMN flash_sales.spans IS 'when the schedule is open between starts_at and ends_at; NULL: always';
     COMMENT ON COLUMN flash_sales.claim_seconds IS 'a claim falls when it is not paid in time; NULL: it stands at once';
     COMMENT ON COLUMN flash_sales.max_per_person IS 'units of all items together';
@@ -114,6 +116,8 @@ _CLAIM = """
         known boolean[];
         who integer[];
         item_used bigint[];
+        rights integer[];
+        who_right integer[];
         sale_used bigint[];
         of_item bigint[] := array_fill(0::bigint, ARRAY[cardinality(_ids)]);
         of_sale bigint[] := array_fill(0::bigint, ARRAY[cardinality(_ids)]);
@@ -178,6 +182,14 @@ _CLAIM = """
             ) AS own
         ) AS used;
 
+        IF sale.is_lottery THEN
+            rights := flash_rights(_item, _persons, claimed_at);
+            who_right := array_fill(0, ARRAY[cardinality(_ids)]);
+            FOR n IN 1 .. cardinality(_ids) LOOP
+                who_right[who[n]] := rights[n];
+            END LOOP;
+        END IF;
+
         verdicts := array_fill(0::smallint, ARRAY[cardinality(_ids)]);
         numbers := array_fill(0::bigint, ARRAY[cardinality(_ids)]);
         FOR n IN 1 .. cardinality(_ids) LOOP
@@ -187,6 +199,8 @@ _CLAIM = """
                 verdicts[n] := 1;
             ELSIF status <> 'open' THEN
                 verdicts[n] := 2;
+            ELSIF sale.is_lottery AND wanted > who_right[w] THEN
+                verdicts[n] := 6;
             ELSIF item_used[n] + of_item[w] + wanted > item.max_per_person THEN
                 verdicts[n] := 3;
             ELSIF sale_used[n] + of_sale[w] + wanted > sale.max_per_person THEN
@@ -197,6 +211,9 @@ _CLAIM = """
                 remaining := remaining - wanted;
                 of_item[w] := of_item[w] + wanted;
                 of_sale[w] := of_sale[w] + wanted;
+                IF sale.is_lottery THEN
+                    who_right[w] := 0;
+                END IF;
                 granted := granted + 1;
                 numbers[n] := item.last_number + granted;
             END IF;
@@ -213,6 +230,11 @@ _CLAIM = """
                    flash_claim.claimed_at, flash_claim.expires_at
             FROM unnest(_ids, _persons, _keys, _units, numbers) AS t (id, person, key, units, number)
             WHERE t.number > 0;
+            IF sale.is_lottery THEN
+                UPDATE flash_entries AS e SET state = 'claimed', claim_id = t.id
+                FROM unnest(_ids, _persons, numbers) AS t (id, person, number)
+                WHERE t.number > 0 AND e.id = flash_right_of(_item, t.person, flash_claim.claimed_at);
+            END IF;
         END IF;
     END $$;
 """

@@ -107,10 +107,12 @@ def with_fact(order: Order, event: Event[OrderFact]) -> Order:
         Poison: an amount or a currency that cannot be money.
     """
     fact = event.data
-    if isinstance(fact, OrderPlaced | OrderChanged):
+    if isinstance(fact, (OrderPlaced, OrderChanged)):
         _check(fact.total_minor, fact.currency)
         placing = Placing(isinstance(fact, OrderChanged), event.time, event.id, event.subject)
         total = Total(event.time, event.id, fact.total_minor, fact.currency)
+        if order is UNKNOWN:
+            return Order(placing, total, UNKNOWN.refunds, is_cancelled=False)
         return Order(
             placing if order.placing is None else min(order.placing, placing),
             total if order.total is None else max(order.total, total),

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Literal
 
-from services.metrics.domain.calendar import Period, period_start
+from services.metrics.domain.calendar import PERIODS, Period, period_start
 
 # Outside of every calendar: the ends of each chain.
 NEVER = -(2**31)
@@ -35,6 +35,17 @@ def cells(days: Days) -> Sequence[Cell]:
     found += _chain("week", _periods("week", active))
     found += _chain("month", _periods("month", active))
     return found
+
+
+@lru_cache(maxsize=16_384)
+def growth(last: int, new: int) -> Sequence[tuple[Cell, int]]:
+    """What changes in the chains of somebody who bought last on one day, and now on a later one for the first time."""
+    found: dict[Cell, int] = {}
+    for kind in PERIODS:
+        here, there = period_start(kind, last), period_start(kind, new)
+        if here != there:
+            found |= {(kind, here, NOT_YET): -1, (kind, here, there): 1, (kind, there, NOT_YET): 1}
+    return list(found.items())
 
 
 @lru_cache(maxsize=4_096)

@@ -1,8 +1,8 @@
 """What a person bought, by day and currency, and what all figures that are sums over people make of it.
 
-Three sums are kept, each exact when a purchase is taken back or two people turn out to be one, because the part of the
-old person is subtracted and that of the new one added: `cells` (see `lifeline`), `histories`, which models of buying
-need no more than, and `spends`, which models of spending do.
+Sums are kept, each exact when a purchase is taken back or two people turn out to be one, because the part of the old
+person is subtracted and that of the new one added: `cells` (see `lifeline`), `histories`, which models of buying need
+no more than, `spends`, which models of spending do, and `tallies`, which retention is read from.
 """
 
 from collections import defaultdict
@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import NamedTuple
 
-from services.metrics.domain.lifeline import Cell, Days, cells
+from services.metrics.domain.lifeline import NOT_YET, Cell, Days, cells, growth
+from services.metrics.domain.tallies import Crowd, Standing, Tallies, Worth, ceiling
 
 # In place of a currency: of people who bought in several, which are never added. That nobody said one is another thing.
 SEVERAL = "*"
@@ -48,11 +49,12 @@ class Spend(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What to add: people per cell, people and what they spent again per history, people per spend."""
+    """What to add: people per cell, people and what they spent again per history, people per spend; and to tallies."""
 
     cells: Mapping[Cell, int] = field(default_factory=dict)
     histories: Mapping[History, tuple[int, int]] = field(default_factory=dict)
     spends: Mapping[Spend, int] = field(default_factory=dict)
+    tallies: Tallies = field(default_factory=Tallies)
 
 
 def after_change(purchases: Purchases, change: Purchases) -> dict[Bucket, Bought]:
@@ -98,42 +100,118 @@ def history_of(purchases: Purchases) -> tuple[History, int]:
     if len(purchases) == 1:
         ((day, currency),) = purchases
         return History(currency, 0, day, day), 0
-    days = {day for day, _ in purchases}
-    currencies = {currency for _, currency in purchases}
-    if len(currencies) > 1:
-        return History(SEVERAL, len(days) - 1, min(days), max(days)), 0
-    first = min(days)
-    again = sum(bought.net_minor for (day, _), bought in purchases.items() if day != first)
-    return History(currencies.pop(), len(days) - 1, first, max(days)), again
+    days, currencies = zip(*purchases, strict=True)
+    first, last = min(days), max(days)
+    if currencies.count(currencies[0]) < len(currencies):
+        return History(SEVERAL, len(set(days)) - 1, first, last), 0
+    # In one currency, a day is in one bucket.
+    again = sum([bought.net_minor for bought in purchases.values()]) - purchases[first, currencies[0]].net_minor
+    return History(currencies[0], len(days) - 1, first, last), again
 
 
-def difference(before: Iterable[Purchases], after: Iterable[Purchases]) -> Difference:
+def standing_of(purchases: Purchases) -> Standing | None:
+    """Where somebody stands by recency, frequency and money; None without purchases."""
+    if len(purchases) == 1:
+        (((day, currency), (orders, net)),) = purchases.items()
+        return Standing(Crowd(currency, day, orders), net, Worth(currency, ceiling(net)))
+    if not purchases:
+        return None
+    days, currencies = zip(*purchases, strict=True)
+    orders = sum([bought.orders for bought in purchases.values()])
+    if currencies.count(currencies[0]) < len(currencies):
+        return Standing(Crowd(SEVERAL, max(days), orders), 0, None)
+    net = sum([bought.net_minor for bought in purchases.values()])
+    return Standing(Crowd(currencies[0], max(days), orders), net, Worth(currencies[0], ceiling(net)))
+
+
+def is_growth(old: Purchases, change: Purchases) -> bool:
+    """Whether all that is new is a first purchase, or purchases on one later day: what most facts say."""
+    if len(change) != 1:
+        return False
+    ((bucket, bought),) = change.items()
+    return bought.orders > 0 and all(day < bucket[0] for day, _ in old)
+
+
+def difference(
+    before: Iterable[Purchases], after: Iterable[Purchases], grown: Iterable[tuple[Purchases, Purchases]] = ()
+) -> Difference:
     """What to add to each sum when the people of `before` turn into those of `after`.
 
-    Least is to be done where each comes at the place of who they were.
+    Least is to be done where each comes at the place of who they were, and of whoever has `grown`: pairs of who they
+    were and what came, for which `is_growth` is true.
     """
-    in_cells: defaultdict[Cell, int] = defaultdict(int)
-    histories: defaultdict[History, list[int]] = defaultdict(lambda: [0, 0])
-    spends: defaultdict[Spend, int] = defaultdict(int)
+    found = _Sums()
     for old, new in zip_longest(before, after, fillvalue=NOTHING):
-        if old == new:
-            continue
-        gone, come = set(cells(days_of(old))), set(cells(days_of(new)))
+        if old != new:
+            found.replace(old, new)
+    for old, change in grown:
+        found.grow(old, change)
+    return found.difference()
+
+
+@dataclass(slots=True)
+class _Sums:
+    """Sums of what changes. People who grew are counted by the days alone that make the same of all of them."""
+
+    cells: defaultdict[Cell, int] = field(default_factory=lambda: defaultdict(int))
+    histories: defaultdict[History, list[int]] = field(default_factory=lambda: defaultdict(lambda: [0, 0]))
+    spends: defaultdict[Spend, int] = field(default_factory=lambda: defaultdict(int))
+    # By the last day and the new one; and by the first day of all and the second purchase.
+    grown: defaultdict[tuple[int, int], int] = field(default_factory=lambda: defaultdict(int))
+    again: defaultdict[tuple[int, int], int] = field(default_factory=lambda: defaultdict(int))
+    tallies: Tallies = field(default_factory=Tallies)
+
+    def replace(self, old: Purchases, new: Purchases) -> None:
+        """Somebody is now another."""
+        days, days_now = days_of(old), days_of(new)
+        self.tallies.replace(days, days_now)
+        self.tallies.move(standing_of(old), standing_of(new))
+        gone, come = set(cells(days)), set(cells(days_now))
         for cell in gone - come:
-            in_cells[cell] -= 1
+            self.cells[cell] -= 1
         for cell in come - gone:
-            in_cells[cell] += 1
+            self.cells[cell] += 1
         for sign, purchases in ((-1, old), (1, new)):
-            if not purchases:
-                continue
-            history, again = history_of(purchases)
-            sums = histories[history]
-            sums[0] += sign
-            sums[1] += sign * again
-            if history.repeats and history.currency != SEVERAL:
-                spends[Spend(history.currency, history.repeats, again)] += sign
-    return Difference(
-        {cell: number for cell, number in in_cells.items() if number},
-        {history: (people, money) for history, (people, money) in histories.items() if people or money},
-        {spend: number for spend, number in spends.items() if number},
-    )
+            if purchases:
+                self._count(*history_of(purchases), sign)
+
+    def grow(self, old: Purchases, change: Purchases) -> None:
+        """Somebody bought on a day after all others, or for the first time."""
+        (((day, currency), bought),) = change.items()
+        if not old:
+            self.replace(old, change)
+            return
+        history, again = history_of(old)
+        last, first = history.last_day, history.first_day
+        self.grown[last, day] += 1
+        if first == last and sum(each.orders for each in old.values()) == 1:
+            self.again[first, day] += 1
+        self.tallies.replace(days_of(old), days_of({**old, **change}))
+        self.tallies.move(standing_of(old), standing_of({**old, **change}))
+        self._count(history, again, -1)
+        if history.currency == currency:
+            self._count(History(currency, history.repeats + 1, first, day), again + bought.net_minor, 1)
+        else:
+            self._count(History(SEVERAL, history.repeats + 1, first, day), 0, 1)
+
+    def _count(self, history: History, again: int, sign: int) -> None:
+        sums = self.histories[history]
+        sums[0] += sign
+        sums[1] += sign * again
+        if history.repeats and history.currency != SEVERAL:
+            self.spends[Spend(history.currency, history.repeats, again)] += sign
+
+    def difference(self) -> Difference:
+        """What is not nothing."""
+        for (last, day), people in self.grown.items():
+            for cell, sign in growth(last, day):
+                self.cells[cell] += sign * people
+        for (first, second), people in self.again.items():
+            self.cells["repeat", first, NOT_YET] -= people
+            self.cells["repeat", first, second] += people
+        return Difference(
+            {cell: number for cell, number in self.cells.items() if number},
+            {history: (people, money) for history, (people, money) in self.histories.items() if people or money},
+            {spend: number for spend, number in self.spends.items() if number},
+            self.tallies,
+        )

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from services.metrics.domain.lifeline import Cell
 from services.metrics.domain.purchases import Bought, History, Purchases, Spend
+from services.metrics.domain.tallies import Tallies
 from shared.db.bulk import insert_new_rows, insert_rows
 from shared.db.engine import ReadTx, WriteTx
 from shared.db.orders import plain_orders
@@ -23,6 +24,9 @@ ACTIVITY_COLUMNS = {
 _CELL = {"kind": "text", "day": "int", "next_day": "int"}
 _HISTORY = {"currency": "text", "repeats": "int", "first_day": "int", "last_day": "int"}
 _SPEND = {"currency": "text", "repeats": "int", "repeat_minor": "bigint"}
+_TALLY = {"kind": "text", "part": "int", "place": "int"}
+_CROWD = {"currency": "text", "last_day": "int", "orders": "int"}
+_WORTH = {"currency": "text", "ceiling_minor": "bigint"}
 _DAY = {"day": "int", "currency": "text"}
 _CUSTOMERS = {"customers": "bigint"}
 _MONEY = {"orders": "bigint", "gross_minor": "numeric", "refunds_minor": "numeric", "unmatched": "bigint"}
@@ -89,6 +93,24 @@ async def add_activity(tx: WriteTx, purchases: Mapping[UUID, Purchases]) -> None
         raise Retry("another worker stored purchases of one of these customers at the same time")
 
 
+async def append_activity(tx: WriteTx, later: Mapping[UUID, Purchases]) -> None:
+    """Store purchases on one day after all others, of person keys that have a locked row."""
+    if not later:
+        return
+    rows = [(customer, *bucket, *bought) for customer, of in later.items() for bucket, bought in of.items()]
+    columns = map(list, zip(*rows, strict=True))
+    await tx.execute(_APPEND, dict(zip(("customers", "days", "currencies", "counts", "nets"), columns, strict=True)))
+
+
+_APPEND = """
+    UPDATE activity SET days = activity.days || n.day, currencies = activity.currencies || n.currency,
+        counts = activity.counts || n.count, nets = activity.nets || n.net
+    FROM unnest(CAST(:customers AS uuid[]), CAST(:days AS int[]), CAST(:currencies AS text[]), CAST(:counts AS int[]),
+        CAST(:nets AS bigint[])) AS n(customer, day, currency, count, net)
+    WHERE activity.customer = n.customer
+"""
+
+
 async def replace_activity(tx: WriteTx, purchases: Mapping[UUID, Purchases]) -> None:
     """Store the purchases of person keys that have a locked row; without purchases there is none."""
     await insert_rows(
@@ -107,6 +129,10 @@ def activity_rows(purchases: Mapping[UUID, Purchases]) -> list[tuple[UUID, str, 
     """Rows of `activity`, in the order of its columns and of its key."""
     rows: list[tuple[UUID, str, str, str, str]] = []
     for customer, bought in sorted(purchases.items(), key=_by_key):
+        if len(bought) == 1:
+            (((day, currency), (count, net)),) = bought.items()
+            rows.append((customer, f"{{{day}}}", f"{{{currency}}}", f"{{{count}}}", f"{{{net}}}"))
+            continue
         buckets = sorted(bought)
         days, currencies = zip(*buckets, strict=True)
         counts, nets = zip(*(bought[bucket] for bucket in buckets), strict=True)
@@ -141,6 +167,17 @@ async def add_to_spends(tx: WriteTx, changes: Mapping[Spend, int]) -> None:
     """Add people to what they spent again; a sum that nobody has any more has no row."""
     rows = [(*spend, customers) for spend, customers in changes.items()]
     await add_sums(tx, "spends", _SPEND, _CUSTOMERS, rows)
+
+
+async def add_to_tallies(tx: WriteTx, changes: Tallies) -> None:
+    """Add to what retention is read from; a tally that nobody has any more has no row."""
+    lives = [(*tally, number) for tally, number in changes.lives.items() if number]
+    await add_sums(tx, "life_sums", _TALLY, _CUSTOMERS, lives)
+    crowds = [(*crowd, customers, net) for crowd, (customers, net) in changes.crowds.items() if customers or net]
+    short = "customers < 0 OR customers = 0 AND net_minor <> 0"
+    await add_sums(tx, "rfm_crowds", _CROWD, {**_CUSTOMERS, "net_minor": "numeric"}, crowds, short=short)
+    worths = [(*worth, customers) for worth, customers in changes.worths.items() if customers]
+    await add_sums(tx, "rfm_worths", _WORTH, _CUSTOMERS, worths)
 
 
 async def add_to_money(tx: WriteTx, changes: Sequence[tuple[int, str, int, int, int, int]]) -> None:

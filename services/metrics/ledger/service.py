@@ -11,7 +11,15 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from services.metrics.domain.changes import Changes
-from services.metrics.domain.purchases import NOTHING, Difference, Purchases, after_change, difference, together
+from services.metrics.domain.purchases import (
+    NOTHING,
+    Difference,
+    Purchases,
+    after_change,
+    difference,
+    is_growth,
+    together,
+)
 from services.metrics.ledger import repository
 from shared.db.engine import Database, WriteTx
 from shared.errors import Retry
@@ -28,7 +36,18 @@ log = logger(__name__)
 ORDERS_GROUP = "metrics.orders"
 IDENTITY_GROUP = "metrics.identity"
 PROJECTION = Projection(
-    tables=("orders", "activity", "cells", "histories", "spends", "day_money", "identity"),
+    tables=(
+        "orders",
+        "activity",
+        "cells",
+        "histories",
+        "spends",
+        "life_sums",
+        "rfm_crowds",
+        "rfm_worths",
+        "day_money",
+        "identity",
+    ),
     groups=(ORDERS_GROUP, IDENTITY_GROUP),
 )
 
@@ -99,6 +118,7 @@ class Ledger:
         await repository.add_to_cells(tx, changed.cells)
         await repository.add_to_histories(tx, changed.histories)
         await repository.add_to_spends(tx, changed.spends)
+        await repository.add_to_tallies(tx, changed.tallies)
 
     async def _fold(self, tx: WriteTx, events: Sequence[Event[OrderFact]]) -> Changes:
         changes = Changes(self.zone)
@@ -112,16 +132,26 @@ class Ledger:
             return Difference()
         families = await mapping.families(tx, changes)
         known = await self._lock_persons(tx, changes.keys(), families)
-        after = {raw: after_change(known.get(raw, NOTHING), change) for raw, change in changes.items()}
-        await repository.add_activity(tx, {raw: each for raw, each in after.items() if each and raw not in known})
+        several = {raw for raws in families.values() for raw in raws}
+        grown = {
+            raw: (known.get(raw, NOTHING), change)
+            for raw, change in changes.items()
+            if raw not in several and is_growth(known.get(raw, NOTHING), change)
+        }
+        after = {
+            raw: after_change(known.get(raw, NOTHING), change) for raw, change in changes.items() if raw not in grown
+        }
+        now = after | {raw: change for raw, (_, change) in grown.items()}
+        await repository.append_activity(tx, {raw: each for raw, each in now.items() if raw in grown and raw in known})
+        await repository.add_activity(tx, {raw: each for raw, each in now.items() if each and raw not in known})
         emptied = {root: NOTHING for root in families if root not in after and not known[root]}
         await repository.replace_activity(tx, emptied | {raw: each for raw, each in after.items() if raw in known})
         now = known | after
-        alone = after.keys() - {raw for raws in families.values() for raw in raws}
-        persons = [*families.values(), *([raw] for raw in alone)]
+        persons = [*families.values(), *([raw] for raw in after if raw not in several)]
         return difference(
             (together([known.get(raw, NOTHING) for raw in raws]) for raws in persons),
             (together([now.get(raw, NOTHING) for raw in raws]) for raws in persons),
+            grown.values(),
         )
 
     async def _lock_persons(

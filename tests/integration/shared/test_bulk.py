@@ -60,6 +60,50 @@ async def test_every_kind_of_column_is_read_back_as_it_was_written(db: Database)
     assert stored[1] == (second, *[None] * 12)
 
 
+@pytest.mark.parametrize("rows", [63, 64, 200])
+async def test_columns_that_say_the_same_in_all_rows_are_read_back_as_any_other(db: Database, rows: int):
+    await make_table(db)
+    same, at = uuid4(), datetime(2026, 1, 31, 23, 59, 59, 123456, tzinfo=UTC)
+    document, tags, ids = '{"a": 1}', '{"a",NULL}', f"{{{same}}}"
+    constant = (same, 7, 7, "đ", at, date(2026, 1, 31), b"\x00", True, 0.5, Decimal("1.50"), document, tags, ids)
+    kinds = {**KINDS, "number": "int", "twin": "int", "nearly": "int", "nothing": "uuid"}
+    given = [(*constant, number, number, number + (number == rows // 2), None) for number in range(rows)]
+    async with db.write() as tx:
+        for name in ("number", "twin", "nearly"):
+            await tx.execute(f"ALTER TABLE things ADD COLUMN {name} int")
+        await tx.execute("ALTER TABLE things ADD COLUMN nothing uuid")
+        await insert_rows(tx, "things", kinds, given)
+
+    async with db.read() as tx:
+        stored = (await tx.execute("SELECT * FROM things ORDER BY number")).all()
+
+    kept = (*constant[:10], {"a": 1}, ["a", None], [same])
+    assert stored == [(*kept, *row[13:]) for row in given]
+
+
+async def test_rows_that_are_all_the_same_are_all_written(db: Database):
+    async with db.write() as tx:
+        await insert_rows(tx, "effects", {"what": "text"}, [("x",)] * 100)
+        await tx.execute("CREATE TABLE pairs (a int, b int)")
+        await insert_rows(tx, "pairs", {"a": "int", "b": "int"}, [(1, 1)] * 100)
+        stored = [(await tx.execute(f"SELECT count(*) FROM {table}")).scalar_one() for table in ("effects", "pairs")]
+
+    assert stored == [100, 100]
+
+
+@pytest.mark.parametrize("zero", [0.0, -0.0])
+async def test_values_that_are_equal_but_not_alike_are_kept_apart(db: Database, zero: float):
+    async with db.write() as tx:
+        await tx.execute("CREATE TABLE zeros (n int, a double precision, b numeric)")
+        rows = [
+            (number, zero if number % 2 else -zero, Decimal("1.0" if number % 2 else "1.00")) for number in range(80)
+        ]
+        await insert_rows(tx, "zeros", {"n": "int", "a": "double precision", "b": "numeric"}, rows)
+        stored = (await tx.execute("SELECT a, b FROM zeros ORDER BY n")).all()
+
+    assert [(str(a), str(b)) for a, b in stored] == [(str(a), str(b)) for _, a, b in rows]
+
+
 async def test_no_rows_is_no_statement(db: Database):
     async with db.write() as tx:
         assert await insert_rows(tx, "no_such_table", {"id": "uuid"}, []) == ()

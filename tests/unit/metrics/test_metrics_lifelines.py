@@ -7,7 +7,15 @@ from hypothesis import strategies as st
 
 from services.metrics.domain.calendar import PERIODS, period_of
 from services.metrics.domain.lifeline import NEVER, NOT_YET, cells
-from services.metrics.domain.purchases import Bought, Purchases, days_of, difference, history_of, together
+from services.metrics.domain.purchases import (
+    Bought,
+    Purchases,
+    days_of,
+    difference,
+    history_of,
+    is_growth,
+    together,
+)
 
 # Half a year around an end of February in a leap year, a Thursday at its beginning.
 DAYS = st.integers(min_value=19_700, max_value=19_850)
@@ -128,3 +136,17 @@ def test_each_chain_goes_from_never_to_not_yet_without_a_gap(days: dict[int, int
             continue
         assert (chain[0][0], chain[-1][1]) == (NEVER, NOT_YET)
         assert [there for _, there in chain[:-1]] == [here for here, _ in chain[1:]]
+
+
+NEWS = st.dictionaries(BUCKETS, st.builds(Bought, st.integers(-1, 3), st.integers(0, 10**12)), min_size=1, max_size=2)
+
+
+@given(st.lists(st.tuples(BUYER, NEWS), max_size=8))
+def test_who_bought_later_is_counted_as_anybody_who_changed(people: list[tuple[Purchases, Purchases]]):
+    grown = [(old, news) for old, news in people if is_growth(old, news)]
+    old, new = [old for old, _ in grown], [dict(old) | dict(news) for old, news in grown]
+    for before, news in people:
+        expected = len(news) == 1 and all(day < later for later, _ in news for day, _ in before)
+        assert is_growth(before, news) == (expected and all(orders > 0 for orders, _ in news.values()))
+
+    assert difference([], [], grown) == difference(old, new)

@@ -94,7 +94,7 @@ contracts: setup ## Write AsyncAPI, OpenAPI, the event schemas and the authorisa
 	@$(BIN)/python tests/security/authorisation.py
 
 dashboards: $(DEV) ## Draw Grafana's dashboards anew
-	@$(BIN)/python deploy/grafana/dashboards.py
+	@cd deploy/grafana && $(CURDIR)/$(BIN)/python -m drawing
 
 scaling: setup ## Write anew by which consumers Kubernetes scales workers
 	@$(BIN)/python deploy/kubernetes/scaling.py

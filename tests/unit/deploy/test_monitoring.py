@@ -1,16 +1,18 @@
 """Rules, alerts and dashboards as files: as drawn, each alert explained, firing when it should and only then."""
 
-import importlib.util
+import importlib
 import json
 import os
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import jsonschema
 import pytest
 import yaml
 
@@ -20,6 +22,8 @@ ROOT = Path(__file__).parents[3]
 PROMETHEUS = ROOT / "deploy" / "prometheus"
 RULES = sorted([*PROMETHEUS.glob("rules/*.yml"), *PROMETHEUS.glob("alerts/*.yml")])
 CASES = sorted(PROMETHEUS.glob("tests/*.yml"))
+GRID_WIDTH = 24
+GRAFANA = json.loads((ROOT / "tests" / "deploy" / "grafana-dashboard.json").read_text())
 DASHBOARDS = sorted((ROOT / "deploy" / "grafana" / "dashboards").glob("*.json"))
 
 
@@ -34,12 +38,13 @@ def promtool() -> str:
 
 @pytest.fixture(scope="module")
 def drawing() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("dashboards", ROOT / "deploy" / "grafana" / "dashboards.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    folder = str(ROOT / "deploy" / "grafana")
+    sys.path.insert(0, folder)
+    try:
+        importlib.import_module("drawing.panels")
+        return importlib.import_module("drawing")
+    finally:
+        sys.path.remove(folder)
 
 
 def rules() -> Iterator[dict[str, Any]]:
@@ -65,7 +70,55 @@ def run(*command: str | Path) -> None:
 
 
 def test_dashboards_are_as_drawn(drawing: ModuleType) -> None:
-    assert {path.name: path.read_text() for path in DASHBOARDS} == drawing.dashboards()
+    drawn = {f"{each.file}.json": drawing.panels.drawn(each) for each in drawing.DASHBOARDS}
+
+    assert {path.name: path.read_text() for path in DASHBOARDS} == drawn
+
+
+@pytest.mark.parametrize("path", DASHBOARDS, ids=lambda path: path.stem)
+def test_dashboards_fit_the_types_of_grafana(path: Path) -> None:
+    """Of the version that `docker-compose.yml` names: an unknown field, option or word is refused."""
+    jsonschema.Draft7Validator(GRAFANA).validate(json.loads(path.read_text()))
+
+
+def test_the_types_of_grafana_would_refuse_a_mistake() -> None:
+    compose = (ROOT / "docker-compose.yml").read_text()
+    assert "grafana/grafana:12.2.0" in compose, "tests/deploy/grafana-dashboard.json is of another version"
+    right = json.loads((ROOT / "deploy" / "grafana" / "dashboards" / "overview.json").read_text())
+    number = next(place for place, panel in enumerate(right["panels"]) if panel["type"] == "stat")
+    for field, wrong in (("options", {"colorMode": "rainbow"}), ("titel", "NPS"), ("targets", [{"refId": "A"}])):
+        panels = [*right["panels"]]
+        panels[number] = {**panels[number], field: wrong}
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.Draft7Validator(GRAFANA).validate({**right, "panels": panels})
+
+
+def test_every_panel_has_its_place_and_says_what_it_shows() -> None:
+    """Nothing overlaps, a row of the grid is full, and an empty panel says why it is empty."""
+    for path in DASHBOARDS:
+        taken: set[tuple[int, int]] = set()
+        titles: list[str] = []
+        for panel in (each for each in json.loads(path.read_text())["panels"] if each["type"] != "row"):
+            place = panel["gridPos"]
+            cells = {(place["x"] + x, place["y"] + y) for x in range(place["w"]) for y in range(place["h"])}
+            assert not cells & taken, (path.name, panel["title"])
+            assert max(x for x, _ in cells) < GRID_WIDTH
+            taken |= cells
+            titles.append(panel["title"])
+            assert panel["description"][-1] in ".…"
+            assert panel["fieldConfig"]["defaults"]["noValue"]
+        assert sorted(titles) == sorted(set(titles)), path.name
+
+
+def test_executives_see_churn_value_and_satisfaction_beside_their_targets() -> None:
+    overview = json.loads((ROOT / "deploy" / "grafana" / "dashboards" / "overview.json").read_text())
+    first = [panel for panel in overview["panels"] if panel["type"] == "stat"][:4]
+    asked = {panel["title"]: [target["expr"] for target in panel["targets"]] for panel in first}
+
+    assert list(asked) == ["Lapse in 90 days", "Subscriber churn", "Lifetime value", "NPS"]
+    for now, target, ahead in asked.values():
+        assert "tam_metrics_target{figure=" in target
+        assert {now in ahead, target in ahead} == {True}
 
 
 @pytest.mark.parametrize("path", RULES, ids=lambda path: path.stem)

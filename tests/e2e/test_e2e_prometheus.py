@@ -21,7 +21,7 @@ TARGETS: dict[str, dict[str, Any]] = {
     "nps": {"value": 50},
     "lapse_rate": {"value": 0.3},
     "churn_rate": {"value": 0.05},
-    "historical_clv": {"value": 900_000, "currency": "VND"},
+    "historical_clv": {"value": 20, "currency": "USD"},
 }
 ANSWERS = {
     "relationship_nps": {"nps": {"score": 9}},

@@ -1,9 +1,12 @@
 """Sums that are kept row by row: differences are added in one statement, and what comes to nothing has no row.
 
-Only rows that came to nothing, or to less, are answered by the server: nearly always there is none.
+The rows of a sum are many workers' at once, and locked from when it is added to until the transaction ends: so all
+sums of a batch go in one statement, as the last thing but the commit. Only rows that came to nothing, or to less, are
+answered by the server; a second statement removes those of all tables.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -13,68 +16,109 @@ _MOST = 2**63 - 1
 _Columns = tuple[tuple[str, str], ...]
 
 
-async def add_sums(
-    tx: WriteTx,
-    table: str,
-    keys: Mapping[str, str],
-    sums: Mapping[str, str],
-    rows: Iterable[tuple[Any, ...]],
-    *,
-    unique: Sequence[str] = (),
-    short: str | None = None,
-) -> None:
-    """Add `rows`, tuples in the order of `keys` and then `sums` (name → PostgreSQL type), to those of the table.
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """A table of sums, of one or more columns (name → PostgreSQL type) by `keys`.
 
     `unique` are the columns of the index that makes keys unique, where they are in another order there. Rows are
     locked in ascending order of `keys`. `short` is the condition, in SQL, in which more was taken out than was in;
     where nothing is said, that a sum is negative.
+    """
+
+    table: str
+    keys: Mapping[str, str]
+    sums: Mapping[str, str]
+    unique: tuple[str, ...] = ()
+    short: str | None = None
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """Keys, and then sums."""
+        return {**self.keys, **self.sums}
+
+
+# Rows to add: tuples in the order of the columns.
+Added = tuple[Sums, Iterable[tuple[Any, ...]]]
+
+
+async def add_sums(tx: WriteTx, *added: Added) -> None:
+    """Add rows to those of each table; tables are touched in this order, which must be the same everywhere.
 
     Raises:
         RuntimeError: more was taken out than was in.
     """
-    ordered = sorted(rows)
-    if not ordered:
+    parts = [(of, ordered) for of, rows in added if (ordered := sorted(rows))]
+    if not parts:
         return
-    columns = list(map(list, zip(*ordered, strict=True)))
-    names = (*keys, *sums)
-    values: dict[str, Any] = dict(zip(names, columns, strict=True))
-    # A whole number travels in a third of the time that a numeric takes.
-    sent = tuple((name, _sent(kind, values[name])) for name, kind in (*keys.items(), *sums.items()))
-    statement = _add(table, sent, tuple(keys), tuple(sums), tuple(unique or keys), short)
-    found = (await tx.execute(statement, values)).fetchall()
+    values: dict[str, Any] = {}
+    sent: list[tuple[_Part, _Columns]] = []
+    for number, (of, ordered) in enumerate(parts):
+        columns = list(map(list, zip(*ordered, strict=True)))
+        # A whole number travels in a third of the time that a numeric takes.
+        kinds = [_sent(kind, column) for kind, column in zip(of.columns.values(), columns, strict=True)]
+        sent.append((_part(of), tuple(zip(of.columns, kinds, strict=True))))
+        values |= {f"p{number}_{name}": column for name, column in zip(of.columns, columns, strict=True)}
+    found = (await tx.execute(_add(tuple(sent)), values)).fetchall()
     if not found:
         return
-    if any(row[-1] for row in found):
+    if any(row.is_short for row in found):
         # A bug, never a matter of what was sent: better stand still, visibly, than show figures that are wrong.
-        raise RuntimeError(f"more was taken out of {table} than was in it")
-    gone = zip(*(row[: len(keys)] for row in found), strict=True)
-    await tx.execute(_remove(table, tuple(keys.items())), dict(zip(keys, map(list, gone), strict=True)))
+        names = sorted({parts[row.part][0].table for row in found if row.is_short})
+        raise RuntimeError(f"more was taken out of {', '.join(names)} than was in it")
+    gone: dict[int, list[Sequence[str]]] = {}
+    for row in found:
+        gone.setdefault(row.part, []).append(row.key)
+    keys = {
+        f"k{number}_{name}": list(column)
+        for number, rows in sorted(gone.items())
+        for name, column in zip(parts[number][0].keys, zip(*rows, strict=True), strict=True)
+    }
+    await tx.execute(_remove(tuple((number, _part(parts[number][0])) for number in sorted(gone))), keys)
 
 
 def _sent(kind: str, values: Sequence[Any]) -> str:
     return "bigint" if kind == "numeric" and max(map(abs, values)) <= _MOST else kind
 
 
-@lru_cache(maxsize=256)
-def _add(
-    table: str, sent: _Columns, keys: Sequence[str], sums: Sequence[str], unique: Sequence[str], short: str | None
-) -> str:
-    arrays = ", ".join(f"CAST(:{name} AS {kind}[])" for name, kind in sent)
-    added = ", ".join(f"{name} = {table}.{name} + EXCLUDED.{name}" for name in sums)
-    short = short or f"least({', '.join(sums)}) < 0"
-    nothing = " AND ".join(f"{name} = 0" for name in sums)
-    return f"""
-        WITH changed AS (
-            INSERT INTO {table} ({", ".join(name for name, _ in sent)}) SELECT * FROM unnest({arrays})
-            ON CONFLICT ({", ".join(unique)}) DO UPDATE SET {added}
-            RETURNING {", ".join((*keys, *sums))}
+# What statements depend on, to be looked up by: table, keys, sums, unique, short.
+_Part = tuple[str, _Columns, tuple[str, ...], tuple[str, ...], str]
+
+
+def _part(of: Sums) -> _Part:
+    short = of.short or f"least({', '.join(of.sums)}) < 0"
+    return of.table, tuple(of.keys.items()), tuple(of.sums), of.unique or tuple(of.keys), short
+
+
+@lru_cache(maxsize=512)
+def _add(parts: tuple[tuple[_Part, _Columns], ...]) -> str:
+    changes: list[str] = []
+    found: list[str] = []
+    for number, ((table, keys, sums, unique, short), sent) in enumerate(parts):
+        arrays = ", ".join(f"CAST(:p{number}_{name} AS {kind}[])" for name, kind in sent)
+        added = ", ".join(f"{name} = {table}.{name} + EXCLUDED.{name}" for name in sums)
+        nothing = " AND ".join(f"{name} = 0" for name in sums)
+        names = ", ".join(name for name, _ in keys)
+        key = ", ".join(f"CAST({name} AS text)" for name, _ in keys)
+        changes.append(
+            f"c{number} AS (INSERT INTO {table} ({', '.join(name for name, _ in sent)}) SELECT * FROM unnest({arrays}) "
+            f"ON CONFLICT ({', '.join(unique)}) DO UPDATE SET {added} RETURNING {names}, {', '.join(sums)})"
         )
-        SELECT {", ".join(keys)}, {short} AS is_short FROM changed WHERE ({short}) OR {nothing}
-    """
+        found.append(
+            f"SELECT {number} AS part, ARRAY[{key}] AS key, {short} AS is_short FROM c{number} "
+            f"WHERE ({short}) OR {nothing}"
+        )
+    return f"WITH {', '.join(changes)} {' UNION ALL '.join(found)}"
 
 
-@lru_cache(maxsize=64)
-def _remove(table: str, keys: _Columns) -> str:
-    arrays = ", ".join(f"CAST(:{name} AS {kind}[])" for name, kind in keys)
-    same = " AND ".join(f"{table}.{name} = gone.{name}" for name, _ in keys)
-    return f"DELETE FROM {table} USING unnest({arrays}) AS gone({', '.join(name for name, _ in keys)}) WHERE {same}"
+@lru_cache(maxsize=256)
+def _remove(parts: tuple[tuple[int, _Part], ...]) -> str:
+    removed: list[str] = []
+    for number, (table, keys, *_) in parts:
+        # They came as texts, of whatever kind they are.
+        arrays = ", ".join(f"CAST(CAST(:k{number}_{name} AS text[]) AS {kind}[])" for name, kind in keys)
+        same = " AND ".join(f"{table}.{name} = gone.{name}" for name, _ in keys)
+        names = ", ".join(name for name, _ in keys)
+        removed.append(f"DELETE FROM {table} USING unnest({arrays}) AS gone({names}) WHERE {same}")
+    *others, last = removed
+    before = ", ".join(f"d{number} AS ({each})" for number, each in enumerate(others))
+    return f"WITH {before} {last}" if before else last

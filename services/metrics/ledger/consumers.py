@@ -15,7 +15,10 @@ from shared.events.orders import OrderFact
 
 async def record_orders(metrics: MetricsService, tx: WriteTx, events: Sequence[Event[OrderFact]]) -> None:
     """Orders placed, changed, refunded, cancelled."""
-    await metrics.outlooks.note(tx, await metrics.ledger.record_orders(tx, events))
+    changes = await metrics.ledger.fold(tx, events)
+    purchases = changes.purchase_changes()
+    await metrics.outlooks.note(tx, purchases.keys())
+    await metrics.ledger.count(tx, changes, purchases)
 
 
 async def follow_identity(

@@ -3,13 +3,11 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from uuid import UUID
 
-from services.metrics.domain.lifeline import Cell
-from services.metrics.domain.purchases import Bought, History, Purchases, Spend
-from services.metrics.domain.tallies import Tallies
+from services.metrics.domain.purchases import Bought, Difference, Purchases
 from shared.db.bulk import insert_new_rows, insert_rows
 from shared.db.engine import ReadTx, WriteTx
 from shared.db.orders import plain_orders
-from shared.db.sums import add_sums
+from shared.db.sums import Sums, add_sums
 from shared.errors import Retry
 
 ORDERS = plain_orders("orders")
@@ -21,15 +19,28 @@ ACTIVITY_COLUMNS = {
     "nets": "bigint[]",
 }
 
-_CELL = {"kind": "text", "day": "int", "next_day": "int"}
-_HISTORY = {"currency": "text", "repeats": "int", "first_day": "int", "last_day": "int"}
-_SPEND = {"currency": "text", "repeats": "int", "repeat_minor": "bigint"}
-_TALLY = {"kind": "text", "part": "int", "place": "int"}
-_CROWD = {"currency": "text", "last_day": "int", "orders": "int"}
-_WORTH = {"currency": "text", "ceiling_minor": "bigint"}
-_DAY = {"day": "int", "currency": "text"}
 _CUSTOMERS = {"customers": "bigint"}
-_MONEY = {"orders": "bigint", "gross_minor": "numeric", "refunds_minor": "numeric", "unmatched": "bigint"}
+_CELLS = Sums("cells", {"kind": "text", "day": "int", "next_day": "int"}, _CUSTOMERS, ("kind", "next_day", "day"))
+_HISTORIES = Sums(
+    "histories",
+    {"currency": "text", "repeats": "int", "first_day": "int", "last_day": "int"},
+    {**_CUSTOMERS, "repeat_minor": "numeric"},
+    short="customers < 0 OR customers = 0 AND repeat_minor <> 0",
+)
+_SPENDS = Sums("spends", {"currency": "text", "repeats": "int", "repeat_minor": "bigint"}, _CUSTOMERS)
+_LIVES = Sums("life_sums", {"kind": "text", "part": "int", "place": "int"}, _CUSTOMERS)
+_CROWDS = Sums(
+    "rfm_crowds",
+    {"currency": "text", "last_day": "int", "orders": "int"},
+    {**_CUSTOMERS, "net_minor": "numeric"},
+    short="customers < 0 OR customers = 0 AND net_minor <> 0",
+)
+_WORTHS = Sums("rfm_worths", {"currency": "text", "ceiling_minor": "bigint"}, _CUSTOMERS)
+_DAYS = Sums(
+    "day_money",
+    {"day": "int", "currency": "text"},
+    {"orders": "bigint", "gross_minor": "numeric", "refunds_minor": "numeric", "unmatched": "bigint"},
+)
 
 
 async def calendar_zone(tx: ReadTx) -> str | None:
@@ -150,36 +161,20 @@ def _array(values: Sequence[int | str]) -> str:
     return "{" + ",".join(map(str, values)) + "}"
 
 
-async def add_to_cells(tx: WriteTx, changes: Mapping[Cell, int]) -> None:
-    """Add to the numbers of customers; a cell that nobody has any more has no row."""
-    rows = [(*cell, customers) for cell, customers in changes.items()]
-    await add_sums(tx, "cells", _CELL, _CUSTOMERS, rows, unique=("kind", "next_day", "day"))
+async def add(tx: WriteTx, changed: Difference, money: Sequence[tuple[int, str, int, int, int, int]] = ()) -> None:
+    """Add to all sums; what nobody has any more has no row. Money: day, currency, orders, gross, refunds, unmatched.
 
-
-async def add_to_histories(tx: WriteTx, changes: Mapping[History, tuple[int, int]]) -> None:
-    """Add people, and what they spent again, to each history; one that nobody has any more has no row."""
-    rows = [(*history, *sums) for history, sums in changes.items()]
-    short = "customers < 0 OR customers = 0 AND repeat_minor <> 0"
-    await add_sums(tx, "histories", _HISTORY, {**_CUSTOMERS, "repeat_minor": "numeric"}, rows, short=short)
-
-
-async def add_to_spends(tx: WriteTx, changes: Mapping[Spend, int]) -> None:
-    """Add people to what they spent again; a sum that nobody has any more has no row."""
-    rows = [(*spend, customers) for spend, customers in changes.items()]
-    await add_sums(tx, "spends", _SPEND, _CUSTOMERS, rows)
-
-
-async def add_to_tallies(tx: WriteTx, changes: Tallies) -> None:
-    """Add to what retention is read from; a tally that nobody has any more has no row."""
-    lives = [(*tally, number) for tally, number in changes.lives.items() if number]
-    await add_sums(tx, "life_sums", _TALLY, _CUSTOMERS, lives)
-    crowds = [(*crowd, customers, net) for crowd, (customers, net) in changes.crowds.items() if customers or net]
-    short = "customers < 0 OR customers = 0 AND net_minor <> 0"
-    await add_sums(tx, "rfm_crowds", _CROWD, {**_CUSTOMERS, "net_minor": "numeric"}, crowds, short=short)
-    worths = [(*worth, customers) for worth, customers in changes.worths.items() if customers]
-    await add_sums(tx, "rfm_worths", _WORTH, _CUSTOMERS, worths)
-
-
-async def add_to_money(tx: WriteTx, changes: Sequence[tuple[int, str, int, int, int, int]]) -> None:
-    """Add to the sums per day and currency; changes are (day, currency, orders, gross, refunds, unmatched)."""
-    await add_sums(tx, "day_money", _DAY, _MONEY, changes)
+    Raises:
+        RuntimeError: more was taken out than was in, which no set of facts can say.
+    """
+    more = changed.tallies
+    await add_sums(
+        tx,
+        (_CELLS, [(*cell, customers) for cell, customers in changed.cells.items()]),
+        (_HISTORIES, [(*history, *sums) for history, sums in changed.histories.items()]),
+        (_SPENDS, [(*spend, customers) for spend, customers in changed.spends.items()]),
+        (_LIVES, [(*tally, number) for tally, number in more.lives.items() if number]),
+        (_CROWDS, [(*crowd, *sums) for crowd, sums in more.crowds.items() if any(sums)]),
+        (_WORTHS, [(*worth, customers) for worth, customers in more.worths.items() if customers]),
+        (_DAYS, money),
+    )

@@ -78,15 +78,18 @@ class Ledger:
         async with self.db.write() as tx:
             await repository.set_calendar_zone(tx, self.zone.key)
 
-    async def record_orders(self, tx: WriteTx, events: Sequence[Event[OrderFact]]) -> Set[UUID]:
-        """Fold facts about orders, and carry what changes into the figures; the person keys whose purchases changed."""
+    async def fold(self, tx: WriteTx, events: Sequence[Event[OrderFact]]) -> Changes:
+        """Fold facts about orders: what changes with them, which `count` carries into the figures."""
         await self.check_calendar(tx)
         await mapping.hold(tx)
-        changes = await self._fold(tx, events)
-        purchases = changes.purchase_changes()
-        await self._add(tx, await self._move_purchases(tx, purchases))
-        await repository.add_to_money(tx, changes.money_changes())
-        return purchases.keys()
+        changes = Changes(self.zone)
+        for before, after in (await repository.ORDERS.fold(tx, events)).values():
+            changes.replace(before, after)
+        return changes
+
+    async def count(self, tx: WriteTx, changes: Changes, purchases: Mapping[UUID, Purchases]) -> None:
+        """Carry changes, and what they say of purchases, into the figures: the last thing before the commit."""
+        await repository.add(tx, await self._move_purchases(tx, purchases), changes.money_changes())
 
     async def follow_identity(
         self, tx: WriteTx, events: Sequence[Event[CustomerMerged] | Event[CustomerUnmerged]]
@@ -98,7 +101,7 @@ class Ledger:
         await self.check_calendar(tx)
         moved = await mapping.follow(tx, events)
         if moved:
-            await self._add(tx, await self._regroup(tx, moved))
+            await repository.add(tx, await self._regroup(tx, moved))
         return moved
 
     async def check_calendar(self, tx: WriteTx) -> None:
@@ -112,19 +115,6 @@ class Ledger:
             await repository.set_calendar_zone(tx, self.zone.key)
         elif stored != self.zone.key:
             raise Retry(f"the figures are kept in days of {stored}, not of {self.zone.key}")
-
-    @staticmethod
-    async def _add(tx: WriteTx, changed: Difference) -> None:
-        await repository.add_to_cells(tx, changed.cells)
-        await repository.add_to_histories(tx, changed.histories)
-        await repository.add_to_spends(tx, changed.spends)
-        await repository.add_to_tallies(tx, changed.tallies)
-
-    async def _fold(self, tx: WriteTx, events: Sequence[Event[OrderFact]]) -> Changes:
-        changes = Changes(self.zone)
-        for before, after in (await repository.ORDERS.fold(tx, events)).values():
-            changes.replace(before, after)
-        return changes
 
     async def _move_purchases(self, tx: WriteTx, changes: Mapping[UUID, Purchases]) -> Difference:
         """Store changed purchases per person key; the sums that change with them."""

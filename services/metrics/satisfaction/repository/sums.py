@@ -1,22 +1,33 @@
-"""The sums: differences are added in one statement each, rows in ascending order of their keys."""
+"""The sums: differences are added in one statement, rows in ascending order of their keys."""
 
 from services.metrics.satisfaction.domain.facts import HIGHEST_SCORE
 from services.metrics.satisfaction.domain.tally import Tally
 from shared.db.engine import WriteTx
-from shared.db.sums import add_sums
+from shared.db.sums import Sums, add_sums
 
 SCORE_COLUMNS = tuple(f"c{score}" for score in range(HIGHEST_SCORE + 1))
 
-_SLOT = {"dimension": "text", "value": "text", "is_month": "boolean", "day": "int"}
-_SCORE_KEY = {"item": "uuid", **_SLOT, "kind": "smallint", "weight": "int"}
-_FOLLOWED_KEY = {"item": "uuid", **_SLOT, "next_day": "int", "modes": "smallint", "weight": "int"}
-_ASK_KEY = {"survey_id": "uuid", **_SLOT}
-_FOLLOWED_INDEX = ("item", "dimension", "is_month", "day", "next_day", "value", "modes", "weight")
-_SCORE_INDEX = ("item", "dimension", "is_month", "day", "value", "kind", "weight")
-_ASK_INDEX = ("survey_id", "dimension", "is_month", "day", "value")
 ASK_COLUMNS = ("invited", "delivered", "expired", "responded", "completed")
-_SCORES = dict.fromkeys(SCORE_COLUMNS, "int")
-_ASKS = dict.fromkeys(ASK_COLUMNS, "int")
+_SLOT = {"dimension": "text", "value": "text", "is_month": "boolean", "day": "int"}
+_COUNTS = dict.fromkeys(SCORE_COLUMNS, "int")
+_SCORES = Sums(
+    "score_days",
+    {"item": "uuid", **_SLOT, "kind": "smallint", "weight": "int"},
+    _COUNTS,
+    ("item", "dimension", "is_month", "day", "value", "kind", "weight"),
+)
+_FOLLOWED = Sums(
+    "score_followed",
+    {"item": "uuid", **_SLOT, "next_day": "int", "modes": "smallint", "weight": "int"},
+    _COUNTS,
+    ("item", "dimension", "is_month", "day", "next_day", "value", "modes", "weight"),
+)
+_ASKS = Sums(
+    "ask_days",
+    {"survey_id": "uuid", **_SLOT},
+    dict.fromkeys(ASK_COLUMNS, "int"),
+    ("survey_id", "dimension", "is_month", "day", "value"),
+)
 
 
 async def add(tx: WriteTx, tally: Tally) -> None:
@@ -29,6 +40,4 @@ async def add(tx: WriteTx, tally: Tally) -> None:
         [(*each, *numbers) for each, numbers in changes.items() if any(numbers)]
         for changes in (tally.scores, tally.followed, tally.asks)
     )
-    await add_sums(tx, "score_days", _SCORE_KEY, _SCORES, scores, unique=_SCORE_INDEX)
-    await add_sums(tx, "score_followed", _FOLLOWED_KEY, _SCORES, followed, unique=_FOLLOWED_INDEX)
-    await add_sums(tx, "ask_days", _ASK_KEY, _ASKS, asks, unique=_ASK_INDEX)
+    await add_sums(tx, (_SCORES, scores), (_FOLLOWED, followed), (_ASKS, asks))

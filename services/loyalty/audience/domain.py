@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -30,7 +31,10 @@ class Facts:
 
 
 class KnownOrder(NamedTuple):
-    """One order as rules see it: who placed it when, what was paid, how much of it was not paid back, what it holds."""
+    """One order as rules see it: who placed it when, what was paid, how much of it was not paid back, what it holds.
+
+    `told_at`: when we learnt of it first; None: at once.
+    """
 
     order_id: str
     customer: UUID
@@ -44,6 +48,7 @@ class KnownOrder(NamedTuple):
     lines: tuple[OrderLine, ...] | None = None
     shipping_minor: int = 0
     tax_minor: int = 0
+    told_at: datetime | None = None
 
 
 class Move(NamedTuple):
@@ -52,13 +57,15 @@ class Move(NamedTuple):
     segment_id: UUID
     at: datetime
     is_entered: bool
+    event_id: UUID
 
 
 class KnownTouchpoint(NamedTuple):
     """A fact other than an order that rules ask for: a touchpoint, a referral, a birthday, an answer to a survey.
 
     `id` is its natural key within its kind; `name` says which one it is of its kind (the name of a touchpoint, the
-    role in a referral, the survey).
+    role in a referral, the survey). `told_at`: when we learnt of it; None: at once. `amounts`: its numbers that tier
+    tracks ask for, by property.
     """
 
     kind: str
@@ -68,6 +75,8 @@ class KnownTouchpoint(NamedTuple):
     at: datetime
     source: str = ""
     order_id: str | None = None
+    told_at: datetime | None = None
+    amounts: Mapping[str, str] = MappingProxyType({})
 
 
 def net_minor(order: Order) -> int | None:
@@ -81,7 +90,7 @@ def net_minor(order: Order) -> int | None:
     return order.total.minor - sum(paid or 0 for _, paid in payments_back(order.refunds, order.total))
 
 
-def known(order_id: str, order: Order, content: Content | None) -> KnownOrder | None:
+def known(order_id: str, order: Order, content: Content | None, told_at: datetime | None = None) -> KnownOrder | None:
     """The order as rules see it; None while nobody has placed it."""
     if order.placing is None or order.total is None:
         return None
@@ -95,6 +104,7 @@ def known(order_id: str, order: Order, content: Content | None) -> KnownOrder | 
         order.is_cancelled,
         *((content.source, content.coupon, content.lines) if content else ()),
         *(((content.shipping_minor or 0), (content.tax_minor or 0)) if content else ()),
+        told_at=told_at,
     )
 
 

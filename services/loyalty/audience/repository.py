@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
+import orjson
+
 from services.loyalty.audience.domain import (
     KnownOrder,
     KnownTouchpoint,
@@ -23,30 +25,31 @@ from shared.events.orders import ORDER_COLUMNS, Content, Order, OrderFact, order
 
 
 class Folded(NamedTuple):
-    """An order as stored: its money, and what it holds."""
+    """An order as stored: its money, what it holds, and when we learnt of it first."""
 
     order: Order
     content: Content | None
+    told_at: datetime
 
 
 def _of_row(row: Any) -> Folded:
-    *_, content_at, content, _ = row
-    return Folded(order_of_row(row), None if content is None else load_content(content, content_at))
+    *_, content_at, content, _, told_at = row
+    return Folded(order_of_row(row), None if content is None else load_content(content, content_at), told_at)
 
 
 def _to_row(order_id: str, folded: Folded) -> tuple[Any, ...]:
-    order, content = folded
-    return (*order_row(order_id, order), content and content.at, dump_content(content), net_minor(order))
+    order, content, told_at = folded
+    return (*order_row(order_id, order), content and content.at, dump_content(content), net_minor(order), told_at)
 
 
 def _after(before: Folded | None, event: Event[OrderFact]) -> Folded:
-    order, content = before or (None, None)
-    return Folded(order_after(order, event), with_content(content, event))
+    order, content, told_at = before or (None, None, event.recorded)
+    return Folded(order_after(order, event), with_content(content, event), min(told_at, event.recorded))
 
 
 ORDERS = OrderTable(
     "orders",
-    {**ORDER_COLUMNS, "content_at": "timestamptz", "content": "jsonb", "net_minor": "bigint"},
+    {**ORDER_COLUMNS, "content_at": "timestamptz", "content": "jsonb", "net_minor": "bigint", "told_at": "timestamptz"},
     _of_row,
     _to_row,
     _after,
@@ -63,35 +66,36 @@ async def orders_of(tx: ReadTx, customers: Collection[UUID]) -> list[KnownOrder]
 async def moves_of(tx: ReadTx, customers: Collection[UUID], segments: Collection[UUID]) -> dict[UUID, list[Move]]:
     """The moves of person keys in and out of segments, in the order of their times."""
     rows = await tx.execute(
-        "SELECT customer, segment_id, at, is_entered FROM segment_moves "
+        "SELECT customer, segment_id, at, is_entered, event_id FROM segment_moves "
         "WHERE customer = ANY(:customers) AND segment_id = ANY(:segments) ORDER BY at, event_id",
         {"customers": list(customers), "segments": list(segments)},
     )
     found: defaultdict[UUID, list[Move]] = defaultdict(list)
     for row in rows:
-        found[row.customer].append(Move(row.segment_id, row.at, row.is_entered))
+        found[row.customer].append(Move(row.segment_id, row.at, row.is_entered, row.event_id))
     return found
+
+
+_TOUCHPOINT = "SELECT kind, id, customer, name, at, source, order_id, told_at, amounts FROM happenings "
+
+
+def _touchpoint(row: Any) -> KnownTouchpoint:
+    found = KnownTouchpoint._make(row)
+    return found._replace(amounts=found.amounts or {})
 
 
 async def touchpoints_of(tx: ReadTx, customers: Collection[UUID]) -> list[KnownTouchpoint]:
     """The touchpoints and other facts of person keys that rules asked for when they came."""
-    rows = await tx.execute(
-        "SELECT kind, id, customer, name, at, source, order_id FROM happenings WHERE customer = ANY(:customers)",
-        {"customers": list(customers)},
-    )
-    return [KnownTouchpoint._make(row) for row in rows]
+    rows = await tx.execute(_TOUCHPOINT + "WHERE customer = ANY(:customers)", {"customers": list(customers)})
+    return [_touchpoint(row) for row in rows]
 
 
 async def touchpoints_on(tx: ReadTx, order_ids: Collection[str]) -> dict[str, list[KnownTouchpoint]]:
     """The touchpoints that name one of these orders."""
-    rows = await tx.execute(
-        "SELECT kind, id, customer, name, at, source, order_id FROM happenings "
-        "WHERE order_id = ANY(CAST(:ids AS text[]))",
-        {"ids": list(order_ids)},
-    )
+    rows = await tx.execute(_TOUCHPOINT + "WHERE order_id = ANY(CAST(:ids AS text[]))", {"ids": list(order_ids)})
     found: defaultdict[str, list[KnownTouchpoint]] = defaultdict(list)
     for row in rows:
-        found[row.order_id].append(KnownTouchpoint._make(row))
+        found[row.order_id].append(_touchpoint(row))
     return found
 
 
@@ -101,13 +105,16 @@ async def order_of(tx: ReadTx, order_id: str) -> KnownOrder | None:
     return None if row is None else known(order_id, *_of_row(row))
 
 
-async def customers_since(tx: ReadTx, first: datetime, last: datetime, *, after: UUID | None, limit: int) -> list[UUID]:
-    """The person keys with an order or another fact in a time, in ascending order."""
+async def customers_since(
+    tx: ReadTx, first: datetime, last: datetime, segments: Collection[UUID], *, after: UUID | None, limit: int
+) -> list[UUID]:
+    """The person keys with an order or another fact, or who entered one of these segments, in a time; ascending."""
     rows = await tx.execute(
         "SELECT DISTINCT customer FROM (SELECT customer FROM orders WHERE placed_at BETWEEN :first AND :last "
-        "UNION ALL SELECT customer FROM happenings WHERE at BETWEEN :first AND :last) AS found "
-        "WHERE customer > :after ORDER BY customer LIMIT :limit",
-        {"first": first, "last": last, "after": after or UUID(int=0), "limit": limit},
+        "UNION ALL SELECT customer FROM happenings WHERE at BETWEEN :first AND :last "
+        "UNION ALL SELECT customer FROM segment_moves WHERE segment_id = ANY(:segments) AND at BETWEEN :first AND :last"
+        ") AS found WHERE customer > :after ORDER BY customer LIMIT :limit",
+        {"first": first, "last": last, "segments": list(segments), "after": after or UUID(int=0), "limit": limit},
     )
     return [row.customer for row in rows]
 
@@ -139,13 +146,16 @@ async def add_touchpoints(tx: WriteTx, facts: Sequence[KnownTouchpoint]) -> list
         "at": "timestamptz",
         "source": "text",
         "order_id": "text",
+        "told_at": "timestamptz",
+        "amounts": "jsonb",
     }
-    tail = "ON CONFLICT (kind, id) DO NOTHING RETURNING kind, id, customer, name, at, source, order_id"
-    rows = {(each.kind, each.id): each for each in facts}
-    return [
-        KnownTouchpoint._make(row)
-        for row in await insert_rows(tx, "happenings", columns, [rows[key] for key in sorted(rows)], tail)
+    tail = "ON CONFLICT (kind, id) DO NOTHING RETURNING kind, id"
+    given = {(each.kind, each.id): each for each in facts}
+    rows = [
+        (*each[:-1], orjson.dumps(dict(each.amounts)).decode() if each.amounts else None)
+        for _, each in sorted(given.items())
     ]
+    return [given[row.kind, row.id] for row in await insert_rows(tx, "happenings", columns, rows, tail)]
 
 
 async def forget_touchpoints(tx: WriteTx, kind: str, ids: Collection[str]) -> list[UUID]:

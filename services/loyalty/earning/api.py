@@ -32,7 +32,7 @@ from services.loyalty.earning.schemas.explaining import (
 from services.loyalty.earning.schemas.rules import ProgressOut, RuleChangeIn, RuleIn, RuleOut
 from services.loyalty.earning.service.simulation import Place
 from shared.http.idempotency import BadIdempotencyKey, IdempotencyKey, answer
-from shared.http.paging import BadCursor, Cursor, Limit, Page, decode_cursor, encode_cursor, id_in, read_id, read_moment
+from shared.http.paging import BadCursor, Cursor, Limit, Page, decode_cursor, id_in, page_of, read_id, read_moment
 from shared.http.problems import problems
 from shared.ids import customer_key
 
@@ -54,11 +54,7 @@ async def create_rule(body: RuleIn, caller: Writer, loyalty: Loyalty, idem: Idem
 async def rules(_: Reader, loyalty: Loyalty, limit: Limit = 50, cursor: Cursor = None) -> Page[RuleOut]:
     """List earning rules in their latest version, those made last first."""
     found = await loyalty.earning_rules.listed(after=id_in(cursor), limit=limit)
-    more = len(found) > limit
-    return Page(
-        items=[RuleOut.of(each) for each in found[:limit]],
-        next_cursor=encode_cursor((found[limit - 1].rule_id,)) if more else None,
-    )
+    return page_of(found, limit, lambda each: (each.rule_id,), RuleOut.of)
 
 
 @router.post("/earning/rules/preview", responses=problems(BadRule))
@@ -136,11 +132,7 @@ async def awards(
     """List what a customer has earned, fact by fact and rule by rule, the latest fact first."""
     before = None if cursor is None else _place(cursor)
     found = await loyalty.simulation.awards(_key(customer), before=before, limit=limit)
-    last = found[limit - 1] if len(found) > limit else None
-    return Page(
-        items=[AwardOut.of(each) for each in found[:limit]],
-        next_cursor=None if last is None else encode_cursor((last.occurred_at, last.source, last.rule_id)),
-    )
+    return page_of(found, limit, lambda each: (each.occurred_at, each.source, each.rule_id), AwardOut.of)
 
 
 def _key(reference: str) -> UUID:

@@ -26,7 +26,7 @@ from services.loyalty.tiers.schemas import (
     TrackPreviewOut,
 )
 from shared.http.idempotency import BadIdempotencyKey, IdempotencyKey, answer
-from shared.http.paging import BadCursor, Cursor, Limit, Page, encode_cursor, id_in
+from shared.http.paging import BadCursor, Cursor, Limit, Page, id_in, page_of
 from shared.http.problems import problems
 from shared.http.schemas import Instant
 from shared.ids import customer_key
@@ -82,11 +82,7 @@ async def level_members(
 ) -> Page[MemberOut]:
     """List who holds a level, by id."""
     found = await loyalty.tracks.holders(track, level, after=id_in(cursor), limit=limit)
-    more = len(found) > limit
-    return Page(
-        items=[MemberOut(customer=each) for each in found[:limit]],
-        next_cursor=encode_cursor((found[limit - 1],)) if more else None,
-    )
+    return page_of(found, limit, lambda each: (each,), lambda each: MemberOut(customer=each))
 
 
 @router.get("/members/{customer}/tiers", responses=problems(BadTierMember))

@@ -1,11 +1,52 @@
 """What the loyalty service announces: person keys and facts, never a code, a name or an address."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Literal
 from uuid import UUID
 
+from typing_extensions import TypedDict
+
 from shared.events.envelope import EventData
 from shared.events.topics import LOYALTY
+
+
+class LedgerLot(TypedDict, total=False):
+    """A lot that came in (all that is not there is none), or of one that was there what is another by now."""
+
+    id: UUID
+    kind: str
+    source: str
+    reference: str
+    points: int
+    earned_at: datetime
+    active_at: datetime
+    is_active: bool
+    expires_on: date
+    zone: str
+    expires_at: datetime
+    slides: bool
+    origin_id: UUID
+
+
+class LedgerEntry(TypedDict, total=False):
+    """All the rest of a transaction, so that the ledger can be made anew from its facts alone, hash by hash.
+
+    What is not there is none. `opened_at` stands in the first of a wallet. Of `draws` each says a lot, how many points
+    it gave (negative: got back), and where those were drawn before, the transaction that drew them. `standing`: what
+    the source has earned by now, and what of it could not be taken back.
+    """
+
+    wallet_id: UUID
+    opened_at: datetime
+    kind: str
+    account: str
+    operation: str
+    source: str
+    actor: str
+    lot: LedgerLot
+    changed: list[LedgerLot]
+    draws: list[tuple[UUID, int] | tuple[UUID, int, UUID]]
+    standing: tuple[int, int]
 
 
 class _Points(EventData, type="tam.loyalty.points.v1", topic=LOYALTY):
@@ -29,6 +70,7 @@ class _Points(EventData, type="tam.loyalty.points.v1", topic=LOYALTY):
     reference: str | None = None
     next_expires_at: datetime | None = None
     next_expiring: int | None = None
+    entry: LedgerEntry | None = None
 
 
 class PointsEarned(_Points, type="tam.loyalty.points_earned.v1", topic=LOYALTY):
@@ -51,7 +93,10 @@ class PointsReversed(_Points, type="tam.loyalty.points_reversed.v1", topic=LOYAL
 
 
 class PointsMoved(_Points, type="tam.loyalty.points_moved.v1", topic=LOYALTY):
-    """Points of the wallet became active, were held or let go; none came or went."""
+    """Points of the wallet became active, were held or let go, or end later than they would have; none came or went.
+
+    Of none at all where it was only noted that some could not be taken back, or can be by now.
+    """
 
 
 class PointsExpiring(EventData, type="tam.loyalty.points_expiring.v1", topic=LOYALTY):
@@ -96,7 +141,7 @@ class TierNear(EventData, type="tam.loyalty.tier_near.v1", topic=LOYALTY):
     tier: str | None
     missing: int
     threshold: int
-    measure: Literal["points", "spend", "orders"]
+    measure: Literal["points", "spend", "orders", "metric"]
     currency: str | None = None
     version: int
 
@@ -151,6 +196,29 @@ class FlashClaimed(EventData, type="tam.loyalty.flash_claimed.v1", topic=LOYALTY
     units: int
 
 
+class _Lot(EventData, type="tam.loyalty.flash_lot.v1", topic=LOYALTY):
+    """`entry_id` is the ticket of the person `subject` for `units` of an item of the flash sale `sale` (its id)."""
+
+    entry_id: UUID
+    sale: str
+    item: str
+    units: int
+
+
+class FlashEntered(_Lot, type="tam.loyalty.flash_entered.v1", topic=LOYALTY):
+    """Somebody entered a draw."""
+
+
+class FlashDrawn(_Lot, type="tam.loyalty.flash_drawn.v1", topic=LOYALTY):
+    """Somebody was drawn: they may claim until `right_until`."""
+
+    right_until: datetime
+
+
+class FlashLapsed(_Lot, type="tam.loyalty.flash_lapsed.v1", topic=LOYALTY):
+    """Somebody was drawn and did not claim in time: the next one was drawn."""
+
+
 class ReferralCompleted(EventData, type="tam.loyalty.referral_completed.v1", topic=LOYALTY):
     """The person `subject` was brought by `advocate_id`, did what a milestone asks for, and the rewards were paid.
 
@@ -197,6 +265,9 @@ PUBLISHES: tuple[type[EventData], ...] = (
     TierChanged,
     TierNear,
     FlashClaimed,
+    FlashEntered,
+    FlashDrawn,
+    FlashLapsed,
     VoucherIssued,
     VoucherReserved,
     VoucherRedeemed,

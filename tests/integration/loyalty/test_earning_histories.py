@@ -131,10 +131,11 @@ async def matches(earning: EarningWorld, orders: Sequence[Bought], families: dic
     )
     assert await earning.differences() == []
     awards = await earning.world.value(
-        "SELECT count(*) FROM awards FULL JOIN (SELECT w.person_id, s.source, s.points FROM sources AS s "
+        "SELECT count(*) FROM (SELECT customer, wallet, 'earn:' || source AS source, sum(points) AS points FROM awards "
+        "GROUP BY 1, 2, 3) AS a FULL JOIN (SELECT w.person_id, w.name, s.source, s.points FROM sources AS s "
         "JOIN wallets AS w ON w.id = s.wallet_id WHERE s.points > 0) AS s "
-        "ON s.person_id = customer AND s.source = 'earn:' || rule_id || ':' || awards.source "
-        "WHERE awards.points IS DISTINCT FROM s.points"
+        "ON s.person_id = a.customer AND s.name = a.wallet AND s.source = a.source "
+        "WHERE a.points IS DISTINCT FROM s.points"
     )
     assert awards == 0
 

@@ -4,7 +4,7 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Literal, NamedTuple
 from uuid import UUID
@@ -13,10 +13,12 @@ from services.loyalty.earning.domain.facts import ORDER, Fact, Trigger, Wanted
 from services.loyalty.earning.domain.rule import (
     WEEKDAYS,
     Amount,
+    Cap,
     Conditions,
     OnBirthday,
     OnOrder,
     OnReferral,
+    OnSegment,
     OnSurvey,
     OnTouchpoint,
     OrderNumber,
@@ -28,6 +30,8 @@ from services.loyalty.programs.domain.terms import Terms
 
 State = Literal["draft", "active", "paused", "ended"]
 ANY_SURVEY: Trigger = ("survey", "*")
+# What is known by what the audience tells of segments, not as a fact that is kept.
+SEGMENT = "segment"
 
 # Why a rule does not match a fact, in one word; None: this does not keep it from matching.
 Test = Callable[[Fact, Terms], str | None]
@@ -57,6 +61,7 @@ class Live:
     wanted: Wanted | None
     tests: tuple[tuple[str, Test], ...]
     is_multiplier: bool
+    caps: tuple[Cap, ...]
 
     def refusal(self, fact: Fact, terms: Terms) -> str | None:
         """Which condition keeps it from matching."""
@@ -79,6 +84,8 @@ def trigger_of(rule: Rule) -> Trigger:
             return "birthday", ""
         case OnSurvey(survey=survey):
             return "survey", survey or "*"
+        case OnSegment(segment=segment):
+            return SEGMENT, str(segment)
 
 
 @lru_cache(maxsize=4_096)
@@ -86,7 +93,7 @@ def live(rule_id: UUID, version: int, name: str, rule: Rule) -> Live:
     """A version made ready."""
     lines = rule.conditions.lines
     wanted = None if lines is None else Wanted.of(lines)
-    return Live(rule_id, version, name, rule, wanted, tuple(_tests(rule, wanted)), rule.is_multiplier)
+    return Live(rule_id, version, name, rule, wanted, tuple(_tests(rule, wanted)), rule.is_multiplier, rule.limits)
 
 
 class Rulebook:
@@ -102,12 +109,13 @@ class Rulebook:
         self._pages: list[Mapping[Trigger, tuple[Live, ...]]] = [self._page(start) for start in self._starts]
         rules = [each.rule for each in self.versions if each.state == "active"]
         self.triggers = frozenset(trigger_of(rule) for rule in rules)
-        self.segments = frozenset(
+        self.entries = frozenset(rule.trigger.segment for rule in rules if isinstance(rule.trigger, OnSegment))
+        self.segments = self.entries | {
             each for rule in rules if (said := rule.conditions.segments) for each in (*said.any_of, *said.none_of)
-        )
+        }
         self.waits = frozenset(rule.pending.until for rule in rules if rule.pending and rule.pending.until)
         self.tracks = frozenset(track for rule in rules for track in tracks_of(rule))
-        self.hears_touchpoints = bool(self.waits) or any(trigger != ORDER for trigger in self.triggers)
+        self.hears_touchpoints = bool(self.waits) or any(kind not in ("order", SEGMENT) for kind, _ in self.triggers)
         self.is_asked = self.hears_touchpoints or any(trigger != ORDER for trigger in watched)
         self.needs_history = any(_needs_history(rule) for rule in rules)
 
@@ -170,7 +178,7 @@ def _needs_history(rule: Rule) -> bool:
         any(cap.per != "transaction" for cap in rule.caps)
         or said.first_order is not None
         or said.order_number is not None
-        or isinstance(rule.trigger, OnBirthday)
+        or isinstance(rule.trigger, OnBirthday | OnSegment)
         or bool(tracks_of(rule))
     )
 
@@ -182,6 +190,9 @@ def _tests(rule: Rule, wanted: Wanted | None) -> Iterable[tuple[str, Test]]:
         yield "currency", lambda fact, _: None if fact.order and fact.order.currency == effect.currency else "currency"
     if rule.from_ is not None or rule.until is not None:
         yield "campaign", lambda fact, _: _campaign(rule, fact)
+    if rule.late_days is not None:
+        latest = timedelta(days=rule.late_days)
+        yield "late", lambda fact, _: "late" if fact.told_at is not None and fact.told_at - fact.at > latest else None
     yield from _when(said)
     if (sources := said.sources) is not None:
         yield "sources", lambda fact, _: None if fact.channel in sources else "sources"

@@ -64,6 +64,8 @@ class Fact:
     channel: str
     order: KnownOrder | None = None
     number: int = 0
+    happening: KnownTouchpoint | None = None
+    told_at: datetime | None = None
     segments: frozenset[UUID] = frozenset()
     tiers: dict[str, str] = field(default_factory=dict)
     multipliers: dict[str, Ratio] = field(default_factory=dict)
@@ -85,12 +87,31 @@ def of_touchpoint(happening: KnownTouchpoint, day: date) -> Fact:
     """The fact a touchpoint, referral, birthday or answer is."""
     trigger = (happening.kind, "" if happening.kind == "birthday" else happening.name)
     source = f"{happening.kind}:{happening.id}"
-    return Fact(source, trigger, happening.customer, happening.at, day, happening.source)
+    return Fact(
+        source,
+        trigger,
+        happening.customer,
+        happening.at,
+        day,
+        happening.source,
+        happening=happening,
+        told_at=happening.told_at,
+    )
 
 
 def of_order(order: KnownOrder, day: date, number: int) -> Fact:
     """The fact an order is."""
-    return Fact(f"order:{order.order_id}", ORDER, order.customer, order.placed_at, day, order.source, order, number)
+    return Fact(
+        f"order:{order.order_id}",
+        ORDER,
+        order.customer,
+        order.placed_at,
+        day,
+        order.source,
+        order,
+        number,
+        told_at=order.told_at,
+    )
 
 
 def total(order: KnownOrder) -> Ratio:

@@ -21,7 +21,7 @@ from services.loyalty.earning.domain.rule import (
     Rounding,
     TierMultiplier,
 )
-from services.loyalty.programs.domain.terms import MAX_POINTS, Terms
+from services.loyalty.programs.domain.terms import MAX_POINTS, EarningCap, Terms
 
 
 class Given(NamedTuple):
@@ -42,29 +42,30 @@ class Refused(NamedTuple):
 
 @dataclass(slots=True)
 class Caps:
-    """What each capped rule has given a person in the periods that are running; facts come in the order of time."""
+    """What each capped rule, and all rules into a capped wallet, have given a person in the periods that are running;
+    facts come in the order of time."""
 
-    used: dict[tuple[UUID, str], tuple[Hashable, int, int]] = field(default_factory=dict)
+    used: dict[tuple[UUID | str, str], tuple[Hashable, int, int]] = field(default_factory=dict)
 
-    def left(self, live: Live, day: date, points: int) -> int:
-        """How many of the points the rule may give, and note them."""
+    def left(self, of: UUID | str, caps: Sequence[Cap | EarningCap], day: date, points: int) -> int:
+        """How many of the points the rule may give, or a wallet of this name take; and note them."""
         allowed = points
-        for cap in live.rule.caps:
-            allowed = self._allowed(live, cap, day, points, allowed)
+        for cap in caps:
+            allowed = self._allowed(of, cap, day, points, allowed)
         if allowed:
-            for per in {cap.per for cap in live.rule.caps} - {"transaction"}:
+            for per in {cap.per for cap in caps} - {"transaction"}:
                 period = _period(per, day)
-                before = self.used.get((live.rule_id, per))
+                before = self.used.get((of, per))
                 points_before, times = before[1:] if before is not None and before[0] == period else (0, 0)
-                self.used[live.rule_id, per] = period, points_before + allowed, times + 1
+                self.used[of, per] = period, points_before + allowed, times + 1
         return allowed
 
-    def _allowed(self, live: Live, cap: Cap, day: date, points: int, allowed: int) -> int:
+    def _allowed(self, of: UUID | str, cap: Cap | EarningCap, day: date, points: int, allowed: int) -> int:
         given, times = 0, 0
-        before = self.used.get((live.rule_id, cap.per))
+        before = self.used.get((of, cap.per))
         if before is not None and before[0] == _period(cap.per, day):
             given, times = before[1:]
-        if cap.times is not None:
+        if isinstance(cap, Cap) and cap.times is not None:
             return allowed if times < cap.times else 0
         room = max(0, (cap.points or 0) - given)
         if cap.over == "reject":
@@ -97,11 +98,25 @@ def give(
     if multipliers:
         extra = _extra(fact, base, multipliers, terms, caps)
     given = []
-    for each in (*base, *extra):
+    for each in _within(fact, [*base, *extra], terms, caps):
         if each.points:
             given.append(each)
         elif refused is not None:
             refused.append(Refused(each.live, "capped" if each.uncapped else "rounds_to_nothing"))
+    return given
+
+
+def _within(fact: Fact, given: list[Given], terms: Terms, caps: Caps) -> list[Given]:
+    """As much of it as the wallets take: what is too much is cut from the rules that come last."""
+    for name in {each.live.rule.wallet for each in given}:
+        wallet = terms.wallets[name]
+        if not wallet.caps or not (whole := sum(each.points for each in given if each.live.rule.wallet == name)):
+            continue
+        left = caps.left(name, wallet.caps, fact.day, whole)
+        for place, each in enumerate(given):
+            if each.live.rule.wallet == name:
+                given[place] = each._replace(points=min(left, each.points))
+                left -= given[place].points
     return given
 
 
@@ -131,7 +146,7 @@ def _closed(live: Live, terms: Terms) -> str | None:
 def _base(fact: Fact, live: Live, terms: Terms, caps: Caps) -> Given:
     exact = exactly(fact, live)
     uncapped = min(MAX_POINTS, rounded(exact, _rounding(live, terms)))
-    points = caps.left(live, fact.day, uncapped) if live.rule.caps and uncapped else uncapped
+    points = caps.left(live.rule_id, live.caps, fact.day, uncapped) if live.caps and uncapped else uncapped
     return Given(live, points, uncapped, exact)
 
 
@@ -180,7 +195,7 @@ def _extra(fact: Fact, base: Sequence[Given], multipliers: Sequence[Live], terms
     found = []
     for live in multipliers:
         uncapped = min(MAX_POINTS, sums[live.rule_id])
-        points = caps.left(live, fact.day, uncapped) if live.rule.caps and uncapped else uncapped
+        points = caps.left(live.rule_id, live.caps, fact.day, uncapped) if live.caps and uncapped else uncapped
         found.append(Given(live, points, uncapped, Ratio(uncapped)))
     return found
 

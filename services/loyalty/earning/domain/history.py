@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from heapq import merge
-from operator import attrgetter
+from itertools import groupby
+from operator import attrgetter, itemgetter
 from typing import NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -17,16 +18,19 @@ from zoneinfo import ZoneInfo
 from services.loyalty.audience.domain import KnownOrder, KnownTouchpoint, Move
 from services.loyalty.earning.domain.amounts import Ratio, ratio_of
 from services.loyalty.earning.domain.book import Live, Rulebook
-from services.loyalty.earning.domain.facts import ORDER, Fact, of_order, of_touchpoint
+from services.loyalty.earning.domain.facts import Fact, of_order, of_touchpoint
 from services.loyalty.earning.domain.giving import Caps, Given, Refused, give
 from services.loyalty.earning.domain.rule import Life, Wait
 from services.loyalty.points.domain.requests import NEVER, WAITING
 from services.loyalty.programs.domain.calendar import add_days, add_months, day_end, day_start, local_day
 from services.loyalty.programs.domain.terms import MAIN, Terms, Timeline
 from services.loyalty.tiers.domain.grants import Grant, Standing
+from services.loyalty.tiers.domain.track import ByMetric
 from services.loyalty.tiers.domain.walk import Earned, Version, Walk
 
-# (person key, source, rule): one award, however often its fact comes.
+# (person key, source): one fact, however often it comes.
+FactKey = tuple[UUID, str]
+# (person key, source, rule): one award.
 AwardKey = tuple[UUID, str, UUID]
 
 
@@ -59,6 +63,7 @@ class History:
         """Now, or the last fact where another machine's clock is a little ahead of ours: it must not go missing."""
         latest = [each.placed_at for each in self.orders if each.placed_at > now]
         latest += [each.at for each in self.touchpoints if each.at > now]
+        latest += [each.at for own in self.moves.values() for each in own if each.at > now]
         return max(latest, default=now)
 
 
@@ -69,6 +74,34 @@ class Rules:
     book: Rulebook
     timeline: Timeline
     tracks: Mapping[str, Sequence[Version]] = field(default_factory=dict)
+    metrics: Mapping[str, frozenset[str]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Which touchpoints tracks measure, and the numbers of them that they add up."""
+        found: defaultdict[str, set[str]] = defaultdict(set)
+        for versions in self.tracks.values():
+            for each in versions:
+                if isinstance(measure := each.track.measure, ByMetric):
+                    found[measure.name] |= {measure.property} if measure.property else set()
+        object.__setattr__(self, "metrics", {name: frozenset(of) for name, of in found.items()})
+
+    @property
+    def needs_history(self) -> bool:
+        """Whether what a fact earns hangs on other facts of the person."""
+        return self.book.needs_history or bool(self.tracks) or self.timeline.has_caps
+
+    @property
+    def hears_touchpoints(self) -> bool:
+        """Whether histories have anything but orders in them."""
+        return self.book.hears_touchpoints or bool(self.metrics)
+
+    def earns(self, kind: str, name: str) -> bool:
+        """Whether a fact of this kind and name may change what somebody has earned, or which tier they hold."""
+        return self.book.asks(kind, name) or (kind == "touchpoint" and name in self.metrics)
+
+    def asks(self, kind: str, name: str) -> bool:
+        """Whether a fact of this kind and name is to be kept."""
+        return self.earns(kind, name) or self.book.watches(kind, name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +116,19 @@ class Considered:
 
 @dataclass(slots=True)
 class Outcome:
-    """What a history comes to: awards of more than nothing, and how far each track was walked."""
+    """What a history comes to: what facts earn under which rules, and how far each track was walked.
 
-    awards: dict[AwardKey, Award]
+    A fact that earns nothing is not among those that earn.
+    """
+
+    earned: dict[FactKey, dict[UUID, Award]]
     standings: dict[str, Standing]
     considered: list[Considered]
+
+    @property
+    def awards(self) -> dict[AwardKey, Award]:
+        """The awards one by one."""
+        return {(*fact, rule): award for fact, own in self.earned.items() for rule, award in own.items()}
 
 
 def outcome(history: History, rules: Rules, *, until: datetime, explain: bool = False) -> Outcome:
@@ -97,7 +138,7 @@ def outcome(history: History, rules: Rules, *, until: datetime, explain: bool = 
     said = _said(history.touchpoints, rules.book.waits)
     birthdays: set[int] = set()
     number = 0
-    for each in _in_time(history, until):
+    for each in _in_time(history, segments.entries(rules.book.entries), until):
         terms = rules.timeline.at(each.at if isinstance(each, KnownTouchpoint) else each.placed_at)
         if isinstance(each, KnownOrder):
             number += 1
@@ -152,14 +193,18 @@ def _standings(history: History, rules: Rules, until: datetime) -> dict[str, Sta
     }
 
 
-def _in_time(history: History, until: datetime) -> Iterator[KnownOrder | KnownTouchpoint]:
+def _in_time(
+    history: History, entries: Sequence[KnownTouchpoint], until: datetime
+) -> Iterator[KnownOrder | KnownTouchpoint]:
     """Facts that were, in the order of time; the id breaks ties, orders first."""
     orders = [each for each in history.orders if not each.is_cancelled and each.placed_at <= until]
     if len(orders) > 1:
         orders.sort(key=attrgetter("placed_at", "order_id"))
-    if not history.touchpoints:
+    if not history.touchpoints and not entries:
         return iter(orders)
-    others = sorted((each for each in history.touchpoints if each.at <= until), key=attrgetter("at", "kind", "id"))
+    others = sorted(
+        (each for each in (*history.touchpoints, *entries) if each.at <= until), key=attrgetter("at", "kind", "id")
+    )
     return merge(orders, others, key=_moment)
 
 
@@ -191,6 +236,28 @@ class _Segments:
         self._inside: set[tuple[UUID, UUID]] = set()
         self._now: frozenset[UUID] = frozenset()
 
+    def entries(self, asked: frozenset[UUID]) -> list[KnownTouchpoint]:
+        """When the person, who was in none of their keys before, entered each of these segments.
+
+        What is told of several keys at one moment is one: who leaves as one key and enters as another, for they were
+        merged, stays.
+        """
+        found: list[KnownTouchpoint] = []
+        if not asked:
+            return found
+        inside: dict[UUID, dict[UUID, Move]] = {segment: {} for segment in asked}
+        for at, group in groupby(self._moves, key=itemgetter(0)):
+            were = {segment for segment, keys in inside.items() if keys}
+            for _, _, key, move in group:
+                if move.segment_id in inside and move.is_entered:
+                    inside[move.segment_id].setdefault(key, move)
+                elif move.segment_id in inside:
+                    inside[move.segment_id].pop(key, None)
+            for segment in {segment for segment, keys in inside.items() if keys} - were:
+                key, move = min(inside[segment].items(), key=lambda each: each[1].event_id)
+                found.append(KnownTouchpoint("segment", str(move.event_id), key, str(segment), at, "profiles"))
+        return found
+
     def at(self, moment: datetime) -> frozenset[UUID]:
         """Those at a moment, no earlier than the last that was asked for."""
         if self._next == len(self._moves):
@@ -219,29 +286,37 @@ def _place(fact: Fact, segments: _Segments, standings: Mapping[str, Standing]) -
 
 
 def _note(found: Outcome, fact: Fact, terms: Terms, given: Sequence[Given]) -> None:
-    points: defaultdict[str, int] = defaultdict(int)
-    reference = fact.order.order_id if fact.order else None
+    points: dict[str, int] = {}
     kind = fact.trigger[0]
-    for each in given:
-        rule = each.live.rule
-        if rule.counts_for_tiers:
-            points[rule.wallet] += each.points
-        found.awards[fact.customer, fact.source, each.live.rule_id] = Award(
-            each.live.version,
-            each.live.name,
-            rule.wallet,
-            fact.at,
-            each.points,
-            each.uncapped,
-            None if rule.pending is None else _active_at(rule.pending, fact, terms.zone_of(rule.wallet)),
-            None if rule.expiry is None else _expires_at(rule.expiry, fact, terms.zone_of(rule.wallet)),
-            kind,
-            reference,
-        )
+    if given:
+        reference = fact.order.order_id if fact.order else None
+        at, own = fact.at, dict[UUID, Award]()
+        for live, got, uncapped, _ in given:
+            rule = live.rule
+            wallet, wait, life = rule.wallet, rule.pending, rule.expiry
+            if rule.counts_for_tiers:
+                points[wallet] = points.get(wallet, 0) + got
+            own[live.rule_id] = Award(
+                live.version,
+                live.name,
+                wallet,
+                at,
+                got,
+                uncapped,
+                None if wait is None else _active_at(wait, fact, terms.zone_of(wallet)),
+                None if life is None else _expires_at(life, fact, terms.zone_of(wallet)),
+                kind,
+                reference,
+            )
+        found.earned[fact.customer, fact.source] = own
     if found.standings:
         order = fact.order
-        spend = ((order.currency, order.net_minor),) if order else ()
-        earned = Earned(fact.at, tuple(points.items()), spend, 1 if fact.trigger == ORDER else 0)
+        if order is not None:
+            earned = Earned(fact.at, tuple(points.items()), ((order.currency, order.net_minor),), 1)
+        elif kind == "touchpoint" and fact.happening is not None:
+            earned = Earned(fact.at, tuple(points.items()), name=fact.happening.name, amounts=fact.happening.amounts)
+        else:
+            earned = Earned(fact.at, tuple(points.items()))
         for standing in found.standings.values():
             standing.walk.record(earned)
 

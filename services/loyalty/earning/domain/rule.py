@@ -85,7 +85,20 @@ class OnSurvey(Part):
     survey: Word | None = None
 
 
-Trigger = Annotated[OnOrder | OnTouchpoint | OnReferral | OnBirthday | OnSurvey, Field(discriminator="on")]
+class OnSegment(Part):
+    """Somebody entered this segment. `again`: how often those are given something who leave it and come back: `never`
+    more than once, once in a local `day`, `week`, `month` or `year`, or `always`.
+
+    Who is in a segment already when the rule begins did not enter it; and two who turn out to be one person enter when
+    the first of them does.
+    """
+
+    on: Literal["segment_entered"]
+    segment: UUID
+    again: Literal["never", "day", "week", "month", "year", "always"] = "never"
+
+
+Trigger = Annotated[OnOrder | OnTouchpoint | OnReferral | OnBirthday | OnSurvey | OnSegment, Field(discriminator="on")]
 
 
 class Segments(Part):
@@ -246,6 +259,7 @@ class Life(Part):
 class Rule(Part):
     """A rule, whole. `from`/`until` are the local days of a campaign, both included.
 
+    `late_days`: what we learn of more than so many days after it happened earns nothing under it; none: however late.
     `pending` and `expiry` stand in for those of the wallet. `counts_for_tiers`: whether its points count in tracks
     that go by points.
     """
@@ -261,9 +275,18 @@ class Rule(Part):
     until: Day | None = None
     pending: Wait | None = None
     expiry: Life | None = None
+    late_days: Annotated[int, Field(strict=True, ge=0, le=3_660)] | None = None
     counts_for_tiers: Flag = True
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    @property
+    def limits(self) -> tuple[Cap, ...]:
+        """Its caps, and the one that its trigger stands for."""
+        if not isinstance(self.trigger, OnSegment) or self.trigger.again == "always":
+            return self.caps
+        per = "lifetime" if self.trigger.again == "never" else self.trigger.again
+        return (*self.caps, Cap(per=per, times=1))
 
     @property
     def is_multiplier(self) -> bool:

@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from services.loyalty.earning.domain.history import Award, AwardKey
+from services.loyalty.earning.domain.history import AwardKey, FactKey
+from services.loyalty.earning.domain.settling import Stored
 from shared.db.bulk import insert_rows
 from shared.db.engine import ReadTx, WriteTx
 
@@ -26,39 +27,26 @@ _SELECT = "SELECT " + ", ".join(_COLUMNS) + " FROM awards "
 _REPLACE = ", ".join(f"{name} = EXCLUDED.{name}" for name in _COLUMNS if name not in _KEY)
 
 
-class Stored(NamedTuple):
-    """An award as it was settled."""
-
-    rule_version: int
-    wallet: str
-    occurred_at: datetime
-    points: int
-    uncapped: int
-    active_at: datetime | None
-    expires_at: datetime | None
-
-    @classmethod
-    def of(cls, award: Award) -> "Stored":
-        """What is stored of an award."""
-        # All but its rule's name, in the same order: tuples are cut many times as fast as their fields are read.
-        return cls(award[0], *award[2:8])
+# What each fact has earned under each rule.
+Earned = dict[FactKey, dict[UUID, Stored]]
 
 
-async def of_customers(tx: ReadTx, customers: Collection[UUID]) -> dict[AwardKey, Stored]:
+async def of_customers(tx: ReadTx, customers: Collection[UUID]) -> Earned:
     """All awards of person keys."""
     return _keyed(await tx.execute(_SELECT + "WHERE customer = ANY(:ids)", {"ids": list(customers)}))
 
 
-async def of_sources(tx: ReadTx, sources: Collection[str]) -> dict[AwardKey, Stored]:
+async def of_sources(tx: ReadTx, sources: Collection[str]) -> Earned:
     """All awards for these facts, whoever has them."""
     return _keyed(await tx.execute(_SELECT + "WHERE source = ANY(CAST(:ids AS text[]))", {"ids": list(sources)}))
 
 
-def _keyed(rows: Any) -> dict[AwardKey, Stored]:
-    return {
-        (customer, source, rule): Stored(version, wallet, at, points, uncapped, _aware(active_at), _aware(expires_at))
-        for customer, source, rule, version, wallet, at, points, uncapped, active_at, expires_at in rows
-    }
+def _keyed(rows: Any) -> Earned:
+    found: Earned = {}
+    for customer, source, rule, version, wallet, at, points, uncapped, active_at, expires_at in rows:
+        row = Stored(version, wallet, at, points, uncapped, _aware(active_at), _aware(expires_at))
+        found.setdefault((customer, source), {})[rule] = row
+    return found
 
 
 def _aware(at: datetime | None) -> datetime | None:

@@ -5,13 +5,18 @@ from services.loyalty.invariants.domain import Check
 CHECKS = (
     Check(
         "award_is_its_source",
-        "What a fact has earned under a rule is what the ledger says that it has brought.",
+        "What a fact has earned under rules is what the ledger says that it has brought.",
         """
-        SELECT coalesce(a.customer, s.person_id) AS what FROM awards AS a
+        SELECT coalesce(a.customer, s.person_id) AS what FROM (
+            SELECT customer, wallet, sum(points) AS points, 'earn:' || CASE
+                WHEN active_at IS NULL AND expires_at IS NULL THEN source ELSE rule_id || ':' || source
+            END AS source
+            FROM awards GROUP BY customer, wallet, 4
+        ) AS a
         FULL JOIN (
             SELECT w.person_id, w.name, s.source, s.points FROM sources AS s JOIN wallets AS w ON w.id = s.wallet_id
             WHERE s.source LIKE 'earn:%' AND s.points > 0
-        ) AS s ON s.person_id = a.customer AND s.name = a.wallet AND s.source = 'earn:' || a.rule_id || ':' || a.source
+        ) AS s ON s.person_id = a.customer AND s.name = a.wallet AND s.source = a.source
         WHERE a.points IS DISTINCT FROM s.points
         """,
     ),

@@ -144,14 +144,16 @@ class Progress(NamedTuple):
     since: datetime | None
 
 
-async def queue_since(tx: WriteTx, at: datetime, now: datetime) -> int:
-    """Ask to look again at everybody with a fact since a moment; how many."""
+async def queue_since(tx: WriteTx, at: datetime, now: datetime, segments: Collection[UUID]) -> int:
+    """Ask to look again at everybody with a fact, or a move in or out of these segments, since a moment; how many."""
     done = await tx.execute(
         "INSERT INTO earning_queue (customer, queued_at) SELECT DISTINCT customer, CAST(:now AS timestamptz) FROM ("
         "SELECT customer FROM orders WHERE placed_at >= :at AND customer IS NOT NULL "
-        "UNION ALL SELECT customer FROM happenings WHERE happenings.at >= :at"
+        "UNION ALL SELECT customer FROM happenings WHERE happenings.at >= :at "
+        "UNION ALL SELECT customer FROM segment_moves AS moves "
+        "WHERE segment_id = ANY(CAST(:segments AS uuid[])) AND moves.at >= :at"
         ") AS found ORDER BY customer ON CONFLICT (customer) DO NOTHING",
-        {"at": at, "now": now},
+        {"at": at, "now": now, "segments": list(segments)},
     )
     return done.rowcount
 

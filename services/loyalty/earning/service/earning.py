@@ -9,6 +9,7 @@ Locks, always in this order: who is whom, the rules, orders, persons, wallets.
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from uuid import UUID
 
 from services.loyalty.achievements import repository as achievements
@@ -16,16 +17,19 @@ from services.loyalty.audience import repository as known
 from services.loyalty.audience import service as audience
 from services.loyalty.audience.domain import KnownTouchpoint, Move
 from services.loyalty.audience.service import Change
+from services.loyalty.earning.domain import settling
 from services.loyalty.earning.domain.facts import ORDER
-from services.loyalty.earning.domain.history import Award, AwardKey, History, Rules, outcome
+from services.loyalty.earning.domain.history import Award, AwardKey, FactKey, History, Rules, outcome
+from services.loyalty.earning.domain.settling import Stored
 from services.loyalty.earning.repository import awards as awards_rows
 from services.loyalty.earning.repository import rules as rule_rows
-from services.loyalty.earning.repository.awards import Stored
+from services.loyalty.earning.repository.awards import Earned
 from services.loyalty.earning.service.histories import histories, moves_of, rules_of
 from services.loyalty.points.service import Points, Target
 from services.loyalty.programs.service import Programs
 from services.loyalty.tiers import repository as tier_rows
 from services.loyalty.tiers.domain.track import Anniversary
+from services.loyalty.tiers.domain.walk import MAX_AMOUNT
 from services.loyalty.tiers.service import standings
 from services.loyalty.tiers.service.standings import Cause
 from shared.clock import Clock
@@ -40,6 +44,8 @@ from shared.identity import mapping, members
 from shared.identity.person import Member
 
 CHUNK = 200
+Due = dict[FactKey, dict[UUID, Award]]
+NOTHING: Mapping[UUID, Stored] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +65,7 @@ class Earning:
             return
         if rules.book.watches(*ORDER):
             await achievements.queue(tx, {key for change in changes for key in change.customers})
-        if rules.book.needs_history or rules.tracks:
+        if rules.needs_history:
             await self._settle(tx, {key for change in changes for key in change.customers}, rules)
         elif rules.book.begins is not None:
             await self._settle_alone(tx, changes, rules)
@@ -67,7 +73,7 @@ class Earning:
     async def record_touchpoints(self, tx: WriteTx, events: Sequence[Event[TouchpointRecorded]]) -> None:
         """Settle touchpoints that a rule asks for; all others are passed over."""
         rules = await self._open(tx)
-        if not rules.book.is_asked:
+        if not rules.book.is_asked and not rules.metrics:
             return
         facts = [
             KnownTouchpoint(
@@ -78,9 +84,11 @@ class Earning:
                 event.time,
                 event.data.source,
                 _order_id(event.data),
+                event.recorded,
+                _amounts(event.data, rules.metrics.get(event.data.name, frozenset())),
             )
             for event in events
-            if _is_asked(rules, "touchpoint", event.data.name)
+            if rules.asks("touchpoint", event.data.name)
         ]
         await self._record(tx, facts, rules)
 
@@ -95,10 +103,16 @@ class Earning:
         gone = [str(key) for key, event in latest.items() if event.data.state == "withdrawn"]
         facts = [
             KnownTouchpoint(
-                "survey", str(key), event.subject, str(event.data.survey_id), event.time, event.data.channel
+                "survey",
+                str(key),
+                event.subject,
+                str(event.data.survey_id),
+                event.time,
+                event.data.channel,
+                told_at=event.recorded,
             )
             for key, event in latest.items()
-            if _earns(event) and _is_asked(rules, "survey", str(event.data.survey_id))
+            if _earns(event) and rules.asks("survey", str(event.data.survey_id))
         ]
         fallen = set(await known.forget_touchpoints(tx, "survey", gone)) if gone else set()
         if fallen and any(kind == "survey" for kind, _ in rules.book.watched):
@@ -125,7 +139,7 @@ class Earning:
         Only what a rule asks for by now is kept; how many that were new. Lock no person before.
         """
         rules = await self._open(tx)
-        return await self._record(tx, [each for each in facts if _is_asked(rules, each.kind, each.name)], rules)
+        return await self._record(tx, [each for each in facts if rules.asks(each.kind, each.name)], rules)
 
     async def regroup(self, tx: WriteTx, moved: Mapping[UUID, tuple[UUID, UUID]]) -> None:
         """Settle again for everybody whose keys changed: limits, first orders and tiers are those of whole persons."""
@@ -166,7 +180,7 @@ class Earning:
     async def _record(self, tx: WriteTx, facts: Sequence[KnownTouchpoint], rules: Rules) -> int:
         new = await known.add_touchpoints(tx, facts)
         await achievements.queue(tx, {each.customer for each in new if rules.book.watches(each.kind, each.name)})
-        await self._settle(tx, {each.customer for each in new if rules.book.asks(each.kind, each.name)}, rules)
+        await self._settle(tx, {each.customer for each in new if rules.earns(each.kind, each.name)}, rules)
         return len(new)
 
     async def _settle(self, tx: WriteTx, customers: Collection[UUID], rules: Rules, *, cause: Cause = "fact") -> None:
@@ -178,11 +192,11 @@ class Earning:
         read = await histories(tx, persons, rules)
         keys = [key for member in persons for key in member.keys]
         stored = await awards_rows.of_customers(tx, keys)
-        due: dict[AwardKey, Award] = {}
+        due: Due = {}
         walked = {}
         for member, history in read.items():
             found = outcome(history, rules, until=history.until(now))
-            due |= found.awards
+            due |= found.earned
             walked[member.root] = found.standings
         await self._post(tx, stored, due)
         gone = {key for key in customers if key not in walked}
@@ -200,74 +214,51 @@ class Earning:
             moves = await moves_of(tx, {key for member in owners.values() for key in member.keys}, rules)
         if rules.book.waits:
             said = await known.touchpoints_on(tx, [change.after.order_id for change in changes if change.after])
-        due: dict[AwardKey, Award] = {}
+        due: Due = {}
         for change in changes:
             if (order := change.after) is None:
                 continue
             member = owners.get(order.customer)
             own = {key: moves[key] for key in member.keys if key in moves} if member else {}
             history = History((order,), said.get(order.order_id, []), own)
-            due |= outcome(history, rules, until=history.until(now)).awards
+            due |= outcome(history, rules, until=history.until(now)).earned
         before = [f"order:{change.before.order_id}" for change in changes if change.before is not None]
         await self._post(tx, await awards_rows.of_sources(tx, before) if before else {}, due)
 
-    async def _post(self, tx: WriteTx, stored: Mapping[AwardKey, Stored], due: Mapping[AwardKey, Award]) -> None:
+    async def _post(self, tx: WriteTx, stored: Earned, due: Due) -> None:
         """Store awards and settle with the ledger what differs from what was settled before."""
-        changed = {key: row for key, award in due.items() if stored.get(key) != (row := Stored.of(award))}
-        gone = {key: row for key, row in stored.items() if key not in due}
-        if not changed and not gone:
-            return
-        targets = [_nothing(key, row) for key, row in gone.items()]
-        for key, row in changed.items():
-            before = stored.get(key)
-            if before is not None and before.wallet != row.wallet:
-                targets.append(_nothing(key, before))
-            if before is None or before.points != row.points or before.wallet != row.wallet:
-                targets.append(_target(key, due[key]))
-        targets.sort(key=lambda each: (each.occurred_at, each.source))
-        await self.points.settle_many(tx, targets)
+        asked: list[Target] = []
+        changed: dict[AwardKey, Stored] = {}
+        gone: list[AwardKey] = []
+        waited: list[tuple[AwardKey, Stored, Stored]] = []
+        for key, awards in due.items():
+            rows = {rule: Stored.of(award) for rule, award in awards.items()}
+            before = stored.get(key, NOTHING)
+            if rows == before:
+                continue
+            asked += settling.targets(key, before, rows, awards)
+            changed |= {(*key, rule): row for rule, row in rows.items() if before.get(rule) != row}
+            if before:
+                gone += [(*key, rule) for rule in before if rule not in rows]
+                waited += [((*key, rule), before[rule], row) for rule, row in rows.items() if rule in before]
+        for key, before in stored.items():
+            if key not in due:
+                asked += settling.targets(key, before, {}, {})
+                gone += [(*key, rule) for rule in before]
+        asked.sort(key=lambda each: (each.occurred_at, each.source))
+        if asked:
+            await self.points.settle_many(tx, asked)
         await awards_rows.put(tx, changed)
         await awards_rows.delete(tx, gone)
-        await self._activate(tx, ((key, stored[key], row) for key, row in changed.items() if key in stored))
+        await self._activate(tx, waited)
 
     async def _activate(self, tx: WriteTx, pairs: Iterable[tuple[AwardKey, Stored, Stored]]) -> None:
         """Let points count that waited for a word, now that it came."""
         now = self.clock.now()
-        for key, before, after in pairs:
+        for (customer, fact, rule), before, after in pairs:
             if before.active_at and after.active_at and after.active_at <= now < before.active_at:
-                await self.points.activate(tx, key[0], after.wallet, _source(key), after.active_at)
-
-
-def _is_asked(rules: Rules, kind: str, name: str) -> bool:
-    return rules.book.asks(kind, name) or rules.book.watches(kind, name)
-
-
-def _source(key: AwardKey) -> str:
-    return f"earn:{key[2]}:{key[1]}"
-
-
-def _target(key: AwardKey, award: Award) -> Target:
-    return Target(
-        person=key[0],
-        wallet=award.wallet,
-        source=_source(key),
-        points=award.points,
-        occurred_at=award.occurred_at,
-        active_at=award.active_at,
-        expires_at=award.expires_at,
-        reason=award.rule_name,
-        reference=award.reference,
-        kind=award.kind,
-    )
-
-
-def _nothing(key: AwardKey, row: Stored) -> Target:
-    return Target(key[0], row.wallet, _source(key), 0, row.occurred_at, reason="no_longer_earned", reference=_told(key))
-
-
-def _told(key: AwardKey) -> str | None:
-    kind, _, name = key[1].partition(":")
-    return name if kind == "order" else None
+                source = settling.source_of(fact, settling.lane_of(rule, after))
+                await self.points.activate(tx, customer, after.wallet, source, after.active_at)
 
 
 def _earns(event: Event[SurveyAnswered]) -> bool:
@@ -279,3 +270,13 @@ def _earns(event: Event[SurveyAnswered]) -> bool:
 def _order_id(data: TouchpointRecorded) -> str | None:
     named = data.properties.get("order_id")
     return str(named) if isinstance(named, str | int) and not isinstance(named, bool) else None
+
+
+def _amounts(data: TouchpointRecorded, asked: Collection[str]) -> dict[str, str]:
+    """The numbers among the properties that tracks ask for; what is none, or beyond all measure, is passed over."""
+    found = {}
+    for name in asked:
+        value = data.properties.get(name)
+        if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= MAX_AMOUNT:
+            found[name] = str(Decimal(str(value)))
+    return found

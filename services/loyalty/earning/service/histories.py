@@ -29,7 +29,7 @@ async def histories(tx: ReadTx, members: Iterable[Member], rules: Rules) -> dict
     for order in await audience.orders_of(tx, owner):
         orders[owner[order.customer]].append(order)
     touchpoints: defaultdict[Member, list[KnownTouchpoint]] = defaultdict(list)
-    if rules.book.hears_touchpoints:
+    if rules.hears_touchpoints:
         for each in await audience.touchpoints_of(tx, owner):
             touchpoints[owner[each.customer]].append(each)
     moves = await moves_of(tx, owner, rules)

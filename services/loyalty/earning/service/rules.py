@@ -139,7 +139,7 @@ class RulesService:
             raise RuleInPast(now)
         await rows.put(tx, version)
         if version.state != "draft" and version.effective_from <= now:
-            await rows.queue_since(tx, version.effective_from, now)
+            await rows.queue_since(tx, version.effective_from, now, (await rows.book(tx)).entries)
 
     async def _check(self, tx: ReadTx, version: RuleVersion) -> None:
         if (namesake := await rows.namesake(tx, version.name)) not in (None, version.rule_id):

@@ -63,7 +63,8 @@ class Simulation:
             tally = _Tally()
             place: UUID | None = None
             while len(tally.looked_at) < MAX_PERSONS:
-                keys = await audience.customers_since(tx, body.from_, until, after=place, limit=CHUNK)
+                segments = then.book.entries
+                keys = await audience.customers_since(tx, body.from_, until, segments, after=place, limit=CHUNK)
                 await self._try(tx, keys, now, then, version, until, tally)
                 if len(keys) < CHUNK:
                     return tally.told(body, is_complete=True)

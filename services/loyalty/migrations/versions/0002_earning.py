@@ -20,7 +20,8 @@ CREATE TABLE orders (
     is_cancelled boolean NOT NULL,
     content_at timestamptz,
     content jsonb,
-    net_minor bigint
+    net_minor bigint,
+    told_at timestamptz NOT NULL
 );
 CREATE INDEX orders_of_customer ON orders (customer, placed_at) WHERE customer IS NOT NULL;
 CREATE INDEX orders_placed ON orders (placed_at, order_id) WHERE customer IS NOT NULL;
@@ -33,6 +34,7 @@ CREATE TABLE segment_moves (
     is_entered boolean NOT NULL,
     PRIMARY KEY (customer, segment_id, at, event_id)
 );
+CREATE INDEX segment_moves_of_segment ON segment_moves (segment_id, at);
 
 CREATE TABLE first_seen (
     customer uuid PRIMARY KEY,
@@ -47,6 +49,8 @@ CREATE TABLE happenings (
     at timestamptz NOT NULL,
     source text NOT NULL,
     order_id text,
+    told_at timestamptz,
+    amounts jsonb,
     PRIMARY KEY (kind, id)
 );
 CREATE INDEX happenings_of_customer ON happenings (customer, at);

@@ -61,6 +61,18 @@ class Payment(Rule):
         return value
 
 
+class EarningCap(Rule):
+    """The most that all earning rules together give a person into the wallet in a time.
+
+    Periods are local, weeks begin on Monday. `truncate` gives what is left, and the rules that are lowest in rank give
+    less; `reject` gives nothing for a fact that would go beyond.
+    """
+
+    per: Literal["transaction", "day", "week", "month", "year", "lifetime"]
+    points: Annotated[int, Field(strict=True, ge=1, le=MAX_POINTS)]
+    over: Literal["truncate", "reject"] = "truncate"
+
+
 class WalletTerms(Rule):
     """What holds for one kind of points.
 
@@ -85,7 +97,15 @@ class WalletTerms(Rule):
     notice_days: Annotated[tuple[Annotated[int, Field(ge=1, le=366)], ...], Field(max_length=5)] = ()
     transfers: Transfers = Transfers()
     four_eyes_above: Points | None = None
+    caps: Annotated[tuple[EarningCap, ...], Field(max_length=6)] = ()
     pays: Annotated[tuple[Payment, ...], Field(max_length=50)] = ()
+
+    @field_validator("caps")
+    @classmethod
+    def _caps_once(cls, value: tuple[EarningCap, ...]) -> tuple[EarningCap, ...]:
+        if len({each.per for each in value}) < len(value):
+            raise ValueError("there is one cap for each kind of period")
+        return value
 
     @field_validator("pays")
     @classmethod
@@ -195,6 +215,13 @@ class Timeline:
 
     default: Terms
     versions: Sequence[tuple[datetime, Terms]] = ()
+
+    @property
+    def has_caps(self) -> bool:
+        """Whether any wallet ever limits what all rules together give in a period."""
+        return any(
+            cap.per != "transaction" for _, each in self.versions for w in each.wallets.values() for cap in w.caps
+        )
 
     def at(self, moment: datetime) -> Terms:
         """The terms in force at a moment."""

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Literal, NamedTuple
 
 from services.loyalty.tiers.domain.grants import Standing
-from services.loyalty.tiers.domain.track import ByPoints, BySpend, Measure
+from services.loyalty.tiers.domain.track import ByMetric, ByPoints, BySpend, Measure
 
 NEAR_SHARE = 0.75
 
@@ -29,8 +29,10 @@ def near(standing: Standing, at: datetime) -> Near | None:
     return Near(level.key, missing, level.threshold)
 
 
-def unit(measure: Measure) -> tuple[Literal["points", "spend", "orders"], str | None]:
+def unit(measure: Measure) -> tuple[Literal["points", "spend", "orders", "metric"], str | None]:
     """What a track measures, and the currency of money."""
     if isinstance(measure, BySpend):
         return "spend", measure.currency
+    if isinstance(measure, ByMetric):
+        return "metric", None
     return ("points" if isinstance(measure, ByPoints) else "orders"), None

@@ -55,7 +55,21 @@ class ByOrders(Part):
     by: Literal["orders"]
 
 
-Measure = ByPoints | BySpend | ByOrders
+class ByMetric(Part):
+    """A figure of your own: how often a touchpoint happened, or what a number among its properties adds up to.
+
+    `decimals`: so many of a number count, as whole units: 12.5 km with one decimal are 125. Each is rounded by itself,
+    half to even. What is no number, or below zero, counts for nothing. It counts from when the track is made: of
+    touchpoints nobody asked for, nothing is kept.
+    """
+
+    by: Literal["metric"]
+    name: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+    property: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = None
+    decimals: Annotated[int, Field(strict=True, ge=0, le=6)] = 0
+
+
+Measure = ByPoints | BySpend | ByOrders | ByMetric
 
 
 class Calendar(Part):

@@ -4,9 +4,10 @@ Pure, and the only place where it is decided who holds which level: what is stor
 """
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from decimal import ROUND_HALF_EVEN, Decimal
 from functools import lru_cache
 from itertools import accumulate
 from typing import Literal, NamedTuple
@@ -14,11 +15,13 @@ from zoneinfo import ZoneInfo
 
 from services.loyalty.programs.domain import calendar
 from services.loyalty.programs.domain.calendar import add_days, add_months, in_year, local_day
-from services.loyalty.tiers.domain.track import ByPoints, BySpend, Calendar, Level, Lifetime, Rolling, Track
+from services.loyalty.tiers.domain.track import ByMetric, ByPoints, BySpend, Calendar, Level, Lifetime, Rolling, Track
 
 Reason = Literal["qualified", "downgraded", "rules"]
 _NOWHERE = -1
 _MOMENT = timedelta(microseconds=1)
+# No number of a touchpoint counts for more.
+MAX_AMOUNT = 10**12
 
 # Asked for the same few days again and again.
 day_start = lru_cache(maxsize=4_096)(calendar.day_start)
@@ -31,12 +34,17 @@ def _months_on(day: date, months: int, zone: ZoneInfo) -> datetime:
 
 
 class Earned(NamedTuple):
-    """What one fact brings to whatever is measured: points by wallet, money by currency, orders."""
+    """What one fact brings to whatever is measured: points by wallet, money by currency, orders.
+
+    `name` is that of a touchpoint, `amounts` are its numbers by property.
+    """
 
     at: datetime
     points: tuple[tuple[str, int], ...] = ()
     spend: tuple[tuple[str, int], ...] = ()
     orders: int = 0
+    name: str | None = None
+    amounts: Mapping[str, str] = {}
 
 
 class Version(NamedTuple):
@@ -289,4 +297,18 @@ def _amount(track: Track, earned: Earned) -> int:
         return sum(points for wallet, points in earned.points if wallet == measure.wallet)
     if isinstance(measure, BySpend):
         return sum(minor for currency, minor in earned.spend if currency == measure.currency)
+    if isinstance(measure, ByMetric):
+        return _metric(measure, earned)
     return earned.orders
+
+
+def _metric(measure: ByMetric, earned: Earned) -> int:
+    if earned.name != measure.name:
+        return 0
+    if measure.property is None:
+        return 1
+    value = earned.amounts.get(measure.property)
+    if value is None:
+        return 0
+    whole = Decimal(value).scaleb(measure.decimals).to_integral_value(ROUND_HALF_EVEN)
+    return min(MAX_AMOUNT, max(0, int(whole)))

@@ -8,7 +8,7 @@ from pydantic import Field
 from services.metrics.domain.calendar import Period
 from services.metrics.errors import BadRange, BadReference, InTheFuture, UnknownCurrency, UnknownCustomer
 from services.metrics.figures.schemas import MAX_WINDOW_DAYS, Day, known_currency
-from services.metrics.freshness.api import UNMODIFIED, aged
+from services.metrics.freshness.api import STALENESS, UNMODIFIED, aged
 from services.metrics.retention.domain.cohorts import Rule
 from services.metrics.retention.domain.windows import Asked
 from services.metrics.retention.schemas.lapsing import LifecycleSeriesOut, SegmentsOut, WindowOut
@@ -23,6 +23,7 @@ from shared.ids import customer_key
 router = APIRouter(prefix="/v1/metrics", tags=["metrics"], dependencies=[Depends(require("metrics:read"))])
 
 Metrics = Annotated[MetricsService, Depends(service_of("metrics"))]
+_AGES = (*STALENESS, "groups_staleness_seconds", "segments_staleness_seconds")
 AsOf = Annotated[Day | None, Query(description="The day to count up to, inclusive; default: today.")]
 
 
@@ -104,7 +105,7 @@ async def rfm(
     ] = None,
 ) -> Response:
     """Customers by how recently, how often and how much they bought, in ten named segments."""
-    return aged(request, RfmOut.of(await metrics.retention.rfm(currency=known_currency(currency), as_of=as_of)))
+    return aged(request, RfmOut.of(await metrics.retention.rfm(currency=known_currency(currency), as_of=as_of)), _AGES)
 
 
 @router.get(
@@ -137,4 +138,4 @@ async def lapse_by_segment(
     ] = 90,
 ) -> Response:
     """Who has lapsed of those who are in each segment now, personas among them."""
-    return aged(request, SegmentsOut.of(await metrics.retention.segments(window)))
+    return aged(request, SegmentsOut.of(await metrics.retention.segments(window)), _AGES)

@@ -117,16 +117,23 @@ def score(value: object, everybody: list, parts: int) -> int:
     return found
 
 
+def three_digits(minor: int) -> int:
+    """Rounded up: what is cut off after three digits makes the last of them one more."""
+    digits = str(minor)
+    kept = int(digits[:3]) + (1 if digits[3:].strip("0") else 0)
+    return min(kept * 10 ** len(digits[3:]), 9_223_372_036_854_775_807)
+
+
 def rfm(truth: Truth, until: date, currency: str) -> dict[frozenset[UUID], tuple[int, int, int]]:
     """Scores of each customer of a currency."""
     crowd = {keys: one for keys, one in persons(truth, until).items() if one.currency == currency}
-    lasts, nets = [one.last for one in crowd.values()], [one.net for one in crowd.values()]
+    lasts, nets = [one.last for one in crowd.values()], [three_digits(one.net) for one in crowd.values()]
     often = [one.orders for one in crowd.values() if one.orders > 1]
     return {
         keys: (
             score(one.last, lasts, 5),
             1 if one.orders == 1 else 1 + score(one.orders, often, 4),
-            score(one.net, nets, 5),
+            score(three_digits(one.net), nets, 5),
         )
         for keys, one in crowd.items()
     }

@@ -253,48 +253,79 @@ async def parts(world: World) -> dict[Any, tuple[int, int]]:
 async def test_what_takes_long_is_kept_and_says_how_old_it_is(world: World, monkeypatch: pytest.MonkeyPatch):
     """INVARIANT: while nothing has come what is kept is live; then it says its age, and is counted anew when rested."""
     monkeypatch.setattr(scanning, "QUICK_SECONDS", -1.0)
-    await world.consume(placed("o1", "c1", NOW))
+    monkeypatch.setattr(scanning, "SMALL", 0)
+    await world.consume(placed("o1", "c1", NOW, currency="VND"))
     await read_up_to(world, 1)
-    fresh = await world.metrics.retention.recurring()
-    assert fresh.customers == 1
+    # Of many customers nobody waits: what is read from sums is there, what is counted person by person comes soon.
+    first = await world.metrics.retention.rfm(currency="VND")
+    assert (first.crowd.customers, first.groups) == (1, None)
+    assert await world.metrics.retention.refresh() == 1
+    assert await groups(world) == (1, 0.0)
 
     # Nothing has come that consumers have told of, so this is not looked at.
-    await world.consume(placed("o2", "c2", NOW))
-    assert (await world.metrics.retention.recurring()).customers == 1
+    await world.consume(placed("o2", "c2", NOW, currency="VND"))
+    assert await groups(world) == (1, 0.0)
     assert await world.metrics.retention.refresh() == 0
 
     await read_up_to(world, 2)
     world.clock.time += timedelta(seconds=100)
-    old = await world.metrics.retention.recurring()
-    assert (old.customers, old.frame.staleness_seconds) == (1, 100.0)
-    assert await world.metrics.retention.refresh() == 2
-    new = await world.metrics.retention.recurring()
-    assert (new.customers, new.frame.staleness_seconds) == (2, 0.0)
+    assert await groups(world) == (1, 100.0)
+    found = await world.metrics.retention.rfm(currency="VND")
+    assert (found.crowd.customers, found.frame.staleness_seconds) == (2, 0.0)
+    assert await world.metrics.retention.refresh() == 1
+    assert await groups(world) == (2, 0.0)
 
-    # What has become quick is counted at each read, whatever was kept.
-    monkeypatch.setattr(scanning, "QUICK_SECONDS", 1000.0)
+    # Of few customers it is counted at each read, whatever was kept.
+    monkeypatch.setattr(scanning, "SMALL", 3_000)
     await world.consume(cancelled("o2", "c2", NOW))
     await read_up_to(world, 3)
-    assert (await world.metrics.retention.recurring()).customers == 1
-    monkeypatch.setattr(scanning, "QUICK_SECONDS", -1.0)
-    assert await world.metrics.retention.refresh() == 0
-    world.clock.time += timedelta(seconds=100)
-    assert await world.metrics.retention.refresh() == 2
+    assert await groups(world) == (1, 0.0)
+    monkeypatch.setattr(scanning, "SMALL", 0)
 
     # A new day begins: what was asked for yesterday is there before anybody asks.
     world.clock.time += timedelta(hours=18)
-    assert await world.metrics.retention.refresh() == 2
-    await world.consume(placed("o3", "c3", NOW))
-    assert (await world.metrics.retention.recurring()).customers == 1
+    assert await world.metrics.retention.refresh() == 1
+    await world.consume(placed("o3", "c3", NOW, currency="VND"))
+    assert await groups(world) == (1, 0.0)
 
-    # Long after, nobody gets away with what is old, whether the job has run or not.
-    await read_up_to(world, 4)
-    world.clock.time += timedelta(seconds=301)
-    assert (await world.metrics.retention.recurring()).customers == 2
     world.clock.time += timedelta(days=3)
     assert await world.metrics.retention.refresh() == 0
     async with world.db.read() as tx:
         assert (await tx.execute("SELECT count(*) FROM kept_scans")).scalar_one() == 0
+
+
+async def test_of_a_past_day_whoever_asks_waits_for_what_is_too_old(world: World, monkeypatch: pytest.MonkeyPatch):
+    """Sums know only how it stands; as of a day before, everybody is looked at, and what was found is kept."""
+    monkeypatch.setattr(scanning, "QUICK_SECONDS", -1.0)
+    day = (NOW - timedelta(days=1)).date()
+    await world.consume(placed("o1", "c1", NOW - timedelta(days=2)), placed("o2", "c1", NOW))
+    await read_up_to(world, 1)
+    found = await world.metrics.retention.recurring(as_of=day)
+    assert (found.customers, found.again) == (1, 0)
+    await world.consume(placed("o3", "c3", NOW - timedelta(days=3)))
+    await read_up_to(world, 2)
+    world.clock.time += timedelta(seconds=299)
+    assert (await world.metrics.retention.recurring(as_of=day)).customers == 1
+    # What is live needs nothing kept, and the job counts none of it.
+    assert (await world.metrics.retention.recurring()).customers == 2
+    assert await world.metrics.retention.refresh() == 0
+    world.clock.time += timedelta(seconds=2)
+    assert (await world.metrics.retention.recurring(as_of=day)).customers == 2
+
+
+async def test_purchases_of_days_to_come_count_only_then(world: World):
+    """A shop whose clock is wrong says that somebody buys tomorrow: today that is not so, and tomorrow it is."""
+    await world.consume(placed("o1", "c1", NOW), placed("o2", "c1", NOW + timedelta(days=1)))
+    today = await world.metrics.retention.recurring()
+    assert (today.customers, today.again) == (1, 0)
+    world.clock.time += timedelta(days=1)
+    assert (await world.metrics.retention.recurring()).again == 1
+
+
+async def groups(world: World) -> tuple[int, float | None]:
+    """Customers in groups by all three scores, and how old these are."""
+    found = await world.metrics.retention.rfm(currency="VND")
+    return sum(each.customers for each in found.groups), found.groups_frame.staleness_seconds
 
 
 async def read_up_to(world: World, offset: int) -> None:

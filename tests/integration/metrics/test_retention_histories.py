@@ -13,8 +13,9 @@ from metrics_world import World
 from test_metrics_histories import ZONE, History, deliver, delivered
 
 from services.metrics.domain.calendar import PERIODS, day_number
+from services.metrics.domain.tallies import MAX_NTH
 from services.metrics.retention.domain.cohorts import RULES
-from services.metrics.retention.domain.recurring import MAX_NTH
+from services.metrics.retention.repository import sums
 from services.metrics.retention.service import scanning, subjects
 from services.metrics.retention.service.scanning import Subject
 
@@ -70,6 +71,33 @@ async def check_waits(world: World, truth: Truth, day: date, dice: random.Random
     assert (back, sum(number for _, number in lapsed)) == brute.came_back(truth, day, horizon, window)
 
 
+def whole(document: Any) -> Any:
+    """In one order, and one row for what is alike."""
+    if isinstance(document, dict):
+        return {name: whole(each) for name, each in document.items()}
+    rows = Counter({tuple(map(str, row)): 1 for row in document if len(row) > 4 or isinstance(row[-1], list)})
+    for row in document:
+        if len(row) <= 4 and not isinstance(row[-1], list):
+            rows[tuple(map(str, row[:-1]))] += row[-1]
+    return rows
+
+
+async def check_live(world: World) -> None:
+    """INVARIANT: what sums say as of today is what counting everybody gives, unless days to come have purchases."""
+    day = day_number(TODAY)
+    for subject in (subjects.SILENCES, subjects.SECOND_ORDERS, subjects.NEXT_ORDERS, subjects.RFM, *COHORTS):
+        live = await world.metrics.retention._scans().live(subject.live, day)
+        async with world.db.read() as tx:
+            assert (live is None) == await sums.is_ahead(tx, day)
+        if live is not None:
+            CHECKED[subject.name] += 1
+            assert whole(live.document) == whole(await counted(world, subject, TODAY)), subject.name
+
+
+COHORTS = subjects.COHORTS.values()
+CHECKED: Counter[str] = Counter()
+
+
 async def check_cohorts(world: World, truth: Truth, day: date, period: Any) -> None:
     count = {"day": 20, "week": 12, "month": 14}[period]
     for rule in RULES:
@@ -87,7 +115,7 @@ async def check_cohorts(world: World, truth: Truth, day: date, period: Any) -> N
 
 
 async def check_scores(world: World, truth: Truth, day: date) -> None:
-    rows = await counted(world, subjects.RFM, day)
+    rows = await counted(world, subjects.RFM_GROUPS, day)
     everybody = brute.persons(truth, day)
     assert {row[0]: row[1] for row in rows} == Counter(one.currency for one in everybody.values())
     for currency, _, _, _, _, groups in rows:
@@ -113,12 +141,15 @@ async def test_what_is_counted_is_what_brute_force_counts(world: World, block: i
         batches = history.delivery()
         await deliver(world, batches, at_once=dice.random() < 0.7)
         truth = Truth(*delivered(batches), ZONE)
+        await check_live(world)
         for day in (TODAY, TODAY - timedelta(days=dice.choice((1, 6, dice.randint(2, 40), 300)))):
             await check_waits(world, truth, day, dice)
             await check_cohorts(world, truth, day, dice.choice(PERIODS))
             await check_scores(world, truth, day)
             await check_lifecycle(world, truth, day, dice.choice(PERIODS))
         await world.empty()
+    # Else nothing of the above was looked at.
+    assert min(CHECKED.values()) > PER_BLOCK // 3
 
 
 async def check_lifecycle(world: World, truth: Truth, day: date, period: Any) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from services.metrics.domain.calendar import last_periods, to_date
 from services.metrics.retention.domain.cohorts import RULES, Seen, cohorts, means
 from services.metrics.retention.domain.recurring import wait
-from services.metrics.retention.domain.rfm import SEGMENTS, Crowd, Cuts, Group, Scores, totals
+from services.metrics.retention.domain.rfm import SEGMENTS, Crowd, Cuts, Part, Scores, totals
 from services.metrics.retention.domain.survival import GROUPS, Curve, LeftOut, Waits
 from services.metrics.retention.domain.windows import Asked, advise
 
@@ -149,15 +149,15 @@ def test_scores_worked_by_hand():
     assert [cuts.scores(1, orders, 0).frequency for orders in (1, 2, 3, 5, 6)] == [1, 2, 4, 4, 5]
 
 
-@given(st.lists(st.tuples(st.integers(1, 5), st.integers(1, 5), st.integers(1, 5), st.integers(1, 9)), max_size=30))
-def test_segments_sum_to_all(rows: list[tuple[int, int, int, int]]):
-    """INVARIANT: the customers, orders and money of all segments are those of all groups."""
-    groups = [Group(Scores(r, f, m), number, 2 * number, 100 * number, number) for r, f, m, number in rows]
-    found = totals(groups)
+@given(st.lists(st.tuples(st.integers(1, 5), st.integers(1, 5), st.integers(1, 9)), max_size=30))
+def test_segments_sum_to_all(rows: list[tuple[int, int, int]]):
+    """INVARIANT: the customers, orders and money of all segments are those of all parts."""
+    parts = [Part(r, f, number, 2 * number, 100 * number, number) for r, f, number in rows]
+    found = totals(parts)
 
     assert [each.segment for each in found] == list(SEGMENTS)
     for place in (1, 2, 3, 4):
-        assert sum(each[place] for each in found) == sum(group[place] for group in groups)
+        assert sum(each[place] for each in found) == sum(part[place + 1] for part in parts)
 
 
 def test_who_cannot_be_told_apart_is_not_scored():

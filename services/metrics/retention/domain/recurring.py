@@ -1,6 +1,6 @@
 """Repeat purchases: how many customers buy again, and how long the next order takes."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -9,8 +9,6 @@ from services.metrics.retention.domain.survival import Curve, Length, Share
 WITHIN_DAYS = (7, 30, 60, 90, 180, 365)
 SHOWN_DAYS = (*range(8), 10, 14, 21, 28, 30, 45, 60, 75, 90, 120, 150, 180, 240, 300, 365, 540, 730, 1095, 1825)
 QUARTERS = (0.25, 0.5, 0.75)
-# First to second, … fifth to sixth.
-MAX_NTH = 5
 
 
 class Within(NamedTuple):
@@ -40,17 +38,21 @@ class Wait:
     points: list[Point]
 
 
-def within(seconds: Iterable[tuple[int, int | None, int]], as_of: int) -> list[Within]:
-    """From rows (day of the first order, of the second or None, customers), none of them after `as_of`.
+def again_within(
+    ended: Sequence[tuple[int, int]], going: Sequence[tuple[int, int]], firsts: Sequence[tuple[int, int]], as_of: int
+) -> list[Within]:
+    """From how long second orders took, or have not come for, and how many customers came on each day.
 
-    Who came later has had less time, and is left out: otherwise a shop that grows would look worse than it is.
+    Who came later has had less time, and is left out: otherwise a shop that grows would look worse than it is. Of those
+    left out, whoever has ordered again did so within the time: it is not over yet.
     """
-    rows = list(seconds)
     found: list[Within] = []
     for days in WITHIN_DAYS:
-        old = [row for row in rows if as_of - row[0] >= days]
-        again = sum(number for first, second, number in old if second is not None and second - first <= days)
-        found.append(Within(days, again, sum(number for _, _, number in old)))
+        young = sum(number for first, number in firsts if as_of - first < days)
+        waiting = sum(number for waited, number in going if waited < days)
+        soon = sum(number for waited, number in ended if waited <= days)
+        every = sum(number for _, number in firsts)
+        found.append(Within(days, soon - (young - waiting), every - young))
     return found
 
 

@@ -10,18 +10,22 @@ from services.metrics.domain.people import Lifecycle, People
 from services.metrics.retention.domain.cohorts import Cohort, Rule
 from services.metrics.retention.domain.reasons import Reason
 from services.metrics.retention.domain.recurring import Wait, Within
-from services.metrics.retention.domain.rfm import Crowd, Cuts, Scores, Total
+from services.metrics.retention.domain.rfm import Crowd, Cuts, Group, Scores, Total
 from services.metrics.retention.domain.windows import Advice
 
 
 @dataclass(frozen=True, slots=True)
 class WindowAnswer:
-    """The advice; `seen` is, by window, who of those lapsed at the beginning of the horizon has bought since."""
+    """The advice; `seen` is, by window, who of those lapsed at the beginning of the horizon has bought since.
+
+    `is_being_counted`: intervals do not yet allow for those who stay away time and again, or nothing is seen yet.
+    """
 
     frame: Frame
     advice: Advice
     customers: int
     seen: dict[int, tuple[int, int]]
+    is_being_counted: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,10 @@ class RecurringAnswer:
 
 @dataclass(frozen=True, slots=True)
 class RfmAnswer:
-    """The customers of a currency by segment; `others` are those of other currencies, `*` of several."""
+    """The customers of a currency by segment; `others` are those of other currencies, `*` of several.
+
+    `groups` are by all three scores, as counted when `groups_frame` says; None: they are being counted.
+    """
 
     frame: Frame
     currency: str | None
@@ -66,6 +73,8 @@ class RfmAnswer:
     totals: Sequence[Total]
     others: dict[str, int]
     reasons: tuple[Reason, ...]
+    groups: Sequence[Group] | None
+    groups_frame: Frame
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +104,14 @@ class Members:
 
 @dataclass(frozen=True, slots=True)
 class SegmentsAnswer:
-    """Who of each segment's members has lapsed; `everybody` counts each customer once."""
+    """Who of each segment's members has lapsed; `everybody` counts each customer once.
+
+    `segments` and `none` are as counted when `segments_frame` says; None: they are being counted.
+    """
 
     frame: Frame
     window: int
     everybody: People
-    segments: Sequence[Members]
-    none: People
+    segments: Sequence[Members] | None
+    none: People | None
+    segments_frame: Frame

@@ -1,9 +1,11 @@
 """Recency, frequency, money: five scores each, and a name for each pair of the first two.
 
 The scheme, which never changes: a score is 1 plus how many of the cut points a value exceeds. The cut points of recency
-(the day of the last purchase) and of money (net revenue) are the quintiles of all customers of a currency: the smallest
-value that a fifth, two fifths, … of them do not exceed. A frequency of one order scores 1; of those who ordered again,
-quarters score 2 to 5. So equal values have equal scores, whoever they belong to and in whatever order they came.
+(the day of the last purchase) and of money (net revenue, rounded up to three significant digits) are the quintiles of
+all customers of a currency: the smallest value that a fifth, two fifths, … of them do not exceed. A frequency of one
+order scores 1; of those who ordered again, quarters score 2 to 5. So equal values have equal scores, whoever they
+belong to and in whatever order they came. Money is rounded so that it can be counted by value: then cut points and
+segments are read from sums. Groups by all three scores are as many as customers are unlike: everybody is looked at.
 """
 
 from bisect import bisect_left
@@ -64,6 +66,22 @@ class Cuts:
         return Scores(1 + bisect_left(self.recency, last_day), often, 1 + bisect_left(self.money, net_minor))
 
 
+class Part(NamedTuple):
+    """Customers with the same recency and frequency; `net_minor` and `away_days` are sums, as of groups."""
+
+    recency: int
+    frequency: int
+    customers: int
+    orders: int
+    net_minor: int
+    away_days: int
+
+    @property
+    def segment(self) -> Segment:
+        """The name of these scores."""
+        return _NAMES[self.recency - 1][self.frequency - 1]
+
+
 class Group(NamedTuple):
     """Customers with the same scores, their orders, net revenue, and the sum of the days since each bought last."""
 
@@ -81,7 +99,7 @@ class Crowd:
     currency: str
     customers: int
     cuts: Cuts
-    groups: Sequence[Group]
+    parts: Sequence[Part]
 
     @property
     def reasons(self) -> tuple[Reason, ...]:
@@ -104,11 +122,11 @@ class Total(NamedTuple):
     away_days: int
 
 
-def totals(groups: Sequence[Group]) -> list[Total]:
+def totals(parts: Sequence[Part]) -> list[Total]:
     """Sums of each segment, in the order of their names above; together they are all customers."""
     sums = {segment: [0, 0, 0, 0] for segment in SEGMENTS}
-    for group in groups:
-        into = sums[group.scores.segment]
-        for place, number in enumerate(group[1:]):
+    for part in parts:
+        into = sums[part.segment]
+        for place, number in enumerate(part[2:]):
             into[place] += number
     return [Total(segment, *sums[segment]) for segment in SEGMENTS]

@@ -68,6 +68,17 @@ async def asked(tx: WriteTx, subject: str, day: int, at: datetime) -> None:
     )
 
 
+async def want(tx: WriteTx, subject: str, day: int, at: datetime) -> None:
+    """Note that somebody wants what was not counted yet: nothing, with no mark."""
+    await tx.execute(
+        """
+        INSERT INTO kept_scans (subject, day, counted_at, took_seconds, asked_at, mark, document)
+        VALUES (:subject, :day, :at, 0, :at, '', 'null') ON CONFLICT (subject, day) DO NOTHING
+        """,
+        {"subject": subject, "day": day, "at": at},
+    )
+
+
 async def wanted(tx: ReadTx, since: datetime) -> list[tuple[str, datetime]]:
     """The subjects that somebody has asked for since, as of whichever day, and when they last did."""
     rows = await tx.execute(

@@ -6,7 +6,7 @@ A person is looked at under all their keys at once, so nothing here changes with
 from collections.abc import Sequence
 
 from services.metrics.domain.purchases import SEVERAL
-from services.metrics.retention.domain.recurring import MAX_NTH
+from services.metrics.domain.tallies import MAX_NTH
 from services.metrics.retention.domain.survival import GROUPS
 from services.metrics.satisfaction.repository.members import PERSONS
 from shared.db.engine import ReadTx
@@ -93,21 +93,28 @@ async def next_orders(tx: ReadTx, day: int) -> list[list[int]]:
 async def scores(tx: ReadTx, day: int) -> list[list[object]]:
     """Rows (currency, customers, cut points of recency, frequency and money, groups) as `rfm.Crowd` has them.
 
-    Customers who bought in several currencies are under `*`; what they spent is no sum, and they have no groups.
+    Customers who bought in several currencies are under `*`; what they spent is no sum, and they have no groups. Money
+    is rounded up to three significant digits, as `tallies.ceiling` does.
     """
     await tx.execute(_ROOM)
     rows = await tx.execute(
         f"""
-        WITH person AS MATERIALIZED (
+        WITH bought AS (
             SELECT person, max(day) AS last, CAST(sum(orders) AS int) AS orders, CAST(sum(net) AS numeric) AS net,
                    CASE WHEN min(currency) = max(currency) THEN min(currency) ELSE :several END AS currency
             FROM ({_LINES}) AS l GROUP BY person
+        ), person AS MATERIALIZED (
+            SELECT b.*, least(div(net + step - 1, step) * step, 9223372036854775807) AS worth
+            FROM bought b CROSS JOIN LATERAL (
+                SELECT CAST(rpad('1', greatest(length(CAST(net AS text)) - 2, 1), '0') AS numeric) AS step
+            ) AS s
         ), cuts AS MATERIALIZED (
             SELECT currency, count(*) AS customers,
                    percentile_disc(ARRAY[0.2, 0.4, 0.6, 0.8]) WITHIN GROUP (ORDER BY last) AS recency,
                    percentile_disc(ARRAY[0.25, 0.5, 0.75]) WITHIN GROUP (ORDER BY orders)
                        FILTER (WHERE orders > 1) AS frequency,
-                   percentile_disc(ARRAY[0.2, 0.4, 0.6, 0.8]) WITHIN GROUP (ORDER BY net) AS money
+                   percentile_disc(ARRAY[0.2, 0.4, 0.6, 0.8]) WITHIN GROUP (ORDER BY worth)
+                       FILTER (WHERE currency <> :several) AS money
             FROM person GROUP BY currency
         ), scored AS (
             SELECT currency, 1 + width_bucket(last - 1, recency) AS r,
@@ -117,7 +124,7 @@ async def scores(tx: ReadTx, day: int) -> list[list[object]]:
             FROM person JOIN cuts USING (currency) WHERE currency <> :several GROUP BY 1, 2, 3, 4
         )
         SELECT c.currency, c.customers, c.recency, coalesce(c.frequency, '{{}}') AS frequency,
-               CAST(c.money AS text[]) AS money,
+               coalesce(CAST(c.money AS text[]), '{{}}') AS money,
                (SELECT coalesce(jsonb_agg(jsonb_build_array(r, f, m, s.customers, orders, CAST(net AS text), away)
                        ORDER BY r, f, m), '[]') FROM scored s WHERE s.currency = c.currency) AS groups
         FROM cuts c ORDER BY c.customers DESC, c.currency
@@ -127,25 +134,22 @@ async def scores(tx: ReadTx, day: int) -> list[list[object]]:
     return [list(row) for row in rows]
 
 
-async def last_purchases(tx: ReadTx, day: int) -> list[tuple[str | None, bool, list[int], list[int]]]:
+async def last_purchases(tx: ReadTx, day: int) -> list[tuple[str | None, list[int], list[int]]]:
     """By segment as of now: days of the last purchase up to `day`, and how many customers have each.
 
-    Rows (segment, is everybody, days, customers); null is customers in no segment, unless it is everybody.
+    Rows (segment, days, customers); null is customers in no segment.
     """
     await tx.execute(_ROOM)
     rows = await tx.execute(
         f"""
-        WITH person AS MATERIALIZED (
-            SELECT person, max(day) AS last FROM ({_LINES}) AS l GROUP BY person
-        ), counted AS (
-            SELECT m.segment_id, false AS is_all, last, count(*) AS customers
-            FROM person LEFT JOIN ({PERSONS}) AS m USING (person) GROUP BY 1, 3
-            UNION ALL
-            SELECT NULL, true, last, count(*) FROM person GROUP BY 3
+        WITH counted AS (
+            SELECT m.segment_id, last, count(*) AS customers
+            FROM (SELECT person, max(day) AS last FROM ({_LINES}) AS l GROUP BY person) AS p
+            LEFT JOIN ({PERSONS}) AS m USING (person) GROUP BY 1, 2
         )
-        SELECT CAST(segment_id AS text) AS segment, is_all, array_agg(last ORDER BY last) AS days,
+        SELECT CAST(segment_id AS text) AS segment, array_agg(last ORDER BY last) AS days,
                array_agg(customers ORDER BY last) AS customers
-        FROM counted GROUP BY segment_id, is_all ORDER BY segment_id, is_all
+        FROM counted GROUP BY segment_id ORDER BY segment_id
         """,
         {"day": day, "segments": None},
     )

@@ -10,7 +10,7 @@ from services.metrics.domain.calendar import Period, to_date
 from services.metrics.domain.figure import Frame
 from services.metrics.domain.people import Lifecycle, People, lifecycle_figures, window_figures
 from services.metrics.figures.schemas import FigureOut
-from services.metrics.retention.domain.report import LifecycleAnswer, SegmentsAnswer, WindowAnswer
+from services.metrics.retention.domain.report import LifecycleAnswer, Members, SegmentsAnswer, WindowAnswer
 from services.metrics.retention.domain.survival import Length
 from services.metrics.retention.domain.windows import Advice, Candidate
 from services.metrics.retention.schemas.common import Answer, LengthOut, WhyOut, head, length_out, out, share_out, whys
@@ -38,6 +38,10 @@ class WindowOut(Answer):
     recommended: LengthOut
     false_churn: FigureOut = Field(description="Of the window that is recommended.")
     candidates: list[CandidateOut]
+    is_being_counted: bool = Field(
+        description="Of many customers, for the first minute or so: `false_churn_seen` is not there yet, and intervals "
+        "do not allow yet for those who stay away time and again (their method is greenwood)."
+    )
     reasons: list[WhyOut] = Field(description="Why no window can be recommended; empty: one is.")
 
     @classmethod
@@ -63,6 +67,7 @@ class WindowOut(Answer):
             recommended=length_out(frame, "lapse_window", length),
             false_churn=_false_churn(frame, advice, best),
             candidates=[_candidate(answer, each) for each in advice.candidates],
+            is_being_counted=answer.is_being_counted,
             reasons=whys(advice.reasons),
         )
 
@@ -166,8 +171,12 @@ class SegmentsOut(Answer):
 
     window_days: int
     everybody: PeopleOut
-    segments: list[MembersOut]
-    in_no_segment: PeopleOut
+    segments: list[MembersOut] | None = Field(
+        description="Everybody is looked at, so of many customers they are counted in the background. null: the first "
+        "time."
+    )
+    in_no_segment: PeopleOut | None
+    segments_staleness_seconds: float | None = Field(description="How old the count by segment is.")
 
     @classmethod
     def of(cls, answer: SegmentsAnswer) -> "SegmentsOut":
@@ -177,13 +186,12 @@ class SegmentsOut(Answer):
             **head(frame),
             window_days=window,
             everybody=PeopleOut.of(frame, answer.everybody, window),
-            segments=[
-                MembersOut(
-                    segment=each.segment,
-                    personas=list(each.personas),
-                    **PeopleOut.of(frame, each.people, window).model_dump(),
-                )
-                for each in answer.segments
-            ],
-            in_no_segment=PeopleOut.of(frame, answer.none, window),
+            segments=None if answer.segments is None else [_members(answer, each) for each in answer.segments],
+            in_no_segment=None if answer.none is None else PeopleOut.of(answer.segments_frame, answer.none, window),
+            segments_staleness_seconds=answer.segments_frame.staleness_seconds,
         )
+
+
+def _members(answer: SegmentsAnswer, each: Members) -> MembersOut:
+    people = PeopleOut.of(answer.segments_frame, each.people, answer.window).model_dump()
+    return MembersOut.model_validate({"segment": each.segment, "personas": list(each.personas), **people})

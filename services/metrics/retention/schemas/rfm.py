@@ -10,7 +10,7 @@ from services.metrics.domain.calendar import to_date
 from services.metrics.domain.figure import Frame
 from services.metrics.figures.schemas import FigureOut
 from services.metrics.retention.domain.report import CustomerRfm, RfmAnswer
-from services.metrics.retention.domain.rfm import Cuts, Group, Scores, Segment, Total
+from services.metrics.retention.domain.rfm import Crowd, Cuts, Group, Scores, Segment, Total
 from services.metrics.retention.schemas.common import Answer, WhyOut, head, out, whys
 from shared.money import EXPONENTS, to_decimal_string
 
@@ -100,7 +100,11 @@ class RfmOut(Answer):
     others: dict[str, int] = Field(description="Customers of other currencies; `*`: of several, which are not added.")
     cut_points: CutsOut | None
     segments: list[SegmentOut]
-    groups: list[GroupOut]
+    groups: list[GroupOut] | None = Field(
+        description="By all three scores. Everybody is looked at, so of many customers in the background; null: they "
+        "were not yet."
+    )
+    groups_staleness_seconds: float | None = Field(description="How old they are; cut points may have moved since.")
     reasons: list[WhyOut] = Field(description="Why they cannot be scored; empty: they are.")
 
     @classmethod
@@ -117,7 +121,8 @@ class RfmOut(Answer):
             others=answer.others,
             cut_points=None if shown is None else CutsOut.of(shown.cuts, shown.currency),
             segments=[SegmentOut.of(answer.frame, each, number, answer.currency or "") for each in answer.totals],
-            groups=[] if shown is None else [GroupOut.of(each, shown.currency) for each in shown.groups],
+            groups=_groups(answer, shown),
+            groups_staleness_seconds=answer.groups_frame.staleness_seconds,
             reasons=whys(answer.reasons),
         )
 
@@ -155,6 +160,12 @@ class CustomerRfmOut(Answer):
             cut_points=None if one.cuts is None or code is None else CutsOut.of(one.cuts, code),
             reasons=whys(one.reasons),
         )
+
+
+def _groups(answer: RfmAnswer, shown: Crowd | None) -> list[GroupOut] | None:
+    if shown is None:
+        return []
+    return None if answer.groups is None else [GroupOut.of(each, shown.currency) for each in answer.groups]
 
 
 def _major(minor: int, currency: str) -> str:

@@ -13,6 +13,7 @@ from services.metrics.domain.calendar import Period
 from services.metrics.domain.figure import Frame
 from services.metrics.domain.people import People
 from services.metrics.domain.purchases import SEVERAL, together
+from services.metrics.domain.tallies import MAX_NTH, MOST_COHORTS, place
 from services.metrics.errors import BadRange, InTheFuture, UnknownCustomer
 from services.metrics.figures import repository as figures
 from services.metrics.figures.service import POINTS
@@ -21,7 +22,7 @@ from services.metrics.ledger import repository as ledger
 from services.metrics.retention.domain import rfm as scoring
 from services.metrics.retention.domain.cohorts import Rule, Seen, cohorts
 from services.metrics.retention.domain.reasons import Reason
-from services.metrics.retention.domain.recurring import MAX_NTH, Within, wait
+from services.metrics.retention.domain.recurring import Within, wait
 from services.metrics.retention.domain.report import (
     CohortsAnswer,
     CustomerRfm,
@@ -32,9 +33,10 @@ from services.metrics.retention.domain.report import (
     SegmentsAnswer,
     WindowAnswer,
 )
-from services.metrics.retention.domain.rfm import Crowd, Cuts, Group, Scores
+from services.metrics.retention.domain.rfm import Crowd, Cuts, Group, Part, Scores
 from services.metrics.retention.domain.survival import Curve, LeftOut, Waits
 from services.metrics.retention.domain.windows import Asked, advise
+from services.metrics.retention.repository import sums
 from services.metrics.retention.service import subjects
 from services.metrics.retention.service.scanning import Counted, Locks, Scans, Subject
 from services.metrics.satisfaction.repository.reading import personas
@@ -70,14 +72,17 @@ class Retention:
         waits = Waits.of(*_lengths(counted.document))
         customers = int(waits.going.sum())
         curve = Curve.of(waits)
-        grouped = await self._counted(subjects.GROUPED_SILENCES, day)
-        left_out = LeftOut.of(np.array(grouped.document, dtype=np.int64).T, len(curve.waiting))
+        grouped = await self._offered(subjects.GROUPED_SILENCES, day, customers)
+        left_out = None
+        if grouped is not None:
+            left_out = LeftOut.of(np.array(grouped.document, dtype=np.int64).T, len(curve.waiting))
         advice = advise(curve, customers, asked, also, left_out)
-        frame, seen = self._frame(day, counted), {}
+        frame, seen, then = self._frame(day, counted), {}, grouped
         if advice.horizon_days is not None:
-            then = await self._counted(subjects.silent_then(advice.horizon_days), day)
-            seen = {each.days: _came_back(then.document, each.days) for each in advice.candidates}
-        return WindowAnswer(frame, advice, customers, seen)
+            then = await self._offered(subjects.silent_then(advice.horizon_days), day, customers)
+            if then is not None:
+                seen = {each.days: _came_back(then.document, each.days) for each in advice.candidates}
+        return WindowAnswer(frame, advice, customers, seen, grouped is None or then is None)
 
     async def lifecycle(
         self, period: Period, *, first: date | None = None, last: date | None = None, as_of: date | None = None
@@ -112,10 +117,14 @@ class Retention:
     ) -> CohortsAnswer:
         """The last `count` cohorts, from the first that has customers on; without, as many as a series has points."""
         day = self._day(as_of)
-        counted = await self._counted(subjects.COHORTS[period], day)
-        periods = subjects.cohort_periods(period, day)
-        seen = [Seen(*row) for row in counted.document]
-        found = cohorts(periods, seen, rule, as_of=day, today=self._day(None))[-(count or POINTS[period]) :]
+        periods = subjects.cohort_periods(period, day)[-(count or POINTS[period]) :]
+        first = place(period, periods[0].start)
+        counted = await self._scans().live(lambda tx, _: sums.cohorts(tx, period, first), day)
+        rows = [] if counted is None else counted.document
+        if counted is None:
+            counted, older = await self._counted(subjects.COHORTS[period], day), MOST_COHORTS[period] - len(periods)
+            rows = [(cohort - older, *seen) for cohort, *seen in counted.document if cohort >= older]
+        found = cohorts(periods, [Seen(*row) for row in rows], rule, as_of=day, today=self._day(None))
         while found and not found[0].customers:
             found = found[1:]
         return CohortsAnswer(self._frame(day, counted), period, rule, found)
@@ -149,9 +158,13 @@ class Retention:
         code = currency or self.currency or next((each for each in crowds if each != SEVERAL), None)
         crowd = None if code is None else crowds.get(code)
         reasons = ("no_purchase",) if crowd is None else crowd.reasons
-        totals = [] if crowd is None or reasons else scoring.totals(crowd.groups)
+        totals = [] if crowd is None or reasons else scoring.totals(crowd.parts)
         others = {each: of.customers for each, of in crowds.items() if each != code}
-        return RfmAnswer(self._frame(day, counted), code, crowd, totals, others, reasons)
+        grouped = await self._offered(subjects.RFM_GROUPS, day, sum(each.customers for each in crowds.values()))
+        groups = None if grouped is None else _groups(grouped, code)
+        frame = self._frame(day, counted)
+        frames = frame, frame if grouped is None else self._frame(day, grouped)
+        return RfmAnswer(frames[0], code, crowd, totals, others, reasons, groups, frames[1])
 
     async def customer_rfm(self, customer: UUID, *, as_of: date | None = None) -> CustomerRfm:
         """One customer's own scores, by the cut points of all.
@@ -183,24 +196,29 @@ class Retention:
         cuts = None if crowd is None or scores is None else crowd.cuts
         return CustomerRfm(self._frame(day, counted), root, keys, code, last, orders, net, scores, cuts, reasons)
 
-    async def segments(self, window: int) -> SegmentsAnswer:
-        """Who of the members that each segment has now has lapsed as of today."""
+    async def segments(self, window: int, *, is_patient: bool = False) -> SegmentsAnswer:
+        """Who of the members that each segment has now has lapsed as of today; who is patient waits for the count."""
         day = self._day(None)
-        counted = await replace(self._scans(), freshness=self.members_freshness).get(subjects.SEGMENTS, day)
+        silences = await self._counted(subjects.SILENCES, day)
+        going = [(row[0], row[1]) for row in silences.document["going"]]
+        everybody = _people([day - days for days, _ in going], [number for _, number in going], day, window)
+        scans = replace(self._scans(), freshness=self.members_freshness)
+        counted = await scans.offered(subjects.SEGMENTS, day, 0 if is_patient else everybody.customers)
+        frame = self._frame(day, silences)
+        if counted is None:
+            return SegmentsAnswer(frame, window, everybody, None, None, frame)
         async with self.db.read() as tx:
             described = await personas(tx)
-        everybody, none = _people((), (), day, window), _people((), (), day, window)
+        none = _people((), (), day, window)
         found: list[Members] = []
-        for segment, is_all, days, customers in counted.document:
+        for segment, days, customers in counted.document:
             people = _people(days, customers, day, window)
-            if is_all:
-                everybody = people
-            elif segment is None:
+            if segment is None:
                 none = people
             else:
                 names = [name for name, of in described.items() if of == segment]
                 found.append(Members(UUID(segment), names, people))
-        return SegmentsAnswer(self._frame(day, counted), window, everybody, found, none)
+        return SegmentsAnswer(frame, window, everybody, found, none, self._frame(day, counted))
 
     async def refresh(self) -> int:
         """Count anew what is being asked for; how much was."""
@@ -211,6 +229,9 @@ class Retention:
 
     async def _counted(self, subject: Subject, day: int) -> Counted:
         return await self._scans().get(subject, day)
+
+    async def _offered(self, subject: Subject, day: int, customers: int) -> Counted | None:
+        return await self._scans().offered(subject, day, customers)
 
     def _frame(self, day: int, counted: Counted) -> Frame:
         return Frame(calendar.to_date(day), self.zone.key, counted.staleness_seconds)
@@ -241,9 +262,14 @@ def _crowds(counted: Counted) -> dict[str, Crowd]:
     found: dict[str, Crowd] = {}
     for currency, customers, recency, frequency, money, groups in counted.document:
         cuts = Cuts(recency, frequency, [int(each) for each in money])
-        made = [Group(Scores(*row[:3]), row[3], row[4], int(row[5]), row[6]) for row in groups]
-        found[currency] = Crowd(currency, customers, cuts, made)
+        parts = [Part(*row[:4], int(row[4]), row[5]) for row in groups]
+        found[currency] = Crowd(currency, customers, cuts, parts)
     return found
+
+
+def _groups(counted: Counted, currency: str | None) -> list[Group]:
+    rows = next((row[-1] for row in counted.document if row[0] == currency), [])
+    return [Group(Scores(*row[:3]), row[3], row[4], int(row[5]), row[6]) for row in rows]
 
 
 def _own_reasons(currencies: int, crowd: Crowd | None) -> tuple[Reason, ...]:

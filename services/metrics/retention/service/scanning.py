@@ -1,7 +1,8 @@
 """Counts that cost time: made when somebody asks, kept, and made anew when facts have come, a twentieth of the time.
 
-What is counted quickly is never kept, so a small firm's figures are live. Of a large firm's one is told how old they
-are; the job counts them anew while they are being asked for, so that who asks hardly ever waits.
+As of today nearly all is read from sums, and is live however many customers there are; as of a past day, and where
+purchases are known of days that are still to come, everybody is looked at. What is counted quickly is never kept. Of
+the rest one is told how old it is; the job counts it anew while it is being asked for, so that who asks hardly waits.
 """
 
 import asyncio
@@ -9,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import inf
 from time import perf_counter
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -17,7 +19,7 @@ import orjson
 
 from services.metrics.domain import calendar
 from services.metrics.freshness.service import Freshness
-from services.metrics.retention.repository import kept
+from services.metrics.retention.repository import kept, sums
 from services.metrics.retention.repository.kept import Kept
 from shared.clock import Clock
 from shared.db.engine import Database, ReadTx
@@ -35,6 +37,8 @@ PATIENCE_SECONDS = 300.0
 # What nobody has asked for since is counted no more.
 WANTED = timedelta(days=2)
 _NOTED = timedelta(hours=1)
+# So few customers are looked at in passing.
+SMALL = 3_000
 
 Locks = MutableMapping[str, asyncio.Lock]
 
@@ -44,13 +48,17 @@ def locks() -> Locks:
     return defaultdict(asyncio.Lock)
 
 
+Read = Callable[[ReadTx, int], Awaitable[Any]]
+
+
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What is counted: by its name, from what these consumers have taken in, up to a day."""
+    """What is counted: by its name, from what these consumers have taken in, up to a day; `live` reads it from sums."""
 
     name: str
     groups: tuple[str, ...]
-    count: Callable[[ReadTx, int], Awaitable[Any]]
+    count: Read
+    live: Read | None = None
 
 
 class Counted(NamedTuple):
@@ -72,25 +80,57 @@ class Scans:
 
     async def get(self, subject: Subject, day: int) -> Counted:
         """What a subject comes to as of the end of a day."""
-        found = await self._kept(subject, day)
+        found = None if subject.live is None else await self.live(subject.live, day)
+        if found is None:
+            found = await self._kept(subject, day)
         if found is not None:
             return found
         async with self.locks[subject.name]:
             # Whoever held the lock may have counted it.
             return await self._kept(subject, day) or await self.count(subject, day)
 
-    async def _kept(self, subject: Subject, day: int) -> Counted | None:
+    async def live(self, read: Read, day: int) -> Counted | None:
+        """What sums say as of today; None: they cannot as of another day, nor if days to come have purchases."""
+        if day < calendar.day_of(self.clock.now(), self.zone):
+            return None
+        measured = await self.freshness.ends()
+        async with self.db.read() as tx:
+            if await sums.is_ahead(tx, day):
+                return None
+            staleness = await self.freshness.staleness(tx, measured)
+            return Counted(await read(tx, day), staleness)
+
+    async def offered(self, subject: Subject, day: int, customers: int) -> Counted | None:
+        """What a subject came to when it was counted last; None: it has not been, and the job soon will.
+
+        Of few customers it is counted now, and is live; of a past day whoever asks waits.
+        """
+        now = self.clock.now()
+        if day < calendar.day_of(now, self.zone):
+            return await self.get(subject, day)
+        if customers <= SMALL:
+            return await self._kept(subject, day, most_seconds=0) or await self.count(subject, day)
+        if (found := await self._kept(subject, day, most_seconds=inf)) is None:
+            async with self.db.write() as tx:
+                await kept.want(tx, subject.name, day, now)
+        return found
+
+    async def _kept(self, subject: Subject, day: int, *, most_seconds: float | None = None) -> Counted | None:
+        """What is kept and has not changed since; or is no older than that, or than one has to bear with."""
         measured = await self.freshness.ends()
         async with self.db.read() as tx:
             stored = await kept.kept(tx, subject.name, day)
-            if stored is None:
+            if stored is None or not stored.mark:
                 return None
             mark = await kept.mark(tx, subject.groups, self.zone.key)
             staleness = await self.freshness.staleness(tx, measured)
         now = self.clock.now()
         if stored.mark != mark:
             age = (now - stored.counted_at).total_seconds()
-            if stored.took_seconds <= QUICK_SECONDS or age > max(PATIENCE_SECONDS, PATIENCE * stored.took_seconds):
+            if most_seconds is None:
+                is_quick = stored.took_seconds <= QUICK_SECONDS
+                most_seconds = 0 if is_quick else max(PATIENCE_SECONDS, PATIENCE * stored.took_seconds)
+            if age > most_seconds or not most_seconds:
                 return None
             staleness = None if staleness is None else max(staleness, age)
         if now - stored.asked_at > _NOTED:
@@ -128,8 +168,10 @@ class Scans:
         return len(due)
 
     async def _is_due(self, tx: ReadTx, subject: Subject, day: int, now: datetime) -> bool:
+        if subject.live is not None and not await sums.is_ahead(tx, day):
+            return False
         stored = await kept.kept(tx, subject.name, day)
-        if stored is None:
+        if stored is None or not stored.mark:
             return True
         if (now - stored.counted_at).total_seconds() < REST * stored.took_seconds:
             return False

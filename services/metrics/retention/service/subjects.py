@@ -4,20 +4,24 @@ from functools import partial
 from typing import Any
 
 from services.metrics.domain.calendar import PERIODS, Period, PeriodDays, last_periods
+from services.metrics.domain.tallies import MOST_COHORTS, place
 from services.metrics.ledger.service import IDENTITY_GROUP, ORDERS_GROUP
-from services.metrics.retention.domain.recurring import WITHIN_DAYS
+from services.metrics.retention.domain.recurring import WITHIN_DAYS, again_within
 from services.metrics.retention.repository import scans, sums
 from services.metrics.retention.service.scanning import Subject
 from services.metrics.satisfaction.service.taking import GROUP as SEGMENTS_GROUP
 from shared.db.engine import ReadTx
 
 _BOUGHT = (ORDERS_GROUP, IDENTITY_GROUP)
-# So many cohorts are looked at: three months of days, three years of weeks, ten years of months.
-MOST_COHORTS: dict[Period, int] = {"day": 92, "week": 156, "month": 120}
 
 
 async def _silences(tx: ReadTx, day: int) -> dict[str, Any]:
     ended, going = await sums.silences(tx, day)
+    return {"ended": ended, "going": going}
+
+
+async def _live_silences(tx: ReadTx, day: int) -> dict[str, Any]:
+    ended, going = await sums.live_silences(tx, day)
     return {"ended": ended, "going": going}
 
 
@@ -31,6 +35,11 @@ async def _recurring(tx: ReadTx, day: int) -> dict[str, Any]:
     return {"ended": ended, "going": going, "within": await sums.again_within(tx, WITHIN_DAYS, day)}
 
 
+async def _live_recurring(tx: ReadTx, day: int) -> dict[str, Any]:
+    ended, going = await sums.live_second_orders(tx, day)
+    return {"ended": ended, "going": going, "within": again_within(ended, going, await sums.first_days(tx), day)}
+
+
 def cohort_periods(period: Period, day: int) -> list[PeriodDays]:
     """The periods whose cohorts are looked at as of a day."""
     return last_periods(period, day, MOST_COHORTS[period])
@@ -42,22 +51,41 @@ async def _chains(period: Period, tx: ReadTx, day: int) -> list[list[int]]:
     return await scans.chains(tx, day, periods[0].start, places)
 
 
+async def _live_chains(period: Period, tx: ReadTx, day: int) -> list[list[int]]:
+    return await sums.cohorts(tx, period, place(period, cohort_periods(period, day)[0].start))
+
+
 async def _silent_then(horizon: int, tx: ReadTx, day: int) -> list[tuple[int, bool, int]]:
     return await sums.silent_then(tx, day - horizon, day)
 
 
-SILENCES = Subject("silences", _BOUGHT, _silences)
-SECOND_ORDERS = Subject("second_orders", _BOUGHT, _recurring)
+async def _scores(tx: ReadTx, day: int) -> list[list[Any]]:
+    """Without money: groups that differ in it alone are put together."""
+    found = await scans.scores(tx, day)
+    for row in found:
+        parts: dict[tuple[int, int], list[int]] = {}
+        for recency, frequency, _, *numbers in row[-1]:
+            old = parts.get((recency, frequency), [0, 0, 0, 0])
+            parts[recency, frequency] = [one + int(other) for one, other in zip(old, numbers, strict=True)]
+        # As text, as it came: JSON knows no whole number as large as money can be.
+        row[-1] = [[*key, *each[:2], str(each[2]), each[3]] for key, each in sorted(parts.items())]
+    return found
+
+
+SILENCES = Subject("silences", _BOUGHT, _silences, _live_silences)
+SECOND_ORDERS = Subject("second_orders", _BOUGHT, _recurring, _live_recurring)
 GROUPED_SILENCES = Subject("grouped_silences", _BOUGHT, _grouped)
-NEXT_ORDERS = Subject("next_orders", _BOUGHT, scans.next_orders)
-RFM = Subject("rfm", _BOUGHT, scans.scores)
+NEXT_ORDERS = Subject("next_orders", _BOUGHT, scans.next_orders, sums.live_next_orders)
+RFM = Subject("rfm", _BOUGHT, _scores, sums.scores)
+RFM_GROUPS = Subject("rfm_groups", _BOUGHT, scans.scores)
 SEGMENTS = Subject("segments", (*_BOUGHT, SEGMENTS_GROUP), scans.last_purchases)
 COHORTS: dict[Period, Subject] = {
-    period: Subject(f"cohorts.{period}", _BOUGHT, partial(_chains, period)) for period in PERIODS
+    period: Subject(f"cohorts.{period}", _BOUGHT, partial(_chains, period), partial(_live_chains, period))
+    for period in PERIODS
 }
 _BY_NAME = {
     each.name: each
-    for each in (SILENCES, GROUPED_SILENCES, SECOND_ORDERS, NEXT_ORDERS, RFM, SEGMENTS, *COHORTS.values())
+    for each in (SILENCES, GROUPED_SILENCES, SECOND_ORDERS, NEXT_ORDERS, RFM, RFM_GROUPS, SEGMENTS, *COHORTS.values())
 }
 
 

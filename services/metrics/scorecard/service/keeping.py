@@ -106,8 +106,8 @@ class Keeping:
         """Who has lapsed of the members that each segment has now."""
         found: list[Kept] = []
         for window in WINDOWS:
-            answer = await self.retention.segments(window)
-            for members in answer.segments:
+            answer = await self.retention.segments(window, is_patient=True)
+            for members in answer.segments or ():
                 if members.segment is not None:
                     figure = self._lapsed(members.people, window)
                     found.append(Kept(f"lapse_rate:{window}", str(members.segment), day, figure.document()))

@@ -48,6 +48,7 @@ from shared.http.paging import (
     decode_cursor,
     encode_cursor,
     moment_and_id_in,
+    page_of,
     read_id,
     read_moment,
 )
@@ -225,9 +226,7 @@ async def merges(
 ) -> Page[MergeOut]:
     """List the merges and unmerges of a customer with their reasons, the newest first."""
     rows = await profiles.merges(customer, before=_line(cursor), limit=limit)
-    shown = [MergeOut.of(row) for row in rows[:limit]]
-    last = shown[-1] if len(rows) > limit else None
-    return Page(items=shown, next_cursor=encode_cursor((last.decided_at, last.from_id, last.version)) if last else None)
+    return page_of(rows, limit, lambda row: (row.decided_at, row.from_id, row.version), MergeOut.of)
 
 
 def sees_sensitive(caller: Caller) -> bool:

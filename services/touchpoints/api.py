@@ -1,7 +1,6 @@
 """Reads: a customer's journey, and what was refused. The door for events is in `ingest/`."""
 
-from collections.abc import Callable, Sequence
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Path, Query
 
@@ -14,7 +13,7 @@ from services.touchpoints.schemas import (
     SpaceEventsOut,
     TouchpointOut,
 )
-from services.touchpoints.service import Position, TouchpointsService, Wanted
+from services.touchpoints.service import TouchpointsService, Wanted
 from shared.http.access import service_of
 from shared.http.auth import require
 from shared.http.paging import (
@@ -23,8 +22,9 @@ from shared.http.paging import (
     Cursor,
     Limit,
     Page,
-    encode_cursor,
     moment_and_id_in,
+    next_cursor,
+    page_of,
 )
 from shared.http.problems import problems
 from shared.http.profile_api import PREFIX, ProfileApiRoute, Space, SpaceCursor
@@ -68,9 +68,7 @@ async def journey(
         before=moment_and_id_in(cursor),
         limit=limit,
     )
-    shown = rows[:limit]
-    next_cursor = _cursor(rows, limit, lambda row: (row.time, row.id))
-    return Page(items=[TouchpointOut.of(row) for row in shown], next_cursor=next_cursor)
+    return page_of(rows, limit, lambda row: (row.time, row.id), TouchpointOut.of)
 
 
 @profile_api.get(
@@ -95,7 +93,7 @@ async def space_events(
         raise BadCustomer from None
     wanted = Wanted(_list(include), _list(exclude) or (), start, end)
     rows = await touchpoints.journey(customer_id, wanted, before=moment_and_id_in(next_ or None), limit=limit)
-    more = _cursor(rows, limit, lambda row: (row.time, row.id))
+    more = next_cursor(rows, limit, lambda row: (row.time, row.id))
     return SpaceEventsOut(
         data=[SpaceEventOut.of(row) for row in rows[:limit]],
         cursor=SpaceCursor.of(space, customer_id, "events", more=more, limit=limit),
@@ -114,18 +112,10 @@ async def quarantine(
     rows, counts = await touchpoints.quarantined(code=code, source=source, before=moment_and_id_in(cursor), limit=limit)
     return QuarantinePage(
         items=[QuarantinedOut.of(row) for row in rows[:limit]],
-        next_cursor=_cursor(rows, limit, lambda row: (row.received_at, row.id)),
+        next_cursor=next_cursor(rows, limit, lambda row: (row.received_at, row.id)),
         counts=[CodeCountOut.of(each) for each in counts],
     )
 
 
 def _list(text: str | None) -> list[str] | None:
     return None if text is None else [each.strip() for each in text.split(",")]
-
-
-Row = TypeVar("Row")
-
-
-def _cursor(rows: Sequence[Row], limit: int, position: Callable[[Row], Position]) -> str | None:
-    """The cursor of the next page; None where the rows end."""
-    return encode_cursor(position(rows[limit - 1])) if len(rows) > limit else None

@@ -6,9 +6,9 @@ that come in between neither repeat nor hide others.
 
 import base64
 import binascii
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar, overload
 from uuid import UUID
 
 import orjson
@@ -18,6 +18,7 @@ from pydantic import BaseModel, Field
 from shared.errors import BadRequest
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 MAX_CURSOR_LENGTH = 1_024
 
@@ -42,6 +43,35 @@ class Page(BaseModel, Generic[T]):
 
     items: list[T]
     next_cursor: str | None = Field(None, description="Pass as `cursor` for the next page; null: this is the last.")
+
+
+@overload
+def page_of(found: Sequence[T], limit: int, place: Callable[[T], tuple[Any, ...]]) -> Page[T]: ...
+
+
+@overload
+def page_of(
+    found: Sequence[R], limit: int, place: Callable[[R], tuple[Any, ...]], show: Callable[[R], T]
+) -> Page[T]: ...
+
+
+def page_of(
+    found: Sequence[Any],
+    limit: int,
+    place: Callable[[Any], tuple[Any, ...]],
+    show: Callable[[Any], Any] | None = None,
+) -> Page[Any]:
+    """A page of what was found: `limit` items, and if there is one more the cursor that continues after the last.
+
+    `place` is what the list is sorted by; `show` makes an item of what was found.
+    """
+    items = [show(each) for each in found[:limit]] if show else list(found[:limit])
+    return Page(items=items, next_cursor=next_cursor(found, limit, place))
+
+
+def next_cursor(found: Sequence[R], limit: int, place: Callable[[R], tuple[Any, ...]]) -> str | None:
+    """The cursor that continues after the first `limit` of what was found; None: there are no more."""
+    return encode_cursor(place(found[limit - 1])) if len(found) > limit else None
 
 
 def encode_cursor(values: Sequence[Any]) -> str:

@@ -26,7 +26,16 @@ from services.loyalty.achievements.schemas import (
 )
 from services.loyalty.api import Loyalty, Reader, Writer
 from shared.http.idempotency import BadIdempotencyKey, IdempotencyKey, answer
-from shared.http.paging import BadCursor, Cursor, Limit, Page, decode_cursor, encode_cursor, id_in, read_moment
+from shared.http.paging import (
+    BadCursor,
+    Cursor,
+    Limit,
+    Page,
+    decode_cursor,
+    id_in,
+    page_of,
+    read_moment,
+)
 from shared.http.problems import problems
 from shared.http.schemas import Instant
 from shared.ids import customer_key
@@ -60,10 +69,7 @@ async def achievements(
 ) -> Page[AchievementOut]:
     """List achievements, those made last first."""
     found = await loyalty.achievements.listed(state=state, after=id_in(cursor), limit=limit)
-    return Page(
-        items=[AchievementOut.of(each) for each in found[:limit]],
-        next_cursor=encode_cursor((found[limit - 1].id,)) if len(found) > limit else None,
-    )
+    return page_of(found, limit, lambda each: (each.id,), AchievementOut.of)
 
 
 @router.get("/achievements/{achievement}", responses=problems(AchievementUnknown))
@@ -151,11 +157,7 @@ async def member_badges(
             raise BadCursor
         before = read_moment(at), place
     found = await loyalty.achievement_show.badges(_key(customer), before=before, limit=limit)
-    last, place = found[limit - 1] if len(found) > limit else (None, "")
-    return Page(
-        items=[each for each, _ in found[:limit]],
-        next_cursor=None if last is None else encode_cursor((last.reached_at, place)),
-    )
+    return page_of(found, limit, lambda each: (each[0].reached_at, each[1]), lambda each: each[0])
 
 
 def _key(reference: str) -> UUID:

@@ -50,7 +50,14 @@ from services.loyalty.vouchers.errors import BadBasket, BadCustomer, PepperMissi
 from shared.http.auth import Caller, caller_of, require
 from shared.http.caller import WrongKeyKind
 from shared.http.idempotency import BadIdempotencyKey, IdempotencyKey, answer
-from shared.http.paging import BadCursor, Cursor, Limit, Page, encode_cursor, id_in
+from shared.http.paging import (
+    BadCursor,
+    Cursor,
+    Limit,
+    Page,
+    id_in,
+    page_of,
+)
 from shared.http.problems import problems
 from shared.http.schemas import ExternalId
 from shared.ids import customer_key
@@ -137,7 +144,7 @@ async def reservations(
     found = await loyalty.checkout.reserving.page(
         person=_person(customer), order_id=order_id, before=id_in(cursor), limit=limit
     )
-    return Page(items=list(found[:limit]), next_cursor=_next([each.id for each in found], limit))
+    return page_of(found, limit, lambda each: (each.id,))
 
 
 @router.get("/reservations/{reservation}", responses=problems(ReservationUnknown))
@@ -199,7 +206,7 @@ async def redemptions(
     found = await loyalty.checkout.redeeming.page(
         person=_person(customer), order_id=order_id, before=id_in(cursor), limit=limit
     )
-    return Page(items=list(found[:limit]), next_cursor=_next([each.id for each in found], limit))
+    return page_of(found, limit, lambda each: (each.id,))
 
 
 @router.get("/redemptions/{redemption}", responses=problems(RedemptionUnknown))
@@ -239,7 +246,3 @@ def _named(reference: str) -> UUID:
 
 def _person(reference: str | None) -> UUID | None:
     return None if reference is None else _named(reference)
-
-
-def _next(ids: list[UUID], limit: int) -> str | None:
-    return encode_cursor((ids[limit - 1],)) if len(ids) > limit else None

@@ -50,7 +50,17 @@ from services.loyalty.programs.domain.terms import Name
 from services.loyalty.programs.errors import UnknownWallet
 from shared.http.etag import UNMODIFIED, with_etag
 from shared.http.idempotency import BadIdempotencyKey, IdempotencyKey, answer
-from shared.http.paging import BadCursor, Cursor, Limit, Page, decode_cursor, encode_cursor, id_in, read_id, read_moment
+from shared.http.paging import (
+    BadCursor,
+    Cursor,
+    Limit,
+    Page,
+    decode_cursor,
+    id_in,
+    page_of,
+    read_id,
+    read_moment,
+)
 from shared.http.problems import problems
 from shared.http.schemas import Instant
 from shared.rights.audit import saw
@@ -108,11 +118,7 @@ async def ledger(
 ) -> Page[EntryOut]:
     """List what was booked for a member, under all keys of the person, the latest first."""
     found = await loyalty.accounts.entries(member, wallet=wallet, before=_place(cursor), limit=limit)
-    last = found[limit - 1] if len(found) > limit else None
-    return Page(
-        items=[EntryOut.of(each) for each in found[:limit]],
-        next_cursor=encode_cursor((last.recorded_at, last.version, last.id)) if last else None,
-    )
+    return page_of(found, limit, lambda each: (each.recorded_at, each.version, each.id), EntryOut.of)
 
 
 @router.get("/members/{member}/lots", responses=problems(BadMember, BadCursor))
@@ -128,10 +134,7 @@ async def lots(
     """List where a member's points came from and when they end, the latest first."""
     found = await loyalty.accounts.lots(member, wallet=wallet, is_open=is_open, before=id_in(cursor), limit=limit)
     now = loyalty.clock.now()
-    return Page(
-        items=[LotOut.of(each, now) for each in found[:limit]],
-        next_cursor=encode_cursor((found[limit - 1].id,)) if len(found) > limit else None,
-    )
+    return page_of(found, limit, lambda each: (each.id,), lambda each: LotOut.of(each, now))
 
 
 @router.get("/members/{member}/expiring", responses=problems(BadMember))
@@ -169,10 +172,7 @@ async def waiting_adjustments(
 ) -> Page[AdjustmentOut]:
     """List the adjustments that wait for a second person, the oldest first."""
     found = await loyalty.counter.waiting(after=id_in(cursor), limit=limit)
-    return Page(
-        items=[AdjustmentOut.of(each) for each in found[:limit]],
-        next_cursor=encode_cursor((found[limit - 1].id,)) if len(found) > limit else None,
-    )
+    return page_of(found, limit, lambda each: (each.id,), AdjustmentOut.of)
 
 
 @router.get("/adjustments/{adjustment}", responses=problems(AdjustmentUnknown))

@@ -38,7 +38,7 @@ from services.loyalty.pools.schemas import (
 from services.loyalty.pools.service import read_member
 from services.loyalty.programs.errors import UnknownWallet
 from shared.http.idempotency import BadIdempotencyKey, IdempotencyKey, answer
-from shared.http.paging import BadCursor, Cursor, Limit, Page, encode_cursor, id_in
+from shared.http.paging import BadCursor, Cursor, Limit, Page, id_in, page_of
 from shared.http.problems import problems
 
 router = APIRouter(prefix="/v1/loyalty", tags=["pools"])
@@ -151,10 +151,7 @@ async def pool_spends(
 ) -> Page[SpentOut]:
     """List what was spent from a pool, the latest first."""
     found = await loyalty.pools.spends(pool, before=id_in(cursor), limit=limit)
-    return Page(
-        items=[SpentOut.of(each) for each in found[:limit]],
-        next_cursor=encode_cursor((found[limit - 1].id,)) if len(found) > limit else None,
-    )
+    return page_of(found, limit, lambda each: (each.id,), SpentOut.of)
 
 
 @router.post(

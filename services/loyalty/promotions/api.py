@@ -9,7 +9,14 @@ from services.loyalty.promotions.errors import BadStacking, StackingMoved
 from services.loyalty.promotions.schemas import BudgetOut, StackingIn, StackingOut
 from services.loyalty.vouchers.errors import CampaignUnknown
 from shared.http.idempotency import BadIdempotencyKey, IdempotencyKey, answer
-from shared.http.paging import BadCursor, Cursor, Limit, Page, decode_cursor, encode_cursor
+from shared.http.paging import (
+    BadCursor,
+    Cursor,
+    Limit,
+    Page,
+    decode_cursor,
+    page_of,
+)
 from shared.http.problems import problems
 
 router = APIRouter(prefix="/v1/loyalty", tags=["promotions"])
@@ -33,8 +40,7 @@ async def campaign_budgets(
 ) -> Page[BudgetOut]:
     """List the live counters of a campaign's budgets, the latest period first."""
     found = await loyalty.promotions.budgets(campaign, after=_after(cursor), limit=limit)
-    last = found[limit - 1] if len(found) > limit else None
-    return Page(items=list(found[:limit]), next_cursor=None if last is None else encode_cursor(last.place()))
+    return page_of(found, limit, lambda each: each.place())
 
 
 def _after(cursor: str | None) -> list[str] | None:

@@ -30,7 +30,7 @@ from services.loyalty.referrals.schemas import (
     ReferralOut,
 )
 from shared.http.idempotency import BadIdempotencyKey, IdempotencyKey, answer
-from shared.http.paging import BadCursor, Cursor, Limit, Page, encode_cursor, id_in, moment_and_id_in
+from shared.http.paging import BadCursor, Cursor, Limit, Page, id_in, moment_and_id_in, page_of
 from shared.http.problems import problems
 
 router = APIRouter(prefix="/v1/loyalty", tags=["referrals"])
@@ -53,8 +53,7 @@ async def create_referral_program(body: ProgramIn, caller: Writer, loyalty: Loya
 async def referral_programs(_: Reader, loyalty: Loyalty, limit: Limit = 50, cursor: Cursor = None) -> Page[ProgramOut]:
     """List referral programmes, those made last first."""
     found = await loyalty.referral_programs.listed(after=id_in(cursor), limit=limit)
-    more = len(found) > limit
-    return Page(items=list(found[:limit]), next_cursor=encode_cursor((found[limit - 1].id,)) if more else None)
+    return page_of(found, limit, lambda each: (each.id,))
 
 
 @router.get("/referral-programs/{program}", responses=problems(ProgramUnknown))
@@ -129,11 +128,7 @@ async def referrals(
     found = await loyalty.referrals.listed(
         state=state, advocate=advocate, friend=friend, after=moment_and_id_in(cursor), limit=limit
     )
-    last = found[limit - 1] if len(found) > limit else None
-    return Page(
-        items=list(found[:limit]),
-        next_cursor=None if last is None else encode_cursor((last.registered_at, last.id)),
-    )
+    return page_of(found, limit, lambda each: (each.registered_at, each.id))
 
 
 @router.get("/referrals/{referral}", responses=problems(ReferralUnknown))

@@ -31,7 +31,7 @@ from services.loyalty.rewards.schemas import (
 )
 from services.loyalty.vouchers.errors import AlreadyAssigned, CampaignUnknown, ValueNeeded, WrongKindOfCodes, WrongState
 from shared.http.idempotency import BadIdempotencyKey, IdempotencyKey, answer
-from shared.http.paging import BadCursor, Cursor, Limit, Page, encode_cursor, id_in
+from shared.http.paging import BadCursor, Cursor, Limit, Page, id_in, page_of
 from shared.http.problems import problems
 
 router = APIRouter(prefix="/v1/loyalty", tags=["rewards"])
@@ -60,8 +60,7 @@ async def rewards(
 ) -> Page[RewardOut]:
     """List rewards, those made last first; with a customer, whether they may have one of each, and why not."""
     found = await loyalty.rewards.listed(state=state, customer=customer, after=id_in(cursor), limit=limit)
-    more = len(found) > limit
-    return Page(items=list(found[:limit]), next_cursor=encode_cursor((found[limit - 1].id,)) if more else None)
+    return page_of(found, limit, lambda each: (each.id,))
 
 
 @router.get("/rewards/{reward}", responses=problems(RewardUnknown))
@@ -144,8 +143,7 @@ async def reward_purchases(
     found = await loyalty.rewards.purchases(
         customer=customer, reward=reward, state=state, before=id_in(cursor), limit=limit
     )
-    more = len(found) > limit
-    return Page(items=list(found[:limit]), next_cursor=encode_cursor((found[limit - 1].id,)) if more else None)
+    return page_of(found, limit, lambda each: (each.id,))
 
 
 @router.get("/reward-purchases/{purchase}", responses=problems(PurchaseUnknown))

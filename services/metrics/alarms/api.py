@@ -34,7 +34,14 @@ from services.metrics.alarms.service.reading import SeenWatch
 from services.metrics.figures.api import Metrics
 from shared.http.auth import Caller, require
 from shared.http.idempotency import BadIdempotencyKey, IdempotencyKey, answer
-from shared.http.paging import BadCursor, Cursor, Limit, decode_cursor, encode_cursor, read_id
+from shared.http.paging import (
+    BadCursor,
+    Cursor,
+    Limit,
+    decode_cursor,
+    next_cursor,
+    read_id,
+)
 from shared.http.problems import problems
 
 router = APIRouter(prefix="/v1/metrics", tags=["alarms"])
@@ -53,10 +60,9 @@ async def alarms(
 ) -> AlarmsOut:
     """List what was raised, the last first, with the evidence; and of what nothing can be said."""
     found, watched = await metrics.alarms.listed(state=state, watch_id=watch, after=_after(cursor), limit=limit)
-    last = found[limit - 1].alarm if len(found) > limit else None
     return AlarmsOut(
         items=[AlarmOut.of(*each) for each in found[:limit]],
-        next_cursor=None if last is None else encode_cursor((last.raised_day, last.id)),
+        next_cursor=next_cursor(found, limit, lambda each: (each.alarm.raised_day, each.alarm.id)),
         cannot_say=[
             CannotSayOut(watch_id=each.watch.id, name=each.watch.name, direction=direction, missing=why)
             for each in watched

@@ -37,16 +37,7 @@ from services.profiles.errors import AmbiguousIdentifier, CustomerUnknown, Futur
 from shared.http.auth import Caller, require
 from shared.http.etag import UNMODIFIED, with_etag
 from shared.http.idempotency import BadIdempotencyKey, IdempotencyKey, answer
-from shared.http.paging import (
-    BadCursor,
-    Cursor,
-    Limit,
-    Page,
-    decode_cursor,
-    encode_cursor,
-    moment_and_id_in,
-    read_moment,
-)
+from shared.http.paging import BadCursor, Cursor, Limit, Page, decode_cursor, moment_and_id_in, page_of, read_moment
 from shared.http.problems import problems
 from shared.http.schemas import Instant
 
@@ -115,11 +106,7 @@ async def history(
     """List everything a customer said on consent, with its proof, the latest first."""
     before = moment_and_id_in(cursor)
     words = await profiles.consent.history(customer, purpose=purpose, channel=channel, before=before, limit=limit)
-    last = words[limit - 1] if len(words) > limit else None
-    return Page(
-        items=[ConsentWordOut.of(word) for word in words[:limit]],
-        next_cursor=None if last is None else encode_cursor((last.time, last.id)),
-    )
+    return page_of(words, limit, lambda each: (each.time, each.id), ConsentWordOut.of)
 
 
 @router.post("/consent/check", responses=problems(UnknownPurpose, UnknownChannel, BadReferences))
@@ -161,11 +148,7 @@ async def texts(_: Reader, profiles: Profiles, limit: Limit = 50, cursor: Cursor
     """List the texts that were published, the newest first."""
     before = None if cursor is None else _moment(decode_cursor(cursor, length=2))
     found = await profiles.consent.texts(before=before, limit=limit)
-    last = found[limit - 1] if len(found) > limit else None
-    return Page(
-        items=[TextOut.of(each) for each in found[:limit]],
-        next_cursor=None if last is None else encode_cursor((last.published_at, last.version)),
-    )
+    return page_of(found, limit, lambda each: (each.published_at, each.version), TextOut.of)
 
 
 def _moment(values: Sequence[object]) -> tuple[datetime, str]:

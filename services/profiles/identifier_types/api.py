@@ -21,7 +21,7 @@ from services.profiles.identifier_types.schemas import (
 )
 from shared.http.etag import UNMODIFIED, with_etag
 from shared.http.idempotency import BadIdempotencyKey, IdempotencyKey, answer
-from shared.http.paging import BadCursor, Cursor, Limit, Page, encode_cursor, number_in
+from shared.http.paging import BadCursor, Cursor, Limit, Page, number_in, page_of
 from shared.http.problems import problems
 
 router = APIRouter(prefix="/v1/identifier-types", tags=["customers"])
@@ -86,11 +86,7 @@ async def identifier_type_versions(
 ) -> Page[IdentifierTypeVersionOut]:
     """List what a type was declared as, the latest first."""
     found = await profiles.identifier_types.versions(name, before=number_in(cursor), limit=limit)
-    more = len(found) > limit
-    return Page(
-        items=[IdentifierTypeVersionOut.of(each) for each in found[:limit]],
-        next_cursor=encode_cursor((found[limit - 1].version,)) if more else None,
-    )
+    return page_of(found, limit, lambda each: (each.version,), IdentifierTypeVersionOut.of)
 
 
 def _versions(header: str | None) -> frozenset[str] | None:

@@ -19,7 +19,7 @@ from services.profiles.needs.schemas import (
 from services.profiles.rights.errors import Restricted
 from shared.http.etag import UNMODIFIED, with_etag
 from shared.http.idempotency import BadIdempotencyKey, IdempotencyKey, answer
-from shared.http.paging import BadCursor, Cursor, Limit, Page, encode_cursor, moment_and_id_in
+from shared.http.paging import BadCursor, Cursor, Limit, Page, moment_and_id_in, page_of
 from shared.http.problems import problems
 from shared.http.schemas import Instant
 
@@ -46,11 +46,7 @@ async def history(
     """List everything a customer said on what they want, the latest first; what was taken back stays here."""
     before = moment_and_id_in(cursor)
     words = await profiles.needs.history(customer, before=before, limit=limit)
-    last = words[limit - 1] if len(words) > limit else None
-    return Page(
-        items=[PreferenceWordOut.of(word) for word in words[:limit]],
-        next_cursor=None if last is None else encode_cursor((last.time, last.id)),
-    )
+    return page_of(words, limit, lambda each: (each.time, each.id), PreferenceWordOut.of)
 
 
 @router.put(

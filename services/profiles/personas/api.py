@@ -38,7 +38,7 @@ from services.profiles.personas.schemas.persona import (
 )
 from shared.http.etag import UNMODIFIED, with_etag
 from shared.http.idempotency import BadIdempotencyKey, IdempotencyKey, answer
-from shared.http.paging import BadCursor, Cursor, Limit, Page, decode_cursor, encode_cursor, number_in
+from shared.http.paging import BadCursor, Cursor, Limit, Page, decode_cursor, number_in, page_of
 from shared.http.problems import problems
 
 router = APIRouter(prefix="/v1", tags=["personas"])
@@ -87,11 +87,7 @@ async def personas(
 ) -> Page[PersonaSummaryOut]:
     """List personas by key, each with its live size."""
     found, sight = await profiles.personas.listed(status=status, after=_key(cursor), limit=limit)
-    more = len(found) > limit
-    return Page(
-        items=[PersonaSummaryOut.of(each, sight, language) for each in found[:limit]],
-        next_cursor=encode_cursor((found[limit - 1].key,)) if more else None,
-    )
+    return page_of(found, limit, lambda each: (each.key,), lambda each: PersonaSummaryOut.of(each, sight, language))
 
 
 @router.get(
@@ -154,11 +150,7 @@ async def persona_versions(
 ) -> Page[PersonaVersionOut]:
     """List what a persona was, the latest version first: who changed it, when and why."""
     found = await profiles.personas.versions(persona, before=number_in(cursor), limit=limit)
-    more = len(found) > limit
-    return Page(
-        items=[PersonaVersionOut.of(each) for each in found[:limit]],
-        next_cursor=encode_cursor((found[limit - 1].version,)) if more else None,
-    )
+    return page_of(found, limit, lambda each: (each.version,), PersonaVersionOut.of)
 
 
 @router.get("/personas/{persona}/diff", responses=problems(PersonaUnknown, PersonaVersionUnknown))

@@ -9,7 +9,7 @@ from services.profiles.rfm.errors import ScaleMoved
 from services.profiles.rfm.schemas import ScaleIn, ScaleOut
 from shared.http.etag import UNMODIFIED, with_etag
 from shared.http.idempotency import BadIdempotencyKey, IdempotencyKey, answer
-from shared.http.paging import BadCursor, Cursor, Limit, Page, encode_cursor, number_in
+from shared.http.paging import BadCursor, Cursor, Limit, Page, number_in, page_of
 from shared.http.problems import problems
 
 router = APIRouter(prefix="/v1/rfm-scale", tags=["segments"])
@@ -37,11 +37,7 @@ async def set_rfm_scale(
 async def rfm_scale_versions(_: Reader, profiles: Profiles, limit: Limit = 50, cursor: Cursor = None) -> Page[ScaleOut]:
     """List the scales there were, the latest first."""
     found = await profiles.rfm.versions(before=number_in(cursor), limit=limit)
-    more = len(found) > limit
-    return Page(
-        items=[ScaleOut.of(each) for each in found[:limit]],
-        next_cursor=encode_cursor((found[limit - 1].version,)) if more else None,
-    )
+    return page_of(found, limit, lambda each: (each.version,), ScaleOut.of)
 
 
 def _tag(text: str) -> str:

@@ -35,7 +35,7 @@ from services.profiles.schemas import MAX_REFERENCE
 from services.profiles.trait_schema.errors import TraitsMisfit
 from shared.http.auth import Caller, require
 from shared.http.idempotency import BadIdempotencyKey, IdempotencyKey, answer
-from shared.http.paging import BadCursor, Cursor, Limit, Page, encode_cursor, moment_and_id_in
+from shared.http.paging import BadCursor, Cursor, Limit, Page, moment_and_id_in, page_of
 from shared.http.problems import problems
 
 router = APIRouter(prefix="/v1", tags=["rights"])
@@ -95,11 +95,7 @@ async def cases(
     found = await profiles.rights.cases.listed(
         customer=customer, kind=kind, is_open=is_open, is_overdue=overdue, before=before, limit=limit
     )
-    last = found[limit - 1] if len(found) > limit else None
-    return Page(
-        items=[CaseOut.of(case) for case in found[:limit]],
-        next_cursor=None if last is None else encode_cursor((last.received_at, last.id)),
-    )
+    return page_of(found, limit, lambda each: (each.received_at, each.id), CaseOut.of)
 
 
 @router.get("/rights/deadlines")

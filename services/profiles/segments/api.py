@@ -34,7 +34,7 @@ from services.profiles.segments.schemas import (
 )
 from shared.http.etag import UNMODIFIED, with_etag
 from shared.http.idempotency import BadIdempotencyKey, IdempotencyKey, answer
-from shared.http.paging import BadCursor, Cursor, Limit, Page, encode_cursor, id_in, number_in
+from shared.http.paging import BadCursor, Cursor, Limit, Page, id_in, number_in, page_of
 from shared.http.problems import problems
 
 # `{segment:uuid}`: other words in its place are other resources, with methods of their own.
@@ -59,11 +59,7 @@ async def create_segment(body: SegmentIn, caller: Writer, profiles: Profiles, id
 async def segments(_: Reader, profiles: Profiles, limit: Limit = 50, cursor: Cursor = None) -> Page[SegmentOut]:
     """List segments, those made last first."""
     found = await profiles.segments.listed(after=id_in(cursor), limit=limit)
-    more = len(found) > limit
-    return Page(
-        items=[SegmentOut.of(each) for each in found[:limit]],
-        next_cursor=encode_cursor((found[limit - 1].id,)) if more else None,
-    )
+    return page_of(found, limit, lambda each: (each.id,), SegmentOut.of)
 
 
 @router.post("/segments/preview", responses=problems(BadRule, SensitiveCondition))
@@ -111,11 +107,7 @@ async def segment_versions(
 ) -> Page[VersionOut]:
     """List what a segment was, the latest version first."""
     found = await profiles.segments.versions(segment, before=number_in(cursor), limit=limit)
-    more = len(found) > limit
-    return Page(
-        items=[VersionOut.of(each) for each in found[:limit]],
-        next_cursor=encode_cursor((found[limit - 1].version,)) if more else None,
-    )
+    return page_of(found, limit, lambda each: (each.version,), VersionOut.of)
 
 
 @router.get("/segments/{segment:uuid}/members", responses=problems(BadCursor, SegmentUnknown, SensitiveCondition))
@@ -125,11 +117,7 @@ async def segment_members(
     """List who is in a segment, by id; where that tells of a sensitive trait, to who is told it."""
     sees = sees_sensitive(caller)
     found = await profiles.segments.members(segment, after=id_in(cursor), limit=limit, sees_sensitive=sees)
-    more = len(found) > limit
-    return Page(
-        items=[SegmentMemberOut.of(each) for each in found[:limit]],
-        next_cursor=encode_cursor((found[limit - 1].customer_id,)) if more else None,
-    )
+    return page_of(found, limit, lambda each: (each.customer_id,), SegmentMemberOut.of)
 
 
 @router.post(

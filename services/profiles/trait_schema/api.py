@@ -16,7 +16,7 @@ from services.profiles.trait_schema.schemas import (
 )
 from shared.http.etag import UNMODIFIED, with_etag
 from shared.http.idempotency import BadIdempotencyKey, IdempotencyKey, answer
-from shared.http.paging import BadCursor, Cursor, Limit, Page, decode_cursor, encode_cursor, number_in
+from shared.http.paging import BadCursor, Cursor, Limit, Page, decode_cursor, number_in, page_of
 from shared.http.problems import problems
 
 router = APIRouter(prefix="/v1", tags=["traits"])
@@ -31,11 +31,7 @@ async def declared_traits(
 ) -> Page[DeclarationOut]:
     """List declared traits by name."""
     found = await profiles.trait_schema.listed(after=_place(cursor), limit=limit)
-    more = len(found) > limit
-    return Page(
-        items=[DeclarationOut.stored(each) for each in found[:limit]],
-        next_cursor=encode_cursor((found[limit - 1].declared.name,)) if more else None,
-    )
+    return page_of(found, limit, lambda each: (each.declared.name,), DeclarationOut.stored)
 
 
 @router.get(
@@ -90,11 +86,7 @@ async def declared_trait_versions(
 ) -> Page[DeclarationVersionOut]:
     """List what a trait was declared as, the latest first: what an old value was judged by."""
     found = await profiles.trait_schema.versions(name, before=number_in(cursor), limit=limit)
-    more = len(found) > limit
-    return Page(
-        items=[DeclarationVersionOut.of(each) for each in found[:limit]],
-        next_cursor=encode_cursor((found[limit - 1].version,)) if more else None,
-    )
+    return page_of(found, limit, lambda each: (each.version,), DeclarationVersionOut.of)
 
 
 @router.get(

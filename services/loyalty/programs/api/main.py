@@ -9,7 +9,7 @@ from services.loyalty.api import Loyalty, Reader, Writer
 from services.loyalty.programs.errors import EffectiveTooEarly, NotADraft, VersionUnknown, WalletDropped, WalletTaken
 from services.loyalty.programs.schemas import MAX_VERSION, ActivateIn, PreviewOut, ProgramIn, ProgramOut
 from shared.http.idempotency import BadIdempotencyKey, IdempotencyKey, answer
-from shared.http.paging import BadCursor, Cursor, Limit, Page, encode_cursor, number_in
+from shared.http.paging import BadCursor, Cursor, Limit, Page, number_in, page_of
 from shared.http.problems import problems
 from shared.http.schemas import Instant
 
@@ -34,10 +34,7 @@ async def draft_version(body: ProgramIn, caller: Writer, loyalty: Loyalty, idem:
 async def versions(_: Reader, loyalty: Loyalty, limit: Limit = 50, cursor: Cursor = None) -> Page[ProgramOut]:
     """List the versions of the programme, the latest first."""
     found = await loyalty.programs.listed(before=number_in(cursor, below=MAX_VERSION + 1), limit=limit)
-    return Page(
-        items=[ProgramOut.of(each.terms, each) for each in found[:limit]],
-        next_cursor=encode_cursor((found[limit - 1].version,)) if len(found) > limit else None,
-    )
+    return page_of(found, limit, lambda each: (each.version,), lambda each: ProgramOut.of(each.terms, each))
 
 
 @router.get("/versions/{version}", responses=problems(VersionUnknown))

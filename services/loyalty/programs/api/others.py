@@ -28,7 +28,7 @@ from services.loyalty.programs.schemas import (
     ProgramOut,
 )
 from shared.http.idempotency import BadIdempotencyKey, IdempotencyKey, answer
-from shared.http.paging import BadCursor, Cursor, Limit, Page, encode_cursor, number_in
+from shared.http.paging import BadCursor, Cursor, Limit, Page, number_in, page_of
 from shared.http.problems import problems
 from shared.http.schemas import Instant
 
@@ -94,10 +94,7 @@ async def program_versions(
     """List the versions of a programme, the latest first."""
     before = number_in(cursor, below=MAX_VERSION + 1)
     found = await loyalty.programs.listed(before=before, limit=limit, program=program)
-    return Page(
-        items=[ProgramOut.of(each.terms, each) for each in found[:limit]],
-        next_cursor=encode_cursor((found[limit - 1].version,)) if len(found) > limit else None,
-    )
+    return page_of(found, limit, lambda each: (each.version,), lambda each: ProgramOut.of(each.terms, each))
 
 
 @router.get("/{program}/versions/{version}", responses=problems(ProgramUnknown, VersionUnknown))

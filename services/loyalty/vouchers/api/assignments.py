@@ -18,7 +18,7 @@ from services.loyalty.vouchers.errors import (
 from services.loyalty.vouchers.schemas.assignments import MAX_REFERENCE, AssignedOut, AssignIn
 from services.loyalty.vouchers.schemas.codes import VoucherOut
 from shared.http.idempotency import BadIdempotencyKey, IdempotencyKey, answer
-from shared.http.paging import BadCursor, Cursor, Limit, Page, encode_cursor, id_in
+from shared.http.paging import BadCursor, Cursor, Limit, Page, id_in, page_of
 from shared.http.problems import problems
 from shared.ids import customer_key
 
@@ -63,8 +63,7 @@ async def customer_vouchers(
 ) -> Page[VoucherOut]:
     """List the vouchers a customer was assigned, the latest first."""
     found = await loyalty.assignments.of(_person(customer), before=id_in(cursor), limit=limit)
-    more = len(found) > limit
-    return Page(items=list(found[:limit]), next_cursor=encode_cursor((found[limit - 1].id,)) if more else None)
+    return page_of(found, limit, lambda each: (each.id,))
 
 
 def _person(reference: str) -> UUID:

@@ -25,7 +25,7 @@ from services.loyalty.vouchers.schemas.campaigns import (
     VersionOut,
 )
 from shared.http.idempotency import BadIdempotencyKey, IdempotencyKey, answer
-from shared.http.paging import BadCursor, Cursor, Limit, Page, encode_cursor, id_in, number_in
+from shared.http.paging import BadCursor, Cursor, Limit, Page, id_in, number_in, page_of
 from shared.http.problems import problems
 
 router = APIRouter(prefix="/v1/loyalty", tags=["campaigns"])
@@ -50,8 +50,7 @@ async def campaigns(
 ) -> Page[CampaignOut]:
     """List campaigns with their live counters, those made last first."""
     found = await loyalty.campaigns.listed(before=id_in(cursor), state=state, limit=limit)
-    more = len(found) > limit
-    return Page(items=list(found[:limit]), next_cursor=encode_cursor((found[limit - 1].id,)) if more else None)
+    return page_of(found, limit, lambda each: (each.id,))
 
 
 @router.get("/campaigns/{campaign}", responses=problems(CampaignUnknown))
@@ -99,8 +98,4 @@ async def campaign_versions(
 ) -> Page[VersionOut]:
     """List what a campaign has said, the latest version first."""
     found = await loyalty.campaigns.versions(campaign, before=number_in(cursor), limit=limit)
-    more = len(found) > limit
-    return Page(
-        items=[VersionOut.of(each) for each in found[:limit]],
-        next_cursor=encode_cursor((found[limit - 1].version,)) if more else None,
-    )
+    return page_of(found, limit, lambda each: (each.version,), VersionOut.of)

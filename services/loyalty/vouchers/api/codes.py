@@ -36,7 +36,7 @@ from services.loyalty.vouchers.schemas.codes import (
     VoucherOut,
 )
 from shared.http.idempotency import BadIdempotencyKey, IdempotencyKey, answer
-from shared.http.paging import BadCursor, Cursor, Limit, Page, encode_cursor, id_in
+from shared.http.paging import BadCursor, Cursor, Limit, Page, id_in, page_of
 from shared.http.problems import problems
 
 # `{voucher:uuid}`: another word in its place is another resource.
@@ -70,8 +70,7 @@ async def code_jobs(
 ) -> Page[JobOut]:
     """List the jobs of a campaign, the latest first."""
     found = await loyalty.code_jobs.listed(campaign, before=id_in(cursor), limit=limit)
-    more = len(found) > limit
-    return Page(items=list(found[:limit]), next_cursor=encode_cursor((found[limit - 1].id,)) if more else None)
+    return page_of(found, limit, lambda each: (each.id,))
 
 
 @router.get("/code-jobs/{job}", responses=problems(JobUnknown))
@@ -134,8 +133,7 @@ async def campaign_vouchers(
 ) -> Page[VoucherOut]:
     """List the vouchers of a campaign and their states, those made first at the beginning."""
     found = await loyalty.codes.listed(campaign, after=id_in(cursor), limit=limit)
-    more = len(found) > limit
-    return Page(items=list(found[:limit]), next_cursor=encode_cursor((found[limit - 1].id,)) if more else None)
+    return page_of(found, limit, lambda each: (each.id,))
 
 
 @router.post("/vouchers/lookup", responses=problems(VoucherUnknown, Throttled))

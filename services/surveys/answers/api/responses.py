@@ -33,7 +33,7 @@ from services.surveys.asking.errors import InvitationNotFound
 from services.surveys.definitions.errors import BadAnswers, SurveyFull, SurveyNotActive, SurveyNotFound
 from shared.http.etag import UNMODIFIED, with_etag
 from shared.http.idempotency import BadIdempotencyKey, IdempotencyKey, answer
-from shared.http.paging import BadCursor, Cursor, Limit, Page, encode_cursor, moment_and_id_in
+from shared.http.paging import BadCursor, Cursor, Limit, Page, moment_and_id_in, page_of
 from shared.http.problems import problems
 from shared.http.schemas import ExternalId, Instant
 
@@ -127,10 +127,7 @@ async def responses(
 ) -> Page[ResponseOut]:
     """List responses, those answered last first. All that is named must hold."""
     found = await surveys.answers.listed(wanted, customer, after=moment_and_id_in(cursor), limit=limit)
-    last = found[limit - 1] if len(found) > limit else None
-    return Page(
-        items=list(found[:limit]), next_cursor=None if last is None else encode_cursor((last.answered_at, last.id))
-    )
+    return page_of(found, limit, lambda each: (each.answered_at, each.id))
 
 
 @router.get("/{response}", response_model=WholeResponseOut, responses={**UNMODIFIED, **problems(ResponseUnknown)})

@@ -12,7 +12,15 @@ from services.surveys.cases.domain.policy import Priority
 from services.surveys.cases.errors import BadCaseCustomer, CaseUnknown
 from services.surveys.cases.schemas.case import CaseOut, CountsOut, EntryOut
 from shared.http.etag import UNMODIFIED, with_etag
-from shared.http.paging import BadCursor, Cursor, Limit, Page, encode_cursor, moment_and_id_in, number_in
+from shared.http.paging import (
+    BadCursor,
+    Cursor,
+    Limit,
+    Page,
+    moment_and_id_in,
+    number_in,
+    page_of,
+)
 from shared.http.problems import problems
 from shared.http.schemas import Instant
 
@@ -68,12 +76,8 @@ async def cases(
     """List cases, those that are due first first. Cases that were merged into others are left out."""
     after = moment_and_id_in(cursor)
     found = await surveys.case_inbox.listed(filters, customer=customer, words=q, after=after, limit=limit)
-    last = found[limit - 1] if len(found) > limit else None
-    at = None if last is None else (last.sort_at if filters.sort == "due" else last.opened_at)
-    return Page(
-        items=list(found[:limit]),
-        next_cursor=None if last is None else encode_cursor((at, last.id)),
-    )
+    is_by_due = filters.sort == "due"
+    return page_of(found, limit, lambda each: (each.sort_at if is_by_due else each.opened_at, each.id))
 
 
 @router.get("/case-counts")
@@ -95,5 +99,4 @@ async def case_history(
 ) -> Page[EntryOut]:
     """List what happened in a case, in order, with what was written about it."""
     found = await surveys.case_inbox.history(case, after=number_in(cursor) or 0, limit=limit)
-    more = len(found) > limit
-    return Page(items=list(found[:limit]), next_cursor=encode_cursor((found[limit - 1].number,)) if more else None)
+    return page_of(found, limit, lambda each: (each.number,))

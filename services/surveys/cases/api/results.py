@@ -21,7 +21,7 @@ from services.surveys.cases.schemas.figures import CaseFiguresOut
 from services.surveys.cases.schemas.improvements import ImprovementIn, ImprovementOut, ToBeToldOut, ToldIn, ToldOut
 from shared.http.etag import UNMODIFIED, with_etag
 from shared.http.idempotency import BadIdempotencyKey, answer
-from shared.http.paging import BadCursor, Cursor, Limit, Page, encode_cursor, id_in
+from shared.http.paging import BadCursor, Cursor, Limit, Page, encode_cursor, id_in, page_of
 from shared.http.problems import problems
 
 router = APIRouter(prefix="/v1", tags=["cases"])
@@ -62,8 +62,7 @@ async def create_improvement(body: ImprovementIn, asked: Making, surveys: Survey
 async def improvements(_: Reader, surveys: Surveys, limit: Limit = 50, cursor: Cursor = None) -> Page[ImprovementOut]:
     """List what was changed, the latest first."""
     found = await surveys.case_improvements.listed(before=id_in(cursor), limit=limit)
-    more = len(found) > limit
-    return Page(items=list(found[:limit]), next_cursor=encode_cursor((found[limit - 1].id,)) if more else None)
+    return page_of(found, limit, lambda each: (each.id,))
 
 
 @router.get(

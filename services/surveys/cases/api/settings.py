@@ -31,7 +31,7 @@ from services.surveys.cases.schemas.settings import (
 from shared.errors import AppError
 from shared.http.etag import UNMODIFIED, with_etag
 from shared.http.idempotency import BadIdempotencyKey, IdempotencyKey, answer
-from shared.http.paging import BadCursor, Cursor, Limit, Page, encode_cursor, number_in
+from shared.http.paging import BadCursor, Cursor, Limit, Page, number_in, page_of
 from shared.http.problems import problems
 
 router = APIRouter(prefix="/v1", tags=["case settings"])
@@ -74,8 +74,7 @@ async def case_policy_versions(
 ) -> Page[PolicyVersionOut]:
     """List the policies there were, the latest first."""
     found = await surveys.case_settings.policy_versions(before=number_in(cursor), limit=limit)
-    more = len(found) > limit
-    return Page(items=list(found[:limit]), next_cursor=encode_cursor((found[limit - 1].version,)) if more else None)
+    return page_of(found, limit, lambda each: (each.version,))
 
 
 @router.get("/case-calendars")

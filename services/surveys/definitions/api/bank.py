@@ -10,7 +10,7 @@ from services.surveys.definitions.errors import QuestionMoved, QuestionNameTaken
 from services.surveys.definitions.schemas.bank import BankQuestionIn, BankQuestionOut, UsesOut
 from shared.http.etag import UNMODIFIED, with_etag
 from shared.http.idempotency import BadIdempotencyKey, IdempotencyKey, answer
-from shared.http.paging import BadCursor, Cursor, Limit, Page, encode_cursor, id_in
+from shared.http.paging import BadCursor, Cursor, Limit, Page, id_in, page_of
 from shared.http.problems import problems
 
 router = APIRouter(prefix="/v1/questions", tags=["surveys"])
@@ -30,8 +30,7 @@ async def list_questions(
 ) -> Page[BankQuestionOut]:
     """List the questions of the bank, those made last first."""
     found = await surveys.question_bank.listed(before=id_in(cursor), limit=limit)
-    more = len(found) > limit
-    return Page(items=list(found[:limit]), next_cursor=encode_cursor((found[limit - 1].id,)) if more else None)
+    return page_of(found, limit, lambda each: (each.id,))
 
 
 @router.get("/{question_id}", response_model=BankQuestionOut, responses={**UNMODIFIED, **problems(QuestionNotFound)})

@@ -21,7 +21,7 @@ from services.surveys.definitions.schemas.live import NoteIn, ProblemsOut, Surve
 from services.surveys.definitions.schemas.survey import DraftIn, FromLibraryIn, NewSurveyIn
 from shared.http.etag import UNMODIFIED, with_etag
 from shared.http.idempotency import BadIdempotencyKey, IdempotencyKey, answer
-from shared.http.paging import BadCursor, Cursor, Limit, Page, encode_cursor, id_in
+from shared.http.paging import BadCursor, Cursor, Limit, Page, id_in, page_of
 from shared.http.problems import problems
 
 router = APIRouter(prefix="/v1/surveys", tags=["surveys"])
@@ -43,8 +43,7 @@ async def list_surveys(
 ) -> Page[SurveyLineOut]:
     """List surveys, those made last first."""
     found = await surveys.editing.listed(state=state, before=id_in(cursor), limit=limit)
-    more = len(found) > limit
-    return Page(items=list(found[:limit]), next_cursor=encode_cursor((found[limit - 1].id,)) if more else None)
+    return page_of(found, limit, lambda each: (each.id,))
 
 
 @router.get("/{survey_id}", response_model=SurveyOut, responses={**UNMODIFIED, **problems(SurveyNotFound)})

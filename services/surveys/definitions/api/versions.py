@@ -10,7 +10,7 @@ from services.surveys.definitions.errors import BadAnswers, SurveyNotFound, Vers
 from services.surveys.definitions.schemas.live import DiffOut, VersionLineOut, VersionOut
 from services.surveys.definitions.schemas.preview import PreviewIn, PreviewOut
 from services.surveys.definitions.schemas.survey import SurveyIn
-from shared.http.paging import BadCursor, Cursor, Limit, Page, encode_cursor, number_in
+from shared.http.paging import BadCursor, Cursor, Limit, Page, number_in, page_of
 from shared.http.problems import problems
 
 router = APIRouter(prefix="/v1/surveys/{survey_id}", tags=["surveys"])
@@ -28,8 +28,7 @@ async def survey_versions(
 ) -> Page[VersionLineOut]:
     """List the versions of a survey, the latest first."""
     found = await surveys.survey_versions.listed(survey_id, before=number_in(cursor), limit=limit)
-    more = len(found) > limit
-    return Page(items=list(found[:limit]), next_cursor=encode_cursor((found[limit - 1].version,)) if more else None)
+    return page_of(found, limit, lambda each: (each.version,))
 
 
 @router.get("/versions/{version}", responses=problems(VersionNotFound))

@@ -10,7 +10,7 @@ from services.surveys.mirror.errors import BadMirrorAnswer, BadMirrorLink, BadWa
 from services.surveys.mirror.schemas.wire import LinksIn, LinksOut, MirrorAnswerIn, TakenOut, WaveIn, WaveOut
 from shared.events.catalogue.surveys import AnsweredScore
 from shared.http.idempotency import BadIdempotencyKey, IdempotencyKey, answer
-from shared.http.paging import BadCursor, Cursor, Limit, Page, encode_cursor, moment_and_id_in
+from shared.http.paging import BadCursor, Cursor, Limit, Page, moment_and_id_in, page_of
 from shared.http.problems import problems
 
 router = APIRouter(prefix="/v1/mirror-waves", tags=["mirror"])
@@ -31,11 +31,7 @@ async def open_wave(body: WaveIn, caller: Writer, surveys: Surveys, idem: Idempo
 async def waves(_: Reader, surveys: Surveys, limit: Limit = 50, cursor: Cursor = None) -> Page[WaveOut]:
     """List waves, those opened last first."""
     found = await surveys.mirror_waves.listed(before=moment_and_id_in(cursor), limit=limit)
-    last = found[limit - 1] if len(found) > limit else None
-    return Page(
-        items=list(found[:limit]),
-        next_cursor=None if last is None else encode_cursor((last.opened_at, last.id)),
-    )
+    return page_of(found, limit, lambda each: (each.opened_at, each.id))
 
 
 @router.get("/{wave_id}", responses=problems(WaveNotFound))

@@ -12,7 +12,7 @@ from itertools import zip_longest
 from typing import NamedTuple
 
 from services.metrics.domain.lifeline import NOT_YET, Cell, Days, cells, growth
-from services.metrics.domain.tallies import Crowd, Standing, Tallies, Worth, ceiling
+from services.metrics.domain.tallies import Crowd, Standing, Tallies, Worth, ceiling, tallies
 
 # In place of a currency: of people who bought in several, which are never added. That nobody said one is another thing.
 SEVERAL = "*"
@@ -125,11 +125,13 @@ def standing_of(purchases: Purchases) -> Standing | None:
 
 
 def is_growth(old: Purchases, change: Purchases) -> bool:
-    """Whether all that is new is a first purchase, or purchases on one later day: what most facts say."""
-    if len(change) != 1:
-        return False
-    ((bucket, bought),) = change.items()
-    return bought.orders > 0 and all(day < bucket[0] for day, _ in old)
+    """Whether all that is new are purchases on later days: what most facts say."""
+    last = max([day for day, _ in old], default=None)
+    for day, currency in sorted(change):
+        if (last is not None and day <= last) or change[day, currency].orders <= 0:
+            return False
+        last = day
+    return True
 
 
 def difference(
@@ -156,7 +158,8 @@ class _Sums:
     cells: defaultdict[Cell, int] = field(default_factory=lambda: defaultdict(int))
     histories: defaultdict[History, list[int]] = field(default_factory=lambda: defaultdict(lambda: [0, 0]))
     spends: defaultdict[Spend, int] = field(default_factory=lambda: defaultdict(int))
-    # By the last day and the new one; and by the first day of all and the second purchase.
+    # By the first day and its orders; by a last day and the next; and by the first day of all and the second purchase.
+    begun: defaultdict[tuple[int, int], int] = field(default_factory=lambda: defaultdict(int))
     grown: defaultdict[tuple[int, int], int] = field(default_factory=lambda: defaultdict(int))
     again: defaultdict[tuple[int, int], int] = field(default_factory=lambda: defaultdict(int))
     tallies: Tallies = field(default_factory=Tallies)
@@ -165,44 +168,49 @@ class _Sums:
         """Somebody is now another."""
         days, days_now = days_of(old), days_of(new)
         self.tallies.replace(days, days_now)
-        self.tallies.move(standing_of(old), standing_of(new))
         gone, come = set(cells(days)), set(cells(days_now))
         for cell in gone - come:
             self.cells[cell] -= 1
         for cell in come - gone:
             self.cells[cell] += 1
-        for sign, purchases in ((-1, old), (1, new)):
-            if purchases:
-                self._count(*history_of(purchases), sign)
+        self._move(old, new)
 
     def grow(self, old: Purchases, change: Purchases) -> None:
-        """Somebody bought on a day after all others, or for the first time."""
-        (((day, currency), bought),) = change.items()
-        if not old:
-            self.replace(old, change)
-            return
-        history, again = history_of(old)
-        last, first = history.last_day, history.first_day
-        self.grown[last, day] += 1
-        if first == last and sum(each.orders for each in old.values()) == 1:
-            self.again[first, day] += 1
-        self.tallies.replace(days_of(old), days_of({**old, **change}))
-        self.tallies.move(standing_of(old), standing_of({**old, **change}))
-        self._count(history, again, -1)
-        if history.currency == currency:
-            self._count(History(currency, history.repeats + 1, first, day), again + bought.net_minor, 1)
-        else:
-            self._count(History(SEVERAL, history.repeats + 1, first, day), 0, 1)
+        """Somebody bought on days after all others, or for the first time."""
+        days = dict(days_of(old))
+        last = max(days, default=None)
+        for (day, _), (orders, _) in sorted(change.items()):
+            if last is None:
+                days[day], last = orders, day
+                self.begun[day, orders] += 1
+                continue
+            self.grown[last, day] += 1
+            if len(days) == 1 and days[last] == 1:
+                self.again[last, day] += 1
+            now = {**days, day: orders}
+            self.tallies.replace(days, now)
+            days, last = now, day
+        self._move(old, {**old, **change})
 
-    def _count(self, history: History, again: int, sign: int) -> None:
-        sums = self.histories[history]
-        sums[0] += sign
-        sums[1] += sign * again
-        if history.repeats and history.currency != SEVERAL:
-            self.spends[Spend(history.currency, history.repeats, again)] += sign
+    def _move(self, old: Purchases, new: Purchases) -> None:
+        """All that does not hang on single days."""
+        self.tallies.move(standing_of(old), standing_of(new))
+        for sign, purchases in ((-1, old), (1, new)):
+            if purchases:
+                history, again = history_of(purchases)
+                sums = self.histories[history]
+                sums[0] += sign
+                sums[1] += sign * again
+                if history.repeats and history.currency != SEVERAL:
+                    self.spends[Spend(history.currency, history.repeats, again)] += sign
 
     def difference(self) -> Difference:
         """What is not nothing."""
+        for (first, orders), people in self.begun.items():
+            for cell in cells({first: orders}):
+                self.cells[cell] += people
+            for tally in tallies({first: orders}):
+                self.tallies.lives[tally] += people
         for (last, day), people in self.grown.items():
             for cell, sign in growth(last, day):
                 self.cells[cell] += sign * people

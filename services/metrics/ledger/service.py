@@ -131,11 +131,15 @@ class Ledger:
         after = {
             raw: after_change(known.get(raw, NOTHING), change) for raw, change in changes.items() if raw not in grown
         }
-        now = after | {raw: change for raw, (_, change) in grown.items()}
-        await repository.append_activity(tx, {raw: each for raw, each in now.items() if raw in grown and raw in known})
+        added = {raw: change for raw, (_, change) in grown.items()}
+        appended = {raw: change for raw, change in added.items() if raw in known and len(change) == 1}
+        await repository.append_activity(tx, appended)
+        now = after | {
+            raw: {**known.get(raw, NOTHING), **change} for raw, change in added.items() if raw not in appended
+        }
         await repository.add_activity(tx, {raw: each for raw, each in now.items() if each and raw not in known})
         emptied = {root: NOTHING for root in families if root not in after and not known[root]}
-        await repository.replace_activity(tx, emptied | {raw: each for raw, each in after.items() if raw in known})
+        await repository.replace_activity(tx, emptied | {raw: each for raw, each in now.items() if raw in known})
         now = known | after
         persons = [*families.values(), *([raw] for raw in after if raw not in several)]
         return difference(

@@ -61,10 +61,10 @@ def fact_of(event: Event[SubscriptionFact]) -> Fact:
         Poison: an amount or a currency that cannot be money.
     """
     said = event.data
-    amounts = (said.mrr_minor, said.price_minor)
-    if any(each is not None and not 0 <= each <= MAX_MINOR for each in amounts):
+    mrr, price = said.mrr_minor, said.price_minor
+    if (mrr is not None and not 0 <= mrr <= MAX_MINOR) or (price is not None and not 0 <= price <= MAX_MINOR):
         raise Poison("the amount is negative or too large to be money")
-    has_amount = any(each is not None for each in amounts)
+    has_amount = mrr is not None or price is not None
     if has_amount and said.currency not in EXPONENTS:
         raise Poison("the currency is no ISO 4217 code")
     terms = Terms(

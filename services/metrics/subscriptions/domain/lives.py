@@ -16,7 +16,7 @@ from typing import Literal, NamedTuple
 from services.metrics.domain.calendar import day_of, period_start
 from services.metrics.subscriptions.domain.facts import Cause, Subscription
 from services.metrics.subscriptions.domain.policy import Policy
-from services.metrics.subscriptions.domain.standing import FOREVER, OUT, Standing, Step, Walked, walk
+from services.metrics.subscriptions.domain.standing import FOREVER, OUT, Standing, Step, Walked, walk, walk_on
 
 Movement = Literal["new", "expansion", "contraction", "churn", "reactivation"]
 MOVEMENTS: tuple[Movement, ...] = ("new", "reactivation", "expansion", "contraction", "churn")
@@ -81,8 +81,14 @@ class Tally:
 
     def replace(self, old: Iterable[Subscription], new: Iterable[Subscription], policy: Policy, zone: tzinfo) -> None:
         """Count a person as they are now, and no more as they were. Most facts, as renewals, change nothing of it."""
-        before = [walk(each.facts, policy) for each in old]
-        after = [walk(each.facts, policy) for each in new]
+        facts = {each.id: each.facts for each in old}
+        before, after = [], []
+        for each in new:
+            was, now = walk_on(facts.pop(each.id, ()), each.facts, policy)
+            before.append(was)
+            after.append(now)
+        # Of those that went to another person.
+        before += [walk(each, policy) for each in facts.values()]
         if before != after:
             self._count(before, zone, -1)
             self._count(after, zone, 1)
@@ -145,18 +151,20 @@ class Tally:
                 begun, last = (day_of(step.at, zone) if begun is None else begun), step
 
 
-@dataclass(frozen=True, slots=True)
-class _Sum:
+class _Sum(NamedTuple):
     """A person's subscriptions together: how many count, how many of them have no price, and money by currency."""
 
-    counted: int = 0
-    unpriced: int = 0
-    money: Mapping[str, int] = field(default_factory=dict)
+    counted: int
+    unpriced: int
+    money: Mapping[str, int]
 
     @property
     def is_there(self) -> bool:
         """Whether the person subscribes."""
         return self.counted > 0
+
+
+_NONE = _Sum(0, 0, {})
 
 
 class _Day(NamedTuple):
@@ -170,13 +178,36 @@ class _Day(NamedTuple):
 
 
 def _days(lives: Sequence[Sequence[Step]], zone: tzinfo) -> list[_Day]:
+    if len(lives) == 1 and (found := _days_apart(lives[0], zone)) is not None:
+        return found
+    return _days_together(lives, zone)
+
+
+def _days_apart(life: Sequence[Step], zone: tzinfo) -> list[_Day] | None:
+    """The same of one subscription, as nearly everybody has; None: several steps are on one day."""
+    found: list[_Day] = []
+    now, last = _NONE, None
+    for step in life:
+        if step.at >= FOREVER:
+            continue
+        day, before, now = day_of(step.at, zone), now, _together((step.standing,))
+        if day == last:
+            return None
+        last = day
+        if before != now:
+            left = before.is_there and not now.is_there
+            found.append(_Day(day, before, now, now if now.is_there else before, step.cause if left else "unstated"))
+    return found
+
+
+def _days_together(lives: Sequence[Sequence[Step]], zone: tzinfo) -> list[_Day]:
     steps = sorted(
         ((each.at, index, each) for index, life in enumerate(lives) for each in life if each.at < FOREVER),
         key=itemgetter(0, 1),
     )
     standings: list[Standing] = [OUT] * len(lives)
     found: list[_Day] = []
-    now = _Sum()
+    now = _NONE
     for day, of_day in groupby(steps, key=lambda step: day_of(step[0], zone)):
         before, seen, causes = now, now, set[Cause]()
         for _, at_once in groupby(of_day, key=itemgetter(0)):

@@ -6,7 +6,7 @@ of the paid period keeps the subscription. A period that passes without a word e
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
@@ -46,13 +46,17 @@ class Walked(NamedTuple):
 
 def walk(facts: Sequence[Fact], policy: Policy) -> Walked:
     """What facts in their order come to."""
-    walker = _Walker(policy)
-    for fact in facts:
-        walker.wait_until(fact.at)
-        walker.take(fact)
-        walker.note(fact.at)
-    walker.wait_until(FOREVER)
-    return Walked(walker.steps, walker.trials)
+    return _Walker(policy).over(facts).to_the_end()
+
+
+def walk_on(before: Sequence[Fact], after: Sequence[Fact], policy: Policy) -> tuple[Walked, Walked]:
+    """What facts came to, and come to now; where all new ones came last, the way to them is gone once."""
+    known = len(before)
+    if not known or after[:known] != before:
+        return walk(before, policy), walk(after, policy)
+    walker = _Walker(policy).over(before)
+    on = replace(walker, steps=[*walker.steps], trials=[*walker.trials])
+    return walker.to_the_end(), on.over(after[known:]).to_the_end()
 
 
 def later(at: datetime, days: int) -> datetime:
@@ -78,6 +82,19 @@ class _Walker:
     notice_ends: datetime = FOREVER
     steps: list[Step] = field(default_factory=list)
     trials: list[tuple[datetime, bool]] = field(default_factory=list)
+
+    def over(self, facts: Sequence[Fact]) -> "_Walker":
+        """Go on over these."""
+        for fact in facts:
+            self.wait_until(fact.at)
+            self.take(fact)
+            self.note(fact.at)
+        return self
+
+    def to_the_end(self) -> Walked:
+        """What comes if nothing is heard any more."""
+        self.wait_until(FOREVER)
+        return Walked(self.steps, self.trials)
 
     def take(self, fact: Fact) -> None:
         """Something happened."""

@@ -13,9 +13,11 @@ from shared.db.engine import Database
 from shared.events.topics import TOPICS
 from shared.rights.marks import open_seal
 from shared.runtime.platform import load_service_settings
-from shared.runtime.rebuilding import Rebuilt, TableVerdict, rebuilding, verify
+from shared.runtime.rebuilding import Rebuilt, rebuilding, verify
+from shared.runtime.recovering import verify_told
 from shared.runtime.service import Parts, Service
 from shared.runtime.trees import PLATFORM_SCHEMA
+from shared.runtime.verdicts import TableVerdict
 
 _SHOWN = 300
 
@@ -58,6 +60,10 @@ async def verified(settings: PlatformSettings, manifest: Service) -> bool:
                 meter.left(left)
 
             verdicts = await verify(found.rebuilt, found.live, moved)
+            told = await verify_told(found.rebuilt, found.live, moved)
+        if manifest.on_verified is not None:
+            await manifest.on_verified(found.rebuilt.value, found.live, told)
+        verdicts += told
         dead = found.rebuilt.dead
     for verdict in verdicts:
         _tell(manifest.name, verdict)

@@ -1,4 +1,7 @@
-"""`tam replay`: empty a projection, rebuild it from the log, and show that it came out the same."""
+"""`tam replay`: empty a projection, rebuild it from the log, and show that it came out the same.
+
+What commands have made, and the service has told of, is only ever rebuilt beside: `--verify`.
+"""
 
 import asyncio
 from collections.abc import Mapping
@@ -34,8 +37,10 @@ def replay(
     if len(picked) > 1:
         fail("Rebuild one service at a time.", 2)
     manifest = picked[0]
-    if not manifest.projections:
-        fail(f"{service} has no projection that is a function of the log alone.")
+    if verify and not (manifest.projections or manifest.recoveries):
+        fail(f"{service} has nothing that is a function of the log alone.")
+    if not verify and not manifest.projections:
+        fail(f"{service} has no projection that is a function of the log alone; try --verify.")
     if verify:
         same = run(verified(read_settings(), manifest))
         raise typer.Exit(0 if same else 4)

@@ -16,6 +16,7 @@ from services.loyalty.pools.api import router as pools
 from services.loyalty.programs.api import router as programs
 from services.loyalty.promotions.api import router as promotions
 from services.loyalty.referrals.api import router as referrals
+from services.loyalty.replays.consumers import RECOVERIES, keep
 from services.loyalty.rewards.api import router as rewards
 from services.loyalty.rights.consumers import RIGHTS
 from services.loyalty.service import LoyaltyService
@@ -47,6 +48,8 @@ service = Service(
     publishes=PUBLISHES,
     subscriptions=(*MEMBERS, *EARNING, *CHECKOUT),
     jobs=JOBS,
+    recoveries=RECOVERIES,
+    on_verified=keep,
     follows_identity=True,
     rights=RIGHTS,
     on_scrape=refresh_gauges,

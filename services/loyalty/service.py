@@ -32,6 +32,7 @@ from services.loyalty.referrals.repository.referrals import CHECKS as REFERRAL_C
 from services.loyalty.referrals.service.coming import Coming
 from services.loyalty.referrals.service.programs import ReferralPrograms
 from services.loyalty.referrals.service.settling import Settling
+from services.loyalty.replays.service import Replays
 from services.loyalty.rewards.repository import CHECKS as REWARD_CHECKS
 from services.loyalty.rewards.service import Rewards
 from services.loyalty.rights.service import LoyaltyRights
@@ -103,6 +104,11 @@ class LoyaltyService:
             POOL_CHECKS,
         )
         return Invariants(self.db, self.clock, tuple(chain.from_iterable(rooms)))
+
+    @property
+    def replays(self) -> Replays:
+        """What comparisons with the log have found."""
+        return Replays(self.db, self.clock)
 
     @property
     def rights(self) -> LoyaltyRights:

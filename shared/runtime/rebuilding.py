@@ -29,6 +29,7 @@ from shared.ids import uuid7
 from shared.rights.suppression import admit
 from shared.runtime.service import Parts, Service
 from shared.runtime.trees import trees_of
+from shared.runtime.verdicts import TableVerdict
 
 Ends = Mapping[Partition, int]
 # Called after each batch with how many records are left.
@@ -88,14 +89,32 @@ class Rebuilt:
         for subscription in self.subscriptions:
             await self._read(subscription, ends[subscription.group], moved, known_at)
 
-    async def _read(self, subscription: Subscription, ends: Ends, moved: Moved, known_at: datetime | None) -> None:
+    async def read_told(self, subscription: Subscription, ends: Ends, moved: Moved) -> None:
+        """Let a consumer of what the service itself has told read on to these ends.
+
+        The books of somebody erased stay under the pseudonymous key, so the facts about them count here.
+
+        Raises:
+            TimeoutError: the bus has less than these ends say.
+        """
+        await self._read(subscription, ends, moved, None, is_own=True)
+
+    async def _read(
+        self,
+        subscription: Subscription,
+        ends: Ends,
+        moved: Moved,
+        known_at: datetime | None,
+        *,
+        is_own: bool = False,
+    ) -> None:
         group = subscription.group
         left = {part: end for part, end in ends.items() if self.positions.get((group, part), 0) < end}
         if not left:
             return
         handler: BoundHandler = partial(_handle, subscription, self.value, known_at)
         rights = self.manifest.rights
-        if rights is not None and not rights.keeps_facts:
+        if rights is not None and not rights.keeps_facts and not is_own:
             handler = partial(admit, self.parts.seal, group, handler, owns_log=bool(rights.topics))
         batches = Batches(
             group=group,
@@ -190,8 +209,9 @@ async def rebuilding(
 
 async def _check_log(manifest: Service, bus: Bus) -> None:
     groups = {group for projection in manifest.projections for group in projection.groups}
-    topics = {topic.name for each in manifest.subscriptions if each.group in groups for topic in each.topics}
-    for topic in sorted(topics):
+    heard = [each for each in manifest.subscriptions if each.group in groups]
+    told = [each.subscription for each in manifest.recoveries]
+    for topic in sorted({topic.name for each in (*heard, *told) for topic in each.topics}):
         if gone := [part for part, start in (await bus.start_offsets(topic)).items() if start > 0]:
             raise LogTooShort(f"The log of {topic} does not begin at its beginning any more ({len(gone)} partitions).")
 
@@ -213,35 +233,24 @@ async def log_ends(subscriptions: Sequence[Subscription], bus: Bus) -> dict[str,
     }
 
 
-class TableVerdict(NamedTuple):
-    """A table of both: digests, rows, and the first row, in the order of its text, that only one of them has."""
-
-    table: str
-    live: str
-    rebuilt: str
-    live_rows: int
-    rebuilt_rows: int
-    only_live: str | None = None
-    only_rebuilt: str | None = None
-
-    @property
-    def is_same(self) -> bool:
-        """Whether they are the same, row by row."""
-        return self.live == self.rebuilt
-
-
-async def compare(live: ReadTx, rebuilt: ReadTx, tables: Sequence[str]) -> list[TableVerdict]:
-    """Each table as the two transactions see it."""
+async def compare(live: ReadTx, rebuilt: ReadTx, tables: Sequence[str] | Mapping[str, str]) -> list[TableVerdict]:
+    """Each table as the two transactions see it; by name, also what a query in parentheses makes of tables."""
+    relations = tables if isinstance(tables, Mapping) else {table: table for table in tables}
     found: list[TableVerdict] = []
-    for table in tables:
-        ours, theirs = await _parts(live, table), await _parts(rebuilt, table)
+    for table, relation in relations.items():
+        ours, theirs = await _parts(live, relation), await _parts(rebuilt, relation)
         here, there = (sum(each.rows for each in parts.values()) for parts in (ours, theirs))
         verdict = TableVerdict(table, _digest(ours), _digest(theirs), here, there)
         if not verdict.is_same:
             differ = sorted(each for each in ours.keys() | theirs.keys() if ours.get(each) != theirs.get(each))
-            old, new = await _rows(live, table, differ[:_LOOKED_AT]), await _rows(rebuilt, table, differ[:_LOOKED_AT])
+            differ = differ[:_LOOKED_AT]
+            old, new = await _rows(live, relation, differ), await _rows(rebuilt, relation, differ)
             only = sorted((old - new).elements()), sorted((new - old).elements())
-            verdict = verdict._replace(only_live=next(iter(only[0]), None), only_rebuilt=next(iter(only[1]), None))
+            verdict = verdict._replace(
+                only_live=next(iter(only[0]), None),
+                only_rebuilt=next(iter(only[1]), None),
+                differing=len(only[0]) + len(only[1]),
+            )
         found.append(verdict)
     return found
 

@@ -1,6 +1,6 @@
 """A service is a value: everything the runtime must know of it, on one page."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -13,13 +13,14 @@ from starlette.routing import BaseRoute
 from shared.bus.base import Bus
 from shared.clock import Clock
 from shared.config import PlatformSettings, Settings
-from shared.db.engine import Database
+from shared.db.engine import Database, ReadTx
 from shared.delivery.subscription import Subscription
 from shared.events.catalogue.rights import RightsAnswered
-from shared.events.envelope import EventData
+from shared.events.envelope import Event, EventData
 from shared.rights.answering import subscription as hears_requests
 from shared.rights.contract import Rights
 from shared.rights.marks import Seal
+from shared.runtime.verdicts import TableVerdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +63,27 @@ class Projection:
 
 
 @dataclass(frozen=True, slots=True)
+class Recovery:
+    """Tables that commands have made, and that what the service itself has told of them tells whole.
+
+    `subscription` runs when they are rebuilt, and only then: in empty tables, it makes them anew. `relations` are what
+    must come out the same, by name: a table, or a query in parentheses where some of it is told to nobody. `known_to`
+    keeps of facts those whose effect a transaction on the live tables sees.
+    """
+
+    subscription: Subscription
+    relations: Mapping[str, str]
+    known_to: Callable[[ReadTx, Sequence[Event[Any]]], Awaitable[list[Event[Any]]]]
+
+
+@dataclass(frozen=True, slots=True)
 class Service:
     """One service: its data (`name` is its schema), its URLs, its events, its work.
 
     `routers` answer under their own paths. `raw_routes` are Starlette routes for hot paths, documented by hand in
-    `raw_openapi` (path → operations). `on_scrape` refreshes gauges before each Prometheus scrape. A service with
-    `rights` hears what people ask of their data, and answers it (`shared/rights/`).
+    `raw_openapi` (path → operations). `on_verified` hears what became of `recoveries`, and where the live tables are.
+    `on_scrape` refreshes gauges before each Prometheus scrape. A service with `rights` hears what people ask of their
+    data, and answers it (`shared/rights/`).
     """
 
     name: str
@@ -81,6 +97,8 @@ class Service:
     subscriptions: tuple[Subscription, ...] = ()
     jobs: tuple[Job, ...] = ()
     projections: tuple[Projection, ...] = ()
+    recoveries: tuple[Recovery, ...] = ()
+    on_verified: Callable[[Any, Database, Sequence[TableVerdict]], Awaitable[None]] | None = None
     follows_identity: bool = False
     rights: Rights | None = None
     on_scrape: Callable[[Any], Awaitable[None]] | None = None

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 from loyalty_world import LoyaltyWorld, open_world
 from points_model import Model, ModelWallet
+from replay_world import differences, rebuilt
 
 from services.loyalty.points.errors import HoldEnded, NotEnoughPoints
 from services.loyalty.points.service import HoldRequest, Points, Spend, Target
@@ -228,6 +229,7 @@ def test_any_history_is_what_the_model_says(pg_url: str):
             found = runner.run(world.service.invariants.check())
             assert {each.name: each.examples for each in found if each.violations} == {}
             runner.run(told_in_order(world))
+            assert differences(runner.run(rebuilt(world, pg_url))) == {}
             assert runner.run(world.value("SELECT count(*) FROM transactions")) > 50
         finally:
             runner.run(opened.__aexit__(None, None, None))

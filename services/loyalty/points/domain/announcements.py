@@ -1,9 +1,18 @@
 """What is told of each transaction: exactly one event, with the id of the transaction."""
 
 from typing import Any
+from uuid import UUID
 
-from services.loyalty.points.domain.ledger import Kind, Posting
-from shared.events.catalogue.loyalty import PointsEarned, PointsExpired, PointsMoved, PointsReversed, PointsSpent
+from services.loyalty.points.domain.ledger import Draw, Kind, Lot, Posting
+from shared.events.catalogue.loyalty import (
+    LedgerEntry,
+    LedgerLot,
+    PointsEarned,
+    PointsExpired,
+    PointsMoved,
+    PointsReversed,
+    PointsSpent,
+)
 from shared.events.envelope import Event, EventData
 
 _COMING: frozenset[Kind] = frozenset({"earned", "granted", "adjusted", "transferred_in", "given_back"})
@@ -17,6 +26,8 @@ _CLASSES: dict[Kind, type[PointsSpent | PointsExpired | PointsReversed | PointsM
     "activated": PointsMoved,
     "held": PointsMoved,
     "released": PointsMoved,
+    "prolonged": PointsMoved,
+    "uncollected": PointsMoved,
 }
 
 
@@ -34,6 +45,7 @@ def announcement(posting: Posting) -> Event[EventData]:
         "debt": posting.debt,
         "reason": posted.cause.reason,
         "reference": posted.cause.reference,
+        "entry": entry(posting),
     }
     if posting.soonest is not None:
         facts |= {"next_expires_at": posting.soonest.at, "next_expiring": posting.soonest.points}
@@ -52,3 +64,57 @@ def announcement(posting: Posting) -> Event[EventData]:
 def _points(posting: Posting) -> int:
     deltas = posting.transaction.deltas
     return abs(posting.transaction.points) or max(abs(deltas.pending), abs(deltas.held), abs(deltas.available))
+
+
+def entry(posting: Posting) -> LedgerEntry:
+    """What else the ledger says of a transaction, as short as can be: most events have none of the most."""
+    posted = posting.transaction
+    cause = posted.cause
+    told: LedgerEntry = {"wallet_id": posted.wallet_id, "kind": posted.kind}
+    if posted.version == 1:
+        told["opened_at"] = posting.opened_at
+    if posted.account is not None:
+        told["account"] = posted.account
+    if cause.operation is not None:
+        told["operation"] = cause.operation
+    if cause.source is not None:
+        told["source"] = cause.source
+    if cause.actor is not None:
+        told["actor"] = cause.actor
+    if posting.lot is not None:
+        told["lot"] = _lot(posting.lot)
+    if posting.changed:
+        told["changed"] = [_changed(lot) for lot in posting.changed]
+    if posting.draws:
+        told["draws"] = [_draw(draw) for draw in posting.draws if draw.points]
+    if posting.standing is not None:
+        told["standing"] = posting.standing
+    return told
+
+
+def _lot(lot: Lot) -> LedgerLot:
+    told: LedgerLot = {"points": lot.points, "kind": lot.kind, "source": lot.source, "earned_at": lot.earned_at}
+    if lot.reference is not None:
+        told["reference"] = lot.reference
+    if lot.slides:
+        told["slides"] = True
+    if lot.origin_id is not None:
+        told["origin_id"] = lot.origin_id
+    told.update(_changed(lot))
+    return told
+
+
+def _changed(lot: Lot) -> LedgerLot:
+    told: LedgerLot = {"id": lot.id, "is_active": lot.is_active}
+    if lot.active_at is not None:
+        told["active_at"] = lot.active_at
+    if lot.expires_on is not None and lot.zone is not None:
+        told["expires_on"] = lot.expires_on
+        told["zone"] = lot.zone
+    if lot.expires_at is not None:
+        told["expires_at"] = lot.expires_at
+    return told
+
+
+def _draw(draw: Draw) -> tuple[UUID, int] | tuple[UUID, int, UUID]:
+    return (draw.lot.id, draw.points) if draw.of_id is None else (draw.lot.id, draw.points, draw.of_id)

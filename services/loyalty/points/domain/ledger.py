@@ -11,7 +11,7 @@ from shared.ids import uuid7s
 
 Kind = Literal[
     "earned", "granted", "adjusted", "transferred_in", "transferred_out", "fee", "given_back",
-    "activated", "spent", "expired", "reversed", "held", "released",
+    "activated", "spent", "expired", "reversed", "held", "released", "prolonged", "uncollected",
 ]  # fmt: skip
 # The programme's side of a posting; a transaction that only moves points within a wallet has none.
 Account = Literal["issued", "adjusted", "transferred", "fees", "spent", "expired", "reversed"]
@@ -152,6 +152,12 @@ class Posting(NamedTuple):
     debt: int
     lot: Lot | None
     soonest: Soonest | None
+    opened_at: datetime
+    draws: Sequence[Draw] = ()
+    # Lots that began to count, or that end at another moment from now on.
+    changed: Sequence[Lot] = ()
+    # What its source has earned after it, and what of it could not be taken back; None: it settles none.
+    standing: tuple[int, int] | None = None
 
 
 @dataclass(slots=True)
@@ -203,8 +209,11 @@ class Book:
         draws: Sequence[Draw] = (),
         *,
         lot: Lot | None = None,
+        changed: Sequence[Lot] = (),
     ) -> Transaction:
-        """Post one transaction; the account gets what the wallet loses. `lot`: the one that came in, to be announced.
+        """Post one transaction; the account gets what the wallet loses.
+
+        `lot`: the one that came in; `changed`: those that began to count or end elsewhere. Both are announced.
 
         Raises:
             ArithmeticError: a balance or a lot would go below zero. The rules never ask for it.
@@ -218,36 +227,26 @@ class Book:
         if min(wallet.available, wallet.pending, wallet.held, wallet.debt) < 0:
             raise ArithmeticError("a balance would go below zero")
         wallet.version += 1
+        side = account if points else None
         unhashed = Transaction(
-            self.new_id(),
-            wallet.id,
-            wallet.version,
-            kind,
-            account if points else None,
-            points,
-            deltas,
-            cause,
-            self.now,
-            b"",
+            self.new_id(), wallet.id, wallet.version, kind, side, points, deltas, cause, self.now, b""
         )
         posted = Transaction(*unhashed[:-1], chained(wallet.hash, unhashed))
         wallet.hash = posted.hash
         for draw in draws:
             self._draw(posted.id, draw)
+        soonest = wallet.soonest(self.now, is_activity=kind in ("earned", "spent"))
         self.postings.append(
-            Posting(
-                posted,
-                wallet.person_id,
-                wallet.name,
-                wallet.available,
-                wallet.pending,
-                wallet.held,
-                wallet.debt,
-                lot,
-                wallet.soonest(self.now, is_activity=kind in ("earned", "spent")),
-            )
-        )
+            Posting(posted, wallet.person_id, wallet.name, wallet.available, wallet.pending, wallet.held, wallet.debt,
+                    lot, soonest, wallet.opened_at, draws, changed)
+        )  # fmt: skip
+        for each in changed:
+            self.lots[each.id] = each
         return posted
+
+    def stands(self, points: int, uncollected: int) -> None:
+        """Let the last transaction tell what its source has earned by now."""
+        self.postings[-1] = self.postings[-1]._replace(standing=(points, uncollected))
 
     def _draw(self, transaction_id: UUID, draw: Draw) -> None:
         if not draw.points:

@@ -62,7 +62,6 @@ def activate(book: Book, wallet: Wallet, lots: Sequence[Lot], cause: Cause) -> N
     points = sum(lot.remaining for lot in lots)
     for lot in lots:
         lot.is_active = True
-        book.lots[lot.id] = lot
     repaid, draws = _repayment(wallet, [(lot, lot.remaining) for lot in lots])
     book.post(
         wallet,
@@ -71,6 +70,7 @@ def activate(book: Book, wallet: Wallet, lots: Sequence[Lot], cause: Cause) -> N
         Deltas(available=points - repaid, pending=-points, debt=-repaid),
         cause,
         draws,
+        changed=lots,
     )
 
 
@@ -95,7 +95,14 @@ def _repayment(wallet: Wallet, coming: Iterable[tuple[Lot, int]]) -> tuple[int, 
 
 
 def credit(
-    book: Book, wallet: Wallet, incoming: Incoming, cause: Cause, *, kind: Kind = "earned", account: Account = "issued"
+    book: Book,
+    wallet: Wallet,
+    incoming: Incoming,
+    cause: Cause,
+    *,
+    kind: Kind = "earned",
+    account: Account = "issued",
+    standing: tuple[int, int] | None = None,
 ) -> UUID:
     """Let points come in as a lot of their own; the transaction. Those that count at once repay debt first."""
     is_active = incoming.active_at is not None and incoming.active_at <= book.now
@@ -124,6 +131,8 @@ def credit(
     else:
         deltas, draws = Deltas(pending=lot.points), []
     posted = book.post(wallet, kind, account, deltas, cause, draws, lot=lot)
+    if standing is not None:
+        book.stands(*standing)
     if lot.is_over(book.now):
         catch_up(book, wallet)
     return posted.id
@@ -226,7 +235,13 @@ def give_back(book: Book, wallet: Wallet, spent: Sequence[Draw], cause: Cause) -
     repaid, draws = _repayment(wallet, [(each.lot, each.points) for each in spent])
     back = [each._replace(points=-each.points) for each in spent]
     posted = book.post(
-        wallet, "given_back", "spent", Deltas(available=points - repaid, debt=-repaid), cause, [*back, *draws]
+        wallet,
+        "given_back",
+        "spent",
+        Deltas(available=points - repaid, debt=-repaid),
+        cause,
+        [*back, *draws],
+        changed=[each.lot for each in spent if each.lot.id in book.lots],
     )
     catch_up(book, wallet)
     return posted.id
@@ -308,3 +323,16 @@ def grant_grace(book: Book, lots: Iterable[Lot], end: End | None) -> None:
         if end is not None and lot.is_over(book.now):
             lot.expires_on, lot.zone, lot.expires_at = end
             book.lots[lot.id] = lot
+
+
+def prolong(book: Book, wallet: Wallet, end: End, cause: Cause) -> None:
+    """The member was active: what ends by inactivity ends no earlier than this."""
+    later = [
+        lot
+        for lot in wallet.lots.values()
+        if lot.slides and lot.remaining and lot.expires_at is not None and book.now < lot.expires_at < end.at
+    ]
+    for lot in later:
+        lot.expires_on, lot.zone, lot.expires_at = end
+    if later:
+        book.post(wallet, "prolonged", None, Deltas(), cause, changed=later)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from services.loyalty.points.domain import moves
-from services.loyalty.points.domain.ledger import Book, Cause, Wallet
+from services.loyalty.points.domain.ledger import Book, Cause, Deltas, Wallet
 from services.loyalty.points.domain.moves import Incoming
 from services.loyalty.points.domain.requests import NEVER, WAITING, Balance, Ending, Posted, Target
 from services.loyalty.programs.domain.terms import Terms
@@ -45,15 +45,27 @@ def settle_one(
     if difference < 0:
         cause = cause._replace(occurred_at=book.now)
         left = moves.claw_back(book, wallet, -difference, rules.clawback, rules.max_debt, cause)
-        return difference, Source(target.points, before.uncollected + left), None
+        if left == -difference:
+            _note(book, wallet, cause)
+        after = Source(target.points, before.uncollected + left)
+        book.stands(*after)
+        return difference, after, None
     # What could not be taken back was never lost.
     forgiven = min(difference, before.uncollected)
     after = Source(target.points, before.uncollected - forgiven)
     if difference == forgiven:
+        if difference:
+            _note(book, wallet, cause)
+            book.stands(*after)
         return difference, after, None
     points = difference - forgiven
-    posted = moves.credit(book, wallet, incoming(target, points, wallet, terms), cause)
+    posted = moves.credit(book, wallet, incoming(target, points, wallet, terms), cause, standing=after)
     return difference, after, Posted(posted, (posted,), target.wallet, points)
+
+
+def _note(book: Book, wallet: Wallet, cause: Cause) -> None:
+    """What could not be taken back is another number now, though no point moved: that too stands in the ledger."""
+    book.post(wallet, "uncollected", None, Deltas(), cause)
 
 
 def incoming(target: Target, points: int, wallet: Wallet, terms: Terms) -> Incoming:

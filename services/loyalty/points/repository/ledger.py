@@ -8,11 +8,10 @@ from uuid import UUID
 
 from services.loyalty.points.domain.ledger import Book, Draw, Lot, Wallet
 from services.loyalty.points.domain.settling import Source
-from services.loyalty.programs.domain.validity import End
 from shared.db.engine import ReadTx, WriteTx
 
-# Which lots of a wallet a rule needs: those with points left, or only those that time has overtaken.
-Reach = Literal["open", "due"]
+# Which lots of a wallet are needed: those with points left, or only those that time has overtaken, or none at all.
+Reach = Literal["open", "due", "none"]
 
 _WALLET = "w.id, w.person_id, w.name, w.opened_at, w.available, w.pending, w.held, w.debt, w.version, w.hash"
 _WALLET_FIELDS = _WALLET.count(",") + 1
@@ -24,6 +23,7 @@ _LOT = (
 _REACHED: dict[Reach, str] = {
     "open": "l.remaining > 0",
     "due": "l.remaining > 0 AND (l.expires_at <= :now OR (NOT l.is_active AND l.active_at <= :now))",
+    "none": "false",
 }
 
 
@@ -330,13 +330,3 @@ async def due_persons(tx: ReadTx, now: datetime, *, limit: int) -> list[UUID]:
         {"now": now, "limit": limit},
     )
     return [row.person_id for row in rows]
-
-
-async def slide(tx: WriteTx, keys: Collection[UUID], wallet: str, end: End, *, now: datetime) -> None:
-    """Let the points of a person that end by inactivity end no earlier than this."""
-    await tx.execute(
-        "UPDATE lots SET expires_on = :on, zone = :zone, expires_at = :at FROM wallets "
-        "WHERE wallets.person_id = ANY(:keys) AND wallets.name = :wallet AND lots.wallet_id = wallets.id "
-        "AND lots.slides AND lots.remaining > 0 AND lots.expires_at < :at AND lots.expires_at > :now",
-        {"keys": list(keys), "wallet": wallet, "on": end.on, "zone": end.zone, "at": end.at, "now": now},
-    )

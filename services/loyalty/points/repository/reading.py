@@ -175,3 +175,9 @@ async def wallet_names(tx: ReadTx, keys: Collection[UUID]) -> Sequence[str]:
     """The kinds of points these raw keys ever had."""
     rows = await tx.execute("SELECT DISTINCT name FROM wallets WHERE person_id = ANY(:keys)", {"keys": list(keys)})
     return sorted(row.name for row in rows)
+
+
+async def versions(tx: ReadTx, keys: Collection[UUID]) -> dict[tuple[UUID, str], int]:
+    """How many transactions the wallets of these raw keys have."""
+    rows = await tx.execute("SELECT person_id, name, version FROM wallets WHERE person_id = ANY(:k)", {"k": list(keys)})
+    return {(row.person_id, row.name): row.version for row in rows}

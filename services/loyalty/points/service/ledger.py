@@ -35,6 +35,7 @@ from services.loyalty.points.repository import holds as hold_rows
 from services.loyalty.points.repository import ledger as repository
 from services.loyalty.points.repository.holds import Hold
 from services.loyalty.programs.domain.terms import Terms, Timeline
+from services.loyalty.programs.domain.validity import End
 from services.loyalty.programs.service import Programs
 from shared.clock import Clock
 from shared.db.engine import ReadTx, WriteTx
@@ -114,9 +115,8 @@ class Points:
             )
             done.append((difference, posted))
         await self._save(tx, book, settled)
-        for target, (difference, _) in zip(targets, done, strict=True):
-            if difference > 0:
-                await self._slide(tx, families[target.person], target.wallet, target.occurred_at, timeline)
+        active = [each for each, (difference, _) in zip(targets, done, strict=True) if difference > 0]
+        await self._prolong(tx, [(families[each.person], each.wallet, each.occurred_at) for each in active], timeline)
         return done
 
     async def activate(self, tx: WriteTx, person: UUID, wallet: str, source: str, occurred_at: datetime) -> int:
@@ -151,7 +151,7 @@ class Points:
         draws = terms.wallet(spend.wallet).draws
         posted = moves.take(book, wallets, spend.points, draws, cause, kind="spent", account="spent")
         await self._save(tx, book)
-        await self._slide(tx, spend.member, spend.wallet, book.now, Timeline(terms))
+        await self._prolong(tx, [(spend.member, spend.wallet, book.now)], Timeline(terms))
         return Posted(posted[0], tuple(posted), spend.wallet, spend.points)
 
     async def give_back(
@@ -423,11 +423,22 @@ class Points:
         for posting in book.postings:
             tx.emit(announcement(posting))
 
-    async def _slide(self, tx: WriteTx, member: Member, wallet: str, at: datetime, timeline: Timeline) -> None:
-        """Where points end by inactivity, the person was active."""
-        terms = timeline.at(at)
-        if terms.wallet(wallet).expiry.mode == "inactivity" and (end := terms.end(wallet, at, at)) is not None:
-            await repository.slide(tx, member.keys, wallet, end, now=self.clock.now())
+    async def _prolong(self, tx: WriteTx, active: Sequence[tuple[Member, str, datetime]], timeline: Timeline) -> None:
+        """Where points end by inactivity, these persons were active in these wallets at these moments."""
+        ends: list[tuple[Member, str, datetime, End]] = []
+        for member, wallet, at in active:
+            terms = timeline.at(at)
+            if terms.wallet(wallet).expiry.mode == "inactivity" and (end := terms.end(wallet, at, at)) is not None:
+                ends.append((member, wallet, at, end))
+        if not ends:
+            return
+        book = Book(self.clock.now())
+        keys = {key for member, _, _, _ in ends for key in member.keys}
+        await repository.load(tx, book, keys, {wallet for _, wallet, _, _ in ends}, "open")
+        for member, name, at, end in ends:
+            for wallet in book.of(member.keys, name):
+                moves.prolong(book, wallet, end, Cause("activity", at))
+        await self._save(tx, book)
 
 
 def _hold_key(hold_id: UUID) -> str:

@@ -14,8 +14,11 @@ from services.loyalty.checkout.service.lanes import Lanes as CheckoutLanes
 from services.loyalty.earning.repository.checks import CHECKS as EARNING_CHECKS
 from services.loyalty.earning.service import Earning, FactsDoor, RulesService, Simulation
 from services.loyalty.flash.repository.checks import CHECKS as FLASH_CHECKS
+from services.loyalty.flash.schemas.sales import SaleOut
 from services.loyalty.flash.service.claims import Claims
+from services.loyalty.flash.service.draws import Draws
 from services.loyalty.flash.service.lanes import Lanes
+from services.loyalty.flash.service.rooms import Rooms, RoomViews
 from services.loyalty.flash.service.sales import Sales, Views
 from services.loyalty.flash.service.upkeep import Upkeep
 from services.loyalty.invariants.service import Invariants
@@ -61,7 +64,8 @@ class LoyaltyService:
     checkout_lanes: CheckoutLanes = field(default_factory=CheckoutLanes)
     board: Board = field(default_factory=Board)
     flash_lanes: Lanes = field(default_factory=Lanes)
-    flash_views: Views = field(default_factory=Views)
+    flash_views: Views[SaleOut] = field(default_factory=Views)
+    flash_room_views: RoomViews = field(default_factory=RoomViews)
 
     @property
     def programs(self) -> Programs:
@@ -170,12 +174,22 @@ class LoyaltyService:
     @property
     def flash_sales(self) -> Sales:
         """Flash sales as staff makes and steers them."""
-        return Sales(self.db, self.clock, self.zone, self.flash_lanes, self.flash_views)
+        return Sales(self.db, self.clock, self.zone, self.flash_lanes, self.flash_views, self.vault)
 
     @property
     def flash_claims(self) -> Claims:
         """Claims on what flash sales sell."""
-        return Claims(self.db, self.clock, self.flash_lanes)
+        return Claims(self.db, self.clock, self.flash_lanes, self.flash_rooms)
+
+    @property
+    def flash_draws(self) -> Draws:
+        """Lotteries of flash sales."""
+        return Draws(self.db, self.clock, self.vault)
+
+    @property
+    def flash_rooms(self) -> Rooms:
+        """The waiting rooms of flash sales."""
+        return Rooms(self.db, self.vault, self.flash_room_views, self.flash_sales)
 
     @property
     def flash_upkeep(self) -> Upkeep:

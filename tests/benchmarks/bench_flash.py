@@ -29,7 +29,9 @@ from services.loyalty.flash.repository.checks import CHECKS
 from services.loyalty.flash.schemas.sales import ClaimIn, SaleIn
 from services.loyalty.flash.service.claims import Claims
 from services.loyalty.flash.service.lanes import Lanes
+from services.loyalty.flash.service.rooms import Rooms, RoomViews
 from services.loyalty.flash.service.sales import Sales, Views
+from services.loyalty.vouchers.service.vault import Vault
 from shared.clock import SystemClock
 from shared.db.cluster import running
 from shared.db.embedded import EmbeddedServer
@@ -72,9 +74,9 @@ class Firm:
     def __init__(self, url: str, postgres: int) -> None:
         self.url, self.postgres = url, postgres
         self.db = Database(make_engine(url, schema="loyalty", pool_size=12), schema="loyalty", outbox=OutboxWriter())
-        lanes, clock = Lanes(), SystemClock()
-        self.claims = Claims(self.db, clock, lanes)
-        self.sales = Sales(self.db, clock, ZoneInfo("UTC"), lanes, Views())
+        lanes, clock, vault = Lanes(), SystemClock(), Vault((bytes(32),))
+        self.sales = Sales(self.db, clock, ZoneInfo("UTC"), lanes, Views(), vault)
+        self.claims = Claims(self.db, clock, lanes, Rooms(self.db, vault, RoomViews(), self.sales))
 
     async def sale(self, units: int) -> UUID:
         """A sale that is open; two units a person."""

@@ -204,6 +204,37 @@ async def a_flash_sale(running: Running) -> None:
     await running.platform.value("loyalty").flash_upkeep.announce()
 
 
+async def a_flash_lottery(running: Running) -> None:
+    """Two enter for one unit: the first who is drawn misses their time, the next one is drawn."""
+    now = datetime.now(UTC)
+    lots = {"enters_local": "2020-01-01T00:00", "enters_until_local": "2090-01-01T00:00", "right_seconds": 60}
+    sale = await running.crm.post(
+        "/v1/loyalty/flash-sales",
+        json={
+            "name": PERSONAL[1],
+            "starts_local": "2020-01-01T00:00",
+            "ends_local": "2100-01-01T00:00",
+            "items": [{"item": "sku-1", "units": 1}],
+            "order": "lottery",
+            "lottery": lots,
+        },
+    )
+    assert sale.status_code == 201, sale.text
+    for who in ("u-1", "u-2"):
+        entered = await running.crm.post(
+            f"/v1/loyalty/flash-sales/{sale.json()['id']}/entries",
+            json={"item": "sku-1", "customer": f"user_id:{who}"},
+        )
+        assert entered.status_code == 201, entered.text
+    loyalty = running.platform.value("loyalty")
+    async with loyalty.db.write() as tx:
+        await tx.execute("UPDATE flash_draws SET enters_until = :now", {"now": now})
+    await loyalty.flash_draws.run()
+    async with loyalty.db.write() as tx:
+        await tx.execute("UPDATE flash_entries SET right_until = :now WHERE state = 'won'", {"now": now})
+    await loyalty.flash_draws.run()
+
+
 async def a_referral(running: Running) -> None:
     """Somebody brings a friend, whose coming is rewarded."""
     program = await running.crm.post(
@@ -387,6 +418,7 @@ async def everything(running: Running) -> None:
     await some_points(running)
     await a_tier(running)
     await a_flash_sale(running)
+    await a_flash_lottery(running)
     await a_referral(running)
     survey = await a_survey(running)
     await an_answer(running, survey)

@@ -1,9 +1,10 @@
 """What flash sales refuse.
 
-NotFound         SaleUnknown, ItemUnknown, ClaimUnknown
-Conflict         SoldOut, NotEnoughLeft, LimitReached, NotOpenYet, SalePaused, SaleOver, ItemThere, ClaimFallen
-Invalid          BadSaleTime, BadSaleCustomer, ClaimKeyReused
-TooManyRequests  TooManyWaiting
+NotFound         SaleUnknown, ItemUnknown, ClaimUnknown, EntryUnknown, RoomUnknown
+Conflict         SoldOut, NotEnoughLeft, LimitReached, NotOpenYet, SalePaused, SaleOver, ItemThere, ClaimFallen,
+                 NoLottery, EntriesClosed, EntryDiffers, EntrySettled, NotDrawn, DrawHeld, PassNeeded, PassOver
+Invalid          BadSaleTime, BadSaleCustomer, ClaimKeyReused, BadPass
+TooManyRequests  TooManyWaiting, StillWaiting
 Unavailable      ClaimUnsure
 """
 
@@ -155,3 +156,111 @@ class ClaimUnsure(Unavailable):
 
     def __init__(self) -> None:
         super().__init__("Whether this was granted is not known; send the same key again.", retry_after_seconds=1)
+
+
+class NoLottery(Conflict):
+    """The sale serves who comes first."""
+
+    code, title = "loyalty.flash_no_lottery", "No lottery"
+
+    def __init__(self) -> None:
+        super().__init__("This flash sale draws no lots: claim.")
+
+
+class EntryUnknown(NotFound):
+    """There is no such entry."""
+
+    code, title = "loyalty.flash_entry_unknown", "Entry unknown"
+
+    def __init__(self) -> None:
+        super().__init__("There is no entry with this id.")
+
+
+class EntriesClosed(Conflict):
+    """It is not the time to enter."""
+
+    code, title = "loyalty.flash_entries_closed", "Entries closed"
+
+    def __init__(self, enters_at: datetime | None, enters_until: datetime | None) -> None:
+        super().__init__("Nobody can enter now.", enters_at=enters_at, enters_until=enters_until)
+
+
+class EntryDiffers(Conflict):
+    """The person has entered for another quantity."""
+
+    code, title = "loyalty.flash_entry_differs", "Entered otherwise"
+
+    def __init__(self, units: int) -> None:
+        super().__init__("The customer has entered for another quantity; withdraw that entry first.", units=units)
+
+
+class EntrySettled(Conflict):
+    """The entry can be withdrawn no more."""
+
+    code, title = "loyalty.flash_entry_settled", "Entry settled"
+
+    def __init__(self, state: str) -> None:
+        super().__init__(f"The entry is {state}.", state=state)
+
+
+class NotDrawn(Conflict):
+    """The person has no right to so many: not drawn, too late, or used."""
+
+    code, title = "loyalty.flash_not_drawn", "Not drawn"
+
+    def __init__(self) -> None:
+        super().__init__("The customer has not been drawn for so many of this item, or has used or missed that right.")
+
+
+class DrawHeld(Conflict):
+    """The lots are drawn."""
+
+    code, title = "loyalty.flash_draw_held", "Draw held"
+
+    def __init__(self) -> None:
+        super().__init__("The time of entries is over: nothing that is drawn for can be added.")
+
+
+class RoomUnknown(NotFound):
+    """The sale has no waiting room."""
+
+    code, title = "loyalty.flash_room_unknown", "No waiting room"
+
+    def __init__(self) -> None:
+        super().__init__("There is no flash sale with a waiting room with this id.")
+
+
+class PassNeeded(Conflict):
+    """Nobody claims past the waiting room."""
+
+    code, title = "loyalty.flash_pass_needed", "Pass needed"
+
+    def __init__(self) -> None:
+        super().__init__("This flash sale has a waiting room: join it, and claim with its token.")
+
+
+class BadPass(Invalid):
+    """The token is not one of this sale and customer."""
+
+    code, title = "loyalty.flash_bad_pass", "Bad pass"
+
+    def __init__(self) -> None:
+        super().__init__("The token was not made for this customer at this flash sale.")
+
+
+class StillWaiting(TooManyRequests):
+    """It is not their turn."""
+
+    code, title = "loyalty.flash_waiting", "Still waiting"
+
+    def __init__(self, ahead: int, retry_after_seconds: int) -> None:
+        super().__init__("It is not the customer's turn yet.", ahead=ahead, retry_after_seconds=retry_after_seconds)
+
+
+class PassOver(Conflict):
+    """They were let in, and did not claim in time."""
+
+    code, title = "loyalty.flash_pass_over", "Pass over"
+
+    def __init__(self) -> None:
+        super().__init__("The time of this token is over; join the waiting room again.")

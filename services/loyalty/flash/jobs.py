@@ -16,7 +16,13 @@ async def expire(loyalty: LoyaltyService) -> None:
     await loyalty.flash_upkeep.expire()
 
 
+async def draw(loyalty: LoyaltyService) -> None:
+    """Draw lots where the time has come, and promise to the next what nobody claimed."""
+    await loyalty.flash_draws.run()
+
+
 JOBS = (
+    Job("loyalty.flash_draws", timedelta(seconds=1), draw),
     Job("loyalty.flash_announcements", timedelta(seconds=1), announce),
     Job("loyalty.flash_expiry", timedelta(seconds=1), expire),
 )

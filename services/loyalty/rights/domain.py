@@ -47,6 +47,8 @@ PLACES = (
     Place("rollbacks", f"redemption_id IN {_REDEMPTIONS}", words=("reason",)),
     Place("reward_purchases", "person_id = ANY(:keys)", words=("note",)),
     Place("flash_claims", "person_id = ANY(:keys)"),
+    Place("flash_entries", "person_id = ANY(:keys)"),
+    Place("flash_visitors", "person_id = ANY(:keys)", goes=True),
     Place("referral_codes", "person_id = ANY(:keys)"),
     Place("referrals", "advocate_id = ANY(:keys) OR friend_id = ANY(:keys)", words=("decision",)),
     Place("pool_members", "person_id = ANY(:keys)"),

@@ -18,9 +18,12 @@ from services.loyalty.flash.domain.sale import Claim
 from services.loyalty.flash.repository.checks import CHECKS
 from services.loyalty.flash.schemas.sales import ClaimIn, ItemIn, SaleIn, UnitsIn
 from services.loyalty.flash.service.claims import Claims
+from services.loyalty.flash.service.draws import Draws
 from services.loyalty.flash.service.lanes import Lanes
+from services.loyalty.flash.service.rooms import Rooms, RoomViews
 from services.loyalty.flash.service.sales import Sales, Views
 from services.loyalty.flash.service.upkeep import Upkeep
+from services.loyalty.vouchers.service.vault import Vault
 from shared.clock import SystemClock
 from shared.db.engine import Database, make_engine
 from shared.db.migrate import Tree, upgrade
@@ -35,16 +38,19 @@ from shared.ids import uuid7
 LOYALTY = Path(services.loyalty.__file__).parent
 SHARED = Path(shared.__file__).parent
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
+PEPPER = bytes(range(32))
 
 
 class Process:
     """What one process has of flash sales: lanes and views of its own."""
 
     def __init__(self, db: Database) -> None:
-        lanes, clock = Lanes(), SystemClock()
+        lanes, clock, vault = Lanes(), SystemClock(), Vault((PEPPER,))
         self.db = db
-        self.flash_sales = Sales(db, clock, ZONE, lanes, Views())
-        self.flash_claims = Claims(db, clock, lanes)
+        self.flash_sales = Sales(db, clock, ZONE, lanes, Views(), vault)
+        self.flash_rooms = Rooms(db, vault, RoomViews(), self.flash_sales)
+        self.flash_claims = Claims(db, clock, lanes, self.flash_rooms)
+        self.flash_draws = Draws(db, clock, vault)
         self.flash_upkeep = Upkeep(db, clock, lanes)
 
 

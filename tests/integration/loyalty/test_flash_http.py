@@ -173,3 +173,79 @@ async def test_each_door_asks_for_its_scope(running: Running):
         assert (await screen.get(f"/v1/loyalty/flash-sales/{sale['id']}")).status_code == 200
         for refused in (await claim(screen, sale, "ann"), await screen.post("/v1/loyalty/flash-sales", json=a_sale())):
             assert (refused.status_code, refused.json()["code"]) == (403, "missing_scope")
+
+
+async def test_a_lottery_from_its_promise_to_a_claim(running: Running):
+    crm = running.crm
+    lots = {"enters_local": "2020-01-01T00:00", "enters_until_local": "2090-01-01T00:00"}
+    sale = await made(crm, order="lottery", lottery=lots, ends_local="2095-01-01T00:00")
+    path = f"/v1/loyalty/flash-sales/{sale['id']}"
+    assert (sale["order"], len(sale["lottery"]["seed_hash"]), sale["lottery"]["drawn_at"]) == ("lottery", 64, None)
+
+    async def enter(who: str, **rest: Any) -> httpx.Response:
+        return await crm.post(f"{path}/entries", json={"item": "nón lá", "customer": f"user_id:{who}", **rest})
+
+    first, again = await enter("ann"), await enter("ann")
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert first.json() == again.json()
+    tickets = {who: (await enter(who)).json()["id"] for who in ("ann", "bob", "cam", "dung", "em")}
+    assert (await claim(crm, sale, "ann")).json()["code"] == "loyalty.flash_not_drawn"
+    gone = await crm.post(f"/v1/loyalty/flash-entries/{tickets['em']}/withdraw")
+    assert (gone.status_code, gone.json()["state"]) == (200, "withdrawn")
+    async with running.platform.value("loyalty").db.write() as tx:
+        await tx.execute("UPDATE flash_draws SET enters_until = now()")
+    await running.platform.value("loyalty").flash_draws.run()
+
+    draw = (await crm.get(f"{path}/draw")).json()
+    assert (draw["seed_hash"], len(draw["seed"])) == (sale["lottery"]["seed_hash"], 64)
+    assert draw["items"][0]["entries"] == 4
+    page = (await crm.get(f"{path}/tickets", params={"item": "nón lá", "limit": 3})).json()
+    rest = await crm.get(f"{path}/tickets", params={"item": "nón lá", "limit": 3, "cursor": page["next_cursor"]})
+    listed = page["items"] + rest.json()["items"]
+    assert [each["place"] for each in listed] == [1, 2, 3, 4]
+    assert [each["state"] for each in listed] == ["won", "won", "won", "waiting"]
+    names = {ticket: who for who, ticket in tickets.items()}
+    winner, loser = names[listed[0]["ticket"]], names[listed[3]["ticket"]]
+    assert (await claim(crm, sale, winner)).status_code == 201
+    assert (await claim(crm, sale, loser)).json()["code"] == "loyalty.flash_not_drawn"
+    assert (await crm.get(f"/v1/loyalty/flash-entries/{tickets[winner]}")).json()["state"] == "claimed"
+    added = await crm.post(f"{path}/items", json={"item": "quạt", "units": 1})
+    assert (added.status_code, added.json()["code"]) == (409, "loyalty.flash_draw_held")
+
+
+async def test_a_waiting_room_over_http(running: Running):
+    crm = running.crm
+    sale = await made(crm, waiting_room={"admit_per_second": 0.01})
+    path = f"/v1/loyalty/flash-sales/{sale['id']}"
+    assert sale["waiting_room"] == {"admit_per_second": 0.01, "pass_seconds": 300}
+    assert (await claim(crm, sale, "ann")).json()["code"] == "loyalty.flash_pass_needed"
+    line = [(await crm.post(f"{path}/waiting", json={"customer": f"user_id:{who}"})).json() for who in ("ann", "bob")]
+
+    assert [each["is_in"] for each in line] == [True, False]
+    assert (await claim(crm, sale, "ann", token=line[0]["token"])).status_code == 201
+    early = await claim(crm, sale, "bob", token=line[1]["token"])
+    assert (early.status_code, early.json()["code"], early.json()["ahead"]) == (429, "loyalty.flash_waiting", 0)
+    assert int(early.headers["Retry-After"]) > 60
+    where = await crm.post(f"{path}/waiting/position", json={"token": line[1]["token"]})
+    assert (where.json()["number"], where.json()["is_in"]) == (line[1]["number"], False)
+    assert (await crm.post(f"{path}/waiting/position", json={"token": "x"})).json()["code"] == "loyalty.flash_bad_pass"
+    faster = await crm.put(f"{path}/waiting-room", json={"admit_per_second": 1000})
+    assert faster.json()["waiting_room"]["admit_per_second"] == 1000
+
+
+async def test_a_lottery_and_its_times_make_sense_or_are_refused(running: Running):
+    lots = {"enters_local": "2020-01-01T00:00", "enters_until_local": "2090-01-01T00:00"}
+    refused = [
+        {"order": "lottery"},
+        {"lottery": lots},
+        {"order": "raffle", "lottery": lots},
+        {"order": "lottery", "lottery": {**lots, "right_seconds": 5}},
+        {"order": "lottery", "lottery": {**lots, "enters_until_local": "2019-01-01T00:00"}},
+        {"order": "lottery", "lottery": lots},
+        {"waiting_room": {"admit_per_second": 0}},
+        {"waiting_room": {"admit_per_second": float(10**9)}},
+    ]
+    answers = [await running.crm.post("/v1/loyalty/flash-sales", json=a_sale(**each)) for each in refused]
+    assert {each.status_code for each in answers} == {422}
+    codes = [each.json()["code"] for each in answers]
+    assert codes == ["invalid"] * 4 + ["loyalty.flash_bad_time"] * 2 + ["invalid"] * 2

@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from services.loyalty.flash.api import sales
+from services.loyalty.flash.api import draws, rooms, sales
 
 router = APIRouter()
-for _page in (sales,):
+for _page in (sales, draws, rooms):
     router.include_router(_page.router)

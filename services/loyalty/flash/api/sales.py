@@ -6,21 +6,27 @@ from fastapi import APIRouter, Request, Response
 
 from services.loyalty.api import Checkout, Loyalty, Reader, Writer
 from services.loyalty.flash.errors import (
+    BadPass,
     BadSaleCustomer,
     BadSaleTime,
     ClaimFallen,
     ClaimKeyReused,
     ClaimUnknown,
     ClaimUnsure,
+    DrawHeld,
     ItemThere,
     ItemUnknown,
     LimitReached,
+    NotDrawn,
     NotEnoughLeft,
     NotOpenYet,
+    PassNeeded,
+    PassOver,
     SaleOver,
     SalePaused,
     SaleUnknown,
     SoldOut,
+    StillWaiting,
     TooManyWaiting,
 )
 from services.loyalty.flash.schemas.sales import (
@@ -103,7 +109,7 @@ async def extend_flash_sale(
 @router.post(
     "/flash-sales/{sale}/items",
     response_model=SaleOut,
-    responses=problems(BadIdempotencyKey, SaleUnknown, SaleOver, ItemThere),
+    responses=problems(BadIdempotencyKey, SaleUnknown, SaleOver, ItemThere, DrawHeld),
 )
 async def add_flash_item(sale: UUID, body: ItemIn, caller: Writer, loyalty: Loyalty, idem: IdempotencyKey) -> Response:
     """Sell another item at a sale that is not over."""
@@ -140,11 +146,19 @@ async def add_flash_units(
             ClaimKeyReused,
             TooManyWaiting,
             ClaimUnsure,
+            NotDrawn,
+            PassNeeded,
+            BadPass,
+            StillWaiting,
+            PassOver,
         ),
     },
 )
 async def claim(sale: UUID, body: ClaimIn, _: Checkout, loyalty: Loyalty) -> Response:
-    """Claim units for a customer. Whatever happens on the way, the same key sent again gets the same claim."""
+    """Claim units for a customer. Whatever happens on the way, the same key sent again gets the same claim.
+
+    At a lottery only who was drawn has something to claim; where there is a waiting room, send its token.
+    """
     found, is_new = await loyalty.flash_claims.claim(sale, body)
     return _out(ClaimOut.of(found), status=201 if is_new else 200)
 

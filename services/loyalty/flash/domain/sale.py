@@ -7,6 +7,8 @@ from typing import Any, Literal, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from services.loyalty.flash.domain.draw import Draw
+from services.loyalty.flash.domain.room import RoomTerms
 from services.loyalty.programs.domain.schedule import read
 from shared.ids import derived_id
 
@@ -33,6 +35,7 @@ class Sale(NamedTuple):
     """A flash sale: from `starts_at` until before `ends_at`, as entered in local time of `zone`.
 
     `claim_seconds`: a claim that is not confirmed by then falls; None: claims stand at once.
+    `draw`: only those claim who are drawn. `room`: where people wait until they are let in to claim.
     `max_per_person`: units of all items together. `schedule`: windows of the week outside of which it is closed.
     """
 
@@ -52,7 +55,10 @@ class Sale(NamedTuple):
     updated_at: datetime
     updated_by: str
     schedule: Sequence[Mapping[str, Any]] | None = None
+    is_lottery: bool = False
     items: tuple[Item, ...] = ()
+    draw: Draw | None = None
+    room: RoomTerms | None = None
 
     @property
     def spans(self) -> list[tuple[datetime, datetime]] | None:
@@ -107,6 +113,7 @@ class Verdict(IntEnum):
     LIMIT_OF_ITEM = 3
     LIMIT_OF_SALE = 4
     TOO_FEW = 5
+    NOT_DRAWN = 6
 
 
 class Decision(NamedTuple):

@@ -9,12 +9,13 @@ import orjson
 from sqlalchemy import Row
 
 from services.loyalty.flash.domain.sale import Claim, Decision, Item, Sale, Want
+from services.loyalty.flash.repository import draws, rooms
 from shared.db.bulk import insert_rows
 from shared.db.engine import Database, ReadTx, WriteTx
 
 _SALE = (
     "id, name, zone, starts_local, ends_local, starts_at, ends_at, is_paused, ended_early_at, claim_seconds, "
-    "max_per_person, created_at, created_by, updated_at, updated_by, schedule"
+    "max_per_person, created_at, created_by, updated_at, updated_by, schedule, is_lottery"
 )
 _CLAIM = (
     "c.id, c.sale_id, i.item, c.key, c.person_id, c.units, c.number, c.state, c.claimed_at, c.expires_at, "
@@ -87,7 +88,8 @@ async def create(tx: WriteTx, sale: Sale) -> None:
     await tx.execute(
         f"INSERT INTO flash_sales ({_SALE}, spans) VALUES (:id, :name, :zone, :starts_local, :ends_local, :starts_at, "
         ":ends_at, :is_paused, :ended_early_at, :claim_seconds, :max_per_person, :created_at, :created_by, "
-        ":updated_at, :updated_by, CAST(:schedule AS jsonb), CAST(CAST(:spans AS text) AS tstzmultirange))",
+        ":updated_at, :updated_by, CAST(:schedule AS jsonb), :is_lottery, "
+        "CAST(CAST(:spans AS text) AS tstzmultirange))",
         {
             **sale._asdict(),
             "schedule": None if sale.schedule is None else orjson.dumps(sale.schedule).decode(),
@@ -95,6 +97,10 @@ async def create(tx: WriteTx, sale: Sale) -> None:
         },
     )
     await add_items(tx, sale.id, sale.items)
+    if sale.draw is not None:
+        await draws.add(tx, sale.id, sale.draw)
+    if sale.room is not None:
+        await rooms.add(tx, sale.id, sale.room, sale.starts_at)
 
 
 def _spans(sale: Sale) -> str | None:
@@ -138,7 +144,9 @@ async def sales(tx: ReadTx, tail: str, values: Mapping[str, Any]) -> list[tuple[
     of: dict[UUID, list[Item]] = {row.id: [] for row in rows}
     for each in items:
         of[each.sale_id].append(Item._make(each[1:]))
-    return [(Sale._make((*row[:-1], tuple(of[row.id]))), row.at) for row in rows]
+    lots = await draws.of_sales(tx, [row.id for row in rows if row.is_lottery])
+    waited = await rooms.of_sales(tx, list(of))
+    return [(Sale._make((*row[:-1], tuple(of[row.id]), lots.get(row.id), waited.get(row.id))), row.at) for row in rows]
 
 
 async def claim_sale(tx: WriteTx, key: UUID) -> tuple[Sale, datetime] | None:

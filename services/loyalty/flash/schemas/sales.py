@@ -3,13 +3,14 @@
 import re
 from datetime import datetime
 from functools import lru_cache
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, field_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from services.loyalty.flash.domain.draw import Draw
 from services.loyalty.flash.domain.sale import Claim, ClaimState, Item, Sale, State
 from services.loyalty.programs.schemas import Schedule
 from shared.http.schemas import ExternalId, Instant, Strict
@@ -57,6 +58,27 @@ class ItemIn(Strict):
     max_per_person: PerPerson | None = Field(None, description="Units that one person may have; null: no limit.")
 
 
+class LotteryIn(Strict):
+    """When people enter, and how long who is drawn may claim."""
+
+    enters_local: LocalTime = Field(description="People enter from this local time on.")
+    enters_until_local: LocalTime = Field(description="Until before this one: then lots are drawn.")
+    right_seconds: int = Field(
+        86_400,
+        strict=True,
+        ge=60,
+        le=MAX_CLAIM_SECONDS,
+        description="Who is drawn claims within this time, or the next one is drawn.",
+    )
+
+
+class RoomIn(Strict):
+    """A waiting room: who has joined it is let in to claim when their turn comes."""
+
+    admit_per_second: float = Field(ge=0.01, le=100_000)
+    pass_seconds: int = Field(300, strict=True, ge=10, le=86_400, description="Who was let in claims within this time.")
+
+
 class SaleIn(Strict):
     """A flash sale."""
 
@@ -74,6 +96,17 @@ class SaleIn(Strict):
     )
     max_per_person: PerPerson | None = Field(None, description="Units of all items that one person may have.")
     schedule: Schedule | None = Field(None, description="Windows of the week; closed outside of them. None: always.")
+    order: Literal["first_come", "lottery"] = Field(
+        "first_come", description="Who comes first is served first, or lots are drawn among those who entered."
+    )
+    lottery: LotteryIn | None = Field(None, description="Of a lottery.")
+    waiting_room: RoomIn | None = Field(None, description="null: everybody may claim at once.")
+
+    @model_validator(mode="after")
+    def _has_its_lottery(self) -> Self:
+        if (self.order == "lottery") != (self.lottery is not None):
+            raise PydanticCustomError("lottery", "A lottery says when people enter; other sales do not")
+        return self
 
     @field_validator("items")
     @classmethod
@@ -105,6 +138,7 @@ class ClaimIn(Strict):
         min_length=1, max_length=300, description="A customer id, user_id:<value> or anonymous_id:<value>."
     )
     units: int = Field(1, strict=True, ge=1, le=MAX_UNITS_OF_CLAIM)
+    token: str | None = Field(None, max_length=300, description="Of the waiting room, where the sale has one.")
 
 
 class ConfirmIn(Strict):
@@ -134,6 +168,31 @@ class ItemOut(BaseModel):
         )
 
 
+class LotteryOut(BaseModel):
+    """What a lottery promises; the seed itself is told when it is drawn with."""
+
+    enters_local: datetime
+    enters_until_local: datetime
+    enters_at: Instant
+    enters_until: Instant
+    right_seconds: int
+    seed_hash: str = Field(description="SHA-256 of the seed, in hexadecimal.")
+    drawn_at: Instant | None
+
+    @classmethod
+    def of(cls, draw: Draw) -> Self:
+        """As it goes out."""
+        told = {name: getattr(draw, name) for name in cls.model_fields if name != "seed_hash"}
+        return cls.model_construct(**told, seed_hash=draw.seed_hash.hex())
+
+
+class RoomTermsOut(BaseModel):
+    """How a waiting room lets people in."""
+
+    admit_per_second: float
+    pass_seconds: int
+
+
 class SaleOut(BaseModel):
     """A flash sale as it was at `as_of`."""
 
@@ -154,13 +213,22 @@ class SaleOut(BaseModel):
     updated_at: Instant
     updated_by: str
     schedule: list[dict[str, Any]] | None
+    order: Literal["first_come", "lottery"]
+    lottery: LotteryOut | None
+    waiting_room: RoomTermsOut | None
     as_of: Instant
 
     @classmethod
     def of(cls, sale: Sale, at: datetime) -> "SaleOut":
         """As it goes out, with its state at a moment."""
         fields = sale._asdict()
+        draw, room = fields.pop("draw"), fields.pop("room")
         del fields["is_paused"]
+        fields["order"] = "lottery" if fields.pop("is_lottery") else "first_come"
+        fields["lottery"] = None if draw is None else LotteryOut.of(draw)
+        fields["waiting_room"] = room and RoomTermsOut.model_construct(
+            admit_per_second=room.per_second, pass_seconds=room.pass_seconds
+        )
         fields["items"] = [ItemOut.of(each) for each in sale.items]
         return cls.model_construct(**fields, state=sale.state(at), as_of=at)
 

@@ -13,8 +13,10 @@ from services.loyalty.flash.errors import (
     ClaimUnknown,
     ItemUnknown,
     LimitReached,
+    NotDrawn,
     NotEnoughLeft,
     NotOpenYet,
+    PassOver,
     SaleOver,
     SalePaused,
     SoldOut,
@@ -22,6 +24,7 @@ from services.loyalty.flash.errors import (
 from services.loyalty.flash.repository import sales as rows
 from services.loyalty.flash.schemas.sales import ClaimIn
 from services.loyalty.flash.service.lanes import Lanes
+from services.loyalty.flash.service.rooms import Rooms
 from shared.clock import Clock
 from shared.db.engine import Database, ReadTx
 from shared.errors import AppError
@@ -38,23 +41,26 @@ class Claims:
     db: Database
     clock: Clock
     lanes: Lanes
+    rooms: Rooms
 
     async def claim(self, sale: UUID, body: ClaimIn) -> tuple[Claim, bool]:
         """Claim units under a key; the claim, and whether it is new. The same key again gives the same claim.
 
         Raises:
             BadSaleCustomer, ItemUnknown: nothing can be claimed so.
-            NotOpenYet, SalePaused, SaleOver, SoldOut, NotEnoughLeft, LimitReached: nothing was claimed.
+            NotOpenYet, SalePaused, SaleOver, SoldOut, NotEnoughLeft, LimitReached, NotDrawn: nothing was claimed.
+            PassNeeded, BadPass, StillWaiting, PassOver: the waiting room has not let them in.
             ClaimKeyReused: the key belongs to another claim.
             TooManyWaiting: nothing was claimed; come again.
             ClaimUnsure: the database did not answer; the same key again tells.
         """
-        try:
-            person = customer_key(body.customer)
-        except ValueError:
-            raise BadSaleCustomer from None
-        item = item_id(sale, body.item)
+        person, item = person_of(body.customer), item_id(sale, body.item)
         want = Want(claim_id(item, body.key), body.key, person, body.units)
+        try:
+            await self.rooms.check(sale, person, body.token)
+        except PassOver:
+            # Their answer may have been lost: what they claimed in time is theirs.
+            return await self._in_time(want), False
         lane = self.lanes.lane(item, partial(rows.decide, self.db), self._claim_ids)
         answered = await lane.claim(want)
         decision = answered.decision
@@ -109,6 +115,12 @@ class Claims:
             raise ClaimFallen(found.state)
         return found
 
+    async def _in_time(self, want: Want) -> Claim:
+        try:
+            return await self._known(want)
+        except ClaimUnknown:
+            raise PassOver from None
+
     async def _known(self, want: Want) -> Claim:
         """The claim that a key has, if it is what is asked for."""
         async with self.db.read() as tx:
@@ -123,6 +135,18 @@ class Claims:
 
     async def _claim_ids(self, item: UUID, after: int, upto: int) -> list[UUID]:
         return await rows.claim_ids(self.db, item, after=after, upto=upto)
+
+
+def person_of(reference: str) -> UUID:
+    """The person key that a reference names.
+
+    Raises:
+        BadSaleCustomer: it names none.
+    """
+    try:
+        return customer_key(reference)
+    except ValueError:
+        raise BadSaleCustomer from None
 
 
 def announcement(claim: Claim, *, recorded: datetime) -> Event[FlashClaimed]:
@@ -143,6 +167,8 @@ def _refusal(answered: Answered) -> AppError:
     decision, verdict = answered.decision, answered.verdict
     if verdict == Verdict.CLOSED:
         return _closed(decision)
+    if verdict == Verdict.NOT_DRAWN:
+        return NotDrawn()
     if verdict == Verdict.TOO_FEW:
         return NotEnoughLeft(decision.remaining) if decision.remaining else SoldOut()
     return LimitReached("item" if verdict == Verdict.LIMIT_OF_ITEM else "sale")

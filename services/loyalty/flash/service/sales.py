@@ -1,19 +1,34 @@
 """Making flash sales and steering them, and what is left, live."""
 
 import asyncio
+import hashlib
+import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from time import monotonic
+from typing import Generic, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from services.loyalty.flash.domain.draw import SEED_BYTES, Draw
 from services.loyalty.flash.domain.local_time import NoSuchTime, instant
+from services.loyalty.flash.domain.room import RoomTerms
 from services.loyalty.flash.domain.sale import Item, Sale, item_id
-from services.loyalty.flash.errors import BadSaleTime, ItemThere, ItemUnknown, SaleOver, SaleUnknown
+from services.loyalty.flash.errors import (
+    BadSaleTime,
+    DrawHeld,
+    ItemThere,
+    ItemUnknown,
+    RoomUnknown,
+    SaleOver,
+    SaleUnknown,
+)
+from services.loyalty.flash.repository import draws, rooms
 from services.loyalty.flash.repository import sales as rows
-from services.loyalty.flash.schemas.sales import ExtendIn, ItemIn, SaleIn, SaleOut, UnitsIn
+from services.loyalty.flash.schemas.sales import ExtendIn, ItemIn, LotteryIn, RoomIn, SaleIn, SaleOut, UnitsIn
 from services.loyalty.flash.service.lanes import Lanes
+from services.loyalty.vouchers.service.vault import Vault
 from shared.clock import Clock
 from shared.db.engine import Database, WriteTx
 from shared.delivery.idempotency import Answer, Idempotent, remember, replayed
@@ -27,14 +42,17 @@ MAX_SCHEDULED = timedelta(days=366)
 Change = Callable[[WriteTx, Sale, datetime], Awaitable[Sale]]
 
 
+V = TypeVar("V")
+
+
 @dataclass(slots=True)
-class Views:
-    """Sales as this process read them last, each for a tenth of a second; one read serves all who ask."""
+class Views(Generic[V]):
+    """What this process read last of sales, each for a tenth of a second; one read serves all who ask."""
 
-    _views: dict[UUID, tuple[float, SaleOut]] = field(default_factory=dict)
-    _reading: dict[UUID, asyncio.Task[SaleOut]] = field(default_factory=dict)
+    _views: dict[UUID, tuple[float, V]] = field(default_factory=dict)
+    _reading: dict[UUID, asyncio.Task[V]] = field(default_factory=dict)
 
-    async def get(self, sale: UUID, read: Callable[[], Awaitable[SaleOut]]) -> SaleOut:
+    async def get(self, sale: UUID, read: Callable[[], Awaitable[V]]) -> V:
         """The view of a sale, at most `VIEW_SECONDS` old."""
         known = self._views.get(sale)
         if known is not None and monotonic() < known[0]:
@@ -44,7 +62,7 @@ class Views:
             task = self._reading[sale] = asyncio.create_task(self._read(sale, read), name="flash sale view")
         return await asyncio.shield(task)
 
-    async def _read(self, sale: UUID, read: Callable[[], Awaitable[SaleOut]]) -> SaleOut:
+    async def _read(self, sale: UUID, read: Callable[[], Awaitable[V]]) -> V:
         until = monotonic() + VIEW_SECONDS
         try:
             view = await read()
@@ -64,7 +82,8 @@ class Sales:
     clock: Clock
     zone: ZoneInfo
     lanes: Lanes
-    views: Views
+    views: Views[SaleOut]
+    vault: Vault
 
     async def create(self, body: SaleIn, *, by: str, idem: Idempotent | None) -> Answer:
         """Make a sale.
@@ -95,14 +114,36 @@ class Sales:
             updated_at=now,
             updated_by=by,
             schedule=body.model_dump(include={"schedule"}, by_alias=True)["schedule"],
+            is_lottery=body.lottery is not None,
             items=tuple(_item(key, each) for each in body.items),
+            room=body.waiting_room and RoomTerms(body.waiting_room.admit_per_second, body.waiting_room.pass_seconds),
         )
         _check_schedule(sale)
         async with self.db.write() as tx:
             if (stored := await replayed(tx, idem)) is not None:
                 return stored
+            if body.lottery is not None:
+                sale = sale._replace(draw=await self._draw(tx, sale, body.lottery))
             await rows.create(tx, sale)
             return await _answer(tx, idem, 201, key)
+
+    async def _draw(self, tx: WriteTx, sale: Sale, body: LotteryIn) -> Draw:
+        """What the lottery promises: its seed is drawn now, and only its hash is told."""
+        zone, now = ZoneInfo(sale.zone), self.clock.now()
+        opens, closes = _instant(body.enters_local, zone), _instant(body.enters_until_local, zone)
+        if not opens < closes <= sale.ends_at or closes <= now:
+            raise BadSaleTime("People enter before lots are drawn, in the future and before the sale ends.")
+        seed, peppers = os.urandom(SEED_BYTES), await self.vault.using(tx, now)
+        return Draw(
+            enters_local=body.enters_local,
+            enters_until_local=body.enters_until_local,
+            enters_at=opens,
+            enters_until=closes,
+            right_seconds=body.right_seconds,
+            seed_hash=hashlib.sha256(seed).digest(),
+            kid=peppers.current,
+            sealed_seed=peppers.seal(seed, sale.id.bytes),
+        )
 
     async def view(self, sale: UUID) -> SaleOut:
         """A sale and what is left of it, at most a tenth of a second old.
@@ -132,19 +173,23 @@ class Sales:
             SaleUnknown, SaleOver: there is no sale to pause.
         """
 
-        async def change(_: WriteTx, old: Sale, __: datetime) -> Sale:
+        async def change(tx: WriteTx, old: Sale, _: datetime) -> Sale:
+            await rooms.stop(tx, sale)
             return old._replace(is_paused=True)
 
         return await self._change(sale, change, by=by, idem=idem)
 
     async def resume(self, sale: UUID, *, by: str, idem: Idempotent | None) -> Answer:
-        """Grant claims again.
+        """Grant claims again. Who was drawn has the whole time again; the waiting room goes on where it stood.
 
         Raises:
             SaleUnknown, SaleOver: there is no sale to resume.
         """
 
-        async def change(_: WriteTx, old: Sale, __: datetime) -> Sale:
+        async def change(tx: WriteTx, old: Sale, _: datetime) -> Sale:
+            await rooms.start(tx, sale)
+            if old.is_paused and old.is_lottery:
+                await draws.renew(tx, sale)
             return old._replace(is_paused=False)
 
         return await self._change(sale, change, by=by, idem=idem)
@@ -184,9 +229,12 @@ class Sales:
 
         Raises:
             SaleUnknown, SaleOver, ItemThere: it cannot be added.
+            DrawHeld: lots are drawn for the items that there were.
         """
 
-        async def change(tx: WriteTx, old: Sale, _: datetime) -> Sale:
+        async def change(tx: WriteTx, old: Sale, at: datetime) -> Sale:
+            if old.draw is not None and at >= old.draw.enters_until:
+                raise DrawHeld
             if not await rows.add_items(tx, sale, (_item(sale, body),)):
                 raise ItemThere
             return old
@@ -205,6 +253,20 @@ class Sales:
             if not await rows.add_units(tx, item, body.units):
                 raise ItemUnknown
             tx.after_commit(lambda: self.lanes.forget(item))
+            return old
+
+        return await self._change(sale, change, by=by, idem=idem)
+
+    async def set_room(self, sale: UUID, body: RoomIn, *, by: str, idem: Idempotent | None) -> Answer:
+        """Let people in at another rate from now on; who waits keeps their number.
+
+        Raises:
+            SaleUnknown, SaleOver, RoomUnknown: there is no room to change.
+        """
+
+        async def change(tx: WriteTx, old: Sale, _: datetime) -> Sale:
+            if not await rooms.change(tx, sale, RoomTerms(body.admit_per_second, body.pass_seconds)):
+                raise RoomUnknown
             return old
 
         return await self._change(sale, change, by=by, idem=idem)

@@ -90,7 +90,7 @@ _RIGHTS = """
               WHERE o.item_id = _item AND o.person_id IN (SELECT flash_family(_person))
                 AND c.state IN ('held', 'confirmed')
           )
-        ORDER BY e.place LIMIT 1
+        ORDER BY e.person_id <> _person, e.place LIMIT 1
     $$;
     CREATE FUNCTION flash_rights(_item uuid, _persons uuid[], _at timestamptz) RETURNS integer[]
     LANGUAGE sql STABLE AS $$
@@ -301,7 +301,7 @@ _JOIN = """
                 CONTINUE;
             END IF;
             -- Places that nobody came for are passed over, but for those of the last second: nobody saves any up.
-            n := greatest(room.last_number + 1, ceil(level - greatest(1, room.per_second))::bigint + 1);
+            n := greatest(room.last_number + 1, floor(level - greatest(1, room.per_second))::bigint + 1);
             room.last_number := n;
             INSERT INTO flash_visitors (sale_id, person_id, number, joined_at) VALUES (_sale, _persons[p], n, moment)
             ON CONFLICT (person_id, sale_id) DO UPDATE SET number = EXCLUDED.number, joined_at = EXCLUDED.joined_at;

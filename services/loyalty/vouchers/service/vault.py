@@ -38,6 +38,11 @@ class Vault:
         self._shapes: Sequence[Shape] = ()
         self._versions: dict[tuple[UUID, int], Version] = {}
 
+    @property
+    def held(self) -> Peppers | None:
+        """The peppers, if it is known already that they are those of this database."""
+        return self._peppers
+
     async def peppers(self, tx: ReadTx) -> Peppers:
         """The peppers, once it is sure that they are those of this database.
 

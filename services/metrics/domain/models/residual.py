@@ -11,6 +11,7 @@ function of u for all who bought as often, analytic but for |Im u| >= π. A Cheb
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from scipy.special import hyp2f1
@@ -51,7 +52,9 @@ class Course:
         if self.shape is not None and self.flow_of is not None:
             series = _Series.of(self.flow_of, self.shape, float(high.max()))
             if series is not None:
-                flow, plain = series.at, series.integral(high) - series.integral(low)
+                flow, plain = series.at, series.integral(high)
+                if begin:
+                    plain = plain - series.integral(low)
         if plain is not None and not any(discounts):
             return np.stack([plain for _ in discounts])
         half = (high - low) / 2
@@ -90,14 +93,12 @@ class _Series:
         length = int(np.ceil(35 / np.log(farness + np.hypot(1, farness)))) + 4
         if length > _LONGEST_SERIES:
             return None
-        places = np.cos(np.pi * (np.arange(length) + 0.5) / length)
+        places, wave = _waves(length)
         values = flow_of(end / 2 * (1 + places)[None, :])
-        wave = np.cos(np.pi * np.outer(np.arange(length), np.arange(length) + 0.5) / length)
-        terms = 2 / length * np.einsum("kj,sj->ks", wave, values)
-        terms[0] /= 2
+        terms = np.einsum("kj,sj->ks", wave, values)
         if (np.abs(terms[-2:]).max(axis=0) > _NEGLIGIBLE * np.abs(terms).max(axis=0)).any():
             return None
-        return cls(terms, np.polynomial.chebyshev.chebint(terms, scl=end / 2, lbnd=-1, axis=0), shape, end)
+        return cls(terms, _integrated(terms, end / 2), shape, end)
 
     def at(self, u: Array) -> Array:
         """The flow at u, of shape (histories, nodes)."""
@@ -106,6 +107,26 @@ class _Series:
     def integral(self, u: Array) -> Array:
         """The flow from 0 to u, one for each history."""
         return _clenshaw(self.integrals[:, self.shape], 2 * u / self.end - 1)
+
+
+@lru_cache(maxsize=_LONGEST_SERIES)
+def _waves(length: int) -> tuple[Array, Array]:
+    """Where a series of so many terms looks at a function, and what makes its terms of what it sees there."""
+    steps = np.arange(length)
+    wave = 2 / length * np.cos(np.pi * np.outer(steps, steps + 0.5) / length)
+    wave[0] /= 2
+    return np.cos(np.pi * (steps + 0.5) / length), wave
+
+
+def _integrated(terms: Array, scale: float) -> Array:
+    """The series of the integral from -1 on, times `scale`: the integral of T_k is T_(k+1)/2(k+1) - T_(k-1)/2(k-1)."""
+    longer = np.concatenate((terms, np.zeros((2, terms.shape[1]))))
+    found = np.empty((len(terms) + 1, terms.shape[1]))
+    found[1:] = scale * (longer[:-2] - longer[2:]) / (2 * np.arange(1, len(terms) + 1))[:, None]
+    found[1] += scale * terms[0] / 2
+    # That of -1 is nothing: there T_k is 1 and -1 by turns.
+    found[0] = found[1::2].sum(axis=0) - found[2::2].sum(axis=0)
+    return found
 
 
 def _clenshaw(terms: Array, y: Array) -> Array:

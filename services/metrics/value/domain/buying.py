@@ -54,9 +54,15 @@ class Buying:
         """How likely it is that they buy nothing within `days`: the churn risk that can be seen to come true."""
         if self.model == "pareto_nbd":
             return pareto.silent(pareto.Parameters(*self.parameters), repeats, recency, age, days)
+        return 1 - self.active(repeats, recency, age, days, self.alive(repeats, recency, age))
+
+    def active(self, repeats: Array, recency: Array, age: Array, days: float, alive: Array) -> Array:
+        """How likely it is that they buy within `days`, where it is known how likely they are alive."""
+        if self.model == "pareto_nbd":
+            return 1 - self.silent(repeats, recency, age, days)
         of = betageo.Parameters(*self.parameters)
-        none = np.exp((of.r + repeats) * (np.log(of.alpha + age) - np.log(of.alpha + age + days)))
-        return np.asarray(1 - self.alive(repeats, recency, age) * (1 - none), dtype=np.float64)
+        bought = -np.expm1((of.r + repeats) * (np.log(of.alpha + age) - np.log(of.alpha + age + days)))
+        return np.asarray(alive * bought, dtype=np.float64)
 
 
 def fit(model: Model, histories: Histories, start: tuple[float, ...] | None = None) -> Fit:

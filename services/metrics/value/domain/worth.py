@@ -93,7 +93,7 @@ def worths(
     x, recency, age = base.repeats, base.last_day - base.first_day, asked.day - base.first_day
     alive = buying.alive(x, recency, age)
     plain, kept = buying.ahead(x, age, asked.horizon_days, (0.0, asked.per_day)) * alive
-    active = 1 - buying.silent(x, recency, age, asked.horizon_days)
+    active = buying.active(x, recency, age, asked.horizon_days, alive)
     per_row = (1.0, alive, active, plain, kept)
     sums = [np.bincount(group, weights=base.customers * each, minlength=groups) for each in per_row]
     value = np.bincount(group, weights=kept * _spend(base, spending) * margin, minlength=groups)

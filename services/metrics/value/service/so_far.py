@@ -40,7 +40,7 @@ class ValueSoFar:
             code = main_currency(totals, currency or self.value.currency)
             rates = [] if code is None else await own.rates(tx, code)
             money = await facts.money_by_day(tx, _FIRST_DAY, day)
-            people = await facts.people(tx, day, [1])
+            people = await facts.customers(tx, day)
         frame = Frame(calendar.to_date(day), self.value.zone.key, staleness)
         rows = [(at, of, gross - refunds) for at, of, orders, gross, refunds in money if orders or gross or refunds]
         found = [] if code is None else parts(rows, Exchange(rates, code))
@@ -49,5 +49,5 @@ class ValueSoFar:
         if code is not None and len(whole) == len(found):
             margin = self.value.margin
             minor = sum(whole, Fraction(0)) * Fraction(margin)
-            figure = frame.mean("historical_clv_converted", minor, people.customers, code, margin=margin)
+            figure = frame.mean("historical_clv_converted", minor, people, code, margin=margin)
         return SoFar(frame, code, found, figure)

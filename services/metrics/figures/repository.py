@@ -1,10 +1,10 @@
-"""All SQL of the figures. Totals are read from `cells` and `day_money` alone: the cost depends on days, not people."""
+"""All SQL of the figures. Totals are read from sums by day alone: the cost depends on days, not people."""
 
 from collections.abc import Collection, Sequence
 from uuid import UUID
 
 from services.metrics.domain.calendar import Period, PeriodDays
-from services.metrics.domain.lifeline import NEVER
+from services.metrics.domain.lifeline import NEVER, NOT_YET
 from services.metrics.domain.people import Lifecycle, People
 from services.metrics.domain.totals import Totals
 from shared.db.engine import ReadTx
@@ -38,25 +38,43 @@ async def money_by_day(tx: ReadTx, first: int, last: int) -> list[tuple[int, str
     return [(row.day, row.currency, row.orders, int(row.gross_minor), int(row.refunds_minor)) for row in rows]
 
 
-async def people(tx: ReadTx, day: int, windows: Sequence[int]) -> People:
-    """Customers up to a day. Each of them has one cell that the day lies in, from the last purchase to the next.
+async def customers(tx: ReadTx, day: int) -> int:
+    """How many people have bought up to a day."""
+    rows = await tx.execute(
+        "SELECT CAST(coalesce(sum(customers), 0) AS bigint) FROM cells "
+        "WHERE kind = 'day' AND day = :never AND next_day <= :day",
+        {"day": day, "never": NEVER},
+    )
+    return int(rows.scalar_one())
 
-    As of today these are the open cells alone, one for each day of the firm's life, however many customers it has.
+
+async def people(tx: ReadTx, day: int, windows: Sequence[int]) -> People:
+    """Customers up to a day, and those who bought in the last days before its end.
+
+    As of today the latter are read from the open cells, one for each day of the firm's life. As of a past day they are
+    all who bought on each day of the window, less those who bought again within it, so as not to count them twice.
     """
     rows = await tx.execute(
         """
-        SELECT w.days, CAST(coalesce(sum(c.customers), 0) AS bigint) AS customers,
-               CAST(coalesce(sum(c.customers) FILTER (WHERE c.day > :day - w.days), 0) AS bigint) AS active,
-               (SELECT CAST(coalesce(sum(customers), 0) AS bigint) FROM cells
-                WHERE kind = 'repeat' AND day <= :day AND next_day > :day) AS once_only
-        FROM unnest(CAST(:windows AS int[])) AS w(days)
-        LEFT JOIN cells c ON c.kind = 'day' AND c.day > :never AND c.day <= :day AND c.next_day > :day
-        GROUP BY w.days
+        WITH later AS MATERIALIZED (
+            SELECT EXISTS (SELECT FROM cells WHERE kind = 'day' AND next_day > :day AND next_day < :not_yet) AS is_so
+        )
+        SELECT w.days, CAST(coalesce(CASE WHEN later.is_so THEN (
+                   SELECT sum(customers) FROM life_sums
+                   WHERE kind = 'buyers' AND part = 0 AND place > :day - w.days AND place <= :day
+               ) - coalesce((
+                   SELECT sum(customers) FROM cells WHERE kind = 'day' AND day > :day - w.days AND next_day <= :day
+               ), 0) ELSE (
+                   SELECT sum(customers) FROM cells WHERE kind = 'day' AND next_day = :not_yet AND day > :day - w.days
+               ) END, 0) AS bigint) AS active,
+               (SELECT CAST(coalesce(sum(customers), 0) AS bigint) FROM life_sums
+                WHERE kind = 'second' AND part = 0 AND place <= :day) AS again
+        FROM later CROSS JOIN unnest(CAST(:windows AS int[])) AS w(days)
         """,
-        {"day": day, "never": NEVER, "windows": list(windows)},
+        {"day": day, "not_yet": NOT_YET, "windows": list(windows)},
     )
-    found = rows.fetchall()
-    return People(found[0].customers, found[0].once_only, {row.days: row.active for row in found})
+    ever, found = await customers(tx, day), rows.fetchall()
+    return People(ever, ever - found[0].again, {row.days: row.active for row in found})
 
 
 async def lifecycles(tx: ReadTx, periods: Sequence[PeriodDays], day: int) -> dict[tuple[Period, int], Lifecycle]:
@@ -122,29 +140,37 @@ async def first_purchases(tx: ReadTx, day: int) -> list[tuple[int, int]]:
 async def second_purchases(tx: ReadTx, day: int) -> list[tuple[int, int]]:
     """Rows (day, customers whose second purchase was on it), up to `day`."""
     rows = await tx.execute(
-        "SELECT next_day, CAST(sum(customers) AS bigint) AS customers FROM cells "
-        "WHERE kind = 'repeat' AND next_day <= :day GROUP BY next_day",
-        {"day": day},
+        "SELECT place, customers FROM life_sums WHERE kind = 'second' AND part = 0 AND place <= :day", {"day": day}
     )
-    return [(row.next_day, row.customers) for row in rows]
+    return [(row.place, row.customers) for row in rows]
 
 
 async def active_changes(tx: ReadTx, first: int, last: int, window: int) -> list[tuple[int, int]]:
     """Rows (day, difference) that sum to the active customers of each day from `first` to `last`.
 
-    Each cell makes its customers active from its day until the window has passed or the next purchase comes.
+    Whoever buys on a day is active from it on, until the window has passed; but for those who buy again within it, who
+    are until then.
     """
     rows = await tx.execute(
         """
-        WITH spans AS (
-            SELECT day, LEAST(next_day, day + :window) AS until, customers FROM cells
-            WHERE kind = 'day' AND day > :never AND day <= :last AND LEAST(next_day, day + :window) > :first
+        WITH bought AS (
+            SELECT place AS day, customers FROM life_sums
+            WHERE kind = 'buyers' AND part = 0 AND place > CAST(:first AS int) - CAST(:window AS int) AND place <= :last
+        ), again AS MATERIALIZED (
+            SELECT b.day, c.next_day, c.customers FROM bought b CROSS JOIN LATERAL (
+                SELECT next_day, customers FROM cells
+                WHERE kind = 'day' AND day = b.day AND next_day < b.day + CAST(:window AS int) AND next_day <= :last OFFSET 0
+            ) AS c
         )
-        SELECT day, CAST(sum(customers) AS bigint) AS customers FROM spans GROUP BY day
+        SELECT day, customers FROM bought
         UNION ALL
-        SELECT until, CAST(-sum(customers) AS bigint) FROM spans GROUP BY until
+        SELECT day + CAST(:window AS int), -customers FROM bought
+        UNION ALL
+        SELECT day + CAST(:window AS int), CAST(sum(customers) AS bigint) FROM again GROUP BY day
+        UNION ALL
+        SELECT next_day, CAST(-sum(customers) AS bigint) FROM again GROUP BY next_day
         """,
-        {"first": first, "last": last, "window": window, "never": NEVER},
+        {"first": first, "last": last, "window": window},
     )
     return [(row.day, row.customers) for row in rows]
 

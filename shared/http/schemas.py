@@ -12,20 +12,45 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    GetCoreSchemaHandler,
     WithJsonSchema,
     model_validator,
 )
-from pydantic_core import PydanticCustomError
+from pydantic_core import CoreSchema, PydanticCustomError
 
 # RFC 3339: pydantic alone would take 1700000000 and "1700000000" for a time as well.
 _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?([Zz]|[+-]\d\d:?\d\d)?", re.ASCII)
 _MAX_DEPTH = 64
 
 
+def _innermost(schema: Any) -> Any:
+    """What a core schema is about: without defaults, null and functions around it."""
+    while "schema" in schema:
+        schema = schema["schema"]
+    return schema
+
+
+def _take_only_booleans(schema: CoreSchema) -> None:
+    """Make the switches of a model strict; models within see to their own."""
+    for field in map(_innermost, _innermost(schema).get("fields", {}).values()):
+        if field["type"] == "bool":
+            field["strict"] = True
+
+
 class Strict(BaseModel):
-    """Base of request bodies. Refuses unknown fields, NaN and infinities, NUL characters and lone surrogates."""
+    """Base of request bodies.
+
+    Refuses unknown fields, NaN and infinities, NUL characters and lone surrogates, and what is neither true nor false
+    where one of them is meant: pydantic alone would take 0, "off" and "n" as well.
+    """
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False, str_max_length=65_536)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        schema = handler(source)
+        _take_only_booleans(schema)
+        return schema
 
     @model_validator(mode="before")
     @classmethod

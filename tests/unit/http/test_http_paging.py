@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.http.paging import BadCursor, decode_cursor, encode_cursor
+from shared.http.paging import BadCursor, decode_cursor, encode_cursor, page_of
 
 _VALUES = st.lists(st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.text(st.characters(codec="utf-8")))
 
@@ -43,3 +43,12 @@ def test_other_json_is_refused(document: bytes) -> None:
 def test_a_cursor_of_another_route_is_refused() -> None:
     with pytest.raises(BadCursor):
         decode_cursor(encode_cursor([1, 2, 3]), length=2)
+
+
+@pytest.mark.parametrize(
+    ("found", "shown", "place"), [([3, 2, 1], ["3", "2"], [2]), ([3, 2], ["3", "2"], None), ([], [], None)]
+)
+def test_a_page_continues_only_where_there_is_more(found: list[int], shown: list[str], place: list[int] | None) -> None:
+    page = page_of(found, 2, lambda each: (each,), str)
+    assert page.items == shown
+    assert (None if page.next_cursor is None else decode_cursor(page.next_cursor)) == place

@@ -5,7 +5,7 @@ from itertools import pairwise
 from typing import Annotated
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, BaseModel, Field, StrictBool, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from services.surveys.cases.schemas.policy import AgentKey, Key
@@ -99,7 +99,7 @@ class AgentIn(Strict):
     """Somebody who answers for cases. The key is the id that the firm's systems know them by, as in `staff_id`."""
 
     unit: ExternalId | None = Field(None, description="The shop, region or department they belong to.")
-    is_active: StrictBool = True
+    is_active: bool = True
     absences: list[AbsenceIn] = Field([], max_length=100)
 
     @field_validator("absences")
@@ -128,7 +128,7 @@ class TeamIn(Strict):
     lead: AgentKey | None = None
     unit: ExternalId | None = Field(None, description="Cases about staff of this unit can go to this team.")
     calendar: Key | None = None
-    is_active: StrictBool = True
+    is_active: bool = True
 
     @field_validator("members")
     @classmethod
@@ -151,7 +151,7 @@ class RootCauseIn(Strict):
     labels: dict[Annotated[str, Field(pattern=r"^[a-z]{2}(-[A-Z]{2})?$")], Annotated[str, Field(max_length=200)]] = (
         Field(min_length=1, max_length=20, examples=[{"vi": "Giao hàng trễ", "en": "Late delivery"}])
     )
-    is_active: StrictBool = True
+    is_active: bool = True
 
 
 class RootCauseOut(RootCauseIn):

@@ -10,14 +10,14 @@ from datetime import UTC, datetime, timedelta
 from time import monotonic
 from typing import Any
 
-from bench_retention import TODAY
-from bench_retention import fill as purchases
-from bench_satisfaction import slow_database
+import shop
+from bench_satisfaction import analyse, slow_database
 from bench_subscriptions import FILL as SUBSCRIPTIONS
+from shop import DAYS, TODAY
 from stand import Platform, durable_postgres, percentile, platform, store
 
 POPULATIONS = (1_000, 1_000_000)
-READS, DAYS = 40, 730
+READS = 40
 NOW = datetime.now(UTC).date()
 MONTH = f"from={NOW - timedelta(days=29)}&to={NOW}"
 PAST = NOW - timedelta(days=200)
@@ -51,28 +51,6 @@ ROUTES = (
     "subscriptions/cohorts",
     "subscriptions/value?currency=USD",
 )
-MORE = (
-    """
-    INSERT INTO histories
-    SELECT 'VND', cardinality(days) - 1, days[1], days[cardinality(days)], count(*),
-           sum((cardinality(days) - 1) * nets[1])
-    FROM activity GROUP BY 2, 3, 4""",
-    """
-    INSERT INTO spends
-    SELECT 'VND', cardinality(days) - 1, (cardinality(days) - 1) * nets[1], count(*)
-    FROM activity WHERE cardinality(days) > 1 GROUP BY 2, 3""",
-    """
-    INSERT INTO day_money
-    SELECT day, 'VND', count(*), sum(net), 0, 0 FROM activity, unnest(days, nets) AS each(day, net) GROUP BY 1""",
-    """
-    INSERT INTO orders (order_id, customer, placed_at, placed_id, placed_by_change, total_at, total_id, total_minor,
-                        currency, is_cancelled)
-    SELECT customer || '-' || day, customer, date '1970-01-01' + day, customer, false, date '1970-01-01' + day,
-           customer, net, 'VND', false
-    FROM activity, unnest(days, nets) AS each(day, net) WHERE day > CAST(:since AS int)""",
-    "INSERT INTO calendar (zone) VALUES ('Asia/Ho_Chi_Minh') ON CONFLICT DO NOTHING",
-    "DROP TABLE bought",
-)
 
 
 async def fill(url: str, customers: int) -> None:
@@ -83,14 +61,10 @@ async def fill(url: str, customers: int) -> None:
         async with db.write() as tx:
             days = min(DAYS, customers)
             await tx.execute(statement.replace(":today", str(TODAY)).replace(":days", str(days)))
-    await purchases(url, db, customers)
-    for statement in MORE:
-        async with db.write() as tx:
-            # Of orders, those of the two periods that growth is asked of.
-            await tx.execute(statement, {"since": TODAY - 60} if ":since" in statement else {})
-    async with db.engine.connect() as connection:
-        await connection.exec_driver_sql("ANALYZE")
-        await connection.commit()
+    await shop.fill(db, customers)
+    async with db.write() as tx:
+        await tx.execute("DROP TABLE bought")
+    await analyse(db)
     await db.dispose()
 
 

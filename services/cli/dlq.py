@@ -52,14 +52,16 @@ def list_letters(
 
 @app.command(name="show")
 def show_letter(letter_id: Annotated[UUID, typer.Argument(help="The id shown by `tam dlq list`.")]) -> None:
-    """One dead letter with its traceback and its record (which may hold personal data)."""
+    """One dead letter: the error's type and code, where in the code it was, and its record (may hold personal data)."""
     found: list[str] = []
 
     async def act(db: Database) -> None:
         async with db.read() as tx:
             if (whole := await dead_letters.letter(tx, letter_id)) is not None:
                 letter, trace, value = whole
-                found.append(f"{letter.consumer}: {letter.error_class}: {letter.error}\n\n{trace}\n")
+                where = f"{letter.topic}/{letter.partition}@{letter.offset}"
+                said = ": ".join(filter(None, (letter.error_class, letter.error)))
+                found.append(f"{letter.consumer} at {where}, {letter.attempts} attempts: {said}\n\n{trace}\n\n")
                 found.append(value.decode("utf-8", "replace") + "\n")
 
     run(_each(None, act))

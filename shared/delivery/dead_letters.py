@@ -1,9 +1,9 @@
 """Dead letters: records that could not be handled, kept whole, with the reason, until somebody decides.
 
-The error's text and traceback may quote values; they stay in this table and go to no log, header or URL.
+The reason is the type of the error, what of it is certain to be nobody's data (its code, which constraint), and where
+in the code it was. The words of an error quote what people sent: they are not kept. What was sent is in the record.
 """
 
-import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +14,7 @@ from shared.db.engine import ReadTx, WriteTx
 from shared.delivery.outbox import dump_headers, write_records
 from shared.events.topics import DEAD_LETTERS
 from shared.ids import uuid7
+from shared.observability.tracebacks import lines, plain, told
 
 MAX_TEXT = 16_384
 
@@ -87,11 +88,10 @@ def _announcement(record: Record, about: Headers) -> OutRecord:
 
 
 def _described(error: BaseException) -> dict[str, str]:
-    whole = "".join(traceback.format_exception(error))
     return {
         "error_class": type(error).__name__,
-        "error": _storable(str(error))[:MAX_TEXT],
-        "traceback": _storable(whole)[-MAX_TEXT:],
+        "error": _storable(told(error) or "")[:MAX_TEXT],
+        "traceback": _storable(lines(plain(error)))[-MAX_TEXT:],
     }
 
 
@@ -117,7 +117,7 @@ async def open_letters(tx: ReadTx, *, after: UUID | None = None, limit: int = 50
 
 
 async def letter(tx: ReadTx, letter_id: UUID) -> tuple[DeadLetter, str, bytes] | None:
-    """One letter with its traceback and payload."""
+    """One letter, where in the code it failed, and its payload."""
     row = (await tx.execute(_OPEN + "WHERE id = :id", {"id": letter_id})).mappings().one_or_none()
     if row is None:
         return None

@@ -1,7 +1,7 @@
 """Operators' routes: dead letters, and how far consumers are.
 
-A dead letter's payload, error and traceback may hold personal data: they are shown one letter at a time, to keys with
-`ops:write`; the list, for `ops:read`, has none of it.
+A dead letter's payload may hold personal data: it is shown one letter at a time, to keys with `ops:write`; the list,
+for `ops:read`, has none of it.
 """
 
 import asyncio
@@ -19,6 +19,7 @@ from shared.db.engine import Database
 from shared.delivery import dead_letters
 from shared.delivery.dead_letters import DeadLetter
 from shared.delivery.inbox import stored_offsets
+from shared.delivery.relay import waiting
 from shared.delivery.subscription import Subscription
 from shared.errors import Conflict, NotFound
 from shared.http.auth import require
@@ -64,8 +65,8 @@ class LetterOut(BaseModel):
 class LetterWhole(LetterOut):
     """A dead letter with its payload and the reason; may hold personal data."""
 
-    error: str
-    traceback: str
+    error: str = Field(description="What of the error is nobody's data: its code, or what PostgreSQL calls the fault.")
+    traceback: str = Field(description="Types of the error and of what caused it, with file, line and function.")
     payload: str = Field(description="The record's value as text; bytes that are no UTF-8 are replaced.")
 
 
@@ -81,10 +82,18 @@ class ConsumerOut(BaseModel):
     lag: int
 
 
+class OutboxOut(BaseModel):
+    """What a service has decided and not yet published: its consumers cannot have read it."""
+
+    service: str
+    waiting: int = Field(description="Events in the outbox.")
+
+
 class Consumers(BaseModel):
-    """Every consumer of this process's services, partition by partition."""
+    """Every consumer of this process's services, partition by partition, and what is still to come to the topics."""
 
     items: list[ConsumerOut]
+    outboxes: list[OutboxOut]
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +168,14 @@ class Ops:
                 if service in self.databases:
                     found += await self._positions(service, subscription.group, ends[topic.name])
         return sorted(found, key=lambda each: (each.group, each.topic, each.partition))
+
+    async def outboxes(self) -> list[OutboxOut]:
+        """What waits in the outbox of each service."""
+        found: list[OutboxOut] = []
+        for name, db in sorted(self.databases.items()):
+            async with db.read() as tx:
+                found.append(OutboxOut(service=name, waiting=await waiting(tx)))
+        return found
 
     async def _ends(self, bus: Bus, topic: str) -> Mapping[Partition, int]:
         try:
@@ -237,5 +254,7 @@ async def dead_letter_drop(ops: OpsDep, letter_id: UUID) -> LetterOut:
 
 @router.get("/consumers", dependencies=_reads)
 async def consumers(ops: OpsDep) -> Consumers:
-    """Show how far every consumer is."""
-    return Consumers(items=await ops.consumers())
+    """Show how far every consumer is, and what waits in outboxes: where all of it is 0, every figure is final."""
+    # Outboxes first: what was published meanwhile is seen as lag then, and nothing is overlooked.
+    outboxes = await ops.outboxes()
+    return Consumers(items=await ops.consumers(), outboxes=outboxes)

@@ -1,16 +1,35 @@
 """What the platform says: of each person, and in total, as flat facts that can be held against the book."""
 
+from collections import Counter
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
 from shared.load.firm import Terms, flash_item
 from shared.load.visits import FLASH_ITEMS
-from shared.load.wire import Wire
+from shared.load.wire import GaveUp, Wire
 
 Facts = dict[str, Any]
 WINDOWS = (30, 60, 90)
 _PAGE = 500
+
+
+# Behind a gateway each service tells of itself alone.
+_SERVICES = ("profiles", "touchpoints", "surveys", "loyalty", "metrics")
+
+
+async def look_at_backlog(wire: Wire) -> dict[str, int]:
+    """What is on its way: events in outboxes, and records that consumers have not read; nothing: figures are final."""
+    whole = await wire.read("/v1/ops/consumers")
+    told = [whole] if whole else [await wire.read(f"/v1/ops/{service}/consumers") for service in _SERVICES]
+    found: Counter[str] = Counter()
+    for each in told:
+        if each is None:
+            raise GaveUp("GET /v1/ops/consumers: the server does not tell how far its consumers are")
+        found.update({f"outbox of {outbox['service']}": outbox["waiting"] for outbox in each["outboxes"]})
+        for consumer in each["items"]:
+            found[consumer["group"]] += consumer["lag"]
+    return {name: left for name, left in sorted(found.items()) if left}
 
 
 async def look_at(wire: Wire, terms: Terms, who: str) -> Facts:

@@ -15,7 +15,7 @@ from shared.load.book import Book
 from shared.load.drive import Drive, Timing
 from shared.load.firm import Terms, set_up
 from shared.load.journal import Journal
-from shared.load.judge import Judge, Verdict
+from shared.load.judge import Difference, Judge, Verdict
 from shared.load.pace import ZONE
 from shared.load.plan import Order, Planned, plan
 from shared.load.wire import Wire
@@ -93,7 +93,7 @@ class Session:
         What differs is looked at again until the patience ends: some of it is counted by jobs that run now and then.
         """
         began = monotonic()
-        await self.settled(patience_seconds)
+        left = await self.settled(patience_seconds)
         self.settled_seconds = monotonic() - began
         today = _today(self.clock)
         first = self.order.moment(0).astimezone(ZONE).date() - timedelta(days=1)
@@ -103,17 +103,24 @@ class Session:
             await asyncio.sleep(_AGAIN_SECONDS)
             wrong = {each.where for each in verdict.differences} & judge.book.persons().keys()
             verdict = await judge.judge(sorted(wrong))
-        whole.differences = verdict.differences
+        late = [Difference("the platform", f"on its way to {name}", 0, number) for name, number in left.items()]
+        whole.differences = [*late, *verdict.differences]
         return whole
 
-    async def settled(self, patience_seconds: float) -> None:
-        """Wait until no consumer has anything left to read, or the patience is over."""
+    async def settled(self, patience_seconds: float) -> dict[str, int]:
+        """Wait until nothing is on its way, in outboxes or before consumers; what still is when the patience is over.
+
+        Nothing for a moment is not enough: what a consumer has just made of a record is in an outbox next.
+        """
         quiet_since = monotonic()
         deadline = quiet_since + patience_seconds
-        while (now := monotonic()) < deadline and now - quiet_since < _QUIET_SECONDS:
-            consumers = (await self.wire.read("/v1/ops/consumers"))["items"]
-            if any(each["lag"] for each in consumers):
-                quiet_since = monotonic()
+        while True:
+            left = await look.look_at_backlog(self.wire)
+            now = monotonic()
+            if left:
+                quiet_since = now
+            if now - quiet_since >= _QUIET_SECONDS or now >= deadline:
+                return left
             await asyncio.sleep(_LOOK_SECONDS)
 
     def document(self, verdict: Verdict | None) -> dict[str, Any]:

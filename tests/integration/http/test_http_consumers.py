@@ -12,6 +12,7 @@ from shared.bus.postgres import PostgresBus
 from shared.db.engine import Database, make_engine
 from shared.db.migrate import Tree, upgrade
 from shared.delivery.inbox import advance
+from shared.delivery.outbox import write_records
 from shared.delivery.subscription import Subscription
 from shared.events.catalogue.touchpoints import OrderPlaced
 from shared.events.topics import ORDERS
@@ -71,14 +72,17 @@ async def test_position_end_and_lag_of_every_partition(
     await bus.append([OutRecord("orders", keys[1], b"{}") for _ in range(5)])
     async with databases["till"].write() as tx:
         await advance(tx, "till.orders", Partition("orders", 1), expected=0, next_offset=3)
+        await write_records(tx, [OutRecord("orders", keys[0], b"{}") for _ in range(2)])
 
     async with serve(bus) as client:
-        items = (await client.get("/v1/ops/consumers", auth=(text, ""))).json()["items"]
+        told = (await client.get("/v1/ops/consumers", auth=(text, ""))).json()
+        items = told["items"]
 
     shown = [(each["group"], each["topic"], each["partition"], each["lag"]) for each in items]
     assert shown == [("till.orders", "orders", 0, 0), ("till.orders", "orders", 1, items[1]["end"] - 3)]
     assert items[1]["position"] == 3
     assert items[1]["end"] >= 5
+    assert told["outboxes"] == [{"service": "till", "waiting": 2}], "what is not published yet has no lag"
 
 
 async def test_a_bus_that_is_away_is_503(serve: Callable[[Bus | None], httpx.AsyncClient], ring: KeyRing) -> None:

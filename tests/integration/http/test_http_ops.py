@@ -97,7 +97,7 @@ class TestDecide:
         whole = (await client.get(f"{LETTERS}/{item['id']}", auth=operator)).json()
 
         assert whole["payload"] == '{"email":"lan@shop.example"}'
-        assert whole["error"] == "no such order"
+        assert "no such order" not in whole["error"] + whole["traceback"]
         assert "ValueError" in whole["traceback"]
         assert (await client.get(f"{LETTERS}/{item['id']}", auth=reader)).status_code == 403
 

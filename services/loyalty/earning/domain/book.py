@@ -15,6 +15,7 @@ from services.loyalty.earning.domain.rule import (
     Amount,
     Cap,
     Conditions,
+    Effect,
     OnBirthday,
     OnOrder,
     OnReferral,
@@ -62,6 +63,10 @@ class Live:
     tests: tuple[tuple[str, Test], ...]
     is_multiplier: bool
     caps: tuple[Cap, ...]
+    # Of the rule: models are slow to ask, and these are asked for every fact.
+    effect: Effect
+    wallet: str
+    group: str | None
 
     def refusal(self, fact: Fact, terms: Terms) -> str | None:
         """Which condition keeps it from matching."""
@@ -93,7 +98,19 @@ def live(rule_id: UUID, version: int, name: str, rule: Rule) -> Live:
     """A version made ready."""
     lines = rule.conditions.lines
     wanted = None if lines is None else Wanted.of(lines)
-    return Live(rule_id, version, name, rule, wanted, tuple(_tests(rule, wanted)), rule.is_multiplier, rule.limits)
+    return Live(
+        rule_id,
+        version,
+        name,
+        rule,
+        wanted,
+        tuple(_tests(rule, wanted)),
+        rule.is_multiplier,
+        rule.limits,
+        rule.effect,
+        rule.wallet,
+        rule.group,
+    )
 
 
 class Rulebook:
@@ -107,7 +124,9 @@ class Rulebook:
         self.versions = [each for each in versions if each.state != "draft"]
         self._starts = sorted({each.effective_from for each in self.versions})
         self._pages: list[Mapping[Trigger, tuple[Live, ...]]] = [self._page(start) for start in self._starts]
-        rules = [each.rule for each in self.versions if each.state == "active"]
+        active = [each for each in self.versions if each.state == "active"]
+        self._lives = {(each.rule_id, each.version): live(*each[:3], each.rule) for each in active}
+        rules = [each.rule for each in active]
         self.triggers = frozenset(trigger_of(rule) for rule in rules)
         self.entries = frozenset(rule.trigger.segment for rule in rules if isinstance(rule.trigger, OnSegment))
         self.segments = self.entries | {
@@ -141,6 +160,10 @@ class Rulebook:
         if trigger[0] == "survey" and (others := page.get(ANY_SURVEY)):
             return sorted((*found, *others), key=_rank)
         return found
+
+    def version(self, rule: UUID, number: int) -> Live:
+        """A rule in one of its active versions."""
+        return self._lives[rule, number]
 
     @property
     def begins(self) -> datetime | None:

@@ -1,7 +1,6 @@
 """What one fact earns: matching rules, groups, exact amounts, multipliers, caps. Nothing here knows of other facts
 but the caps, which remember what was given before."""
 
-from collections import defaultdict
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -53,19 +52,23 @@ class Caps:
         for cap in caps:
             allowed = self._allowed(of, cap, day, points, allowed)
         if allowed:
-            for per in {cap.per for cap in caps} - {"transaction"}:
-                period = _period(per, day)
-                before = self.used.get((of, per))
-                points_before, times = before[1:] if before is not None and before[0] == period else (0, 0)
-                self.used[of, per] = period, points_before + allowed, times + 1
+            self.note(of, caps, day, allowed)
         return allowed
+
+    def note(self, of: UUID | str, caps: Sequence[Cap | EarningCap], day: date, points: int, times: int = 1) -> None:
+        """So many points were given; below zero: given back, as if they had never been."""
+        for per in {cap.per for cap in caps if cap.per != "transaction"}:
+            period = _period(per, day)
+            before = self.used.get((of, per))
+            given, often = before[1:] if before is not None and before[0] == period else (0, 0)
+            self.used[of, per] = period, given + points, often + times
 
     def _allowed(self, of: UUID | str, cap: Cap | EarningCap, day: date, points: int, allowed: int) -> int:
         given, times = 0, 0
         before = self.used.get((of, cap.per))
         if before is not None and before[0] == _period(cap.per, day):
             given, times = before[1:]
-        if isinstance(cap, Cap) and cap.times is not None:
+        if type(cap) is Cap and cap.times is not None:
             return allowed if times < cap.times else 0
         room = max(0, (cap.points or 0) - given)
         if cap.over == "reject":
@@ -108,15 +111,19 @@ def give(
 
 def _within(fact: Fact, given: list[Given], terms: Terms, caps: Caps) -> list[Given]:
     """As much of it as the wallets take: what is too much is cut from the rules that come last."""
-    for name in {each.live.rule.wallet for each in given}:
+    for name in {each.live.wallet for each in given}:
         wallet = terms.wallets[name]
-        if not wallet.caps or not (whole := sum(each.points for each in given if each.live.rule.wallet == name)):
+        if not wallet.caps or not (whole := sum(each.points for each in given if each.live.wallet == name)):
             continue
         left = caps.left(name, wallet.caps, fact.day, whole)
         for place, each in enumerate(given):
-            if each.live.rule.wallet == name:
-                given[place] = each._replace(points=min(left, each.points))
-                left -= given[place].points
+            if each.live.wallet == name:
+                points = min(left, each.points)
+                left -= points
+                if points < each.points:
+                    given[place] = each._replace(points=points)
+                    # What the wallet did not take counts for no cap of the rule.
+                    caps.note(each.live.rule_id, each.live.caps, fact.day, points - each.points, -(not points))
     return given
 
 
@@ -126,7 +133,7 @@ def _matching(fact: Fact, rules: Sequence[Live], terms: Terms, refused: list[Ref
     for live in rules:
         # A wallet may have come later than the rule that names it.
         reason = _closed(live, terms) or live.refusal(fact, terms)
-        if reason is None and (group := live.rule.group) is not None:
+        if reason is None and (group := live.group) is not None:
             reason = f"group:{group}" if group in groups else None
             groups.add(group)
         if reason is None:
@@ -137,7 +144,7 @@ def _matching(fact: Fact, rules: Sequence[Live], terms: Terms, refused: list[Ref
 
 
 def _closed(live: Live, terms: Terms) -> str | None:
-    wallet = terms.wallets.get(live.rule.wallet)
+    wallet = terms.wallets.get(live.wallet)
     if wallet is None:
         return "wallet"
     return "wallet_closed" if wallet.is_closed else None
@@ -152,7 +159,7 @@ def _base(fact: Fact, live: Live, terms: Terms, caps: Caps) -> Given:
 
 def exactly(fact: Fact, live: Live) -> Ratio:
     """What a rule that gives by itself is worth for a fact, before rounding."""
-    effect, order = live.rule.effect, fact.order
+    effect, order = live.effect, fact.order
     # Not isinstance, which models make slow, and which is asked here for every order and rule.
     if type(effect) is Fixed:
         return Ratio(effect.points)
@@ -168,45 +175,49 @@ def exactly(fact: Fact, live: Live) -> Ratio:
 
 
 def _rounding(live: Live, terms: Terms) -> Rounding:
-    effect = live.rule.effect
+    effect = live.effect
     if (type(effect) is PerAmount or type(effect) is PerUnit) and effect.rounding is not None:
         return effect.rounding
-    wallet = terms.wallets.get(live.rule.wallet)
+    wallet = terms.wallets.get(live.wallet)
     return wallet.rounding if wallet else "floor"
 
 
 def _extra(fact: Fact, base: Sequence[Given], multipliers: Sequence[Live], terms: Terms, caps: Caps) -> list[Given]:
     """What multipliers add: base and extra are rounded together, and the extra is shared among them exactly."""
     # What adds nothing gets no share.
-    adding = [(each, more) for each in multipliers if (more := _more(fact, each)).over]
-    sums: defaultdict[UUID, int] = defaultdict(int)
+    adding = [(place, each, more) for place, each in enumerate(multipliers) if (more := _more(fact, each)).over]
+    sums = [0] * len(multipliers)
     for given in base:
-        ours = [each for each in adding if each[0].rule.wallet == given.live.rule.wallet]
+        wallet = given.live.wallet
+        ours = [each for each in adding if each[1].wallet == wallet]
         if not ours:
             continue
         # What a cap cut is not multiplied.
-        exact = given.exact if given.points == given.uncapped else Ratio(given.points)
-        parts = [_product(exact, more, _share(fact, given.live, each)) for each, more in ours]
-        under = lcm(exact.under, *(each.under for each in parts))
-        weights = [each.over * (under // each.under) for each in parts]
-        whole = rounded(Ratio(exact.over * (under // exact.under) + sum(weights), under), _rounding(given.live, terms))
-        for (each, _), points in zip(ours, shares(max(0, whole - given.points), weights), strict=True):
-            sums[each.rule_id] += points
+        over, under = given.exact if given.points == given.uncapped else (given.points, 1)
+        parts = []
+        for _, live, (more, of) in ours:
+            share, whole = _share(fact, given.live, live) if live.wanted is not None else ONE
+            parts.append((more * share, of * whole))
+        common = lcm(*(each[1] for each in parts))
+        weights = [part * (common // each) for part, each in parts]
+        whole = rounded(Ratio(over * (common + sum(weights)), under * common), _rounding(given.live, terms))
+        extra = max(0, whole - given.points)
+        if len(ours) == 1:
+            sums[ours[0][0]] += extra if weights[0] else 0
+            continue
+        for (place, _, _), points in zip(ours, shares(extra, weights), strict=True):
+            sums[place] += points
     found = []
-    for live in multipliers:
-        uncapped = min(MAX_POINTS, sums[live.rule_id])
-        points = caps.left(live.rule_id, live.caps, fact.day, uncapped) if live.caps and uncapped else uncapped
-        found.append(Given(live, points, uncapped, Ratio(uncapped)))
+    for live, points in zip(multipliers, sums, strict=True):
+        uncapped = min(MAX_POINTS, points)
+        left = caps.left(live.rule_id, live.caps, fact.day, uncapped) if live.caps and uncapped else uncapped
+        found.append(Given(live, left, uncapped, Ratio(uncapped)))
     return found
-
-
-def _product(one: Ratio, other: Ratio, third: Ratio) -> Ratio:
-    return Ratio(one.over * other.over * third.over, one.under * other.under * third.under)
 
 
 def _more(fact: Fact, live: Live) -> Ratio:
     """What a multiplier adds to each point."""
-    effect = live.rule.effect
+    effect = live.effect
     if type(effect) is Multiplier:
         over, under = ratio_of(effect.factor)
         return Ratio(over - under, under)
@@ -217,15 +228,17 @@ def _more(fact: Fact, live: Live) -> Ratio:
 
 def _share(fact: Fact, base: Live, multiplier: Live) -> Ratio:
     """The share of what `base` gives that stands on the lines the multiplier names."""
-    if multiplier.wanted is None:
-        return ONE
-    order, effect = fact.order, base.rule.effect
-    if order is None or order.lines is None or type(effect) is Fixed:
+    order, effect, named = fact.order, base.effect, multiplier.wanted
+    if order is None or order.lines is None or named is None or type(effect) is Fixed:
         return NONE
-    lines = [line for line in order.lines if base.wanted is None or base.wanted.takes(line)]
-    weigh = (lambda line: line.quantity) if type(effect) is PerUnit else price_of
-    whole = sum(map(weigh, lines))
-    return Ratio(sum(weigh(line) for line in lines if multiplier.wanted.takes(line)), whole) if whole else NONE
+    by_units, wanted, ours, whole = type(effect) is PerUnit, base.wanted, 0, 0
+    for line in order.lines:
+        if wanted is None or wanted.takes(line):
+            weight = line.quantity if by_units else price_of(line)
+            whole += weight
+            if named.takes(line):
+                ours += weight
+    return Ratio(ours, whole) if whole else NONE
 
 
 def by_line(fact: Fact, given: Given) -> list[int] | None:

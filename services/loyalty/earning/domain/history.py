@@ -7,7 +7,7 @@ same. A person is the union over their keys; each award belongs to the key its f
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from heapq import merge
 from itertools import groupby
 from operator import attrgetter, itemgetter
@@ -47,6 +47,31 @@ class Award(NamedTuple):
     expires_at: datetime | None
     kind: str
     reference: str | None
+
+
+class Stored(NamedTuple):
+    """An award as it was settled."""
+
+    rule_version: int
+    wallet: str
+    occurred_at: datetime
+    points: int
+    uncapped: int
+    active_at: datetime | None
+    expires_at: datetime | None
+
+    @classmethod
+    def of(cls, award: Award) -> "Stored":
+        """What is stored of an award."""
+        # All but its rule's name, in the same order: tuples are cut many times as fast as their fields are read.
+        return cls(award[0], *award[2:8])
+
+
+class Settled(NamedTuple):
+    """Of facts before a moment it is known what they earn: as long as nothing that came since is of a time before."""
+
+    before: datetime
+    awards: Mapping[FactKey, Mapping[UUID, Stored]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,37 +156,85 @@ class Outcome:
         return {(*fact, rule): award for fact, own in self.earned.items() for rule, award in own.items()}
 
 
-def outcome(history: History, rules: Rules, *, until: datetime, explain: bool = False) -> Outcome:
-    """Walk through a history until a moment; `explain` keeps what each rule said of each fact."""
+def outcome(
+    history: History, rules: Rules, *, until: datetime, explain: bool = False, settled: Settled | None = None
+) -> Outcome:
+    """Walk through a history until a moment; `explain` keeps what each rule said of each fact.
+
+    What is `settled` is taken as it is, and is not among what is earned.
+    """
     found = Outcome({}, _standings(history, rules, until), [])
     caps, segments = Caps(), _Segments(history.moves)
     said = _said(history.touchpoints, rules.book.waits)
     birthdays: set[int] = set()
     number = 0
     for each in _in_time(history, segments.entries(rules.book.entries), until):
-        terms = rules.timeline.at(each.at if isinstance(each, KnownTouchpoint) else each.placed_at)
+        at = each.at if isinstance(each, KnownTouchpoint) else each.placed_at
+        terms = rules.timeline.at(at)
         if isinstance(each, KnownOrder):
             number += 1
-            fact = of_order(each, local_day(each.placed_at, terms.time_zone), number)
-            fact.said = said.get(each.order_id, {})
             if each.net_minor <= 0 < each.total_minor:
                 # All of it went back.
                 continue
-        else:
-            fact = of_touchpoint(each, local_day(each.at, terms.time_zone))
-            if fact.trigger[0] == "birthday":
-                if fact.day.year in birthdays:
-                    continue
-                birthdays.add(fact.day.year)
+        elif each.kind == "birthday":
+            year = local_day(at, terms.time_zone).year
+            if year in birthdays:
+                continue
+            birthdays.add(year)
+        if settled is not None and at < settled.before:
+            _count(found, each, settled.awards, rules, terms, caps)
+            continue
+        fact = _fact(each, local_day(at, terms.time_zone), number)
+        if said:
+            fact.said = said.get(each.order_id or "", {})
         _place(fact, segments, found.standings)
         refused: list[Refused] | None = [] if explain else None
-        given = _give(fact, rules.book.at(fact.at, fact.trigger), terms, caps, refused)
+        given = _give(fact, rules.book.at(at, fact.trigger), terms, caps, refused)
         _note(found, fact, terms, given)
         if explain:
             found.considered.append(Considered(fact, terms, given, refused or ()))
     for standing in found.standings.values():
         standing.walk.advance(until)
     return found
+
+
+def _fact(each: KnownOrder | KnownTouchpoint, day: date, number: int) -> Fact:
+    return of_order(each, day, number) if isinstance(each, KnownOrder) else of_touchpoint(each, day)
+
+
+def _count(
+    found: Outcome,
+    each: KnownOrder | KnownTouchpoint,
+    settled: Mapping[FactKey, Mapping[UUID, Stored]],
+    rules: Rules,
+    terms: Terms,
+    caps: Caps,
+) -> None:
+    """Let a fact count of which it is known what it earned: for caps, and for tiers."""
+    is_order = isinstance(each, KnownOrder)
+    at = each.placed_at if isinstance(each, KnownOrder) else each.at
+    source = f"order:{each.order_id}" if is_order else f"{each.kind}:{each.id}"
+    points: dict[str, int] = {}
+    for rule, row in settled.get((each.customer, source), {}).items():
+        live = rules.book.version(rule, row.rule_version)
+        wallet = row.wallet
+        if live.rule.counts_for_tiers:
+            points[wallet] = points.get(wallet, 0) + row.points
+        if live.caps:
+            caps.note(rule, live.caps, local_day(at, terms.zone_of(wallet)), row.points)
+        if limits := terms.wallets[wallet].caps:
+            caps.note(wallet, limits, local_day(at, terms.zone_of(wallet)), row.points)
+    for standing in found.standings.values():
+        standing.walk.record(_brought(each, at, points))
+
+
+def _brought(each: KnownOrder | KnownTouchpoint, at: datetime, points: Mapping[str, int]) -> Earned:
+    """What a fact brings to what tiers measure."""
+    if isinstance(each, KnownOrder):
+        return Earned(at, tuple(points.items()), ((each.currency, each.net_minor),), 1)
+    if each.kind == "touchpoint":
+        return Earned(at, tuple(points.items()), name=each.name, amounts=each.amounts)
+    return Earned(at, tuple(points.items()))
 
 
 def _give(
@@ -172,7 +245,7 @@ def _give(
         return give(fact, lives, terms, caps, refused)
     given: list[Given] = []
     for program in (MAIN, *sorted(terms.zones)):
-        own = [each for each in lives if terms.program_of(each.rule.wallet) == program]
+        own = [each for each in lives if terms.program_of(each.wallet) == program]
         local = terms.seen_from(program)
         fact.day = local_day(fact.at, local.time_zone)
         given += give(fact, own, local, caps, refused)
@@ -292,8 +365,8 @@ def _note(found: Outcome, fact: Fact, terms: Terms, given: Sequence[Given]) -> N
         reference = fact.order.order_id if fact.order else None
         at, own = fact.at, dict[UUID, Award]()
         for live, got, uncapped, _ in given:
-            rule = live.rule
-            wallet, wait, life = rule.wallet, rule.pending, rule.expiry
+            rule, wallet = live.rule, live.wallet
+            wait, life = rule.pending, rule.expiry
             if rule.counts_for_tiers:
                 points[wallet] = points.get(wallet, 0) + got
             own[live.rule_id] = Award(
@@ -309,14 +382,8 @@ def _note(found: Outcome, fact: Fact, terms: Terms, given: Sequence[Given]) -> N
                 reference,
             )
         found.earned[fact.customer, fact.source] = own
-    if found.standings:
-        order = fact.order
-        if order is not None:
-            earned = Earned(fact.at, tuple(points.items()), ((order.currency, order.net_minor),), 1)
-        elif kind == "touchpoint" and fact.happening is not None:
-            earned = Earned(fact.at, tuple(points.items()), name=fact.happening.name, amounts=fact.happening.amounts)
-        else:
-            earned = Earned(fact.at, tuple(points.items()))
+    if found.standings and (told := fact.order or fact.happening) is not None:
+        earned = _brought(told, fact.at, points)
         for standing in found.standings.values():
             standing.walk.record(earned)
 

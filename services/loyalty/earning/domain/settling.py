@@ -6,34 +6,14 @@ rule gave how much of it is what the awards say.
 """
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
-from typing import NamedTuple
 from uuid import UUID
 
-from services.loyalty.earning.domain.history import Award, FactKey
+from services.loyalty.earning.domain.history import Award, FactKey, Stored
 from services.loyalty.points.domain.requests import Target
 
 # Under this name the points that come in for a fact wait for a word of their own rule; None: as the wallet says.
 Lane = tuple[str, UUID | None]
 MOST_NAMES = 5
-
-
-class Stored(NamedTuple):
-    """An award as it was settled."""
-
-    rule_version: int
-    wallet: str
-    occurred_at: datetime
-    points: int
-    uncapped: int
-    active_at: datetime | None
-    expires_at: datetime | None
-
-    @classmethod
-    def of(cls, award: Award) -> "Stored":
-        """What is stored of an award."""
-        # All but its rule's name, in the same order: tuples are cut many times as fast as their fields are read.
-        return cls(award[0], *award[2:8])
 
 
 def lane_of(rule: UUID, row: Stored | Award) -> Lane:

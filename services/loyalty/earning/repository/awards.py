@@ -5,8 +5,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from services.loyalty.earning.domain.history import AwardKey, FactKey
-from services.loyalty.earning.domain.settling import Stored
+from services.loyalty.earning.domain.history import AwardKey, FactKey, Stored
 from shared.db.bulk import insert_rows
 from shared.db.engine import ReadTx, WriteTx
 

@@ -9,6 +9,7 @@ Locks, always in this order: who is whom, the rules, orders, persons, wallets.
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
@@ -19,8 +20,7 @@ from services.loyalty.audience.domain import KnownTouchpoint, Move
 from services.loyalty.audience.service import Change
 from services.loyalty.earning.domain import settling
 from services.loyalty.earning.domain.facts import ORDER
-from services.loyalty.earning.domain.history import Award, AwardKey, FactKey, History, Rules, outcome
-from services.loyalty.earning.domain.settling import Stored
+from services.loyalty.earning.domain.history import Award, AwardKey, FactKey, History, Rules, Settled, Stored, outcome
 from services.loyalty.earning.repository import awards as awards_rows
 from services.loyalty.earning.repository import rules as rule_rows
 from services.loyalty.earning.repository.awards import Earned
@@ -66,7 +66,7 @@ class Earning:
         if rules.book.watches(*ORDER):
             await achievements.queue(tx, {key for change in changes for key in change.customers})
         if rules.needs_history:
-            await self._settle(tx, {key for change in changes for key in change.customers}, rules)
+            await self._settle(tx, _since(changes), rules)
         elif rules.book.begins is not None:
             await self._settle_alone(tx, changes, rules)
 
@@ -183,19 +183,38 @@ class Earning:
         await self._settle(tx, {each.customer for each in new if rules.earns(each.kind, each.name)}, rules)
         return len(new)
 
-    async def _settle(self, tx: WriteTx, customers: Collection[UUID], rules: Rules, *, cause: Cause = "fact") -> None:
-        """Work out all that the persons of these keys have earned, and which tiers they hold; post what differs."""
+    async def _settle(
+        self,
+        tx: WriteTx,
+        customers: Collection[UUID] | Mapping[UUID, datetime],
+        rules: Rules,
+        *,
+        cause: Cause = "fact",
+    ) -> None:
+        """Work out all that the persons of these keys have earned, and which tiers they hold; post what differs.
+
+        Of those of whom a moment is said nothing changed before it: what they earned until then stands.
+        """
         if not customers:
             return
-        persons = set((await members.lock_many(tx, customers)).values())
+        owners = await members.lock_many(tx, customers)
+        persons = set(owners.values())
+        since: dict[Member, datetime] = {}
+        if isinstance(customers, Mapping):
+            for key, at in customers.items():
+                since[owners[key]] = min(at, since.get(owners[key], at))
         now = self.clock.now()
         read = await histories(tx, persons, rules)
         keys = [key for member in persons for key in member.keys]
         stored = await awards_rows.of_customers(tx, keys)
         due: Due = {}
         walked = {}
+        before = stored if since else {}
+        if since:
+            stored = _later(stored, {key: at for member, at in since.items() for key in member.keys})
         for member, history in read.items():
-            found = outcome(history, rules, until=history.until(now))
+            settled = Settled(since[member], before) if member in since else None
+            found = outcome(history, rules, until=history.until(now), settled=settled)
             due |= found.earned
             walked[member.root] = found.standings
         await self._post(tx, stored, due)
@@ -259,6 +278,21 @@ class Earning:
             if before.active_at and after.active_at and after.active_at <= now < before.active_at:
                 source = settling.source_of(fact, settling.lane_of(rule, after))
                 await self.points.activate(tx, customer, after.wallet, source, after.active_at)
+
+
+def _since(changes: Sequence[Change]) -> dict[UUID, datetime]:
+    """From when on something is otherwise for each person key."""
+    since: dict[UUID, datetime] = {}
+    for change in changes:
+        at = min(each.placed_at for each in change if each is not None)
+        for key in change.customers:
+            since[key] = min(at, since.get(key, at))
+    return since
+
+
+def _later(stored: Earned, since: Mapping[UUID, datetime]) -> Earned:
+    """The awards for facts that are no earlier than what changed for their person."""
+    return {key: rows for key, rows in stored.items() if next(iter(rows.values())).occurred_at >= since[key[0]]}
 
 
 def _earns(event: Event[SurveyAnswered]) -> bool:

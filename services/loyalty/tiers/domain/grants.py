@@ -49,6 +49,8 @@ class Standing:
 
     def level(self, at: datetime) -> Level | None:
         """The level held at a moment to which the walk has come."""
+        if not self.grants:
+            return self.walk.level
         grant = self.grant(at)
         track = self.walk.track
         place = track.place(grant.level) if track and grant else None
@@ -56,23 +58,31 @@ class Standing:
             return self.walk.level
         return track.levels[place]
 
-    def next_level(self, at: datetime) -> tuple[Level, int] | None:
-        """The next level above the one held, and how much is missing for it; None: it is the highest."""
-        track, held = self.walk.track, self.level(at)
-        place = track.place(held.key) if track and held else None
-        above = 0 if place is None else place + 1
-        if track is None or above >= len(track.levels):
+    def above(self, at: datetime) -> Level | None:
+        """The next level above the one held; None: it is the highest."""
+        track = self.walk.track
+        if track is None:
             return None
-        level = track.levels[above]
-        return level, max(0, level.threshold - self.walk.measured(at))
+        held = self.level(at) if self.grants else self.walk.level
+        above = 0 if held is None else track.places[held.key] + 1
+        return track.levels[above] if above < len(track.levels) else None
+
+    def next_level(self, at: datetime) -> tuple[Level, int] | None:
+        """The same, and how much is missing for it."""
+        level = self.above(at)
+        return None if level is None else (level, max(0, level.threshold - self.walk.measured(at)))
 
     def is_by_hand(self, at: datetime) -> bool:
         """Whether the level held is there by hand alone."""
+        if not self.grants:
+            return False
         held = self.level(at)
         return held is not None and held != self.walk.level
 
     def review_at(self, at: datetime) -> datetime | None:
         """When time alone may change what is held next."""
+        if not self.grants:
+            return self.walk.review_at
         ends = [each.until for each in self.grants if each.until is not None and each.until > at]
         if (review := self.walk.review_at) is not None:
             ends.append(review)
@@ -80,5 +90,7 @@ class Standing:
 
     def valid_until(self, at: datetime) -> datetime | None:
         """Until when the level is held for what is known; None: for good."""
+        if not self.grants:
+            return self.walk.held_until
         grant = self.grant(at)
         return grant.until if grant and self.is_by_hand(at) else self.walk.held_until

@@ -19,14 +19,11 @@ class Near(NamedTuple):
 
 def near(standing: Standing, at: datetime) -> Near | None:
     """The next tier, if it is near; None also for who has done nothing yet."""
-    found = standing.next_level(at)
-    if found is None:
-        return None
-    level, missing = found
     measured = standing.walk.measured(at)
-    if measured <= 0 or missing <= 0 or measured < NEAR_SHARE * level.threshold:
+    level = standing.above(at) if measured > 0 else None
+    if level is None or not NEAR_SHARE * level.threshold <= measured < level.threshold:
         return None
-    return Near(level.key, missing, level.threshold)
+    return Near(level.key, level.threshold - measured, level.threshold)
 
 
 def unit(measure: Measure) -> tuple[Literal["points", "spend", "orders", "metric"], str | None]:

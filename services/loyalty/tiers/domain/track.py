@@ -11,7 +11,9 @@
   (`on_change: keep`), unless it says `apply`.
 """
 
+from collections.abc import Mapping
 from decimal import Decimal
+from functools import cached_property
 from itertools import pairwise
 from typing import Annotated, Literal
 
@@ -138,6 +140,16 @@ class Track(Part):
             raise ValueError("each threshold must be above the one before; order the levels from the lowest up")
         return self
 
+    @cached_property
+    def thresholds(self) -> tuple[int, ...]:
+        """What each level takes, from the lowest up."""
+        return tuple(level.threshold for level in self.levels)
+
+    @cached_property
+    def places(self) -> Mapping[str, int]:
+        """Where each level stands, from 0."""
+        return {level.key: place for place, level in enumerate(self.levels)}
+
     def place(self, key: str | None) -> int | None:
         """Where a level stands, from 0; None: it has none of that key."""
-        return next((place for place, level in enumerate(self.levels) if level.key == key), None)
+        return None if key is None else self.places.get(key)

@@ -6,7 +6,7 @@ Pure, and the only place where it is decided who holds which level: what is stor
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 from functools import lru_cache
 from itertools import accumulate
@@ -20,6 +20,7 @@ from services.loyalty.tiers.domain.track import ByMetric, ByPoints, BySpend, Cal
 Reason = Literal["qualified", "downgraded", "rules"]
 _NOWHERE = -1
 _MOMENT = timedelta(microseconds=1)
+_NEVER = datetime.max.replace(tzinfo=UTC)
 # No number of a touchpoint counts for more.
 MAX_AMOUNT = 10**12
 
@@ -81,6 +82,10 @@ class Walk:
     _times: list[datetime] = field(default_factory=list)
     # Sums of the amounts before each fact, and of all: what is measured never goes down, so they can be searched.
     _sums: list[int] = field(default_factory=lambda: [0])
+    # When each fact leaves a rolling window.
+    _ends: list[datetime] = field(default_factory=list)
+    # Before this moment time alone changes nothing; None: it is to be worked out.
+    _quiet_until: datetime | None = None
 
     @property
     def level(self) -> Level | None:
@@ -115,11 +120,14 @@ class Walk:
 
     def advance(self, to: datetime) -> None:
         """Let time pass until a moment, that moment included: reviews, and other versions of the track."""
+        if self._quiet_until is not None and to < self._quiet_until:
+            return
         while (due := self.review_at) is not None and due <= to:
             if self._next < len(self.versions) and self.versions[self._next].effective_from == due:
                 self._change(self.versions[self._next])
             else:
                 self._look_again(due)
+        self._quiet_until = due or _NEVER
 
     def record(self, earned: Earned) -> None:
         """A fact comes, no earlier than the one before."""
@@ -129,6 +137,8 @@ class Walk:
             return
         self._times.append(earned.at)
         self._sums.append(self._sums[-1] + _amount(self._track, earned))
+        if type(self._track.window) is Rolling:
+            self._ends.append(self._leaves(earned.at, self._track.window.months))
         self._lift(earned.at, "qualified")
 
     def measured(self, at: datetime) -> int:
@@ -143,9 +153,11 @@ class Walk:
         """Go up where the facts reach, or hold what they reach again for longer."""
         place = self._qualified(self.measured(at))
         if place > self._place:
+            self._quiet_until = None
             self._step(place, at, reason)
             self.valid_until = self._end(place, at)
         elif place == self._place != _NOWHERE:
+            self._quiet_until = None
             end = self._end(place, at)
             self.valid_until = None if end is None or self.valid_until is None else max(end, self.valid_until)
 
@@ -170,7 +182,7 @@ class Walk:
             return
         start = self._period_start(over if track.holds == "period" else over - _MOMENT)
         if isinstance(track.window, Rolling):
-            start = self._left_by(over, track.window.months)
+            start = self._left_by(over)
         qualified = self._qualified(self._sum_from(start))
         place = max(qualified, self._place - 1) if track.downgrade == "one_down" else qualified
         if place >= self._place:
@@ -203,6 +215,8 @@ class Walk:
         at = version.effective_from
         self._times = [each.at for each in self._facts]
         self._sums = [0, *accumulate(_amount(version.track, each) for each in self._facts)]
+        window = version.track.window
+        self._ends = [self._leaves(at, window.months) for at in self._times] if isinstance(window, Rolling) else []
         place = version.track.place(held.key) if held else None
         self._place = _NOWHERE if place is None else place
         qualified = self._qualified(self.measured(at))
@@ -222,14 +236,14 @@ class Walk:
         track = self._track
         if track is None or not self._facts:
             return _NOWHERE
-        return bisect_right(track.levels, amount, key=lambda level: level.threshold) - 1
+        return bisect_right(track.thresholds, amount) - 1
 
     def _end(self, place: int, at: datetime) -> datetime | None:
         """How long a level is held that is qualified for at a moment."""
         track = self._track
-        if track is None or place == _NOWHERE or isinstance(track.window, Lifetime):
+        if track is None or place == _NOWHERE or type(track.window) is Lifetime:
             return None
-        if isinstance(track.window, Rolling):
+        if type(track.window) is Rolling:
             falls = self._falls(track.levels[place].threshold, at)
             return None if falls is None else self._held_on(falls, track.window.months)
         end = self._period_end(at)
@@ -243,33 +257,34 @@ class Walk:
     def _falls(self, threshold: int, at: datetime) -> datetime | None:
         """When what is in the rolling window at a moment no longer reaches a threshold; None: never."""
         track = self._track
-        if track is None or not isinstance(track.window, Rolling) or threshold == 0:
+        if track is None or type(track.window) is not Rolling or threshold == 0:
             return None
-        first = self._left_by(at, track.window.months)
+        first = self._left_by(at)
         if self._sums[-1] - self._sums[first] < threshold:
             return None
         # The last fact without which too little is left.
         place = bisect_right(self._sums, self._sums[-1] - threshold) - 1
-        return self._leaves(self._times[max(first, place)], track.window.months)
+        return self._ends[max(first, place)]
 
     def _leaves(self, at: datetime, months: int) -> datetime:
         """When a fact is no longer within the last months."""
         return _months_on(local_day(at, self.zone), months, self.zone)
 
-    def _left_by(self, at: datetime, months: int) -> int:
+    def _left_by(self, at: datetime) -> int:
         """How many facts are out of the rolling window at a moment."""
-        return bisect_right(self._times, at, key=lambda time: self._leaves(time, months))
+        return bisect_right(self._ends, at)
 
     def _window_start(self, at: datetime) -> int:
         track = self._track
-        if track is not None and isinstance(track.window, Rolling):
-            return self._left_by(at, track.window.months)
+        # Not isinstance, which models make slow, and which is asked here for every fact.
+        if track is not None and type(track.window) is Rolling:
+            return self._left_by(at)
         return self._period_start(at)
 
     def _period_start(self, at: datetime) -> int:
         """How many facts are before the period in which a moment lies."""
         track = self._track
-        if track is None or isinstance(track.window, Lifetime | Rolling):
+        if track is None or type(track.window) in (Lifetime, Rolling):
             return 0
         begin = day_start(self._period(local_day(at, self.zone))[0], self.zone)
         return bisect_right(self._times, begin - _MOMENT)
@@ -279,7 +294,7 @@ class Walk:
 
     def _period(self, day: date) -> tuple[date, date]:
         """The first day of the period in which a day lies, and that of the next."""
-        if self._track is None or isinstance(self._track.window, Calendar):
+        if self._track is None or type(self._track.window) is Calendar:
             return date(day.year, 1, 1), date(min(day.year + 1, date.max.year), 1, 1)
         joined = local_day(self.joined, self.zone)
         this = in_year(day.year, joined.month, joined.day)
@@ -293,11 +308,11 @@ class Walk:
 
 def _amount(track: Track, earned: Earned) -> int:
     measure = track.measure
-    if isinstance(measure, ByPoints):
+    if type(measure) is ByPoints:
         return sum(points for wallet, points in earned.points if wallet == measure.wallet)
-    if isinstance(measure, BySpend):
+    if type(measure) is BySpend:
         return sum(minor for currency, minor in earned.spend if currency == measure.currency)
-    if isinstance(measure, ByMetric):
+    if type(measure) is ByMetric:
         return _metric(measure, earned)
     return earned.orders
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from services.loyalty.tiers import repository
 from services.loyalty.tiers.domain.grants import Standing
-from services.loyalty.tiers.domain.near import near, unit
+from services.loyalty.tiers.domain.near import Near, near, unit
 from services.loyalty.tiers.repository import Difference, State, StateKey, Told
 from shared.db.engine import ReadTx, WriteTx
 from shared.events.catalogue.loyalty import TierChanged, TierNear
@@ -75,16 +75,22 @@ async def _tell_near(
 ) -> None:
     """Announce who came near the next tier of a track, or nearer, or is near no more."""
     told = await repository.told_near(tx, {*walked, *gone})
-    found = {(person, track): (near(each, now), each) for person, of in walked.items() for track, each in of.items()}
+    found: dict[StateKey, tuple[Near, Standing]] = {}
+    for person, standings in walked.items():
+        for track, each in standings.items():
+            if (is_near := near(each, now)) is not None:
+                found[person, track] = is_near, each
     changed: dict[StateKey, Told] = {}
-    for key in sorted(found.keys() | told.keys()):
+    for key in sorted(found.keys() | {key for key, each in told.items() if each.near is not None}):
         now_near, standing = found.get(key, (None, None))
         before = told.get(key, _NEVER_TOLD)
         if now_near == before.near:
             continue
+        if standing is None:
+            standing = walked.get(key[0], {}).get(key[1])
         changed[key] = Told(now_near, before.version + 1)
         measure, currency = unit(standing.walk.track.measure) if standing and standing.walk.track else ("points", None)
-        said = TierNear(
+        said = TierNear.model_construct(
             track=key[1],
             tier=now_near.tier if now_near else None,
             missing=now_near.missing if now_near else 0,
@@ -111,7 +117,7 @@ def _reason(standing: Standing, before: State, after: State, now: datetime, caus
 def _announce(
     tx: WriteTx, person: UUID, track: str, before: State, after: State, reason: Reason, now: datetime
 ) -> None:
-    changed = TierChanged(
+    changed = TierChanged.model_construct(
         track=track,
         tier=after.level,
         rank=after.rank,

@@ -10,11 +10,12 @@ from services.metrics.satisfaction.jobs import refresh_gauges as refresh_satisfa
 from services.metrics.scorecard.jobs import JOBS as SCORECARD
 from services.metrics.scorecard.jobs import refresh_gauges as refresh_targets
 from services.metrics.service import MetricsService
+from services.metrics.subscriptions.jobs import JOBS as SUBSCRIPTIONS
 from services.metrics.subscriptions.jobs import refresh_gauges as refresh_subscriptions
 from services.metrics.value.jobs import JOBS as VALUE
 from services.metrics.value.jobs import refresh_gauges as refresh_value
 
-JOBS = (*SATISFACTION, *RETENTION, *VALUE, *SCORECARD, *ALARMS)
+JOBS = (*SATISFACTION, *RETENTION, *VALUE, *SCORECARD, *ALARMS, *SUBSCRIPTIONS)
 
 
 async def refresh_gauges(metrics: MetricsService) -> None:

@@ -44,6 +44,8 @@ _PARTS = (PURCHASES, ANSWERS, VOICES, ENGAGEMENT, SUBSCRIBED)
 PROJECTION = Projection(
     tables=tuple(table for part in _PARTS for table in part.tables),
     groups=tuple(group for part in _PARTS for group in part.groups),
+    given=tuple(table for part in _PARTS for table in part.given),
+    unfinished=tuple(table for part in _PARTS for table in part.unfinished),
 )
 
 
@@ -96,7 +98,7 @@ class MetricsService:
     def earned_growth(self) -> EarnedGrowth:
         """What of the growth came back, or was brought."""
         figures = self.figures
-        return EarnedGrowth(figures.db, figures.clock, figures.zone, figures.currency, self.voices)
+        return EarnedGrowth(figures.db, figures.clock, figures.zone, figures.currency, self.voices, self.scans)
 
     @property
     def subscribing(self) -> Subscribing:

@@ -81,7 +81,7 @@ async def empty_projection(db: Database, projection: Projection) -> None:
             "UPDATE offsets SET next_offset = 0, recorded_at = NULL WHERE consumer = ANY(:groups)", {"groups": groups}
         )
         await tx.execute("DELETE FROM inbox WHERE consumer = ANY(:groups)", {"groups": groups})
-        await tx.execute("TRUNCATE " + ", ".join(projection.tables))
+        await tx.execute("TRUNCATE " + ", ".join((*projection.tables, *projection.unfinished)))
 
 
 async def digest(db: Database, tables: Sequence[str]) -> dict[str, str]:

@@ -197,6 +197,12 @@ async def rebuilding(
     try:
         own = [replace(tree, schema=schema) for tree in trees_of((manifest,)) if tree.schema == manifest.name]
         await upgrade(engine, own)
+        async with engine.begin() as connection:
+            for table in (table for projection in manifest.projections for table in projection.given):
+                await connection.execute(text(f'DELETE FROM "{schema}".{table}'))
+                await connection.execute(
+                    text(f'INSERT INTO "{schema}".{table} SELECT * FROM "{manifest.name}".{table}')
+                )
         # Nothing relays what the scratch schema's outbox holds: nobody hears twice what was told.
         db = Database(engine, schema=schema, outbox=OutboxWriter())
         given = parts(db)

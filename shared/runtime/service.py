@@ -56,10 +56,16 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Projection:
-    """Tables that are a function of the log: they can be emptied and rebuilt by `groups`, with the same digest."""
+    """Tables that are a function of the log: they can be emptied and rebuilt by `groups`, with the same digest.
+
+    `given` are tables that commands have made, and by which the log is counted: who rebuilds it elsewhere takes them
+    along. `unfinished` are tables of what is being counted from the others: emptied with them, and not compared.
+    """
 
     tables: tuple[str, ...]
     groups: tuple[str, ...]
+    given: tuple[str, ...] = ()
+    unfinished: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

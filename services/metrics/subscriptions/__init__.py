@@ -11,7 +11,9 @@ Gives      `MetricsService.subscriptions.monthly(as_of=None) -> Monthly`: monthl
 
 Invariants
 * What is stored is a function of the set of facts and of the firm's policy: late, repeated, reordered facts, merges
-  and unmerges end in the same rows, and so does a replay. A new policy counts all history anew, in one transaction.
+  and unmerges end in the same rows, and so does a replay. A new policy counts all history anew, person by person in
+  the order of their keys, while facts go on: whom it has reached they are counted by both. Figures are of the policy
+  before until it has reached all.
 * Of each currency, and of all brought into one: start + five movements + row of rates = end, in whole minor units.
 * start + new + reactivated − churned = end. Currencies are never added without a rate that the firm entered.
 * A figure costs days, not people.

@@ -142,7 +142,7 @@ async def value(
 
 @router.get("/policy", dependencies=_READ)
 async def policy(metrics: Metrics) -> PoliciesOut:
-    """When a departure counts, and what held before."""
+    """When a departure counts, how far history is counted by a newer policy, and what held before."""
     return await metrics.subscription_rules.policies()
 
 
@@ -153,7 +153,11 @@ async def policy(metrics: Metrics) -> PoliciesOut:
     responses=problems(BadIdempotencyKey, BadPolicy),
 )
 async def decide(body: PolicyIn, metrics: Metrics, idem: IdempotencyKey) -> Response:
-    """Decide when a departure counts: all history is counted anew by it before this answers."""
+    """Decide when a departure counts: all history is counted anew by it.
+
+    A thousand persons are counted before this answers; of more, the rest in the background, which `recount` of the
+    policy shows. Until it is whole every figure is that of the policy before, and says so in `policy` and `recount`.
+    """
     found = answer(await metrics.subscription_rules.decide(body.policy(), idem))
     metrics.answers.forget()
     return found

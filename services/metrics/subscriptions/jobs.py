@@ -1,10 +1,13 @@
-"""Gauges of subscriptions: the same figures as over HTTP, set before each scrape."""
+"""Timed work of subscriptions, and their gauges: the same figures as over HTTP, set before each scrape."""
+
+from datetime import timedelta
 
 from prometheus_client import Gauge
 
 from services.metrics.domain.figure import Figure
 from services.metrics.service import MetricsService
 from shared.observability.metrics import REGISTRY
+from shared.runtime.service import Job
 
 SUBSCRIBERS = Gauge("tam_metrics_subscribers", "People who subscribe.", registry=REGISTRY)
 CHURN = Gauge(
@@ -36,3 +39,12 @@ async def refresh_gauges(metrics: MetricsService) -> None:
 
 def _number(figure: Figure) -> float:
     return float("nan") if figure.value is None else float(figure.value)
+
+
+async def recount(metrics: MetricsService) -> None:
+    """Go on counting history by a policy that is pending."""
+    if await metrics.subscription_rules.recount():
+        metrics.answers.forget()
+
+
+JOBS = (Job("metrics.recount_subscriptions", timedelta(seconds=10), recount),)

@@ -6,24 +6,29 @@ What the rows mean is held against brute force in tests/unit/metrics/test_subscr
 import random
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
+import orjson
 from metrics_world import World
 from subscription_world import ZONE, changed, deliver, ended, on, paused, refused, renewed, resumed, started
 from test_metrics_histories import TODAY, merges
 
 from services.metrics.domain.calendar import day_number
+from services.metrics.service import PROJECTION
 from services.metrics.subscriptions.domain.facts import Subscription, fact_of
 from services.metrics.subscriptions.domain.lives import NEVER, Tally
 from services.metrics.subscriptions.domain.policy import Policy
-from services.metrics.subscriptions.repository import reading, sums
-from services.metrics.subscriptions.repository.own import policy as policy_of
-from shared.events.catalogue.profiles import CustomerMerged
+from services.metrics.subscriptions.repository import own, reading, sums
+from services.metrics.subscriptions.repository.own import counting
+from shared.events.catalogue.profiles import CustomerMerged, CustomerUnmerged
 from shared.events.envelope import Event
+from shared.identity import mapping
 from shared.ids import derived_id
+from shared.runtime.progress import empty_projection
 
 POLICIES = (
     Policy(recognition="at_request", dunning_days=None),
@@ -143,7 +148,7 @@ async def test_a_history_ends_in_the_rows_of_a_clean_count(world: World):
     """Late, repeated, reordered facts, merges and unmerges; then another policy; then all again, in another order."""
     rules = world.metrics.subscription_rules
     async with world.db.read() as tx:
-        first = (await policy_of(tx)).policy
+        first = (await counting(tx)).whole
     assert first == Policy()
     held, seen = first, Counter[str]()
     for number in range(9):
@@ -165,6 +170,85 @@ async def test_a_history_ends_in_the_rows_of_a_clean_count(world: World):
         assert await world.rows() == rows, number
         await world.empty()
     assert min(seen[table] for table in sums.TABLES) > 3
+
+
+async def test_a_new_policy_is_counted_step_by_step_while_facts_go_on(world: World):
+    """Facts, merges and unmerges come between the steps, one of which is broken off: till the end the old one holds."""
+    held, seen = Policy(), Counter[str]()
+    for number in range(6):
+        life = Life.of(f"recounted.{number}")
+        batches = life.delivery()
+        told = Life(life.dice, life.people, [], [])
+        wanted = POLICIES[number % len(POLICIES)]
+        rules = replace(world.metrics.subscription_rules, at_once=1)
+        begun_at = life.dice.randrange(len(batches) + 1)
+        for place, batch in enumerate([*batches, []]):
+            if place == begun_at:
+                await rules.decide(wanted, None)
+            elif batch and place > begun_at and life.dice.random() < 0.7:
+                await a_step(world, is_broken_off=life.dice.random() < 0.3)
+            if batch:
+                await deliver(world, batch)
+                is_who = isinstance(batch[0].data, CustomerMerged | CustomerUnmerged)
+                (told.identity if is_who else told.facts).extend(batch)
+            async with world.db.read() as tx:
+                now = await counting(tx)
+            holds = wanted if now.whole.version > held.version else held
+            assert await stored(world) == told.rows(holds), (number, place)
+            seen["before it is done"] += now.pending is not None and now.reached is not None
+            seen["after it is done"] += holds is wanted
+        await rules.recount()
+
+        async with world.db.read() as tx:
+            held = (await counting(tx)).whole
+        assert held._replace(version=0) == wanted._replace(version=0)
+        assert await stored(world) == life.rows(wanted)
+        assert await rules.recount() == 0
+        await world.empty()
+    assert min(seen["before it is done"], seen["after it is done"]) > 5, seen
+
+
+async def a_step(world: World, *, is_broken_off: bool) -> None:
+    """Count one key further; or die before the commit."""
+    rules = world.metrics.subscription_rules
+    with suppress(KeyboardInterrupt):
+        async with world.db.write() as tx:
+            await mapping.hold(tx)
+            await rules.subscribing.recount(tx, await own.claim(tx), 1)
+            if is_broken_off:
+                raise KeyboardInterrupt
+
+
+async def test_a_policy_yields_to_a_newer_one_and_a_replay_begins_anew(world: World):
+    rules = replace(world.metrics.subscription_rules, at_once=2)
+    life = Life.of("yields")
+    crowd = [started(f"s-{number}", f"c-{number}", on(TODAY)) for number in range(9)]
+    await deliver(world, crowd)
+    for batch in life.delivery():
+        await deliver(world, batch)
+    life.facts += crowd
+
+    first = orjson.loads((await rules.decide(POLICIES[0], None)).body)
+    second = orjson.loads((await rules.decide(POLICIES[1], None)).body)
+    policies = await rules.policies()
+
+    assert [(each["version"], each["is_counted"]) for each in (first, second)] == [(2, False), (3, False)]
+    assert policies.current.version == 1
+    assert policies.pending is not None
+    assert policies.pending.recount is not None
+    assert (policies.pending.version, policies.pending.recount.version) == (3, 3)
+    assert 0 < policies.pending.recount.percent < 100
+    assert [(each.version, each.recount) for each in policies.earlier] == [(2, None)]
+    assert (await world.metrics.subscriptions.revenue(None, None)).counting.whole.version == 1
+    assert await stored(world) == life.rows(Policy())
+    await empty_projection(world.db, PROJECTION)
+    await deliver(world, crowd)
+    for batch in life.delivery():
+        await deliver(world, batch)
+    assert await stored(world) == life.rows(Policy())
+    await rules.recount()
+    assert await stored(world) == life.rows(POLICIES[1])
+    assert (await rules.policies()).pending is None
 
 
 def months_between(first: date, last: date) -> int:

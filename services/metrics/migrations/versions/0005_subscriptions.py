@@ -11,7 +11,8 @@ def upgrade() -> None:
 
     Days are numbers of days since 1970-01-01; 2147483647 has not come to pass. Money is in whole minor units a month;
     where `currency` is empty, people are counted, whatever they pay in. `subscription_policies` and `fx_rates` are
-    what the firm enters itself: no replay empties them. A rate holds from its day on.
+    what the firm enters itself: no replay empties them. A rate holds from its day on. Figures are of the newest policy
+    that all history is counted by; of a newer one the sums grow in tables of their own, of all persons up to `reached`.
     """
     op.execute(
         """
@@ -62,9 +63,19 @@ def upgrade() -> None:
             dunning_days int CHECK (dunning_days >= 0),
             pause_is_churn boolean NOT NULL,
             free_is_churn boolean NOT NULL,
-            set_at timestamptz
+            set_at timestamptz,
+            is_counted boolean NOT NULL
         );
-        INSERT INTO subscription_policies VALUES (1, 'at_period_end', 0, 30, true, true, NULL);
+        INSERT INTO subscription_policies VALUES (1, 'at_period_end', 0, 30, true, true, NULL, true);
+        CREATE TABLE subscription_recounts (
+            version int PRIMARY KEY REFERENCES subscription_policies,
+            reached uuid,
+            persons bigint NOT NULL
+        );
+        CREATE TABLE subscription_moves_next (LIKE subscription_moves INCLUDING ALL);
+        CREATE TABLE subscription_spells_next (LIKE subscription_spells INCLUDING ALL);
+        CREATE TABLE subscription_cohorts_next (LIKE subscription_cohorts INCLUDING ALL);
+        CREATE TABLE subscription_terms_next (LIKE subscription_terms INCLUDING ALL);
         CREATE TABLE fx_rates (
             currency text COLLATE "C" NOT NULL,
             into_currency text COLLATE "C" NOT NULL,

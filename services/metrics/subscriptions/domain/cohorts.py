@@ -8,7 +8,7 @@ from typing import NamedTuple
 from services.metrics.domain.calendar import period_after
 from services.metrics.domain.figure import Figure, Frame
 from services.metrics.subscriptions.domain.lives import PEOPLE
-from services.metrics.subscriptions.domain.policy import Policy
+from services.metrics.subscriptions.domain.policy import Counting
 
 
 class Change(NamedTuple):
@@ -46,7 +46,7 @@ class Cohorts:
     """Cohorts, the oldest first, and all of them together at each age that they have all reached or passed."""
 
     frame: Frame
-    policy: Policy
+    counting: Counting
     rows: Sequence[Row]
     together: Sequence[Figure]
 

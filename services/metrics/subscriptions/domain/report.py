@@ -10,7 +10,7 @@ from services.metrics.domain.figure import Figure, Frame
 from services.metrics.subscriptions.domain.exchange import Exchange, NoRate
 from services.metrics.subscriptions.domain.lives import MOVEMENTS
 from services.metrics.subscriptions.domain.people import ROLLING_DAYS, Crowd
-from services.metrics.subscriptions.domain.policy import Policy
+from services.metrics.subscriptions.domain.policy import Counting
 from services.metrics.subscriptions.domain.stream import Stream, brought_together
 from services.metrics.subscriptions.domain.worth import Problem, Worth
 
@@ -58,7 +58,7 @@ class Churn:
     """Who left, by the three definitions side by side, and what went with them."""
 
     frame: Frame
-    policy: Policy
+    counting: Counting
     days: Days
     people: Figures
     causes: Figures
@@ -71,7 +71,7 @@ class Revenue:
     """What subscriptions bring in a month at the end of a day."""
 
     frame: Frame
-    policy: Policy
+    counting: Counting
     people: Figures
     money: Money
 
@@ -90,7 +90,7 @@ class Movements:
     """Periods, one after another: each begins with what the one before ended with."""
 
     frame: Frame
-    policy: Policy
+    counting: Counting
     steps: Sequence[Step]
 
 
@@ -99,7 +99,7 @@ class Value:
     """What subscriptions of a currency are worth, by how often is paid, and what a constant rate would say."""
 
     frame: Frame
-    policy: Policy
+    counting: Counting
     asked: Asked
     currency: str | None
     worths: Sequence[Worth]

@@ -1,11 +1,10 @@
 """Subscriptions with their facts. They are locked, by their persons, before they are read to be changed."""
 
-from collections.abc import AsyncIterator, Collection, Iterable
-from typing import Any
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import orjson
-from sqlalchemy import text
 
 from services.metrics.subscriptions.domain.facts import Subscription
 from shared.db.bulk import insert_new_rows, insert_rows
@@ -60,20 +59,39 @@ def _rows(found: Iterable[Subscription]) -> list[tuple[str, UUID, str]]:
     ]
 
 
-async def persons(tx: ReadTx) -> AsyncIterator[list[Subscription]]:
-    """Everybody's subscriptions, person by person, read as they are needed."""
-    rows = await tx.connection.stream(
-        text(
-            "SELECT coalesce(identity.root_id, customer) AS root, subscription_id, facts "
-            "FROM subscriptions LEFT JOIN identity ON raw_id = customer ORDER BY root"
+class Some(NamedTuple):
+    """Persons after a key, up to another, each with their subscriptions; `last` None: there is nobody after them."""
+
+    persons: Sequence[Sequence[Subscription]]
+    last: UUID | None
+
+
+async def some(tx: ReadTx, after: UUID | None, most: int) -> Some:
+    """So many keys, in ascending order of persons: along two indexes, so that it costs the same wherever it begins."""
+    rows = await tx.execute(
+        """
+        WITH keys AS (
+            (SELECT DISTINCT customer AS key FROM subscriptions
+             WHERE CAST(:after AS uuid) IS NULL OR customer > :after ORDER BY key LIMIT :most)
+            UNION
+            (SELECT DISTINCT root_id FROM identity
+             WHERE CAST(:after AS uuid) IS NULL OR root_id > :after ORDER BY root_id LIMIT :most)
+        ), roots AS (SELECT key FROM keys ORDER BY key LIMIT :most), raws AS (
+            SELECT key AS root, key AS raw FROM roots
+            WHERE NOT EXISTS (SELECT FROM identity WHERE raw_id = key AND root_id <> key)
+            UNION SELECT root_id, raw_id FROM identity JOIN roots ON root_id = key
         )
+        SELECT root, subscription_id, facts, (SELECT key FROM roots ORDER BY key DESC LIMIT 1) AS last,
+               (SELECT count(*) FROM roots) AS keys
+        FROM (SELECT) AS once LEFT JOIN (raws JOIN subscriptions ON customer = raw) ON true
+        ORDER BY root, subscription_id
+        """,
+        {"after": after, "most": most},
     )
-    root, found = None, list[Subscription]()
-    async for row in rows:
-        if row.root != root and found:
-            yield found
-            found = []
-        root = row.root
-        found.append(_subscription(row))
-    if found:
-        yield found
+    persons: dict[UUID, list[Subscription]] = {}
+    last = None
+    for row in rows:
+        last = row.last if row.keys == most else None
+        if row.root is not None:
+            persons.setdefault(row.root, []).append(_subscription(row))
+    return Some(list(persons.values()), last)

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from services.metrics.subscriptions.domain.exchange import Rate
-from services.metrics.subscriptions.domain.policy import Policy
+from services.metrics.subscriptions.domain.policy import Counting, Policy
 from shared.db.engine import ReadTx, WriteTx
 
 _LOCK = "7262, hashtext(current_schema() || '.subscription_policy')"
@@ -14,42 +15,79 @@ _POLICY = ", ".join(Policy._fields)
 
 
 class StoredPolicy(NamedTuple):
-    """A policy and since when it holds; None: since the beginning."""
+    """A policy and since when it holds; None: since the beginning. `is_counted`: all history is counted by it."""
 
     policy: Policy
     set_at: datetime | None
+    is_counted: bool
 
 
-async def hold_policy(tx: WriteTx) -> Policy:
-    """The policy, which stays what it is until this transaction ends. After who is whom is held, never before."""
+async def hold(tx: WriteTx) -> Counting:
+    """What is counted by, which stays until this transaction ends; after who is whom is held, never before."""
     await tx.execute(f"SELECT pg_advisory_xact_lock_shared({_LOCK})")
-    return (await policy(tx)).policy
+    return await counting(tx)
 
 
-async def claim_policy(tx: WriteTx) -> StoredPolicy:
+async def claim(tx: WriteTx) -> Counting:
     """The same, for who changes it: nobody counts by it meanwhile."""
     await tx.execute(f"SELECT pg_advisory_xact_lock({_LOCK})")
-    return await policy(tx)
+    return await counting(tx)
 
 
-async def policy(tx: ReadTx) -> StoredPolicy:
-    """The policy that holds."""
-    return (await policies(tx, 1))[0]
+async def counting(tx: ReadTx) -> Counting:
+    """What is counted by."""
+    rows = await tx.execute(
+        f"""
+        SELECT {_POLICY}, is_counted, reached, coalesce(persons, 0) AS persons
+        FROM subscription_policies LEFT JOIN subscription_recounts USING (version)
+        WHERE version >= (SELECT max(version) FROM subscription_policies WHERE is_counted) ORDER BY version
+        """
+    )
+    whole, *later = rows.fetchall()
+    of = Policy(*whole[: len(Policy._fields)])
+    if not later:
+        return Counting(of, None, None, 0)
+    newest = later[-1]
+    return Counting(of, Policy(*newest[: len(Policy._fields)]), newest.reached, newest.persons)
 
 
 async def policies(tx: ReadTx, limit: int = 100) -> list[StoredPolicy]:
     """All there were, the newest first."""
     rows = await tx.execute(
-        f"SELECT {_POLICY}, set_at FROM subscription_policies ORDER BY version DESC LIMIT :limit", {"limit": limit}
+        f"SELECT {_POLICY}, set_at, is_counted FROM subscription_policies ORDER BY version DESC LIMIT :limit",
+        {"limit": limit},
     )
-    return [StoredPolicy(Policy(*row[:-1]), row.set_at) for row in rows]
+    return [StoredPolicy(Policy(*row[:-2]), row.set_at, row.is_counted) for row in rows]
 
 
 async def add_policy(tx: WriteTx, new: Policy, at: datetime) -> None:
-    """Let a policy hold from now on, for all history."""
+    """Let a policy hold from now on, for all history: nobody is counted by it yet."""
     names = ", ".join(f":{name}" for name in Policy._fields)
     await tx.execute(
-        f"INSERT INTO subscription_policies ({_POLICY}, set_at) VALUES ({names}, :at)", {**new._asdict(), "at": at}
+        f"INSERT INTO subscription_policies ({_POLICY}, set_at, is_counted) VALUES ({names}, :at, false)",
+        {**new._asdict(), "at": at},
+    )
+
+
+async def put_reached(tx: WriteTx, version: int, reached: UUID, persons: int) -> None:
+    """All persons up to a key are counted by a policy: so many more."""
+    await tx.execute(
+        "INSERT INTO subscription_recounts (version, reached, persons) VALUES (:version, :reached, :persons) "
+        "ON CONFLICT (version) DO UPDATE SET reached = EXCLUDED.reached, "
+        "persons = subscription_recounts.persons + EXCLUDED.persons",
+        {"version": version, "reached": reached, "persons": persons},
+    )
+
+
+async def forget_reached(tx: WriteTx) -> None:
+    """Nobody is counted by a pending policy."""
+    await tx.execute("DELETE FROM subscription_recounts")
+
+
+async def set_counted(tx: WriteTx, version: int) -> None:
+    """All history is counted by this policy."""
+    await tx.execute(
+        "UPDATE subscription_policies SET is_counted = true WHERE version = :version", {"version": version}
     )
 
 

@@ -13,6 +13,7 @@ from services.metrics.schemas import DaysOut
 from services.metrics.subscriptions.domain.cohorts import Cohorts
 from services.metrics.subscriptions.domain.policy import Policy, Recognition
 from services.metrics.subscriptions.domain.report import Churn, Money, Movements, Reason, Revenue, Value, Why
+from services.metrics.subscriptions.schemas.own import RecountOut
 
 Figures = dict[str, FigureOut]
 
@@ -88,6 +89,9 @@ class AnswerOut(BaseModel):
     time_zone: str
     staleness_seconds: float | None
     policy: HeldOut
+    recount: RecountOut | None = Field(
+        description="A newer policy that history is being counted by; until it is whole, figures are of `policy`."
+    )
 
     @classmethod
     def frame(cls, found: Churn | Revenue | Movements | Cohorts | Value) -> dict[str, object]:
@@ -97,7 +101,8 @@ class AnswerOut(BaseModel):
             "as_of": frame.as_of,
             "time_zone": frame.time_zone,
             "staleness_seconds": frame.staleness_seconds,
-            "policy": HeldOut.of(found.policy),
+            "policy": HeldOut.of(found.counting.whole),
+            "recount": RecountOut.of(found.counting),
         }
 
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from services.metrics.domain.calendar import to_date
 from services.metrics.subscriptions.domain.exchange import Rate
-from services.metrics.subscriptions.domain.policy import Policy, Recognition
+from services.metrics.subscriptions.domain.policy import Counting, Policy, Recognition
 from services.metrics.subscriptions.repository.own import StoredPolicy
 from shared.http.schemas import Strict
 
@@ -36,6 +36,21 @@ class PolicyIn(Strict):
         return Policy(0, **self.model_dump())
 
 
+class RecountOut(BaseModel):
+    """How far history is counted by a policy that is pending: figures are of the one before until it is whole."""
+
+    version: int
+    persons: int = Field(description="Who is counted by it so far.")
+    percent: int = Field(description="The part of all, to within a percent or so.")
+
+    @classmethod
+    def of(cls, counting: Counting) -> "RecountOut | None":
+        """None: no policy is pending."""
+        if counting.pending is None:
+            return None
+        return cls(version=counting.pending.version, persons=counting.persons, percent=counting.percent)
+
+
 class PolicyOut(BaseModel):
     """A policy; its `version` is on every figure counted by it."""
 
@@ -46,17 +61,26 @@ class PolicyOut(BaseModel):
     pause_is_churn: bool
     free_is_churn: bool
     set_at: datetime | None = Field(None, description="Since when it holds; null: since the beginning.")
+    is_counted: bool = Field(description="Whether all history was counted by it; false while that goes on.")
+    recount: RecountOut | None = Field(description="How far that is; null: done, or given up for a newer policy.")
 
     @classmethod
-    def of(cls, stored: StoredPolicy) -> "PolicyOut":
+    def of(cls, stored: StoredPolicy, counting: Counting) -> "PolicyOut":
         """As stored."""
-        return cls(**stored.policy._asdict(), set_at=stored.set_at)
+        is_pending = stored.policy == counting.pending
+        return cls(
+            **stored.policy._asdict(),
+            set_at=stored.set_at,
+            is_counted=stored.is_counted,
+            recount=RecountOut.of(counting) if is_pending else None,
+        )
 
 
 class PoliciesOut(BaseModel):
-    """The policy that holds, and the hundred before it, the newest first."""
+    """The policy that figures are of, one that is yet to be, and the hundred before, the newest first."""
 
     current: PolicyOut
+    pending: PolicyOut | None
     earlier: list[PolicyOut]
 
 

@@ -16,6 +16,10 @@ from shared.db.engine import Database
 from shared.delivery.idempotency import Answer, Idempotent, remember, replayed
 from shared.identity import mapping
 
+# Persons that are counted anew in one transaction: facts wait for so many, not for all.
+AT_ONCE = 1_000
+# So many transactions in one turn of the background.
+MOST_TURNS = 10_000
 _GONE = Answer(204, b"")
 
 
@@ -26,15 +30,27 @@ class Deciding:
     db: Database
     clock: Clock
     subscribing: Subscribing
+    at_once: int = AT_ONCE
 
     async def policies(self) -> PoliciesOut:
-        """The policy that holds, and those before it."""
+        """The policy that figures are of, one that history is being counted by, and those before."""
         async with self.db.read() as tx:
-            found = await own.policies(tx)
-        return PoliciesOut(current=PolicyOut.of(found[0]), earlier=[PolicyOut.of(each) for each in found[1:]])
+            found, counting = await own.policies(tx), await own.counting(tx)
+        return PoliciesOut(
+            current=next(
+                (PolicyOut.of(each, counting) for each in found if each.policy == counting.whole),
+                PolicyOut.of(StoredPolicy(counting.whole, None, is_counted=True), counting),
+            ),
+            pending=next((PolicyOut.of(each, counting) for each in found if each.policy == counting.pending), None),
+            earlier=[
+                PolicyOut.of(each, counting) for each in found if each.policy not in (counting.whole, counting.pending)
+            ],
+        )
 
     async def decide(self, wanted: Policy, idem: Idempotent | None) -> Answer:
-        """Let a policy hold, and count all history by it before anybody sees a figure of it.
+        """Let a policy hold. Few persons are counted by it before this answers, many in the background.
+
+        Until all are, figures are those of the policy before, and say so. A policy that is still pending yields.
 
         Raises:
             BadPolicy: its parts do not fit together.
@@ -45,17 +61,31 @@ class Deciding:
             if (stored := await replayed(tx, idem)) is not None:
                 return stored
             await mapping.hold(tx)
-            before = await own.claim_policy(tx)
-            new = wanted._replace(version=before.policy.version + 1)
-            if wanted._replace(version=0) == before.policy._replace(version=0):
-                answer = _answer(PolicyOut.of(before))
-            else:
-                at = self.clock.now()
-                await own.add_policy(tx, new, at)
-                await self.subscribing.recount(tx, new)
-                answer = _answer(PolicyOut.of(StoredPolicy(new, at)))
+            counting = await own.claim(tx)
+            (newest, *_) = await own.policies(tx, 1)
+            if wanted._replace(version=0) != newest.policy._replace(version=0):
+                await own.add_policy(tx, wanted._replace(version=newest.policy.version + 1), self.clock.now())
+                await own.forget_reached(tx)
+                await self.subscribing.recount(tx, await own.counting(tx), self.at_once)
+                counting = await own.counting(tx)
+                (newest, *_) = await own.policies(tx, 1)
+            answer = _answer(PolicyOut.of(newest, counting))
             await remember(tx, idem, answer)
             return answer
+
+    async def recount(self) -> int:
+        """Go on counting history by a policy that is pending; how many transactions that took.
+
+        Each counts some persons, and says how far they reach: whoever goes on begins there, whatever was killed when.
+        """
+        for turn in range(MOST_TURNS):
+            async with self.db.write() as tx:
+                if turn == 0 and (await own.counting(tx)).pending is None:
+                    return 0
+                await mapping.hold(tx)
+                if await self.subscribing.recount(tx, await own.claim(tx), self.at_once):
+                    return turn + 1
+        return MOST_TURNS
 
     async def rates(self) -> RatesOut:
         """All rates that were entered."""

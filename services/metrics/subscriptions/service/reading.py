@@ -18,7 +18,7 @@ from services.metrics.subscriptions.domain.cohorts import Cohorts, rows_of, weig
 from services.metrics.subscriptions.domain.definitions import SUBSCRIPTION
 from services.metrics.subscriptions.domain.exchange import Exchange
 from services.metrics.subscriptions.domain.people import ROLLING_DAYS, Crowd, of_people
-from services.metrics.subscriptions.domain.policy import Policy
+from services.metrics.subscriptions.domain.policy import Counting
 from services.metrics.subscriptions.domain.pricing import Interval
 from services.metrics.subscriptions.domain.report import (
     Asked,
@@ -52,7 +52,7 @@ class Seen:
     """All that one answer needs: movements by day up to `last`, from `first` on one by one, and rates."""
 
     frame: Frame
-    policy: Policy
+    counting: Counting
     crowd: Crowd
     streams: Sequence[Stream]
     into: str | None
@@ -117,7 +117,7 @@ class Subscriptions:
         there = seen.crowd.there(days.first - 1)
         return Churn(
             seen.frame,
-            seen.policy,
+            seen.counting,
             days,
             report.people_figures(seen.frame, seen.crowd, days),
             report.cause_figures(seen.frame, seen.crowd, days),
@@ -139,7 +139,7 @@ class Subscriptions:
             "unpriced_subscriptions": seen.frame.plain("unpriced_subscriptions", seen.crowd.unpriced(day)),
         }
         money = seen.money(lambda frame, stream: report.revenue_figures(frame, stream, there, day))
-        return Revenue(seen.frame, seen.policy, people, money)
+        return Revenue(seen.frame, seen.counting, people, money)
 
     async def movements(self, period: Period, first: date | None, last: date | None, currency: str | None) -> Movements:
         """What moved revenue in each period that the days touch; by default in the running one and those before it.
@@ -162,7 +162,7 @@ class Subscriptions:
             Step(each, whole.end <= today, part.money(partial(report.movement_figures, days=each)))
             for each, whole, part in zip(days, periods, seen.cut(days), strict=True)
         ]
-        return Movements(seen.frame, seen.policy, steps)
+        return Movements(seen.frame, seen.counting, steps)
 
     async def cohorts(self, months: int, as_of: date | None) -> Cohorts:
         """Retention of those who first came in each of the last `months` months.
@@ -175,11 +175,11 @@ class Subscriptions:
         for _ in range(months - 1):
             first = calendar.period_before("month", first)
         async with self._snapshot(day) as (tx, frame):
-            policy = (await own.policy(tx)).policy
+            counting = await own.counting(tx)
             came = await reading.came(tx, first, day)
             changes = await reading.cohorts(tx, first, day)
         rows = rows_of(frame, came, changes, day, months)
-        return Cohorts(frame, policy, rows, weighted(frame, rows, months - 1))
+        return Cohorts(frame, counting, rows, weighted(frame, rows, months - 1))
 
     async def value(self, asked: Asked, currency: str | None) -> Value:
         """What the subscriptions there now will pay at renewals to come, as of today; or why that cannot be said."""
@@ -199,7 +199,7 @@ class Subscriptions:
         stream = next((each for each in seen.streams if each.currency == code), None)
         rate = None if stream is None else _constant_rate(seen.crowd, stream, first, day)
         figures = report.value_figures(frame, worths, asked, code, rate) if code else {}
-        return Value(frame, seen.policy, asked, code or None, worths, figures, None if worths else "no_subscriptions")
+        return Value(frame, seen.counting, asked, code or None, worths, figures, None if worths else "no_subscriptions")
 
     def _days(self, first: date | None, last: date | None) -> Days:
         end = self._day(last)
@@ -212,14 +212,14 @@ class Subscriptions:
 
     async def _seen(self, first: int, last: int, currency: str | None, *, with_departures: bool = True) -> Seen:
         async with self._snapshot(last) as (tx, frame):
-            policy = (await own.policy(tx)).policy
+            counting = await own.counting(tx)
             rows = await reading.moves(tx, first, last)
             ended = await reading.ended(tx, first, last) if with_departures else []
             streams = [stream_of(rows, code, first) for code in currencies(rows)]
             into = currency or self.currency or (streams[0].currency if len(streams) == 1 else None)
             exchange = None if into is None else Exchange(await own.rates(tx, into), into)
         total, reasons = report.together(streams, exchange, last)
-        return Seen(frame, policy, Crowd(first, of_people(rows), ended), streams, into, total, reasons)
+        return Seen(frame, counting, Crowd(first, of_people(rows), ended), streams, into, total, reasons)
 
     def _day(self, as_of: date | None) -> int:
         today = self.clock.now().astimezone(self.zone).date()

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from services.metrics.subscriptions.domain.facts import KINDS, Fact, Subscription, SubscriptionFact, fact_of
 from services.metrics.subscriptions.domain.lives import Tally
-from services.metrics.subscriptions.domain.policy import Policy
+from services.metrics.subscriptions.domain.policy import Counting
 from services.metrics.subscriptions.repository import facts as stored
 from services.metrics.subscriptions.repository import own, sums
 from shared.db.engine import WriteTx
@@ -24,7 +24,12 @@ from shared.runtime.service import Projection
 
 HEARD: tuple[type[EventData], ...] = tuple(KINDS)
 # Heard by the group of the voices: a group of its own would cost more than these few facts.
-PROJECTION = Projection(tables=("subscriptions", *sums.TABLES), groups=())
+PROJECTION = Projection(
+    tables=("subscriptions", *sums.TABLES),
+    groups=(),
+    given=("subscription_policies",),
+    unfinished=("subscription_recounts", *sums.NEXT_TABLES),
+)
 
 Persons = Mapping[UUID, Collection[Subscription]]
 
@@ -45,7 +50,7 @@ class Subscribing:
             news[event.data.subscription_id].append(fact_of(event))
         found = await members.lock_many(tx, {each.subject for each in told} | await stored.owners(tx, news))
         roots = {raw: member.root for member in found.values() for raw in member.keys}
-        policy = await own.hold_policy(tx)
+        counting = await own.hold(tx)
         if not await stored.owners(tx, news) <= roots.keys():
             raise Retry("another worker stored one of these subscriptions at the same time, under another key")
         before = {each.id: each for each in await stored.of_customers(tx, roots)}
@@ -54,7 +59,7 @@ class Subscribing:
         }
         await stored.add(tx, [after[name] for name in news if name not in before])
         await stored.replace(tx, [after[name] for name in news if name in before and after[name] != before[name]])
-        await self._carry(tx, _by_root(before.values(), roots), _by_root(after.values(), roots), policy)
+        await self._carry(tx, _by_root(before.values(), roots), _by_root(after.values(), roots), counting)
 
     async def regroup(self, tx: WriteTx, moved: Mapping[UUID, tuple[UUID, UUID]]) -> None:
         """Carry subscriptions over when keys went from one person to another; the mapping is ours alone meanwhile."""
@@ -62,29 +67,43 @@ class Subscribing:
             return
         touched = {root for pair in moved.values() for root in pair}
         keys = set(moved) | {raw for raws in (await mapping.members(tx, touched)).values() for raw in raws}
-        policy = await own.hold_policy(tx)
+        counting = await own.hold(tx)
         found = await stored.of_customers(tx, keys)
         if not found:
             return
         now = await mapping.roots(tx, keys)
         then = {raw: moved[raw][0] if raw in moved else root for raw, root in now.items()}
-        await self._carry(tx, _by_root(found, then), _by_root(found, now), policy)
+        await self._carry(tx, _by_root(found, then), _by_root(found, now), counting)
 
-    async def recount(self, tx: WriteTx, policy: Policy) -> None:
-        """Count all history anew, by another policy; who is whom and the policy are held."""
+    async def recount(self, tx: WriteTx, counting: Counting, most: int) -> bool:
+        """Count some more persons by the pending policy, which is claimed; whether all are counted by it now."""
+        if counting.pending is None:
+            return True
+        if counting.reached is None:
+            await sums.forget_growing(tx)
+        found = await stored.some(tx, counting.reached, most)
         tally = Tally()
-        async for subscriptions in stored.persons(tx):
-            tally.add(subscriptions, policy, self.zone)
-        await sums.clear(tx)
-        await sums.add(tx, tally)
+        for subscriptions in found.persons:
+            tally.add(subscriptions, counting.pending, self.zone)
+        await sums.add(tx, None, tally)
+        if found.last is not None:
+            await own.put_reached(tx, counting.pending.version, found.last, len(found.persons))
+            return False
+        await sums.take_over(tx)
+        await own.forget_reached(tx)
+        await own.set_counted(tx, counting.pending.version)
+        return True
 
-    async def _carry(self, tx: WriteTx, before: Persons, after: Persons, policy: Policy) -> None:
-        tally = Tally()
+    async def _carry(self, tx: WriteTx, before: Persons, after: Persons, counting: Counting) -> None:
+        tally, growing = Tally(), None if counting.pending is None else Tally()
         for root in before.keys() | after.keys():
             old, new = before.get(root, ()), after.get(root, ())
-            if old != new:
-                tally.replace(old, new, policy, self.zone)
-        await sums.add(tx, tally)
+            if old == new:
+                continue
+            tally.replace(old, new, counting.whole, self.zone)
+            if growing is not None and counting.pending is not None and counting.has_reached(root):
+                growing.replace(old, new, counting.pending, self.zone)
+        await sums.add(tx, tally, growing)
 
 
 def _by_root(subscriptions: Iterable[Subscription], roots: Mapping[UUID, UUID]) -> dict[UUID, list[Subscription]]:

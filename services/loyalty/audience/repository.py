@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -57,10 +58,14 @@ ORDERS = OrderTable(
 _ORDER = ORDERS.select + " "
 
 
-async def orders_of(tx: ReadTx, customers: Collection[UUID]) -> list[KnownOrder]:
-    """All orders that these person keys placed, cancelled ones among them."""
+async def orders_of(
+    tx: ReadTx, customers: Collection[UUID], besides: Mapping[str, KnownOrder | None] = MappingProxyType({})
+) -> list[KnownOrder]:
+    """All orders that these person keys placed, cancelled ones among them; `besides` are known to the caller."""
     rows = await tx.execute(_ORDER + "WHERE customer = ANY(:customers)", {"customers": list(customers)})
-    return [order for row in rows if (order := known(row.order_id, *_of_row(row))) is not None]
+    read = (row for row in rows if row.order_id not in besides)
+    found = [order for row in read if (order := known(row.order_id, *_of_row(row))) is not None]
+    return [*found, *(order for order in besides.values() if order is not None and order.customer in customers)]
 
 
 async def moves_of(tx: ReadTx, customers: Collection[UUID], segments: Collection[UUID]) -> dict[UUID, list[Move]]:

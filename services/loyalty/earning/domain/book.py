@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Literal, NamedTuple
 from uuid import UUID
 
+from services.loyalty.earning.domain.amounts import ONE, Ratio, ratio_of
 from services.loyalty.earning.domain.facts import ORDER, Fact, Trigger, Wanted
 from services.loyalty.earning.domain.rule import (
     WEEKDAYS,
@@ -16,6 +17,7 @@ from services.loyalty.earning.domain.rule import (
     Cap,
     Conditions,
     Effect,
+    Multiplier,
     OnBirthday,
     OnOrder,
     OnReferral,
@@ -67,6 +69,8 @@ class Live:
     effect: Effect
     wallet: str
     group: str | None
+    # What it gives for each minor unit of money, or adds to each point; 1 where it does neither.
+    worth: Ratio
 
     def refusal(self, fact: Fact, terms: Terms) -> str | None:
         """Which condition keeps it from matching."""
@@ -93,6 +97,16 @@ def trigger_of(rule: Rule) -> Trigger:
             return SEGMENT, str(segment)
 
 
+def _worth(effect: Effect) -> Ratio:
+    if isinstance(effect, PerAmount):
+        points, parts = ratio_of(effect.points)
+        return Ratio(points, parts * effect.per_minor)
+    if isinstance(effect, Multiplier):
+        over, under = ratio_of(effect.factor)
+        return Ratio(over - under, under)
+    return ONE
+
+
 @lru_cache(maxsize=4_096)
 def live(rule_id: UUID, version: int, name: str, rule: Rule) -> Live:
     """A version made ready."""
@@ -110,6 +124,7 @@ def live(rule_id: UUID, version: int, name: str, rule: Rule) -> Live:
         rule.effect,
         rule.wallet,
         rule.group,
+        _worth(rule.effect),
     )
 
 

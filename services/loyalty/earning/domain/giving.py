@@ -8,7 +8,7 @@ from math import lcm
 from typing import NamedTuple
 from uuid import UUID
 
-from services.loyalty.earning.domain.amounts import NONE, ONE, Ratio, ratio_of, rounded, shares
+from services.loyalty.earning.domain.amounts import NONE, ONE, Ratio, rounded, shares
 from services.loyalty.earning.domain.book import Live
 from services.loyalty.earning.domain.facts import Fact, price_of, total
 from services.loyalty.earning.domain.rule import (
@@ -168,9 +168,8 @@ def exactly(fact: Fact, live: Live) -> Ratio:
     if type(effect) is PerUnit:
         return fact.counting(live.wanted).units.times(effect.points, 1)
     if type(effect) is PerAmount:
-        points, parts = ratio_of(effect.points)
-        amount = total(order) if effect.of == "total" else fact.counting(live.wanted).minor
-        return amount.times(points, parts * effect.per_minor)
+        over, under = total(order) if effect.of == "total" else fact.counting(live.wanted).minor
+        return Ratio(over * live.worth.over, under * live.worth.under)
     raise TypeError("a multiplier gives nothing by itself")
 
 
@@ -219,8 +218,7 @@ def _more(fact: Fact, live: Live) -> Ratio:
     """What a multiplier adds to each point."""
     effect = live.effect
     if type(effect) is Multiplier:
-        over, under = ratio_of(effect.factor)
-        return Ratio(over - under, under)
+        return live.worth
     if type(effect) is TierMultiplier:
         return fact.multipliers.get(effect.track, NONE)
     raise TypeError("no multiplier")

@@ -11,12 +11,13 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from types import MappingProxyType
 from uuid import UUID
 
 from services.loyalty.achievements import repository as achievements
 from services.loyalty.audience import repository as known
 from services.loyalty.audience import service as audience
-from services.loyalty.audience.domain import KnownTouchpoint, Move
+from services.loyalty.audience.domain import KnownOrder, KnownTouchpoint, Move
 from services.loyalty.audience.service import Change
 from services.loyalty.earning.domain import settling
 from services.loyalty.earning.domain.facts import ORDER
@@ -66,7 +67,7 @@ class Earning:
         if rules.book.watches(*ORDER):
             await achievements.queue(tx, {key for change in changes for key in change.customers})
         if rules.needs_history:
-            await self._settle(tx, _since(changes), rules)
+            await self._settle(tx, _since(changes), rules, fresh=_fresh(changes))
         elif rules.book.begins is not None:
             await self._settle_alone(tx, changes, rules)
 
@@ -190,6 +191,7 @@ class Earning:
         rules: Rules,
         *,
         cause: Cause = "fact",
+        fresh: Mapping[str, KnownOrder | None] = MappingProxyType({}),
     ) -> None:
         """Work out all that the persons of these keys have earned, and which tiers they hold; post what differs.
 
@@ -204,7 +206,7 @@ class Earning:
             for key, at in customers.items():
                 since[owners[key]] = min(at, since.get(owners[key], at))
         now = self.clock.now()
-        read = await histories(tx, persons, rules)
+        read = await histories(tx, persons, rules, fresh)
         keys = [key for member in persons for key in member.keys]
         stored = await awards_rows.of_customers(tx, keys)
         due: Due = {}
@@ -288,6 +290,11 @@ def _since(changes: Sequence[Change]) -> dict[UUID, datetime]:
         for key in change.customers:
             since[key] = min(at, since.get(key, at))
     return since
+
+
+def _fresh(changes: Sequence[Change]) -> dict[str, KnownOrder | None]:
+    """Orders as they are now, by their ids."""
+    return {each.order_id: change.after for change in changes if (each := change.after or change.before) is not None}
 
 
 def _later(stored: Earned, since: Mapping[UUID, datetime]) -> Earned:

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
+from types import MappingProxyType
 from uuid import UUID
 
 from services.loyalty.audience import repository as audience
@@ -21,12 +22,20 @@ async def rules_of(tx: ReadTx, programs: Programs) -> Rules:
     return Rules(await rows.book(tx), await programs.timeline(tx), await tiers.tracks(tx))
 
 
-async def histories(tx: ReadTx, members: Iterable[Member], rules: Rules) -> dict[Member, History]:
-    """The histories of persons, each over all their keys: as much of them as the rules ask."""
+async def histories(
+    tx: ReadTx,
+    members: Iterable[Member],
+    rules: Rules,
+    fresh: Mapping[str, KnownOrder | None] = MappingProxyType({}),
+) -> dict[Member, History]:
+    """The histories of persons, each over all their keys: as much of them as the rules ask.
+
+    `fresh` are orders that the caller knows, and which need not be read; None: it is none any more.
+    """
     members = list(members)
     owner = {key: member for member in members for key in member.keys}
     orders: defaultdict[Member, list[KnownOrder]] = defaultdict(list)
-    for order in await audience.orders_of(tx, owner):
+    for order in await audience.orders_of(tx, owner, fresh):
         orders[owner[order.customer]].append(order)
     touchpoints: defaultdict[Member, list[KnownTouchpoint]] = defaultdict(list)
     if rules.hears_touchpoints:

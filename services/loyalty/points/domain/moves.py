@@ -11,6 +11,8 @@ from uuid import UUID
 from services.loyalty.points.domain.ledger import Account, Book, Cause, Deltas, Draw, Kind, Lot, Wallet
 from services.loyalty.programs.domain.validity import End
 
+# Why points ended for which there was no room.
+OVER_LIMIT = "over_limit"
 ENDLESS = datetime.max.replace(tzinfo=UTC)
 
 Order = Literal["earliest_expiring", "oldest"]
@@ -136,6 +138,15 @@ def credit(
     if lot.is_over(book.now):
         catch_up(book, wallet)
     return posted.id
+
+
+def cut(book: Book, wallet: Wallet, source: str, points: int, cause: Cause) -> None:
+    """Let points that came in last for a source end at once: the wallet takes no more."""
+    lot = next(each for each in reversed(wallet.lots.values()) if each.source == source)
+    if points := min(points, lot.remaining):
+        deltas = Deltas(available=-points) if lot.is_active else Deltas(pending=-points)
+        over = cause._replace(occurred_at=book.now, reason=OVER_LIMIT)
+        book.post(wallet, "expired", "expired", deltas, over, [Draw(lot, points)])
 
 
 def spendable(wallets: Iterable[Wallet]) -> int:

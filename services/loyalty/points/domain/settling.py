@@ -36,15 +36,27 @@ def shrinking(
 
 
 def settle_one(
-    book: Book, wallet: Wallet, target: Target, before: Source, terms: Terms, actor: str | None
+    book: Book,
+    wallet: Wallet,
+    target: Target,
+    before: Source,
+    terms: Terms,
+    actor: str | None,
+    family: Sequence[Wallet] = (),
+    cut: int = 0,
 ) -> tuple[int, Source, Posted | None]:
-    """Post what is missing, or take what is too much: the difference, what stands now, and what was posted."""
+    """Post what is missing, or take what is too much: the difference, what stands now, and what was posted.
+
+    `family`: all wallets of the person, where the balance has a limit. `cut`: how many of the source's points found no
+    room before; those are not taken back once more.
+    """
     difference = target.points - before.points
     cause = Cause(target.reason, target.occurred_at, None, target.source, target.reference, actor)
     rules = terms.wallet(target.wallet)
     if difference < 0:
         cause = cause._replace(occurred_at=book.now)
-        left = moves.claw_back(book, wallet, -difference, rules.clawback, rules.max_debt, cause)
+        gone = min(-difference, max(0, cut - before.uncollected))
+        left = gone + moves.claw_back(book, wallet, -difference - gone, rules.clawback, rules.max_debt, cause)
         if left == -difference:
             _note(book, wallet, cause)
         after = Source(target.points, before.uncollected + left)
@@ -59,7 +71,13 @@ def settle_one(
             book.stands(*after)
         return difference, after, None
     points = difference - forgiven
+    excess = 0
+    if rules.limit is not None:
+        whole = sum(each.available + each.pending + each.held for each in family)
+        excess = rules.limit.excess(whole, points, wallet.debt)
     posted = moves.credit(book, wallet, incoming(target, points, wallet, terms), cause, standing=after)
+    if excess:
+        moves.cut(book, wallet, target.source, excess, cause)
     return difference, after, Posted(posted, (posted,), target.wallet, points)
 
 

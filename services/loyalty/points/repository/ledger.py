@@ -1,12 +1,14 @@
 """The ledger: read what a rule needs, and write what it posted in one statement."""
 
-from collections.abc import Collection, Iterable, Sequence
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 from services.loyalty.points.domain.ledger import Book, Draw, Lot, Wallet
+from services.loyalty.points.domain.moves import OVER_LIMIT
 from services.loyalty.points.domain.settling import Source
 from shared.db.engine import ReadTx, WriteTx
 
@@ -102,6 +104,17 @@ async def sources(tx: ReadTx, pairs: Collection[tuple[UUID, str]]) -> dict[tuple
         {"wallets": [wallet for wallet, _ in pairs], "sources": [source for _, source in pairs]},
     )
     return {(row.wallet_id, row.source): Source(row.points, row.uncollected) for row in rows}
+
+
+async def cut_of(tx: ReadTx, pairs: Collection[tuple[UUID, str]]) -> dict[tuple[UUID, str], int]:
+    """How many of the points of these sources found no room in these wallets."""
+    rows = await tx.execute(
+        "SELECT wallet_id, source, CAST(sum(points) AS bigint) AS points FROM transactions "
+        "WHERE wallet_id = ANY(:wallets) AND source = ANY(CAST(:sources AS text[])) AND reason = :over "
+        "GROUP BY wallet_id, source",
+        {"wallets": [each for each, _ in pairs], "sources": [source for _, source in pairs], "over": OVER_LIMIT},
+    )
+    return {(row.wallet_id, row.source): row.points for row in rows}
 
 
 class Operation(NamedTuple):
@@ -220,10 +233,28 @@ _PARTS = {
 _COUNTED = ("made", "changed")
 
 
-@lru_cache(maxsize=64)
-def _unit(names: tuple[str, ...]) -> str:
+_ARRAY = re.compile(r"CAST\(:((\w)_\w+) AS (\w+)\[\]\)")
+# Of fewer rows each shape would be a statement of its own, to be prepared for a handful of values.
+_MANY = 64
+# Columns that do not travel as arrays of their own: each with the one that is like it, or with itself where one value
+# stands in all rows. To encode an array costs the driver more than the rest of a statement.
+_Shape = tuple[tuple[str, str], ...]
+
+
+@lru_cache(maxsize=256)
+def _unit(names: tuple[str, ...], shape: _Shape) -> str:
     """The statement that writes these parts, and counts the wallets among them."""
-    parts = ", ".join(f"{name} AS ({_PARTS[name]})" for name in names)
+    same = dict(shape)
+
+    def sent(found: re.Match[str]) -> str:
+        name, part, kind = found.groups()
+        if (of := same.get(name)) is None:
+            return found[0]
+        if of == name:
+            return f"array_fill(CAST(:{name} AS {kind}), ARRAY[CAST(:{part}_rows AS integer)])"
+        return f"CAST(:{of} AS {kind}[])"
+
+    parts = ", ".join(f"{name} AS ({_ARRAY.sub(sent, _PARTS[name])})" for name in names)
     counts = [f"(SELECT count(*) FROM {name})" for name in _COUNTED if name in names]
     return f"WITH {parts} SELECT {' + '.join(counts) or '0'}"
 
@@ -247,10 +278,43 @@ async def save(tx: WriteTx, book: Book, settled: dict[tuple[UUID, str], Source] 
         "allotted": _allotted(book) if book.allocations else {},
         "settled": _settled(settled) if settled else {},
     }
-    values = {name: value for part in parts.values() for name, value in part.items()}
-    written = await tx.execute(_unit(tuple(name for name, part in parts.items() if part)), values)
+    values: dict[str, Any] = {}
+    shape: list[tuple[str, str]] = []
+    for part in parts.values():
+        sent, same = _sent(part)
+        values |= sent
+        shape += same
+    written = await tx.execute(_unit(tuple(name for name, part in parts.items() if part), tuple(shape)), values)
     if written.scalar_one() != len(changed):
         raise RuntimeError("a wallet was changed by somebody who did not lock its person")
+
+
+def _sent(columns: Mapping[str, list[Any]]) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+    """The values that travel for a part, and the columns that do not travel as arrays of their own."""
+    rows = len(next(iter(columns.values()), ()))
+    if rows < _MANY:
+        return dict(columns), []
+    values: dict[str, Any] = {f"{next(iter(columns))[0]}_rows": rows}
+    shape: list[tuple[str, str]] = []
+    for name, column in columns.items():
+        first, last = column[0], column[-1]
+        if first == last and column.count(first) == rows:
+            values[name] = first
+            shape.append((name, name))
+            continue
+        like = (of for of, its in values.items() if type(its) is list and _is_alike(its, column))
+        if (found := next(like, None)) is None:
+            values[name] = column
+        else:
+            shape.append((name, found))
+    if not any(name == of for name, of in shape):
+        del values[next(iter(values))]
+    return values, shape
+
+
+def _is_alike(one: list[Any], other: list[Any]) -> bool:
+    # True is 1, and yet no number.
+    return one[-1] == other[-1] and type(one[0]) is type(other[0]) and one == other
 
 
 def _columns(prefix: str, names: str, rows: Sequence[Sequence[Any]]) -> dict[str, list[Any]]:

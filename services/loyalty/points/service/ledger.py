@@ -94,13 +94,19 @@ class Points:
             timeline.at(target.occurred_at).wallet(target.wallet)
         families = await members.lock_many(tx, {target.person for target in targets})
         book = Book(self.clock.now())
-        await repository.load(tx, book, {each.person for each in targets}, {each.wallet for each in targets}, "due")
+        limited = timeline.limited
+        persons = {each.person for each in targets}
+        if not limited.isdisjoint(each.wallet for each in targets):
+            # A limit is that of the whole person.
+            persons.update(key for member in families.values() for key in member.keys)
+        await repository.load(tx, book, persons, {each.wallet for each in targets}, "due")
         owners = [book.wallet(each.person, each.wallet, each.occurred_at) for each in targets]
         known = await repository.sources(
             tx, {(wallet.id, each.source) for wallet, each in zip(owners, targets, strict=True)}
         )
         shrinking = settling.shrinking(targets, owners, known)
         await repository.load_open(tx, shrinking)
+        cut = await repository.cut_of(tx, known) if shrinking and limited else {}
         done: list[tuple[int, Posted | None]] = []
         settled: dict[tuple[UUID, str], Source] = {}
         for wallet, target in zip(owners, targets, strict=True):
@@ -110,8 +116,12 @@ class Points:
                 done.append((0, None))
                 continue
             moves.catch_up(book, wallet)
+            family = book.of(families[target.person].keys, target.wallet) if target.wallet in limited else ()
+            for each in family:
+                moves.catch_up(book, each)
+            terms = timeline.at(target.occurred_at)
             difference, settled[key], posted = settling.settle_one(
-                book, wallet, target, before or Source(0, 0), timeline.at(target.occurred_at), actor
+                book, wallet, target, before or Source(0, 0), terms, actor, family, cut.get(key, 0)
             )
             done.append((difference, posted))
         await self._save(tx, book, settled)

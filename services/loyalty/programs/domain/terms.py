@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cached_property, lru_cache
 from typing import Annotated, Literal
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from services.loyalty.programs.domain.calendar import add_days, local_day
 from services.loyalty.programs.domain.validity import End, Expiry, Pending, Rule
 from services.loyalty.programs.errors import UnknownWallet
+from shared.clock import time_zones
 from shared.money import EXPONENTS, MAX_MINOR
 
 DEFAULT_WALLET = "points"
@@ -73,6 +74,25 @@ class EarningCap(Rule):
     over: Literal["truncate", "reject"] = "truncate"
 
 
+class BalanceLimit(Rule):
+    """The most that a member can have in the wallet: what can be spent, what is pending and what is held, together.
+
+    It is asked when points come in that were earned: `truncate` takes those that find room, `reject` none if not all
+    do. The rest ends at once (`over_limit`), and is not taken back again when its order is. What is given by hand, by
+    another member, or back, always finds room.
+    """
+
+    points: Annotated[int, Field(strict=True, ge=1, le=MAX_POINTS)]
+    over: Literal["truncate", "reject"] = "truncate"
+
+    def excess(self, before: int, points: int, owed: int) -> int:
+        """How many of the points that come in do not find room beside those that are there; debt is repaid first."""
+        room = max(0, self.points - before) + owed
+        if points <= room:
+            return 0
+        return points if self.over == "reject" else points - room
+
+
 class WalletTerms(Rule):
     """What holds for one kind of points.
 
@@ -98,6 +118,7 @@ class WalletTerms(Rule):
     transfers: Transfers = Transfers()
     four_eyes_above: Points | None = None
     caps: Annotated[tuple[EarningCap, ...], Field(max_length=6)] = ()
+    limit: BalanceLimit | None = None
     pays: Annotated[tuple[Payment, ...], Field(max_length=50)] = ()
 
     @field_validator("caps")
@@ -136,7 +157,7 @@ class Terms(Rule):
         Raises:
             ValueError: it is none.
         """
-        if value not in _zones():
+        if value not in time_zones():
             raise ValueError("it is not an IANA time zone such as Asia/Ho_Chi_Minh")
         return value
 
@@ -197,12 +218,6 @@ class Terms(Rule):
         return End.of(add_days(local_day(now, zone), days), zone)
 
 
-@lru_cache(maxsize=1)
-def _zones() -> frozenset[str]:
-    # To list them walks a folder: milliseconds.
-    return frozenset(available_timezones())
-
-
 @lru_cache(maxsize=16)
 def default_terms(zone: ZoneInfo) -> Terms:
     """What holds where nothing was configured: one wallet whose points never end."""
@@ -215,6 +230,13 @@ class Timeline:
 
     default: Terms
     versions: Sequence[tuple[datetime, Terms]] = ()
+
+    @property
+    def limited(self) -> frozenset[str]:
+        """The wallets whose balance ever had a limit."""
+        return frozenset(
+            name for _, each in self.versions for name, wallet in each.wallets.items() if wallet.limit is not None
+        )
 
     @property
     def has_caps(self) -> bool:

@@ -23,6 +23,7 @@ from shared.bus.choose import open_bus
 from shared.clock import SystemClock
 from shared.config import PlatformSettings
 from shared.db.embedded import borrowed
+from shared.errors import UserError
 from shared.runtime.platform import VERSION, migrate
 from shared.runtime.trees import trees_of
 
@@ -124,6 +125,11 @@ async def _restore(
 ) -> None:
     began = monotonic()
     manifest = await checked(folder, trees_of(SERVICES))
+    if erasures is not None and "profiles" not in manifest.positions:
+        raise UserError(
+            f"{folder} has no profiles, by which erasures are carried out again: take --no-erasures; its services hear "
+            "of those of the last seven days from Kafka."
+        )
     async with _kafka(settings) as kafka:
         await _check_log(manifest, kafka, new_log=new_log)
         async with _database(settings) as url:

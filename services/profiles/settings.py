@@ -6,11 +6,12 @@ from pydantic import Field, field_validator
 
 from services.profiles.consent.settings import ConsentSettings
 from services.profiles.needs.settings import NeedsSettings
+from services.profiles.rights.settings import RightsSettings
 
 MAX_LIMIT = 10_000
 
 
-class ProfilesSettings(ConsentSettings, NeedsSettings):
+class ProfilesSettings(ConsentSettings, NeedsSettings, RightsSettings):
     """What counts as an identifier, and how much is kept of a customer."""
 
     blocked_values: tuple[str, ...] = Field(

@@ -84,9 +84,15 @@ async def snapshot(url: str, schemas: Sequence[str]) -> AsyncIterator[Snapshot]:
     try:
         # Migrations wait with this lock, before they have any other: nobody else waits for them meanwhile.
         await connection.execute("SELECT pg_advisory_lock_shared($1)", LOCK)
-        names = [table.quoted for table in await tables_of(connection, schemas)]
+        tables = await tables_of(connection, schemas)
+        names = [table.quoted for table in tables]
         if not names:
             raise Failed("The database has no data of Tâm: there is nothing to back up.")
+        if missing := dict.fromkeys(schemas).keys() - {table.schema for table in tables}:
+            raise Failed(
+                f"The database has nothing of {', '.join(sorted(missing))}: "
+                "name the services whose database it is with --only."
+            )
         async with connection.transaction(isolation="repeatable_read", readonly=True):
             await connection.execute(f"LOCK TABLE {', '.join(names)} IN ACCESS SHARE MODE")
             name = await connection.fetchval("SELECT pg_export_snapshot()")

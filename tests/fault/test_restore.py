@@ -5,7 +5,7 @@ log what was acknowledged between the back-up and the loss is gone with the mach
 """
 
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -13,8 +13,8 @@ from pathlib import Path
 import asyncpg
 import pytest
 from installation import ALL, Installation, until
+from restoring import lasting, restored
 
-from shared.backup.digests import digests, tables_of
 from shared.backup.errors import Partial
 from shared.backup.manifest import Manifest, read
 from shared.bus.choose import open_bus
@@ -25,8 +25,6 @@ from shared.testing.outage import private_postgres
 from shared.testing.platform import PlatformProcess
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
-
-HELD = ("leases", "members", "assignments")
 
 
 @pytest.fixture
@@ -55,19 +53,6 @@ async def moved(firm: Installation, url: str) -> AsyncIterator[Installation]:
 def at(firm: Installation, url: str) -> Installation:
     """For commands on another database, which may be empty."""
     return replace(firm, environ={**firm.environ, "TAM_DATABASE_URL": url})
-
-
-async def restored(url: str, manifest: Manifest) -> dict[str, str]:
-    """The digests of what lasts, with our own eyes."""
-    connection = await asyncpg.connect(plain_url(url), server_settings={"timezone": "UTC"})
-    try:
-        return lasting(await digests(connection, await tables_of(connection, manifest.schemas)))
-    finally:
-        await connection.close()
-
-
-def lasting(found: Mapping[str, str]) -> dict[str, str]:
-    return {name: digest for name, digest in found.items() if name.partition(".")[2] not in HELD}
 
 
 async def schemas(url: str, manifest: Manifest) -> int:

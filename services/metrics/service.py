@@ -168,7 +168,7 @@ class MetricsService:
     def watching(self) -> Watching:
         """Looks for changes in watched figures."""
         of = self.figures
-        return Watching(of.db, of.clock, of.zone, self.satisfaction, self.voices)
+        return Watching(of.db, of.clock, of.zone, self.satisfaction, self.voices, of.currency)
 
     @property
     def watches(self) -> Watches:

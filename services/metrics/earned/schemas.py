@@ -105,6 +105,10 @@ class EarnedGrowthOut(Explaining):
     time_zone: str
     staleness_seconds: float | None
     formula: str = FORMULA
+    is_being_counted: bool = Field(
+        description="Of a large firm, for the first minute or so: every order of both periods is looked at. Nothing is "
+        "known yet, and no number here means anything; `growth` is null."
+    )
     people: PeopleOut
     currency: str | None = Field(description="The currency of `growth`; null: there is no money in either period.")
     growth: GrowthOut | None
@@ -120,6 +124,7 @@ class EarnedGrowthOut(Explaining):
             as_of=report.as_of,
             time_zone=report.time_zone,
             staleness_seconds=report.staleness_seconds,
+            is_being_counted=report.is_being_counted,
             people=PeopleOut.model_validate(dict(report.people)),
             currency=report.currency,
             growth=None if report.currency is None else growths.get(report.currency),

@@ -16,6 +16,7 @@ from test_metrics_histories import TODAY, ZONE, History
 from services.metrics.app import service as manifest
 from services.metrics.earned.domain.report import GrowthReport
 from services.metrics.errors import BadRange
+from services.metrics.retention.service import scanning
 from shared.events.catalogue.loyalty import ReferralCompleted
 from shared.events.catalogue.surveys import AnsweredScore, AskedQuestion, SurveyAnswered, SurveyPublished
 from shared.events.envelope import Event
@@ -25,6 +26,12 @@ WHY, OTHER = derived_id("why"), derived_id("another survey")
 BLOCKS, PER_BLOCK = 3, 25
 OPTIONS = {"friend": True, "press": True, "ad": False, "sale": False}
 SEPTEMBER, OCTOBER = (date(2026, 9, 1), date(2026, 9, 30)), (date(2026, 10, 1), date(2026, 10, 30))
+
+
+@pytest.fixture(autouse=True)
+def nothing_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Facts come without a log here, so that what is kept could not be told from what is new."""
+    monkeypatch.setattr(scanning, "QUICK_SECONDS", float("inf"))
 
 
 def published(survey: UUID = WHY, purpose: str = "joining") -> Event[Any]:
@@ -303,3 +310,29 @@ async def test_a_history_ends_in_the_growth_of_brute_force(world: World, block: 
         await world.empty()
     # All of it was really tried.
     assert set(classes) == {"returning", "earned", "bought", "unknown", "reactivated"}
+
+
+async def test_of_a_large_firm_nobody_waits_for_what_is_counted_order_by_order(
+    world: World, monkeypatch: pytest.MonkeyPatch
+):
+    """It says that it is being counted, is there when the job has run, and says how old it is when more has come."""
+    monkeypatch.setattr(scanning, "QUICK_SECONDS", -1.0)
+    monkeypatch.setattr(scanning, "SMALL", 0)
+    await world.consume(placed("o1", "lan", NOW - timedelta(days=30)), placed("o2", "lan", NOW, 3000))
+    month = (TODAY - timedelta(days=29), TODAY)
+    first = await growth(world, month)
+    assert (first.is_being_counted, first.growths, first.currency) == (True, {}, None)
+    assert await world.metrics.retention.refresh() == 1
+    found = await growth(world, month)
+    assert (found.is_being_counted, found.growths["USD"].growth, found.staleness_seconds) == (False, 2, 0.0)
+
+    await world.consume(placed("o3", "lan", NOW, 1000))
+    async with world.db.write() as tx:
+        await tx.execute(
+            "INSERT INTO offsets (consumer, topic, partition, next_offset) VALUES ('metrics.orders','o',0,3)"
+        )
+    world.clock.time += timedelta(seconds=50)
+    old = await growth(world, month)
+    assert (old.growths["USD"].growth, old.staleness_seconds) == (2, 50.0)
+    assert await world.metrics.retention.refresh() == 1
+    assert (await growth(world, month)).growths["USD"].growth == 3

@@ -44,7 +44,10 @@ def _midnight(day: date, zone: ZoneInfo) -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class GrowthReport:
-    """Growth from one period to another, by currency; `people` of each class had money in this period, in any."""
+    """Growth from one period to another, by currency; `people` of each class had money in this period, in any.
+
+    `is_being_counted`: it is not known yet.
+    """
 
     now: Period
     before: Period
@@ -54,3 +57,4 @@ class GrowthReport:
     currency: str | None
     growths: Mapping[str, Growth]
     people: Mapping[Class, int]
+    is_being_counted: bool

@@ -5,17 +5,18 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
-from services.metrics.domain.orders import accounts
+from services.metrics.domain.calendar import day_number
 from services.metrics.domain.totals import Totals, main_currency
-from services.metrics.earned import repository
 from services.metrics.earned.domain.growth import CLASSES, Class, Growth
 from services.metrics.earned.domain.report import GrowthReport, Period
-from services.metrics.earned.repository import Comers, Entry, Paid
+from services.metrics.earned.repository import Comers, Paid
+from services.metrics.earned.service import counting
 from services.metrics.errors import BadRange
+from services.metrics.figures import repository as figures
 from services.metrics.freshness.service import Freshness
+from services.metrics.retention.service.scanning import Counted, Locks, Scans
 from shared.clock import Clock
 from shared.db.engine import Database
-from shared.events.orders import Order
 
 MAX_DAYS = 1_100
 
@@ -24,9 +25,9 @@ MAX_DAYS = 1_100
 class EarnedGrowth:
     """Reads earned growth; `currency` is the firm's.
 
-    A read looks at the orders of the two periods, and at the first order of whoever bought in the second alone: at no
-    other customer. It costs some ten microseconds of CPU for each such order, so that a month of a large firm takes
-    seconds and a year of it more: a figure to be read now and then, not at every scrape. `bench_gap.py` measures it.
+    Every order of the two periods is looked at, and the first order of whoever bought in the second alone: some ten
+    microseconds of CPU each. So of a large firm what was counted is kept, counted anew in the background while it is
+    asked for, and says how old it is.
     """
 
     db: Database
@@ -34,12 +35,20 @@ class EarnedGrowth:
     zone: ZoneInfo
     currency: str | None
     freshness: Freshness
+    locks: Locks
 
     async def growth(
-        self, first: date, last: date, *, before_first: date | None = None, currency: str | None = None
+        self,
+        first: date,
+        last: date,
+        *,
+        before_first: date | None = None,
+        currency: str | None = None,
+        is_patient: bool = False,
     ) -> GrowthReport:
         """Growth of the days from `first` to `last` over as many days before: those that begin on `before_first`, or
-        the last ones before `first`.
+        the last ones before `first`. Up to today, of a large firm, it is there soon after the first who asks; who is
+        patient waits for it.
 
         Raises:
             BadRange: the days make no range, are too many, or the two periods overlap.
@@ -50,36 +59,31 @@ class EarnedGrowth:
         if now.days > MAX_DAYS:
             raise BadRange(f"The range has more than {MAX_DAYS} days.")
         before = _before(now, before_first)
-        measured = await self.freshness.ends()
-        async with self.db.read() as tx:
-            span = before.span(self.zone)
-            orders = await repository.refunded(tx, span.start)
-            refunds = self._refunds(orders, before, now)
-            sums, people = await repository.paid(tx, span, now.span(self.zone), refunds)
-            staleness = await self.freshness.staleness(tx, measured)
+        found = await self._counted(now, before, is_patient=is_patient)
+        sums, people = ([], []) if found is None else counting.counted(found.document)
         return GrowthReport(
             now=now,
             before=before,
             as_of=self.clock.now(),
             time_zone=self.zone.key,
-            staleness_seconds=staleness,
+            staleness_seconds=None if found is None else found.staleness_seconds,
             currency=_currency(sums, currency or self.currency),
             growths=_growths(sums),
             people=_people(people),
+            is_being_counted=found is None,
         )
 
-    def _refunds(self, orders: Sequence[Order], before: Period, now: Period) -> list[Entry]:
-        """What went back in each period, by the rule of every figure of money."""
-        found: list[Entry] = []
-        for order in orders:
-            if order.placing is None:
-                continue
-            for entry in accounts(order, self.zone).entries:
-                is_now = now.holds(entry.day)
-                if entry.sums.refunds_minor and (is_now or before.holds(entry.day)):
-                    minor = -entry.sums.refunds_minor
-                    found.append(Entry(order.placing.customer, entry.currency, is_now, minor))
-        return found
+    async def _counted(self, now: Period, before: Period, *, is_patient: bool) -> Counted | None:
+        day = day_number(now.last)
+        async with self.db.read() as tx:
+            rows = [
+                row
+                for period in (before, now)
+                for row in await figures.money_by_day(tx, day_number(period.first), day_number(period.last))
+            ]
+        subject = counting.subject(counting.Periods.of(now, before), self.zone)
+        scans = Scans(self.db, self.clock, self.zone, self.freshness, self.locks)
+        return await scans.offered(subject, day, 0 if is_patient else sum(row[2] for row in rows))
 
 
 def _before(now: Period, first: date | None) -> Period:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -222,7 +223,7 @@ class Retention:
 
     async def refresh(self) -> int:
         """Count anew what is being asked for; how much was."""
-        return await self._scans().refresh(subjects.subject_of)
+        return await self._scans().refresh(partial(subjects.subject_of, self.zone))
 
     def _scans(self) -> Scans:
         return Scans(self.db, self.clock, self.zone, self.freshness, self.locks)

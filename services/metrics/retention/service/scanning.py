@@ -103,10 +103,10 @@ class Scans:
     async def offered(self, subject: Subject, day: int, customers: int) -> Counted | None:
         """What a subject came to when it was counted last; None: it has not been, and the job soon will.
 
-        Of few customers it is counted now, and is live; of a past day whoever asks waits.
+        Of few `customers` (or orders) it is counted now, and is live; as of another day whoever asks waits.
         """
         now = self.clock.now()
-        if day < calendar.day_of(now, self.zone):
+        if day != calendar.day_of(now, self.zone):
             return await self.get(subject, day)
         if customers <= SMALL:
             return await self._kept(subject, day, most_seconds=0) or await self.count(subject, day)

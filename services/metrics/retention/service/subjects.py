@@ -2,9 +2,11 @@
 
 from functools import partial
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from services.metrics.domain.calendar import PERIODS, Period, PeriodDays, last_periods
 from services.metrics.domain.tallies import MOST_COHORTS, place
+from services.metrics.earned.service import counting
 from services.metrics.ledger.service import IDENTITY_GROUP, ORDERS_GROUP
 from services.metrics.retention.domain.recurring import WITHIN_DAYS, again_within
 from services.metrics.retention.repository import scans, sums
@@ -94,7 +96,9 @@ def silent_then(horizon: int) -> Subject:
     return Subject(f"silent_then.{horizon}", _BOUGHT, partial(_silent_then, horizon))
 
 
-def subject_of(name: str) -> Subject | None:
+def subject_of(zone: ZoneInfo, name: str) -> Subject | None:
     """The subject of a name; None: it is of an earlier version."""
     kind, _, horizon = name.partition(".")
+    if kind == counting.NAME:
+        return counting.subject_named(name, zone)
     return silent_then(int(horizon)) if kind == "silent_then" else _BY_NAME.get(name)

@@ -134,7 +134,7 @@ class Keeping:
         """Earned growth of as many days up to today over as many before."""
         found: list[Kept] = []
         for days in GROWTH_DAYS:
-            report = await self.growth.growth(calendar.to_date(day - days + 1), calendar.to_date(day))
+            report = await self.growth.growth(calendar.to_date(day - days + 1), calendar.to_date(day), is_patient=True)
             growth = None if report.currency is None else report.growths.get(report.currency)
             if growth is None or report.currency is None or not growth.has_base:
                 figure = self._figure("earned_growth_rate", None, "no_base")

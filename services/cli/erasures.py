@@ -6,8 +6,8 @@ from pathlib import Path
 
 from services import registry
 from services.cli.common import open_database
-from services.profiles.rights.journal_file import JournalFile
 from services.profiles.rights.service.journal import Journal
+from services.profiles.rights.service.journal_file import JournalFile
 from services.profiles.service import ProfilesService
 from shared.bus.choose import open_bus
 from shared.clock import SystemClock

@@ -7,7 +7,7 @@ from typing import get_args
 from prometheus_client import Gauge
 
 from services.profiles.rights.domain.deadlines import Kind
-from services.profiles.rights.journal_file import JournalFile
+from services.profiles.rights.service.journal_file import JournalFile
 from services.profiles.service import ProfilesService
 from shared.observability.logging import logger
 from shared.observability.metrics import REGISTRY

@@ -8,7 +8,7 @@ from backup_world import erased, identify, send
 
 from services.cli.erasures import written
 from services.profiles.rights.jobs import note
-from services.profiles.rights.journal_file import JournalFile
+from services.profiles.rights.service.journal_file import JournalFile
 from services.registry import SERVICES
 from shared.config import PlatformSettings
 from shared.errors import UserError

@@ -10,10 +10,11 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal, TypeVar
 from urllib.parse import SplitResult, quote, urlsplit
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
+from shared.clock import time_zones
 from shared.errors import ConfigError
 from shared.money import MoneyError, currency_code
 
@@ -95,7 +96,7 @@ class PlatformSettings(Settings):
     @field_validator("time_zone")
     @classmethod
     def _zone_is_known(cls, value: str) -> str:
-        if value not in available_timezones():
+        if value not in time_zones():
             raise ValueError(f"{value!r} is not an IANA time zone such as Asia/Ho_Chi_Minh")
         return value
 

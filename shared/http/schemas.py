@@ -18,6 +18,8 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, PydanticCustomError
 
+from shared.clock import time_zones
+
 # RFC 3339: pydantic alone would take 1700000000 and "1700000000" for a time as well.
 _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?([Zz]|[+-]\d\d:?\d\d)?", re.ASCII)
 _MAX_DEPTH = 64
@@ -121,6 +123,15 @@ Day = Annotated[
     BeforeValidator(_only_iso_day),
     WithJsonSchema({"type": "string", "format": "date", "examples": ["2026-01-31"]}),
 ]
+
+
+def _known_zone(value: str) -> str:
+    if value not in time_zones():
+        raise PydanticCustomError("time_zone", "Input should be an IANA time zone such as Asia/Ho_Chi_Minh")
+    return value
+
+
+TimeZone = Annotated[str, Field(max_length=64, examples=["Asia/Ho_Chi_Minh"]), AfterValidator(_known_zone)]
 
 # A whole number in a JSON body that fits PostgreSQL's bigint; "1", 1.0 and true are none.
 BigInt = Annotated[int, Field(strict=True, ge=-(2**63), le=2**63 - 1)]

@@ -3,7 +3,6 @@
 import re
 from typing import Annotated, Any, Literal
 from uuid import UUID
-from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BaseModel, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
@@ -12,7 +11,7 @@ from services.loyalty.programs.schemas import Schedule
 from services.loyalty.referrals.domain.fraud import Signal
 from services.loyalty.referrals.domain.program import REASONS, Action
 from services.loyalty.referrals.domain.referral import Hindrance, MilestoneState, Reached, Referral, State
-from shared.http.schemas import ExternalId, Instant, Strict
+from shared.http.schemas import ExternalId, Instant, Strict, TimeZone
 from shared.money import MAX_MINOR, MoneyError, currency_code
 
 _DOMAIN = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,62})(\.[A-Za-z0-9-]{1,63}){1,8}", re.ASCII)
@@ -29,12 +28,6 @@ def _currency(value: str) -> str:
         return currency_code(value)
     except MoneyError:
         raise PydanticCustomError("currency", "Input should be an ISO 4217 code such as VND") from None
-
-
-def _zone(value: str) -> str:
-    if value not in available_timezones():
-        raise PydanticCustomError("unknown_zone", "Name an IANA time zone such as Asia/Ho_Chi_Minh")
-    return value
 
 
 Domain = Annotated[str, Field(max_length=253), AfterValidator(_domain)]
@@ -63,9 +56,11 @@ class MilestoneIn(Strict):
     """What the friend must do, and what each side gets for it."""
 
     name: Name = Field(examples=["first_order"])
-    event: Literal["signup", "order"] = Field(
-        description="`signup`: coming with the code. `order`: the nth that counts."
+    event: Literal["signup", "order", "touchpoint"] = Field(
+        description="`signup`: coming with the code. `order`: the nth that counts, paid and not gone back. "
+        "`touchpoint`: the nth of this name, such as an app that was installed."
     )
+    touchpoint: ExternalId | None = Field(None, description="The name of the touchpoint, as it is recorded.")
     nth: int = Field(1, strict=True, ge=1, le=1_000)
     min_minor: int = Field(0, strict=True, ge=0, le=MAX_MINOR, description="Least amount of an order, in minor units.")
     currency: Annotated[str, AfterValidator(_currency)] | None = Field(None, description="Of `min_minor`.")
@@ -78,6 +73,10 @@ class MilestoneIn(Strict):
             raise PydanticCustomError("no_reward", "A milestone rewards one side or both")
         if self.min_minor and self.currency is None:
             raise PydanticCustomError("no_currency", "A least amount has a currency")
+        if (self.event == "touchpoint") != (self.touchpoint is not None):
+            raise PydanticCustomError("touchpoint", "Name the touchpoint where the milestone is one, and only there")
+        if self.event == "touchpoint" and self.min_minor:
+            raise PydanticCustomError("touchpoint", "A touchpoint has no amount")
         if self.event == "signup" and (self.nth, self.min_minor) != (1, 0):
             raise PydanticCustomError("signup", "To sign up is done once, and costs nothing")
         return self
@@ -89,6 +88,10 @@ class FraudIn(Strict):
     actions: dict[str, Action] = Field({}, description=f"What is done for a reason: {', '.join(REASONS)}.")
     advocate_max: int = Field(10, strict=True, ge=1, le=100_000, description="Friends of an advocate in that time.")
     address_max: int = Field(3, strict=True, ge=1, le=100_000, description="Friends from one place in that time.")
+    ip_max: int = Field(10, strict=True, ge=1, le=100_000, description="Friends from one network address in that time.")
+    delay_days: int = Field(
+        14, strict=True, ge=1, le=365, description="How much longer rewards are held back where the action is `delay`."
+    )
     velocity_days: int = Field(7, strict=True, ge=1, le=365)
     disposable_domains: list[Domain] = Field([], max_length=1_000, description="More domains than those known.")
 
@@ -116,9 +119,7 @@ class TermsIn(Strict):
     )
     fraud: FraudIn = Field(default_factory=FraudIn)
     schedule: Schedule | None = Field(None, description="When friends may come; none: always.")
-    zone: Annotated[str, AfterValidator(_zone)] | None = Field(
-        None, description="IANA zone of the schedule; none: the programme's."
-    )
+    zone: TimeZone | None = Field(None, description="IANA zone of the schedule; none: the programme's.")
 
     @field_validator("milestones")
     @classmethod
@@ -159,8 +160,20 @@ SignalsIn = Annotated[
 ]
 
 
-class _WithSignals(Strict):
+class WithSignals(Strict):
+    """What may give a swindler away."""
+
     signals: SignalsIn = Field({})
+    name: str | None = Field(
+        None,
+        min_length=1,
+        max_length=200,
+        description="Compared without diacritics and order of words (Nguyễn Văn Đức is Duc Nguyen Van); a keyed hash "
+        "of it is kept, never the name.",
+    )
+    email: str | None = Field(
+        None, min_length=3, max_length=320, description="Compared in its plainest form; a keyed hash of it is kept."
+    )
 
     @field_validator("signals")
     @classmethod
@@ -170,7 +183,7 @@ class _WithSignals(Strict):
         return value
 
 
-class CodeIn(_WithSignals):
+class CodeIn(WithSignals):
     """Whose code it shall be."""
 
     customer: Customer
@@ -186,7 +199,7 @@ class CodeOut(BaseModel):
     created_at: Instant
 
 
-class ReferralIn(_WithSignals):
+class ReferralIn(WithSignals):
     """A friend who comes with a code."""
 
     code: str = Field(min_length=1, max_length=40)
@@ -225,6 +238,7 @@ class ReferralOut(BaseModel):
     friend_id: UUID
     state: State
     reasons: list[str] = Field(description="What spoke against it when the friend came.")
+    delay_days: int = Field(description="How much longer its rewards are held back for that.")
     hindrance: Hindrance | None = Field(description="What a merge of customers brought about, as long as it stands.")
     registered_at: Instant
     decided_at: Instant | None

@@ -7,10 +7,9 @@ with an instant (UTC), never by adding 24 hours.
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
-# What may be said as somebody's time zone.
-ZONES = frozenset(available_timezones())
+from shared.clock import time_zones
 
 _SECOND = timedelta(seconds=1)
 # Within these the next end of quiet hours lies, and at most one change of clocks.
@@ -40,7 +39,7 @@ class Quiet(NamedTuple):
 
 def zone_of(said: str | None, otherwise: ZoneInfo) -> ZoneInfo:
     """The zone somebody said; where they said none that there is, another."""
-    return ZoneInfo(said) if said is not None and said in ZONES else otherwise
+    return ZoneInfo(said) if said is not None and said in time_zones() else otherwise
 
 
 def first_at(zone: ZoneInfo, day: date, clock: time) -> datetime:

@@ -4,13 +4,11 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, ConfigDict, Field
 
 from services.surveys.asking.domain.candidate import Candidate, Cause, Reason
 from services.surveys.asking.domain.invitation import Channel
-from services.surveys.asking.domain.timing import ZONES
-from shared.http.schemas import ExternalId, Strict
+from shared.http.schemas import ExternalId, Strict, TimeZone
 
 Customer = Annotated[
     str, Field(min_length=1, max_length=300, description="A customer id, user_id:<value> or anonymous_id:<value>.")
@@ -28,15 +26,8 @@ class InvitationIn(Strict):
     stage: ExternalId | None = None
     staff_id: ExternalId | None = None
     order_id: ExternalId | None = None
-    time_zone: str | None = Field(None, max_length=64, description="The customer's, for quiet hours.")
+    time_zone: TimeZone | None = Field(None, description="The customer's, for quiet hours.")
     skips_sampling: bool = Field(False, description="Ask whether the customer is in the sample or not.")
-
-    @field_validator("time_zone")
-    @classmethod
-    def _is_known(cls, value: str | None) -> str | None:
-        if value is not None and value not in ZONES:
-            raise PydanticCustomError("time_zone", "Input should be an IANA time zone such as Asia/Ho_Chi_Minh")
-        return value
 
 
 class DecisionOut(BaseModel):

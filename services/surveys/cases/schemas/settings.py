@@ -3,22 +3,14 @@
 from datetime import date
 from itertools import pairwise
 from typing import Annotated
-from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BaseModel, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from services.surveys.cases.schemas.policy import AgentKey, Key
-from shared.http.schemas import ExternalId, Instant, Strict
+from shared.http.schemas import ExternalId, Instant, Strict, TimeZone
 
-_ZONES = available_timezones()
 _TIME = r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$"
-
-
-def _zone(value: str) -> str:
-    if value not in _ZONES:
-        raise PydanticCustomError("zone", "Input should be an IANA time zone such as Asia/Ho_Chi_Minh")
-    return value
 
 
 def _in_order(value: list["HoursIn"]) -> list["HoursIn"]:
@@ -54,7 +46,7 @@ class DayIn(Strict):
 class CalendarIn(Strict):
     """When cases are worked on. `week` has the hours of Monday to Sunday."""
 
-    zone: Annotated[str, Field(max_length=64), AfterValidator(_zone)] = Field(examples=["Asia/Ho_Chi_Minh"])
+    zone: TimeZone
     week: list[DayHours] = Field(min_length=7, max_length=7)
     days: list[DayIn] = Field([], max_length=1_000)
 

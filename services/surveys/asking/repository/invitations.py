@@ -68,7 +68,7 @@ async def asked(tx: ReadTx, keys: Collection[UUID]) -> dict[UUID, Asked]:
     rows = await tx.execute(
         "SELECT id, person, is_anonymous FROM invitations WHERE id = ANY(:ids)", {"ids": list(keys)}
     )
-    return {key: Asked(person, is_anonymous) for key, person, is_anonymous in rows}
+    return {row.id: Asked(row.person, row.is_anonymous) for row in rows}
 
 
 async def lock(tx: WriteTx, key: UUID) -> Invitation | None:

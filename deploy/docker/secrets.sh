@@ -19,4 +19,7 @@ for service in profiles touchpoints surveys loyalty metrics; do
 done
 # Not ours to make: a key of the platform with the scope profiles:read, for mail. Empty: no mail is sent.
 [ -e "$folder/surveys_profiles_key" ] || : >"$folder/surveys_profiles_key"
-chmod 644 "$folder"/*
+find "$folder" -maxdepth 1 -type f -exec chmod 644 {} +
+# Where the gateway keeps the certificates that it gets, whoever it runs as; the folder above lets nobody else in.
+mkdir -p "$folder/certificates"
+chmod 777 "$folder/certificates"

@@ -1,7 +1,7 @@
 """The application: the routers of the services that this process serves, behind one edge.
 
-The order of the parts, from outside in: metrics, trace and limits (`edge`), the short way (`dispatch`), errors to
-problems (`problems`), raw routes, system routes, the services' routers.
+The order of the parts, from outside in: who called (`forwarded`, behind proxies), metrics, trace and limits (`edge`),
+the short way (`dispatch`), errors to problems (`problems`), raw routes, system routes, the services' routers.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -26,6 +26,7 @@ from shared.http import ops
 from shared.http.auth import Authenticator, KeyRing
 from shared.http.dispatch import Dispatch
 from shared.http.edge import Edge
+from shared.http.forwarded import Forwarded
 from shared.http.limits import TokenBuckets
 from shared.http.oidc import TokenVerifier
 from shared.http.openapi import document, operation_id
@@ -78,6 +79,7 @@ def make_app(
     `bus`, their lag too), `audit` is told who saw whom, `scrapes` what refreshes gauges, with its argument.
     """
     settings = settings or HttpSettings()
+    behind = [Middleware(Forwarded, proxies=settings.proxies)] if settings.proxies else []
     app = FastAPI(
         title=title,
         version=version,
@@ -85,7 +87,7 @@ def make_app(
         openapi_url=None,
         # Tracking SDKs take a redirect for a delivery: what is not exactly right is 404.
         redirect_slashes=False,
-        middleware=[Middleware(Edge, settings=settings), Middleware(Dispatch)],
+        middleware=[*behind, Middleware(Edge, settings=settings), Middleware(Dispatch)],
         exception_handlers={
             AppError: _refused,
             RequestValidationError: _invalid,

@@ -31,6 +31,13 @@ class HttpSettings(Settings):
         repr=False,
         description="Bearer token that /metrics wants, at least 16 characters: it shows revenue. Unset: it is open.",
     )
+    proxies: int = Field(
+        0,
+        ge=0,
+        le=10,
+        description="How many proxies every request comes through, each of which adds whom it was called by to "
+        "X-Forwarded-For: limits count by the address that the outermost saw. 0: that header is not believed.",
+    )
     docs: bool = Field(True, description="Serve /docs and /openapi.json; off: they are not there.")
 
 

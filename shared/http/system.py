@@ -1,10 +1,13 @@
 """What operators and probes call: `/`, `/healthz`, `/readyz`, `/metrics`, `/docs`, `/openapi.json`. No key needed.
 
+The gateway serves `/docs/platform` and `/openapi/platform.json` in place of a single service's.
+
 `/metrics` wants a token of its own where one is set: a scraper is no caller of the API, and no caller a scraper.
 """
 
 import asyncio
 import hmac
+import math
 from collections.abc import Awaitable, Callable, Sequence
 from functools import lru_cache
 from time import monotonic
@@ -17,6 +20,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from shared.http import whole
 from shared.http.caller import BadKey, MissingKey, presented
 from shared.http.openapi import reference
 from shared.http.settings import HttpSettings
@@ -29,6 +33,8 @@ log = logger(__name__)
 Scrape = tuple[Callable[[Any], Awaitable[None]], Any]
 SCRAPE_SECONDS = 5.0
 SCRAPE_KEPT_SECONDS = 1.0
+# Longer than the pause between two scrapes: a Prometheus that asks regularly waits for no database.
+SCRAPE_FRESH_SECONDS = 45.0
 _DOCS_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'",
     "Referrer-Policy": "no-referrer",
@@ -58,13 +64,20 @@ async def _healthz(_: Request) -> Response:
 
 
 class Scraper:
-    """Refreshes the gauges that services compute, then writes all metrics out."""
+    """Has the gauges refreshed that services compute, and writes all metrics out.
 
-    def __init__(self, scrapes: Sequence[Scrape], token: str | None = None) -> None:
+    Who asks again within `fresh_seconds` is told what the last refresh found while the next one runs, so that a scrape
+    costs the same however slow the database is; after a longer pause it waits.
+    """
+
+    def __init__(
+        self, scrapes: Sequence[Scrape], token: str | None = None, *, fresh_seconds: float = SCRAPE_FRESH_SECONDS
+    ) -> None:
         self._scrapes = scrapes
         self._token = token
-        self._lock = asyncio.Lock()
-        self._until = 0.0
+        self._fresh_seconds = fresh_seconds
+        self._refreshed_at = -math.inf
+        self._refreshing: asyncio.Task[None] | None = None
 
     async def __call__(self, request: Request) -> Response:
         """Answer a scrape, as Prometheus text or OpenMetrics.
@@ -73,15 +86,26 @@ class Scraper:
             Unauthorized: it wants a token that was not presented.
         """
         self._check(request.headers.get("authorization"))
-        # Scrapes within a second share one refresh: this address is open, the database behind it is not.
-        async with self._lock:
-            if monotonic() >= self._until:
-                await asyncio.gather(*(self._refresh(refresh, value) for refresh, value in self._scrapes))
-                self._until = monotonic() + SCRAPE_KEPT_SECONDS
+        await self._freshen()
         encode, content_type = choose_encoder(request.headers.get("accept", ""))
         # Tens of milliseconds with many histograms: off the event loop.
         body = await asyncio.to_thread(encode, REGISTRY)
         return Response(body, headers={"Content-Type": content_type})
+
+    async def _freshen(self) -> None:
+        """Start a refresh where one is due; wait for it where what is known is old."""
+        age = monotonic() - self._refreshed_at
+        # Scrapes within a second share one refresh: this address is open, the database behind it is not.
+        if age < SCRAPE_KEPT_SECONDS:
+            return
+        if self._refreshing is None or self._refreshing.done():
+            self._refreshing = asyncio.create_task(self._refresh_all())
+        if age >= self._fresh_seconds:
+            await asyncio.shield(self._refreshing)
+
+    async def _refresh_all(self) -> None:
+        await asyncio.gather(*(self._refresh(refresh, value) for refresh, value in self._scrapes))
+        self._refreshed_at = monotonic()
 
     def _check(self, authorization: str | None) -> None:
         if self._token is None:
@@ -112,6 +136,29 @@ def system_routes(app: FastAPI, health: Health, scrapes: Sequence[Scrape], setti
         # What a whole fleet shares must not take the whole fleet out of service while a part of it works.
         return _json({"status": "degraded", "problems": found})
 
+    scraper = Scraper(scrapes, settings.metrics_token)
+
+    async def scrape(request: Request) -> Response:
+        return await scraper(request)
+
+    return [
+        Route("/", _root),
+        Route("/healthz", _healthz),
+        Route("/readyz", readyz),
+        Route("/metrics", scrape),
+        *(_descriptions(app) if settings.docs else ()),
+    ]
+
+
+async def _whole_openapi(_: Request) -> Response:
+    return Response(await asyncio.to_thread(whole.contract), media_type="application/json")
+
+
+async def _whole_docs(_: Request) -> Response:
+    return HTMLResponse(await asyncio.to_thread(whole.page), headers=_DOCS_HEADERS)
+
+
+def _descriptions(app: FastAPI) -> list[BaseRoute]:
     # Written once: whoever asks for them again and again must not make us write a megabyte each time.
     @lru_cache(maxsize=1)
     def contract() -> bytes:
@@ -127,16 +174,9 @@ def system_routes(app: FastAPI, health: Health, scrapes: Sequence[Scrape], setti
     async def docs(_: Request) -> Response:
         return HTMLResponse(page(), headers=_DOCS_HEADERS)
 
-    scraper = Scraper(scrapes, settings.metrics_token)
-
-    async def scrape(request: Request) -> Response:
-        return await scraper(request)
-
-    described = [Route("/openapi.json", openapi), Route("/docs", docs)] if settings.docs else []
     return [
-        Route("/", _root),
-        Route("/healthz", _healthz),
-        Route("/readyz", readyz),
-        Route("/metrics", scrape),
-        *described,
+        Route("/openapi.json", openapi),
+        Route("/docs", docs),
+        Route("/openapi/platform.json", _whole_openapi),
+        Route("/docs/platform", _whole_docs),
     ]

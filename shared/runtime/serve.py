@@ -108,6 +108,8 @@ async def serve(
             lifespan="off",
             timeout_graceful_shutdown=GRACE_SECONDS,
             server_header=False,
+            # Ours counts proxies: `shared/http/forwarded.py`.
+            proxy_headers=False,
         )
     )
     try:

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 ROOT = Path(__file__).parents[2]
 TOKEN = "a-scraper-s-own-token-0123456789"
-SYSTEM = {"/", "/healthz", "/readyz", "/metrics", "/openapi.json", "/docs"}
+SYSTEM = {"/", "/healthz", "/readyz", "/metrics", "/openapi.json", "/docs", "/openapi/platform.json", "/docs/platform"}
 EVIL = "https://evil.example"
 
 
@@ -67,7 +67,14 @@ async def test_metrics_want_their_token(house: House):
 
 
 async def test_the_description_can_be_switched_off(house: House):
-    for path in ("/docs", "/openapi.json", "/redoc", "/docs/oauth2-redirect"):
+    for path in (
+        "/docs",
+        "/openapi.json",
+        "/docs/platform",
+        "/openapi/platform.json",
+        "/redoc",
+        "/docs/oauth2-redirect",
+    ):
         assert (await house.crm.get(path)).status_code == 404
 
 

@@ -8,14 +8,14 @@ _DOOR = Row(
         lines(
             "Requests by code",
             "Answers to clients, whoever made them.",
-            ("sum by (code) (rate(caddy_http_response_duration_seconds_count[5m]))", "{{code}}"),
+            ("sum by (code) (rate(caddy_http_request_duration_seconds_count[5m]))", "{{code}}"),
             unit="reqps",
         ),
         lines(
             "Time to answer",
-            "99 of 100 answers, from the head of the request to that of the answer.",
+            "99 of 100 answers, to their last byte.",
             (
-                "histogram_quantile(0.99, sum by (le) (rate(caddy_http_response_duration_seconds_bucket[5m])))",
+                "histogram_quantile(0.99, sum by (le) (rate(caddy_http_request_duration_seconds_bucket[5m])))",
                 "99 %",
             ),
             unit="s",

@@ -3,5 +3,5 @@
 Only failures cost anything. Who has used up theirs is told to come back later, and nothing is looked up for them: with
 a million live codes of 60 bits, an address that never stops guessing finds one in two million years.
 
-Behind a proxy every visitor comes from its address: name it in FORWARDED_ALLOW_IPS, so that theirs is read.
+Behind proxies every visitor comes from theirs: say how many in TAM_HTTP_PROXIES, so that the visitor's is read.
 """

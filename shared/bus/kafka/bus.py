@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaConnectionError
 
 from shared.bus.base import (
     BusUnavailable,
@@ -20,6 +21,7 @@ from shared.bus.group_commit import Waiting, write_all
 from shared.bus.kafka.consumer import KafkaConsumer
 from shared.bus.kafka.link import Link, deadline, discard_consumer, require_compiled_extension
 from shared.bus.kafka.producer import PartitionWriter, Producer
+from shared.bus.kafka.reason import why_not_in
 from shared.bus.kafka.topics import add_partitions, count_partitions, make_topics
 from shared.config import PlatformSettings
 from shared.events.topics import Topic
@@ -57,12 +59,18 @@ class KafkaBus:
         self._observing = asyncio.Lock()
 
     async def start(self) -> None:
-        """Look at the brokers once.
+        """Look at the brokers once, and be ready to write.
 
         Raises:
             BusUnavailable: they do not answer.
         """
-        self._partitions = await count_partitions(self._link)
+        try:
+            self._partitions = await count_partitions(self._link)
+        except BusUnavailable as error:
+            if not isinstance(error.__cause__, KafkaConnectionError):
+                raise
+            raise BusUnavailable(f"Kafka: {await why_not_in(self._link)}") from error
+        await self._producer.warm_up(QUERY_SECONDS)
 
     async def stop(self) -> None:
         """Write what waits, within a deadline, and disconnect."""

@@ -29,6 +29,15 @@ class Producer:
         self._starting = asyncio.Lock()
         self._discarding: set[asyncio.Task[None]] = set()
 
+    async def warm_up(self, seconds: float) -> None:
+        """Connect before anybody writes: on a broker that has just started that takes longer than a request may wait.
+
+        Raises:
+            BusUnavailable: it did not come about.
+        """
+        async with deadline(seconds, "connect to write"):
+            await self._get()
+
     async def write(self, topic: str, partition: int, calls: Sequence[Sequence[OutRecord]]) -> None:
         """Make the records of all calls durable, in order.
 

@@ -227,6 +227,16 @@ def secured(kafka_broker: KafkaBroker | GivenBroker, tmp_path_factory: pytest.Te
     broker.kill()
 
 
+async def test_who_has_started_is_connected_to_write(kafka_broker: KafkaBroker | GivenBroker):
+    """Ready means ready: no request waits for a connection that a broker which just started takes long to give."""
+    bus = KafkaBus(PlatformSettings(kafka_bootstrap_servers=kafka_broker.bootstrap_servers, topic_prefix="warm."))
+    try:
+        await bus.start()
+        assert bus._producer._producer is not None
+    finally:
+        await bus.stop()
+
+
 @pytest.mark.parametrize(
     "way",
     [{"kafka_sasl_mechanism": "SCRAM-SHA-512"}, {"kafka_sasl_mechanism": "PLAIN"}, {"kafka_security_protocol": "SSL"}],

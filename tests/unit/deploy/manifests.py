@@ -54,16 +54,17 @@ def kustomize() -> tuple[str, ...]:
 def rendered(overlay: str) -> tuple[Document, ...]:
     """The resources of an overlay."""
     if overlay != WITH_OPERATORS:
-        return _built(KUBERNETES / overlay)
+        return built(KUBERNETES / overlay)
     with TemporaryDirectory() as folder:
         place = os.path.relpath(KUBERNETES, Path(folder).resolve())
         parts = [f"{place}/components/{name}" for name in ("keda", "pod-monitor", "dashboards", "traces")]
         whole = {"resources": [f"{place}/large"], "components": parts}
         Path(folder, "kustomization.yaml").write_text(yaml.safe_dump(whole))
-        return _built(Path(folder))
+        return built(Path(folder))
 
 
-def _built(folder: Path) -> tuple[Document, ...]:
+def built(folder: Path) -> tuple[Document, ...]:
+    """What kustomize makes of a folder."""
     done = subprocess.run([*kustomize(), str(folder)], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     assert "Warning" not in done.stderr, done.stderr

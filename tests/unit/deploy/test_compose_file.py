@@ -83,7 +83,7 @@ def test_secrets_are_made_once_and_kept(tmp_path: Path):
 
     def make() -> dict[str, bytes]:
         subprocess.run(["sh", str(ROOT / "deploy" / "docker" / "secrets.sh"), str(folder)], check=True)
-        return {path.name: path.read_bytes() for path in folder.iterdir()}
+        return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
 
     first = make()
 
@@ -91,6 +91,7 @@ def test_secrets_are_made_once_and_kept(tmp_path: Path):
     assert len({content for content in first.values() if content}) == len(first) - 1
     assert all(len(content) > 40 for name, content in first.items() if name != "surveys_profiles_key")
     assert oct(folder.stat().st_mode)[-3:] == "700"
+    assert oct((folder / "certificates").stat().st_mode)[-3:] == "777"
     assert make() == first
 
 
@@ -100,7 +101,7 @@ def test_what_containers_are_told_are_settings():
     for service in OURS.values():
         for variable in service.get("environment", {}):
             prefixes = tuple(f"TAM_{name.upper()}_" for name in NAMES)
-            assert variable.startswith(prefixes) or variable.removesuffix("_FILE") in known | {"FORWARDED_ALLOW_IPS"}
+            assert variable.startswith(prefixes) or variable.removesuffix("_FILE") in known
 
 
 def test_the_example_names_every_variable_with_its_default():
@@ -119,7 +120,7 @@ def test_prometheus_is_told_of_every_process():
         each for job in config["scrape_configs"] for static in job["static_configs"] for each in static["targets"]
     }
 
-    assert targets == {f"{process}:8000" for process in PROCESSES} | {"localhost:9090"}
+    assert targets == {f"{process}:8000" for process in PROCESSES} | {"localhost:9090", "gateway:9180"}
 
 
 def test_files_that_are_mounted_are_there():

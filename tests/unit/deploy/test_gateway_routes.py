@@ -64,7 +64,8 @@ def test_each_route_goes_to_the_service_that_answers_it():
     ("path", "service"),
     [
         ("/", "profiles"),
-        ("/openapi.json", "profiles"),
+        ("/docs/platform", "profiles"),
+        ("/openapi/platform.json", "profiles"),
         ("/v1/audit", "profiles"),
         ("/v1/customers/user_id:u-1/touchpoints", "touchpoints"),
         ("/v1/customers/touchpoints", "profiles"),
@@ -77,6 +78,12 @@ def test_each_route_goes_to_the_service_that_answers_it():
 )
 def test_what_is_of_the_whole_and_what_stays_inside(path: str, service: str | None):
     assert taken_by(path) == service
+
+
+def test_the_description_is_that_of_all_services_or_of_one():
+    assert "rewrite /openapi.json /openapi/platform.json" in CADDYFILE
+    assert "rewrite /docs /docs/platform" in CADDYFILE
+    assert all(service.name in CADDYFILE.split("path_regexp openapi")[1] for service in SERVICES)
 
 
 def test_every_service_has_a_process_behind_the_door():

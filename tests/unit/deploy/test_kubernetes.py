@@ -1,9 +1,11 @@
 """Kubernetes' manifests: they fit the API's schemas, leave nothing out, and say the same as docker-compose.yml."""
 
 import copy
+import os
 import re
 import runpy
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import jsonschema
 import kubernetes_validate
@@ -15,6 +17,7 @@ from manifests import (
     OVERLAYS,
     ROOT,
     WITH_OPERATORS,
+    built,
     check,
     container,
     environment,
@@ -30,7 +33,7 @@ from services.registry import NAMES, SERVICES
 from shared.bus.kafka import bus as kafka_bus
 from shared.config import PlatformSettings, load
 from shared.delivery import runner
-from shared.http.settings import HttpSettings
+from shared.http.settings import HTTP_PREFIX, HttpSettings
 from shared.http.system import system_routes
 from shared.observability.health import Health
 from shared.runtime import serve, workers
@@ -132,7 +135,8 @@ def test_what_processes_are_told_are_settings_with_values_that_hold(overlay: str
         assert set(files) <= set(told.values()), f"{name} is given more secrets than it is told of"
         plain = {key: value for key, value in told.items() if not key.endswith("_FILE")}
         owned = {f"TAM_{service.name.upper()}_": service for service in SERVICES}
-        load(PlatformSettings, environ=plain, known_prefixes=owned)
+        load(PlatformSettings, environ=plain, known_prefixes=[*owned, HTTP_PREFIX])
+        load(HttpSettings, prefix=HTTP_PREFIX, environ=plain)
         for prefix, service in owned.items():
             named = {key.removesuffix("_FILE").removeprefix(prefix).lower() for key in told if key.startswith(prefix)}
             fields = service.settings.model_fields if service.settings else {}
@@ -307,7 +311,7 @@ def test_dashboards_are_all_there():
 
 
 def test_prometheus_finds_the_processes_by_their_labels():
-    (monitor,) = kinds(WITH_OPERATORS, "PodMonitor").values()
+    monitor = kinds(WITH_OPERATORS, "PodMonitor")["tam"]
     config = yaml.safe_load((ROOT / "deploy" / "prometheus" / "prometheus.yml").read_text())
     (job,) = (each for each in config["scrape_configs"] if each["job_name"] == "tam")
     found = {
@@ -321,3 +325,17 @@ def test_prometheus_finds_the_processes_by_their_labels():
     assert endpoint["honorLabels"] is job["honor_labels"] is True
     ours = {each["targetLabel"] for each in endpoint["relabelings"]}
     assert ours == {"job"} | {each["target_label"] for each in job["relabel_configs"]}
+
+
+def test_an_ingress_is_a_proxy_more():
+    """Clients are told apart by the address that the outermost proxy saw: the gateway's caller, or the Ingress's."""
+    counts = {}
+    with TemporaryDirectory() as folder:
+        place = os.path.relpath(KUBERNETES, Path(folder).resolve())
+        whole = {"resources": [f"{place}/small"], "components": [f"{place}/components/ingress"]}
+        Path(folder, "kustomization.yaml").write_text(yaml.safe_dump(whole))
+        for name, documents in (("without", rendered("small")), ("with", built(Path(folder)))):
+            (settings,) = (each["data"] for each in documents if each["metadata"]["name"].startswith("tam-settings"))
+            counts[name] = settings["TAM_HTTP_PROXIES"]
+
+    assert counts == {"without": "1", "with": "2"}

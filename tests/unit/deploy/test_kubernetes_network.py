@@ -84,7 +84,7 @@ def ways(overlay: str) -> set[tuple[str, str, int]]:
 
 
 def scrapes() -> set[tuple[str, str, int]]:
-    return {("@monitoring", name, 8000) for name in APIS | WORKERS}
+    return {("@monitoring", name, 8000) for name in APIS | WORKERS} | {("@monitoring", "gateway", 9180)}
 
 
 def into_gateway() -> set[tuple[str, str, int]]:

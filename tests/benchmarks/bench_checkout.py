@@ -1,8 +1,9 @@
-"""What a look and a redemption cost at a steady rate, on one process and PostgreSQL, client included. About 50 seconds.
+"""What a look and a redemption cost at a steady rate, on one process and PostgreSQL, client included. About 60 seconds.
 
-All redemptions are of one campaign, each by a customer and for an order of its own, with an Idempotency-Key. Beside
-them, on the same server, what is naive and correct: SELECT … FOR UPDATE of the counter, then five more statements,
-straight on connections, without HTTP, rules, events or keys.
+All redemptions are of one campaign, each by a customer and for an order of its own, with an Idempotency-Key; first by
+their code alone, then beside a promotion that applies to every basket and has a budget per day. Beside them, on the
+same server, what is naive, straight on connections, without HTTP, rules, events or keys: SELECT … FOR UPDATE of the
+counter, then five more statements, which is correct; and the same without a lock, which must give more than there is.
 """
 
 import asyncio
@@ -22,9 +23,12 @@ RATE, SECONDS, FLAT_OUT_SECONDS = 500.0, 6.0, 3.0
 CONNECTIONS = 48
 SQL_CONNECTIONS = 12
 CODE = "TETBENCH2027"
+# Of which the careless version gives more.
+FEW = 50
 LINES = [
     {"id": str(number), "product_id": f"sku-{number}", "quantity": 1, "unit_minor": 250_000} for number in range(4)
 ]
+KINDS = ("validate", "redeem", "redeem beside a promotion")
 
 
 def body(number: int) -> dict[str, Any]:
@@ -104,16 +108,16 @@ async def flat_out(send: Callable[[int], Awaitable[None]], clients: int, first: 
 
 
 async def paced(send: Callable[[int], Awaitable[None]], first: int) -> dict[str, float]:
-    """What it takes at most, and how long it takes at `RATE`, or at half of what it takes at most if that is less."""
+    """What it takes at most, and how long it takes at `RATE`, or at nine tenths of what it takes if that is less."""
     most = await flat_out(send, CONNECTIONS, first)
-    rate = min(RATE, most / 2)
+    rate = min(RATE, most * 0.9)
     found = await steadily(send, rate, SECONDS, first + 1_000_000)
     return {"most_per_second": round(most), "rate": round(rate), **found}
 
 
 async def client(url: str, key: str, kind: str, first: int) -> dict[str, float]:
     """Measure looks or redemptions."""
-    path, status = ("/validations", 200) if kind == "validate" else ("/redemptions", 201)
+    path, status = ("/validations", 200) if kind.startswith("validate") else ("/redemptions", 201)
     clients = Clients(url, key)
 
     async def send(number: int) -> None:
@@ -122,32 +126,48 @@ async def client(url: str, key: str, kind: str, first: int) -> dict[str, float]:
     return await paced(send, first)
 
 
-async def naive(url: str) -> dict[str, float]:
-    """The counter locked by SELECT … FOR UPDATE, and the same rows as a redemption writes."""
+async def naive(url: str) -> dict[str, dict[str, float]]:
+    """Look whether something is left, then take it: the same rows as a redemption writes, with a lock and without."""
     async with asyncpg.create_pool(url, min_size=SQL_CONNECTIONS, max_size=SQL_CONNECTIONS) as pool:
         await pool.execute(
             "CREATE SCHEMA naive; CREATE TABLE naive.campaigns (id int PRIMARY KEY, used int, most int); "
             "CREATE TABLE naive.uses (person text PRIMARY KEY, n int); "
-            "CREATE TABLE naive.redemptions (id uuid PRIMARY KEY, person text, order_id text UNIQUE, lines jsonb); "
+            "CREATE TABLE naive.redemptions (id uuid PRIMARY KEY, campaign int, order_id text UNIQUE, lines jsonb); "
             "CREATE TABLE naive.keys (key text PRIMARY KEY, answer text); "
-            "INSERT INTO naive.campaigns VALUES (1, 0, 1000000000)"
+            f"INSERT INTO naive.campaigns VALUES (1, 0, 1000000000), (2, 0, {FEW})"
         )
 
-        async def redeem(number: int) -> None:
-            who = f"k-{number}"
+        async def redeem(number: int, *, campaign: int, lock: str) -> bool:
+            who = f"k-{campaign}-{number}"
             async with pool.acquire() as connection, connection.transaction():
                 await connection.fetchrow("SELECT answer FROM naive.keys WHERE key = $1", who)
-                row = await connection.fetchrow("SELECT used, most FROM naive.campaigns WHERE id = 1 FOR UPDATE")
-                assert row["used"] < row["most"]
+                row = await connection.fetchrow(
+                    f"SELECT used, most FROM naive.campaigns WHERE id = $1 {lock}", campaign
+                )
+                if row["used"] >= row["most"]:
+                    return False
                 await connection.fetchrow("SELECT n FROM naive.uses WHERE person = $1 FOR UPDATE", who)
                 await connection.execute("INSERT INTO naive.uses VALUES ($1, 1)", who)
                 await connection.execute(
-                    "INSERT INTO naive.redemptions VALUES ($1, $2, $3, '[]')", uuid4(), who, f"o-{number}"
+                    "INSERT INTO naive.redemptions VALUES ($1, $2, $3, '[]')", uuid4(), campaign, f"o-{who}"
                 )
-                await connection.execute("UPDATE naive.campaigns SET used = $1 WHERE id = 1", row["used"] + 1)
+                await connection.execute(
+                    "UPDATE naive.campaigns SET used = $2 WHERE id = $1", campaign, row["used"] + 1
+                )
                 await connection.execute("INSERT INTO naive.keys VALUES ($1, '{}')", who)
+            return True
 
-        return await paced(redeem, 0)
+        async def locking(number: int) -> None:
+            assert await redeem(number, campaign=1, lock="FOR UPDATE")
+
+        correct = await paced(locking, 0)
+        tries = range(20 * FEW)
+        given = await asyncio.gather(*(redeem(number, campaign=2, lock="") for number in tries))
+        counted = await pool.fetchval("SELECT used FROM naive.campaigns WHERE id = 2")
+        stored = await pool.fetchval("SELECT count(*) FROM naive.redemptions WHERE campaign = 2")
+    assert stored == sum(given) > FEW, "reading first and writing after was expected to give more than there is"
+    careless = {"there_were": FEW, "tries": len(tries), "counted": counted, "given": stored, "too_many": stored - FEW}
+    return {"naive redeem, SQL alone": correct, "read, then write, SQL alone": careless}
 
 
 async def offer(under_test: Platform) -> str:
@@ -159,6 +179,20 @@ async def offer(under_test: Platform) -> str:
         for path, said in (("state", {"state": "active"}), ("shared-codes", {"code": CODE})):
             (await http.post(f"/v1/loyalty/campaigns/{made}/{path}", json=said)).raise_for_status()
     return made
+
+
+async def promote(under_test: Platform) -> None:
+    """A promotion that every basket gets, with a budget of its own."""
+    async with under_test.client() as http:
+        terms = {
+            "benefit": {"type": "percentage", "percent": 3},
+            "budgets": [{"name": "day", "per": "day", "max_minor": 10**12}],
+        }
+        asked = {"name": "Freeship", "codes": "automatic", "currency": "VND", "terms": terms}
+        made = (await http.post("/v1/loyalty/campaigns", json=asked)).raise_for_status().json()["id"]
+        (await http.post(f"/v1/loyalty/campaigns/{made}/state", json={"state": "active"})).raise_for_status()
+    # Every process looks again within a second.
+    await asyncio.sleep(1.1)
 
 
 async def measured(under_test: Platform, kind: str, first: int) -> dict[str, Any]:
@@ -178,7 +212,9 @@ async def main() -> None:
     environ = {"TAM_HTTP_RATE_PER_SECOND": "100000", "TAM_HTTP_RATE_BURST": "100000", "TAM_DATABASE_POOL_SIZE": "48"}
     async with durable_postgres() as (url, pid), platform(url, pid, ["api"], **environ) as under_test:
         campaign = await offer(under_test)
-        for turn, kind in enumerate(("validate", "redeem")):
+        for turn, kind in enumerate(KINDS):
+            if kind.endswith("promotion"):
+                await promote(under_test)
             before = under_test.spent()
             found = await measured(under_test, kind, turn * 10_000_000)
             spent = under_test.spent().since(before)
@@ -188,7 +224,7 @@ async def main() -> None:
                 "backend_cpu_us": round(spent.backend / requests * 1e6),
             }
             figures[kind] = found
-        figures["naive redeem, SQL alone"] = await naive(url)
+        figures |= await naive(url)
         async with under_test.client() as http:
             counted = (await http.get(f"/v1/loyalty/campaigns/{campaign}")).json()["redeemed"]
         async with asyncpg.create_pool(url, min_size=1, max_size=1) as pool:

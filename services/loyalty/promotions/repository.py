@@ -1,5 +1,6 @@
 """SQL of promotions: what stands at a moment, the firm's rules, and the counters of budgets."""
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -95,15 +96,25 @@ class Move(NamedTuple):
 _GROW = """
     INSERT INTO budget_counters AS b
         (campaign_id, budget, period, who, redeemed, reserved, spent_minor, reserved_minor)
-    SELECT :campaign, :budget, :period, :who, :redeemed, :reserved, :spent, :held
-    WHERE coalesce(CAST(:uses AS bigint) <= CAST(:max_uses AS bigint), true)
-      AND coalesce(CAST(:minor AS bigint) <= CAST(:max_minor AS bigint), true)
+    SELECT campaign, budget, period, who, redeemed, reserved, spent, held
+    FROM unnest(CAST(:campaigns AS uuid[]), CAST(:budgets AS text[]), CAST(:periods AS text[]), CAST(:whos AS text[]),
+                CAST(:redeemed AS bigint[]), CAST(:reserved AS bigint[]), CAST(:spent AS bigint[]),
+                CAST(:held AS bigint[]), CAST(:max_uses AS bigint[]), CAST(:max_minor AS bigint[]))
+         AS n (campaign, budget, period, who, redeemed, reserved, spent, held, max_uses, max_minor)
+    WHERE coalesce(redeemed + reserved <= max_uses, true) AND coalesce(spent + held <= max_minor, true)
     ON CONFLICT (campaign_id, budget, period, who) DO UPDATE SET
         redeemed = b.redeemed + EXCLUDED.redeemed, reserved = b.reserved + EXCLUDED.reserved,
         spent_minor = b.spent_minor + EXCLUDED.spent_minor,
         reserved_minor = b.reserved_minor + EXCLUDED.reserved_minor
-    WHERE coalesce(b.redeemed + b.reserved + CAST(:uses AS bigint) <= CAST(:max_uses AS bigint), true)
-      AND coalesce(b.spent_minor + b.reserved_minor + CAST(:minor AS bigint) <= CAST(:max_minor AS bigint), true)
+    WHERE NOT EXISTS (
+        SELECT FROM unnest(CAST(:campaigns AS uuid[]), CAST(:budgets AS text[]), CAST(:periods AS text[]),
+                           CAST(:whos AS text[]), CAST(:max_uses AS bigint[]), CAST(:max_minor AS bigint[]))
+             AS n (campaign, budget, period, who, max_uses, max_minor)
+        WHERE (n.campaign, n.budget, n.period, n.who) = (b.campaign_id, b.budget, b.period, b.who)
+          AND (b.redeemed + b.reserved + EXCLUDED.redeemed + EXCLUDED.reserved > n.max_uses
+            OR b.spent_minor + b.reserved_minor + EXCLUDED.spent_minor + EXCLUDED.reserved_minor > n.max_minor)
+    )
+    RETURNING campaign_id
 """
 # ON CONFLICT checks the row it would insert, and less than nothing is none: what is given back is there.
 _SHRINK = """
@@ -114,35 +125,70 @@ _SHRINK = """
 
 
 async def move(tx: WriteTx, moves: Iterable[Move]) -> UUID | None:
-    """Change counters in one order that all keep; the campaign of the first that has not that much left.
+    """Change counters; a campaign that has not that much left. Their campaigns are locked: no counter is waited for.
 
-    Each statement says the limit itself, and the row it changed is the decision. Nothing may stand after a refusal.
+    The statement says the limits itself, and the rows it changed are the decision. Nothing may stand after a refusal.
     """
-    for each in sorted(moves, key=lambda move: (move.campaign_id, move.charge[:3])):
-        if not any(each[2:]):
-            continue
-        values = {
-            "campaign": each.campaign_id,
-            "budget": each.charge.budget,
-            "period": each.charge.period,
-            "who": each.charge.who,
-            "redeemed": each.redeemed,
-            "reserved": each.reserved,
-            "spent": each.spent_minor,
-            "held": each.reserved_minor,
-        }
-        if min(each.redeemed, each.reserved, each.spent_minor, each.reserved_minor) < 0:
-            await tx.execute(_SHRINK, values)
-            continue
-        limits = {
-            "uses": each.redeemed + each.reserved,
-            "minor": each.spent_minor + each.reserved_minor,
-            "max_uses": each.charge.max_uses,
-            "max_minor": each.charge.max_minor,
-        }
-        if (await tx.execute(_GROW, {**values, **limits})).rowcount != 1:
-            return each.campaign_id
-    return None
+    growing: dict[Place, Move] = {}
+    for each in moves:
+        if min(each[2:]) < 0:
+            await _shrink(tx, each)
+        elif any(each[2:]):
+            place = each.campaign_id, each.charge.place
+            growing[place] = each if place not in growing else _both(growing[place], each)
+    if not growing:
+        return None
+    left = Counter(campaign for campaign, _ in growing)
+    left.subtract(
+        row.campaign_id for row in await tx.execute(_GROW, _columns([growing[key] for key in sorted(growing)]))
+    )
+    return min(+left, default=None)
+
+
+def _both(one: Move, other: Move) -> Move:
+    """Two that count in the same counter, under the stricter of their limits."""
+    charge = one.charge._replace(
+        max_uses=_least(one.charge.max_uses, other.charge.max_uses),
+        max_minor=_least(one.charge.max_minor, other.charge.max_minor),
+    )
+    return Move(
+        one.campaign_id, charge, *(of_one + of_other for of_one, of_other in zip(one[2:], other[2:], strict=True))
+    )
+
+
+def _least(*limits: int | None) -> int | None:
+    return min((each for each in limits if each is not None), default=None)
+
+
+def _columns(moves: Sequence[Move]) -> dict[str, list[Any]]:
+    return {
+        "campaigns": [each.campaign_id for each in moves],
+        "budgets": [each.charge.budget for each in moves],
+        "periods": [each.charge.period for each in moves],
+        "whos": [each.charge.who for each in moves],
+        "redeemed": [each.redeemed for each in moves],
+        "reserved": [each.reserved for each in moves],
+        "spent": [each.spent_minor for each in moves],
+        "held": [each.reserved_minor for each in moves],
+        "max_uses": [each.charge.max_uses for each in moves],
+        "max_minor": [each.charge.max_minor for each in moves],
+    }
+
+
+async def _shrink(tx: WriteTx, move: Move) -> None:
+    await tx.execute(
+        _SHRINK,
+        {
+            "campaign": move.campaign_id,
+            "budget": move.charge.budget,
+            "period": move.charge.period,
+            "who": move.charge.who,
+            "redeemed": move.redeemed,
+            "reserved": move.reserved,
+            "spent": move.spent_minor,
+            "held": move.reserved_minor,
+        },
+    )
 
 
 async def counters(tx: ReadTx, campaign: UUID, *, after: Sequence[str] | None, limit: int) -> Sequence[Row[Any]]:

@@ -1,8 +1,7 @@
 """Use cases of promotions: how vouchers stand together, what stands at a moment, and what budgets have left."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from time import monotonic
 from typing import Any
 from uuid import UUID
@@ -13,16 +12,13 @@ from services.loyalty.promotions import repository as rows
 from services.loyalty.promotions.errors import BadStacking, StackingMoved
 from services.loyalty.promotions.repository import Standing
 from services.loyalty.promotions.schemas import BudgetOut, StackingIn, StackingOut
-from services.loyalty.vouchers.domain.basket import Basket
-from services.loyalty.vouchers.domain.budgets import Budget, Charge, Room, charge, customer
-from services.loyalty.vouchers.domain.voucher import Voucher
+from services.loyalty.vouchers.domain.budgets import Budget
 from services.loyalty.vouchers.errors import CampaignUnknown, Problem
 from services.loyalty.vouchers.repository import campaigns as campaign_rows
 from services.loyalty.vouchers.service.vault import Vault
 from shared.clock import Clock
 from shared.db.engine import Database, ReadTx
 from shared.delivery.idempotency import Answer, Idempotent, remember, replayed
-from shared.identity.person import Member
 
 # How long a process goes by what it read: so long after a change another one may still go by what was before.
 FRESH_SECONDS = 1.0
@@ -46,11 +42,6 @@ class Board:
             self._standing = await rows.standing(tx)
             self._until = self.seconds() + FRESH_SECONDS
         return self._standing
-
-    @property
-    def was_plain(self) -> bool:
-        """Whether nothing stood besides codes when it was read last: a guess, to be looked up where it matters."""
-        return self._standing.is_plain
 
     def forget(self) -> None:
         """Something has changed: look again."""
@@ -135,37 +126,3 @@ def _check(body: StackingIn) -> None:
         problems.append(Problem("/choice", "contradiction", "Of one there is no combination to choose."))
     if problems:
         raise BadStacking(problems)
-
-
-async def rooms_of(
-    tx: ReadTx, vouchers: Collection[Voucher], basket: Basket, member: Member | None, now: datetime
-) -> Mapping[UUID, tuple[Room, ...]]:
-    """What the budgets of these campaigns have left where a use would count, by campaign; nothing is asked if none has
-    a budget. What one customer has taken is what all their keys have."""
-    campaigns = {each.campaign.id: each.campaign for each in vouchers if each.campaign.terms.budgets}
-    if not campaigns:
-        return {}
-    keys = () if member is None else member.keys
-    wanted: dict[UUID, list[tuple[Budget, Charge | None, list[Charge]]]] = {}
-    for id_, campaign in campaigns.items():
-        for budget in campaign.terms.budgets:
-            person = None if member is None else member.root
-            own = charge(budget, id_, basket, person, now, campaign.zone)
-            several = [] if own is None else [own]
-            if own is not None and budget.by == "customer":
-                several = [own._replace(who=customer(key)) for key in keys]
-            wanted.setdefault(id_, []).append((budget, own, several))
-    places = [(id_, each.place) for id_, of in wanted.items() for _, _, several in of for each in several]
-    taken = await rows.taken(tx, places) if places else {}
-    return {
-        id_: tuple(
-            Room(
-                budget,
-                own,
-                sum(taken[id_, each.place].uses for each in several if (id_, each.place) in taken),
-                sum(taken[id_, each.place].minor for each in several if (id_, each.place) in taken),
-            )
-            for budget, own, several in of
-        )
-        for id_, of in wanted.items()
-    }

@@ -1,8 +1,9 @@
 """What the tests of checkout play with: campaigns, codes, points, and a shop's till over HTTP."""
 
-from collections.abc import AsyncIterator
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import count
 from typing import Any
@@ -13,9 +14,14 @@ from loyalty_world import follow
 
 from services.loyalty.app import service as manifest
 from services.loyalty.checkout.repository.checks import CHECKS
+from services.loyalty.checkout.schemas import RedemptionIn
+from services.loyalty.checkout.service import Checkout
+from services.loyalty.checkout.service.lanes import Lane, Lanes
 from services.loyalty.points.service import Credit
 from services.loyalty.service import LoyaltyService
 from shared.db.engine import Database
+from shared.delivery.idempotency import Answer, Idempotent
+from shared.errors import AppError
 from shared.events.catalogue.profiles import CustomerMerged, CustomerUnmerged
 from shared.events.envelope import Event, EventData
 from shared.identity import members
@@ -217,3 +223,40 @@ async def open_till(pg_url: str) -> AsyncIterator[Till]:
         till = Till(platform)
         await till.let_points_pay()
         yield till
+
+
+@asynccontextmanager
+async def crowd(till: Till) -> AsyncIterator[tuple[Checkout, list[int]]]:
+    """A checkout with lanes of its own; the sizes of what it takes together."""
+    sizes: list[int] = []
+    lanes = Lanes(takes=_Watched(sizes), looks=_Watched(sizes))
+    yield replace(till.loyalty.checkout, lanes=lanes), sizes
+
+
+class _Watched(Lane[Any, Any]):
+    def __init__(self, sizes: list[int]) -> None:
+        super().__init__()
+        self._sizes = sizes
+
+    async def ask(self, asked: Any, together: Any) -> Any:
+        async def watched(several: Sequence[Any]) -> Any:
+            self._sizes.append(len(several))
+            return await together(several)
+
+        return await super().ask(asked, watched)
+
+
+async def redeem(checkout: Checkout, body: dict[str, Any], key: str | None = None) -> Any:
+    """Its JSON, or the refusal."""
+    idem = None if key is None else Idempotent(key, key.encode().ljust(32, b".") + str(body).encode())
+    person = user_key(body["customer"].removeprefix("user_id:"))
+    try:
+        answer = await checkout.redeeming.redeem(person, RedemptionIn.model_validate(body), by="test", idem=idem)
+    except AppError as refusal:
+        return refusal
+    return answer
+
+
+def codes(found: Sequence[Any]) -> Counter[str]:
+    """What became of each: `redeemed`, or the code of the refusal."""
+    return Counter("redeemed" if isinstance(each, Answer) else each.code for each in found)

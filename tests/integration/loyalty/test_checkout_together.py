@@ -1,23 +1,19 @@
 """Many who come to the checkout at the same time: answered in one transaction, each as if alone."""
 
 import asyncio
-from collections import Counter
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import replace
 from itertools import count
 from typing import Any
 
 import pytest
 import pytest_asyncio
-from checkout_world import Till, ask, basket, open_till
+from checkout_world import Till, ask, basket, codes, crowd, open_till, redeem
 
 from services.loyalty.checkout.repository import redemptions
-from services.loyalty.checkout.schemas import RedemptionIn, ValidationIn
+from services.loyalty.checkout.schemas import ValidationIn
 from services.loyalty.checkout.service import Checkout
-from services.loyalty.checkout.service.lanes import Lane, Lanes
+from services.loyalty.checkout.service.lanes import Lane
 from shared.delivery.idempotency import Answer, Idempotent, replayed
-from shared.errors import AppError
 from shared.events.catalogue.touchpoints import OrderPlaced
 from shared.events.envelope import Event
 from shared.identity import members
@@ -33,43 +29,6 @@ async def till(pg_url: str) -> AsyncIterator[Till]:
     async with open_till(pg_url) as opened:
         yield opened
         assert await opened.violations() == {}
-
-
-@asynccontextmanager
-async def crowd(till: Till) -> AsyncIterator[tuple[Checkout, list[int]]]:
-    """A checkout with lanes of its own; the sizes of what it takes together."""
-    sizes: list[int] = []
-    lanes = Lanes(takes=_Watched(sizes), looks=_Watched(sizes))
-    yield replace(till.loyalty.checkout, lanes=lanes), sizes
-
-
-class _Watched(Lane[Any, Any]):
-    def __init__(self, sizes: list[int]) -> None:
-        super().__init__()
-        self._sizes = sizes
-
-    async def ask(self, asked: Any, together: Any) -> Any:
-        async def watched(several: Sequence[Any]) -> Any:
-            self._sizes.append(len(several))
-            return await together(several)
-
-        return await super().ask(asked, watched)
-
-
-async def redeem(checkout: Checkout, body: dict[str, Any], key: str | None = None) -> Any:
-    """Its JSON, or the refusal."""
-    idem = None if key is None else Idempotent(key, key.encode().ljust(32, b".") + str(body).encode())
-    person = user_key(body["customer"].removeprefix("user_id:"))
-    try:
-        answer = await checkout.redeeming.redeem(person, RedemptionIn.model_validate(body), by="test", idem=idem)
-    except AppError as refusal:
-        return refusal
-    return answer
-
-
-def codes(found: Sequence[Any]) -> Counter[str]:
-    """What became of each: `redeemed`, or the code of the refusal."""
-    return Counter("redeemed" if isinstance(each, Answer) else each.code for each in found)
 
 
 def somebody() -> str:

@@ -40,8 +40,10 @@ _KNOWN = f"""
             FROM voucher_uses AS used WHERE used.campaign_id = campaigns.id AND used.person = ANY(ARRAY(
                 SELECT unnest(CAST(:persons AS uuid[])) UNION SELECT raw_id FROM kin UNION SELECT root_id FROM kin))
         ) AS used
-        FROM codes JOIN campaigns ON campaigns.id = codes.campaign_id
-        WHERE codes.fingerprint = ANY(CAST(:fingerprints AS bytea[]))
+        FROM (
+            SELECT * FROM codes WHERE fingerprint = ANY(CAST(:fingerprints AS bytea[]))
+            UNION ALL SELECT * FROM codes WHERE id = ANY(CAST(:promotions AS uuid[]))
+        ) AS codes JOIN campaigns ON campaigns.id = codes.campaign_id
     )
     SELECT * FROM asking FULL JOIN found ON false
 """
@@ -50,8 +52,8 @@ _KNOWN = f"""
 class Known(NamedTuple):
     """What was found. `waits`: of buckets without a token the seconds until they have one; `answered`: requests.
 
-    `settled` are orders that were cancelled, or that a voucher stands for; `codes` are rows of codes and their
-    campaigns, `uses` what each person key has of a campaign.
+    `settled` are orders that were cancelled, or that a voucher stands for; `codes` are rows of codes, and of the
+    vouchers of promotions, with their campaigns, `uses` what each person key has of a campaign.
     """
 
     read_at: datetime
@@ -79,15 +81,17 @@ async def read(
     persons: Collection[UUID],
     fingerprints: Collection[bytes],
     buckets: Sequence[Bucket],
+    promotions: Sequence[UUID] = (),
     requests: Collection[str] = (),
     orders: Collection[str] = (),
 ) -> Known:
-    """What is known of these persons, codes, throttle buckets, idempotency keys and orders."""
+    """What is known of these persons, codes, promotions, throttle buckets, idempotency keys and orders."""
     rows = await tx.execute(
         _KNOWN,
         {
             "persons": list(persons),
             "fingerprints": list(fingerprints),
+            "promotions": list(promotions),
             "requests": list(requests),
             "orders": list(orders),
             **bucket_values(buckets),

@@ -5,21 +5,26 @@ Whoever meets somebody else of the batch (the same person, order or request), wo
 more than a look (a hold that has run out, an answer given before), takes alone.
 """
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from services.loyalty.checkout.domain.effects import Effects, redeeming
 from services.loyalty.checkout.domain.redemption import Redemption
 from services.loyalty.checkout.domain.reservation import NOTHING
-from services.loyalty.checkout.errors import AlreadyUsed, NotApplicable, OrderCancelled
+from services.loyalty.checkout.errors import AlreadyUsed, NotApplicable, NothingAsked, OrderCancelled
 from services.loyalty.checkout.repository import counters, locks, redemptions
 from services.loyalty.checkout.schemas import RedemptionOut
 from services.loyalty.checkout.service.asking import Take
 from services.loyalty.checkout.service.knowing import Knowing, Knowledge, facts_by_person
-from services.loyalty.checkout.service.quoting import Quoting, Slip, When, counts_in_budgets
+from services.loyalty.checkout.service.quoting import Quoting, When, vouchers_of
 from services.loyalty.checkout.service.taking import Terms, announce_redeemed, redemption_of, rejections
+from services.loyalty.promotions.repository import Standing as Beside
+from services.loyalty.promotions.rooms import Asked as Counted
+from services.loyalty.promotions.rooms import asked_of
 from services.loyalty.vouchers.domain.facts import Facts
 from shared.clock import Clock
 from shared.db.engine import WriteTx
@@ -39,6 +44,14 @@ class _Batch:
     effects: Effects = field(default_factory=Effects)
 
 
+class _Person(NamedTuple):
+    """One of the batch: who, what rules ask of them, and which budgets their basket counts in."""
+
+    member: Member
+    facts: Facts
+    counted: Counted
+
+
 @dataclass(frozen=True, slots=True)
 class Crowd:
     """Redeems for many."""
@@ -53,8 +66,7 @@ class Crowd:
         Raises:
             LimitReached, AlreadyUsed, OrderCancelled: somebody else was quicker; nothing of it may stand.
         """
-        if not (await self.quoting.board.standing(tx)).is_plain:
-            return [None] * len(takes)
+        beside = await self.quoting.board.standing(tx)
         requests = [take.idem.key for take in takes if take.idem is not None]
         ours = await locks.take(tx, requests, {take.asked.person for take in takes})
         free = [
@@ -62,56 +74,60 @@ class Crowd:
             for take in takes
             if take.asked.person in ours.members and (take.idem is None or take.idem.key in ours.requests)
         ]
-        found = await self._redeem_free(tx, free) if free else {}
+        found = await self._redeem_free(tx, free, beside) if free else {}
         return [found.get(id(take)) for take in takes]
 
-    async def _redeem_free(self, tx: WriteTx, free: Sequence[tuple[Take, Member]]) -> dict[int, Outcome]:
+    async def _redeem_free(
+        self, tx: WriteTx, free: Sequence[tuple[Take, Member]], beside: Beside
+    ) -> dict[int, Outcome]:
         """The same for those whose persons and requests are held, by the identity of their takes."""
         known = await self.knowing.read(
             tx,
             [(take.asked.who, take.asked.codes) for take, _ in free],
+            beside=beside,
             requests=[take.idem.key for take, _ in free if take.idem is not None],
             orders={order for take, _ in free if (order := take.asked.basket.order_id) is not None},
         )
-        facts = await facts_by_person(tx, [(member, known.slips(take.asked.codes)) for take, member in free], None)
-        batch, now, met = _Batch(), self.clock.now(), _Met(known)
-        outcomes = {
-            id(take): self._redeem(take, member, known, facts, now, batch)
-            for take, member in free
-            if met.is_first(take, member)
-        }
+        met, now = _Met(known), self.clock.now()
+        first = [(take, member, known.slips(take.asked.codes)) for take, member in free if met.is_first(take, member)]
+        facts = await facts_by_person(tx, [(member, slips) for _, member, slips in first], None)
+        asking = [
+            (take, member, facts[member.root], asked_of(vouchers_of(slips), take.asked.basket, member, now))
+            for take, member, slips in first
+        ]
+        await known.read_budgets(tx, [counted for *_, counted in asking])
+        batch, outcomes = _Batch(), dict[int, Outcome]()
+        for take, member, of, counted in asking:
+            outcomes[id(take)] = self._redeem(take, _Person(member, of, counted), known, now, batch)
+            if beside.stacking.choice == "best":
+                # To find the best of a large basket takes a while: others are not kept waiting for all of them.
+                await asyncio.sleep(0)
         await _write(tx, batch, known.known.read_at)
         for made in batch.made:
             announce_redeemed(tx, made, now)
         return outcomes
 
-    def _redeem(
-        self,
-        take: Take,
-        member: Member,
-        known: Knowledge,
-        facts: Mapping[UUID, Facts],
-        now: datetime,
-        batch: _Batch,
-    ) -> Outcome:
+    def _redeem(self, take: Take, person: _Person, known: Knowledge, now: datetime, batch: _Batch) -> Outcome:
         asked = take.asked
-        try:
-            known.check(asked.who)
-        except AppError as refusal:
-            return refusal
-        slips: tuple[Slip, ...] = known.slips(asked.codes)
-        if counts_in_budgets(slips):
-            return None
-        priced = self.quoting.priced(slips, asked.basket, When(now), facts[member.root], known.standing(slips, member))
+        if asked.codes:
+            try:
+                known.check(asked.who)
+            except AppError as refusal:
+                return refusal
+        slips = known.slips(asked.codes)
+        standing = known.standing(slips, person.member, person.counted)
+        priced = self.quoting.priced(slips, asked.basket, When(now), person.facts, standing)
         if not priced.is_whole:
             return None if priced.scarce() else NotApplicable(rejections(priced))
-        terms = Terms(priced, priced.holds(), NOTHING)
+        if not priced.quote.applied:
+            return NothingAsked()
+        terms = Terms(priced, priced.holds(asked.person), NOTHING)
         made = redemption_of(asked, terms, take.by, known.known.read_at)
         answer = Answer(201, RedemptionOut.of(made).model_dump_json().encode())
         known.take(terms.holds)
         batch.made.append(made)
         for hold in terms.holds:
-            batch.effects.add(hold.campaign_id, hold.voucher_id, asked.person, redeeming(hold.minor))
+            batch.effects.add(hold.campaign_id, hold.voucher_id, asked.person, redeeming(hold.minor), hold.charges)
         if take.idem is not None:
             batch.answers.append((take.idem, answer))
         return answer

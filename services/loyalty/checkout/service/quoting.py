@@ -18,7 +18,8 @@ from services.loyalty.points.service import Points
 from services.loyalty.programs.domain.terms import Terms
 from services.loyalty.programs.service import Programs
 from services.loyalty.promotions.domain import DEFAULT, Stacking
-from services.loyalty.promotions.service import Board, rooms_of
+from services.loyalty.promotions.rooms import rooms_of
+from services.loyalty.promotions.service import Board
 from services.loyalty.vouchers.domain.basket import Basket
 from services.loyalty.vouchers.domain.budgets import Charge, Room, customer
 from services.loyalty.vouchers.domain.codes import canonical
@@ -162,7 +163,7 @@ class Quoting:
         self, tx: ReadTx, slips: tuple[Slip, ...], basket: Basket, member: Member | None, when: When
     ) -> Priced:
         """What they are worth together."""
-        known = [slip.voucher for slip in slips if slip.voucher is not None]
+        known = vouchers_of(slips)
         uses: Mapping[UUID, Used] = {}
         facts, keys = STRANGER, frozenset[UUID]()
         stacking = (await self.board.standing(tx)).stacking
@@ -182,7 +183,7 @@ class Quoting:
         if not over:
             return priced
         freed = tuple(slip._replace(voucher=slip.voucher and _without(slip.voucher, over)) for slip in slips)
-        known = [slip.voucher for slip in freed if slip.voucher is not None]
+        known = vouchers_of(freed)
         stacking = (await self.board.standing(tx)).stacking
         rooms = freed_rooms(await rooms_of(tx, known, basket, member, when.now), over, member)
         standing, facts = Standing(rooms=rooms, stacking=stacking), STRANGER
@@ -197,7 +198,7 @@ class Quoting:
 
     def priced(self, slips: tuple[Slip, ...], basket: Basket, when: When, facts: Facts, standing: Standing) -> Priced:
         """What they are worth together, by what is known of the person."""
-        known = [slip.voucher for slip in slips if slip.voucher is not None]
+        known = vouchers_of(slips)
         used = [standing.uses.get(each.campaign.id, Used()) for each in known]
         candidates = [
             Candidate(each, of.uses, standing.keys, of.minor, standing.rooms.get(each.campaign.id, ()))
@@ -234,6 +235,11 @@ def _placed(slips: tuple[Slip, ...], priced: Quote) -> tuple[Slip, ...]:
         return slips
     given = [each.voucher for each in priced.applied if each.voucher.campaign.is_automatic]
     return (*asked, *(Slip(number, each) for number, each in enumerate(given, len(asked) + 1)))
+
+
+def vouchers_of(slips: Iterable[Slip]) -> list[Voucher]:
+    """The vouchers that there are."""
+    return [slip.voucher for slip in slips if slip.voucher is not None]
 
 
 def counts_in_budgets(slips: Iterable[Slip]) -> bool:

@@ -57,7 +57,7 @@ class Redeeming:
 
     async def _take(self, take: Take) -> Answer:
         asked = take.asked
-        if asked.points == 0 and asked.codes and asked.mode == "all" and self.taking.quoting.board.was_plain:
+        if asked.points == 0 and asked.mode == "all":
             answer = await self.lane.ask(take, self._redeem_together)
             if answer is not None:
                 return answer

@@ -92,7 +92,11 @@ class Taking:
             return await self.agree_on(tx, await self.quoting.with_promotions(tx, slips, order_id), asked, member)
         facts = await facts_by_person(tx, [(member, slips)], None)
         priced = self.quoting.priced(
-            slips, asked.basket, When(self.clock.now(), asked.mode), facts[member.root], known.standing(slips, member)
+            slips,
+            asked.basket,
+            When(self.clock.now(), asked.mode),
+            facts[member.root],
+            known.standing(slips, member, {}),
         )
         return await self._settle(tx, priced, asked, member)
 

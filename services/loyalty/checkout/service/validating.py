@@ -27,14 +27,16 @@ from services.loyalty.checkout.service.quoting import (
     Priced,
     Quoting,
     Slip,
+    Standing,
     When,
-    counts_in_budgets,
     paying,
     rate_of,
     rejection,
     shares_of,
+    vouchers_of,
 )
 from services.loyalty.checkout.service.taking import points_out
+from services.loyalty.promotions.rooms import asked_of
 from services.loyalty.throttle.domain import Who
 from services.loyalty.throttle.service import Guard
 from services.loyalty.vouchers.domain.facts import Facts
@@ -66,9 +68,7 @@ class Validating:
             TooManyAtOnce: come again.
         """
         look = look_of(body, person, by, When(body.as_of or self.clock.now(), body.mode, body.as_of))
-        answer = None
-        if self.quoting.board.was_plain:
-            answer = await self.lane.ask(look, self._look_together)
+        answer = await self.lane.ask(look, self._look_together)
         if answer is None:
             answer = await self._look_alone(look)
         if strangers := sum(each.reason in STRANGERS for each in answer.vouchers):
@@ -94,9 +94,12 @@ class Validating:
     async def _look_together(self, looks: Sequence[Look]) -> Sequence[ValidationOut | AppError | None]:
         """The answer to each; None: it must look alone."""
         async with self.db.glance() as tx:
-            if not (await self.quoting.board.standing(tx)).is_plain:
-                return [None] * len(looks)
-            known = await self.knowing.read(tx, [(each.who, each.codes) for each in looks])
+            beside = await self.quoting.board.standing(tx)
+            # A promotion that stands for an order already gives it nothing again: who names one looks alone.
+            orders = {each.basket.order_id or "" for each in looks} if beside.promotions else set()
+            known = await self.knowing.read(
+                tx, [(each.who, each.codes) for each in looks], beside=beside, orders=orders - {""}
+            )
             slips = [known.slips(each.codes) for each in looks]
             of = [known.member(each.who.customer) for each in looks]
             facts = await facts_by_person(
@@ -104,12 +107,18 @@ class Validating:
                 [(member, each) for member, each, look in zip(of, slips, looks, strict=True) if not look.when.past],
                 None,
             )
+            counted = [
+                asked_of(vouchers_of(each), look.basket, member, look.when.now)
+                for each, look, member in zip(slips, looks, of, strict=True)
+            ]
+            await known.read_budgets(tx, counted)
             rates = await self._rates(tx, looks)
             balances = await self._balances(tx, of, rates)
         answers: list[ValidationOut | AppError | None] = []
-        for look, mine, member, rate in zip(looks, slips, of, rates, strict=True):
+        for look, mine, member, budgets, rate in zip(looks, slips, of, counted, rates, strict=True):
             try:
-                answers.append(self._answer(look, mine, member, known, facts, rate, balances))
+                standing = known.standing(mine, member, budgets)
+                answers.append(self._answer(look, mine, member, known, standing, facts, rate, balances))
             except AppError as refusal:
                 answers.append(refusal)
         return answers
@@ -120,18 +129,17 @@ class Validating:
         slips: tuple[Slip, ...],
         member: Member | None,
         known: Knowledge,
+        standing: Standing,
         facts: Mapping[UUID, Facts],
         rate: Rate | AppError | None,
         balances: Mapping[tuple[UUID, str], int],
     ) -> ValidationOut | None:
-        if look.when.past or counts_in_budgets(slips):
-            # By what was known then, or by what budgets have left.
+        if look.when.past or look.basket.order_id in known.known.settled:
+            # By what was known then, or without what stands for the order.
             return None
         if look.codes:
             known.check(look.who)
-        priced = self.quoting.priced(
-            slips, look.basket, look.when, facts_in(facts, member), known.standing(slips, member)
-        )
+        priced = self.quoting.priced(slips, look.basket, look.when, facts_in(facts, member), standing)
         if priced.scarce():
             # Something of it may be held by nobody any more.
             return None
@@ -140,7 +148,7 @@ class Validating:
         pay = None
         if rate is not None and member is not None:
             pay = paying(rate, priced.quote, balances[member.root, rate.wallet], look.points)
-        return _out(priced, pay, asked_points=look.points)
+        return _out(priced, pay, asked_points=look.points, explain=look.explain)
 
     async def _rates(self, tx: ReadTx, looks: Sequence[Look]) -> list[Rate | AppError | None]:
         """At which rate points may pay each; None: they may not."""

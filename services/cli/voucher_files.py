@@ -65,15 +65,13 @@ async def _import(settings: PlatformSettings, file: Path, reference: str, *, dry
         with progress_bar() as bar:
             meter = Meter(bar, "checking" if dry_run else "importing", 0)
             while batch := list(islice(source, MAX_IMPORT)):
-                if not dry_run:
-                    said = await at.codes.bring_in(campaign.id, ImportIn(codes=[each for _, each in batch]))
-                    imported += said.imported
-                    for refused in said.refused:
-                        bad.add(batch[refused.position][0], _REASONS[refused.reason])
-                else:
-                    imported += len(batch)
+                body = ImportIn(codes=[each for _, each in batch], dry_run=dry_run)
+                said = await at.codes.bring_in(campaign.id, body)
+                imported += said.imported
+                for refused in said.refused:
+                    bad.add(batch[refused.position][0], _REASONS[refused.reason])
                 meter.more(len(batch))
-    done = "could be read; nothing was imported" if dry_run else "were imported"
+    done = "would be imported; nothing was imported yet" if dry_run else "were imported"
     say(f"{imported} codes of {file} {done}; {bad.count} rows were bad.")
     return bad.count
 

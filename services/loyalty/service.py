@@ -36,6 +36,7 @@ from services.loyalty.referrals.service.coming import Coming
 from services.loyalty.referrals.service.programs import ReferralPrograms
 from services.loyalty.referrals.service.settling import Settling
 from services.loyalty.replays.service import Replays
+from services.loyalty.reports.service import Reports
 from services.loyalty.rewards.repository import CHECKS as REWARD_CHECKS
 from services.loyalty.rewards.service import Rewards
 from services.loyalty.rights.service import LoyaltyRights
@@ -45,6 +46,7 @@ from services.loyalty.tiers.repository import CHECKS as TIER_CHECKS
 from services.loyalty.tiers.service.tracks import TracksService
 from services.loyalty.vouchers.repository.checks import CHECKS as VOUCHER_CHECKS
 from services.loyalty.vouchers.service import Assignments, Campaigns, CodesService, Generation, Vault, Vouchers
+from services.loyalty.vouchers.service.pools import CodePools
 from shared.clock import Clock
 from shared.db.engine import Database, WriteTx
 from shared.events.catalogue.profiles import CustomerMerged, CustomerUnmerged
@@ -113,6 +115,11 @@ class LoyaltyService:
     def replays(self) -> Replays:
         """What comparisons with the log have found."""
         return Replays(self.db, self.clock)
+
+    @property
+    def reports(self) -> Reports:
+        """What is owed in points, and the revenue that waits for them."""
+        return Reports(self.db, self.clock, self.programs)
 
     @property
     def rights(self) -> LoyaltyRights:
@@ -227,6 +234,11 @@ class LoyaltyService:
         return Generation(self.db, self.clock, self.vault)
 
     @property
+    def code_pools(self) -> CodePools:
+        """Voucher codes that are kept ready to be assigned."""
+        return CodePools(self.db, self.clock, self.vault)
+
+    @property
     def assignments(self) -> Assignments:
         """Voucher codes for customers."""
         return Assignments(self.db, self.clock, self.vault, self.vouchers)
@@ -234,12 +246,12 @@ class LoyaltyService:
     @property
     def referral_programs(self) -> ReferralPrograms:
         """Referral programmes, and the codes of advocates."""
-        return ReferralPrograms(self.db, self.clock, self.programs)
+        return ReferralPrograms(self.db, self.clock, self.programs, self.vault)
 
     @property
     def referrals(self) -> Coming:
         """Friends who come with a code."""
-        return Coming(self.db, self.clock, self.referral_settling)
+        return Coming(self.db, self.clock, self.referral_settling, self.vault)
 
     @property
     def referral_settling(self) -> Settling:

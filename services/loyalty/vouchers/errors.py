@@ -2,7 +2,7 @@
 
 NotFound          CampaignUnknown, VoucherUnknown, JobUnknown
 Conflict          CampaignMoved, CampaignNameTaken, WrongState, LimitBelowUsed, CodeTaken, WrongKindOfCodes, JobNotDone,
-                  CodesGone, AlreadyAssigned, AssignmentKeyTaken, TooManyPromotions
+                  CodesGone, AlreadyAssigned, PoolEmpty, AssignmentKeyTaken, TooManyPromotions
 Invalid           BadBasket, BadRule, BadTerms, BadCode, ValueNeeded, TooManyCodes, AlreadyOver, BadCustomer
 Unavailable       PepperMissing
 """
@@ -154,11 +154,12 @@ class TooManyCodes(Invalid):
 
     code, title = "loyalty.too_many_codes", "Too many codes"
 
-    def __init__(self, count: int, length: int) -> None:
+    def __init__(self, count: int, length: int, enough: int) -> None:
         super().__init__(
-            f"{count} codes of {length} symbols would be too easy to guess; make them longer.",
+            f"{count} codes of {length} random symbols would be too easy to guess; {enough} are enough.",
             count=count,
             length=length,
+            enough=enough,
         )
 
 
@@ -241,3 +242,12 @@ class BadCustomer(Invalid):
 
     def __init__(self) -> None:
         super().__init__("Name the customer as a customer id, user_id:<value> or anonymous_id:<value>.")
+
+
+class PoolEmpty(Conflict):
+    """All codes that there may be are given out."""
+
+    code, title = "loyalty.code_pool_empty", "No code left"
+
+    def __init__(self) -> None:
+        super().__init__("The campaign has no free code, and may make no more: import some, or raise its `max_codes`.")

@@ -16,7 +16,13 @@ async def forget_codes(loyalty: LoyaltyService) -> None:
     await loyalty.code_jobs.forget_old()
 
 
+async def fill_pools(loyalty: LoyaltyService) -> None:
+    """Make the free codes that campaigns keep ready."""
+    await loyalty.code_pools.replenish()
+
+
 JOBS = (
+    Job("loyalty.code_pools", timedelta(seconds=5), fill_pools),
     Job("loyalty.code_generation", timedelta(seconds=1), make_codes),
     Job("loyalty.code_retention", timedelta(minutes=5), forget_codes),
 )

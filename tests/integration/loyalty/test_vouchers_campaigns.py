@@ -77,7 +77,16 @@ async def test_a_campaign_is_read_as_it_was_made(module_running: Running, make: 
     assert read["terms"]["rule"] == rule
     assert read["terms"]["benefit"]["percent"] == 12.5
     assert read["terms"]["max_uses_per_code"] == 1
-    assert read["coding"] == {"prefix": "TET26", "length": 12, "days": None, "once_per_customer": False}
+    assert read["coding"] == {
+        "prefix": "TET26",
+        "length": 12,
+        "days": None,
+        "once_per_customer": False,
+        "pattern": None,
+        "charset": None,
+        "has_check": True,
+        "pool": None,
+    }
 
 
 @pytest.mark.parametrize(

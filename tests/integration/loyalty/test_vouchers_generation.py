@@ -349,6 +349,7 @@ async def test_codes_of_another_system_are_taken_over_once(world: LoyaltyWorld):
     )  # fmt: skip
 
     assert said == {
+        "is_dry_run": False,
         "imported": 2,
         "refused": [
             {"position": 1, "reason": "duplicate"},

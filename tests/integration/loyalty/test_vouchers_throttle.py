@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import statistics
 from collections.abc import Sequence
 from time import monotonic
 
@@ -201,14 +200,18 @@ async def test_no_answer_takes_longer_because_there_is_something(world: LoyaltyW
             watch.failures = 1
         return monotonic() - started
 
-    async def medians(*, is_paced: bool) -> dict[str, float]:
+    def low(times: list[float]) -> float:
+        """The lower quartile: what a busy machine adds to some of them is not in it."""
+        return sorted(times)[len(times) // 4]
+
+    async def quartiles(*, is_paced: bool) -> dict[str, float]:
         times: dict[str, list[float]] = {kind: [] for kind in kinds}
         for _ in range(12):
             for kind, code in kinds.items():
                 times[kind].append(await took(code, is_paced=is_paced))
-        return {kind: statistics.median(each) for kind, each in times.items()}
+        return {kind: low(each) for kind, each in times.items()}
 
-    naive, paced = await medians(is_paced=False), await medians(is_paced=True)
+    naive, paced = await quartiles(is_paced=False), await quartiles(is_paced=True)
 
     assert naive["foreign"] - naive["unknown"] > 0.005, "the leak that is to be closed was not there"
     # Whole beats of the pace, however long the look-up took; on a busy machine one of them may need a beat more.

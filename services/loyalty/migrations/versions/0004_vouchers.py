@@ -90,6 +90,7 @@ def _codes() -> None:
             created_at timestamptz NOT NULL,
             public_code text,
             sealed bytea,
+            pool text CHECK (pool IN ('made', 'given')),
             CONSTRAINT codes_fingerprint UNIQUE (fingerprint),
             CONSTRAINT codes_uses CHECK (redeemed + reserved <= max_uses),
             CONSTRAINT codes_value CHECK (spent_minor + held_minor <= value_minor)
@@ -98,6 +99,9 @@ def _codes() -> None:
         COMMENT ON COLUMN codes.holder IS 'raw person key it was assigned to';
         COMMENT ON COLUMN codes.public_code IS 'of a shared code, which everybody may know';
         COMMENT ON COLUMN codes.sealed IS 'the code under a key outside the database, while its holder may ask for it';
+        COMMENT ON COLUMN codes.pool IS 'kept ready to be assigned: made ahead, or given by somebody; NULL: not so';
+        CREATE INDEX codes_free ON codes (campaign_id, id) WHERE pool IS NOT NULL AND holder IS NULL;
+        CREATE INDEX codes_made_ahead ON codes (campaign_id) WHERE pool = 'made';
         CREATE INDEX codes_of_campaign ON codes (campaign_id, id);
         CREATE INDEX codes_of_holder ON codes (holder, id) WHERE holder IS NOT NULL;
         CREATE TABLE code_shapes (
@@ -137,6 +141,9 @@ def _jobs() -> None:
             state text NOT NULL CHECK (state IN ('waiting', 'done', 'cancelled')),
             prefix text NOT NULL,
             length integer NOT NULL,
+            pattern text,
+            charset text NOT NULL,
+            has_check boolean NOT NULL,
             max_uses integer,
             kid text NOT NULL,
             sealed_key bytea,

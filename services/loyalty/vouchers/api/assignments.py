@@ -11,6 +11,7 @@ from services.loyalty.vouchers.errors import (
     AssignmentKeyTaken,
     BadCustomer,
     CampaignUnknown,
+    PoolEmpty,
     ValueNeeded,
     WrongKindOfCodes,
     WrongState,
@@ -43,6 +44,7 @@ Reference = Annotated[
             WrongState,
             AlreadyAssigned,
             AssignmentKeyTaken,
+            PoolEmpty,
             ValueNeeded,
         ),
     },
@@ -50,7 +52,10 @@ Reference = Annotated[
 async def assign_code(
     campaign: UUID, body: AssignIn, caller: Writer, loyalty: Loyalty, idem: IdempotencyKey
 ) -> Response:
-    """Make a code for a customer, who alone can use it; the answer tells it. Never twice for one `key`."""
+    """Make a code for a customer, who alone can use it; the answer tells it. Never twice for one `key`.
+
+    Where the campaign keeps codes ready, made ahead or imported `to_assign`, the customer gets one of those.
+    """
     person = _person(body.customer)
     said = answer(await loyalty.assignments.request(campaign, person, body, by=caller.key_id, idem=idem))
     said.headers["Cache-Control"] = "no-store"

@@ -21,6 +21,7 @@ from services.loyalty.vouchers.schemas.campaigns import (
     CampaignChangeIn,
     CampaignIn,
     CampaignOut,
+    PoolOut,
     StateIn,
     VersionOut,
 )
@@ -99,3 +100,9 @@ async def campaign_versions(
     """List what a campaign has said, the latest version first."""
     found = await loyalty.campaigns.versions(campaign, before=number_in(cursor), limit=limit)
     return page_of(found, limit, lambda each: (each.version,), VersionOut.of)
+
+
+@router.get("/campaigns/{campaign}/pool", responses=problems(CampaignUnknown))
+async def campaign_pool(campaign: UUID, _: Reader, loyalty: Loyalty) -> PoolOut:
+    """Count the codes that a campaign keeps ready to be assigned. Missing ones are made within seconds."""
+    return await loyalty.code_pools.shown(campaign)

@@ -9,6 +9,8 @@ from zoneinfo import ZoneInfo
 import orjson
 from sqlalchemy import Row
 
+from services.loyalty.vouchers.domain.codes import ALPHABET
+from services.loyalty.vouchers.domain.forms import Form
 from services.loyalty.vouchers.domain.terms import Terms, read
 from services.loyalty.vouchers.domain.voucher import Campaign
 from shared.db.engine import ReadTx, WriteTx
@@ -23,13 +25,24 @@ CAMPAIGN = (
 class Coding(NamedTuple):
     """How a campaign's codes are made: `length` random symbols behind `prefix`; an assigned one holds `days` days.
 
-    `once_per_customer`: nobody is assigned a second one.
+    `once_per_customer`: nobody is assigned a second one. A `pattern` with symbols of `charset` goes before prefix and
+    length. `pool_min`: so many free codes are kept ready to be assigned, made as long as there are not `pool_max`.
     """
 
     prefix: str = ""
     length: int = 12
     days: int | None = None
     once_per_customer: bool = False
+    pattern: str | None = None
+    charset: str | None = None
+    has_check: bool = True
+    pool_min: int | None = None
+    pool_max: int | None = None
+
+    @property
+    def form(self) -> Form:
+        """What its codes look like."""
+        return Form(self.prefix, self.length, self.pattern, self.charset or ALPHABET, self.has_check)
 
 
 class Version(NamedTuple):

@@ -29,4 +29,15 @@ CHECKS = (
         WHERE (c.name, c.max_uses, c.budget_minor) IS DISTINCT FROM (v.name, v.max_uses, v.budget_minor)
         """,
     ),
+    Check(
+        "voucher_pool_within_bounds",
+        "No more codes are made ahead than a version of the campaign allowed, and free ones can still be told.",
+        """
+        SELECT c.campaign_id::text AS what FROM codes AS c WHERE c.pool = 'made' GROUP BY c.campaign_id
+        HAVING count(*) > (SELECT max((v.coding ->> 'pool_max')::bigint) FROM campaign_versions AS v
+                           WHERE v.campaign_id = c.campaign_id)
+        UNION ALL
+        SELECT id::text FROM codes WHERE pool IS NOT NULL AND holder IS NULL AND sealed IS NULL
+        """,
+    ),
 )

@@ -8,10 +8,12 @@ from uuid import UUID
 import asyncpg
 from sqlalchemy import Row
 
+from services.loyalty.vouchers.domain.forms import Form
 from shared.db.engine import ReadTx, WriteTx
 
 _JOB = (
-    "id, campaign_id, wanted, made, value_minor, expires_at, state, prefix, length, max_uses, kid, sealed_key, "
+    "id, campaign_id, wanted, made, value_minor, expires_at, state, prefix, length, pattern, charset, has_check, "
+    "max_uses, kid, sealed_key, "
     "codes_until, downloads, created_at, created_by, finished_at"
 )
 _COPIED = ("id", "campaign_id", "fingerprint", "kid", "last4", "max_uses", "value_minor", "expires_at", "job_id",
@@ -37,6 +39,9 @@ class Job(NamedTuple):
     state: str
     prefix: str
     length: int
+    pattern: str | None
+    charset: str
+    has_check: bool
     max_uses: int | None
     kid: str
     sealed_key: bytes | None
@@ -45,6 +50,11 @@ class Job(NamedTuple):
     created_at: datetime
     created_by: str
     finished_at: datetime | None
+
+    @property
+    def form(self) -> Form:
+        """What its codes look like."""
+        return Form(self.prefix, self.length, self.pattern, self.charset, self.has_check)
 
 
 def _job(row: Row[Any] | None) -> Job | None:

@@ -22,7 +22,10 @@ _VOUCHERS = f"SELECT {CODE}, {CAMPAIGN} FROM codes JOIN campaigns ON campaigns.i
 
 
 class NewCode(NamedTuple):
-    """A code to keep. `sealed` is the code itself, for a holder; `public_code` that of a shared one."""
+    """A code to keep. `sealed` is the code itself, for a holder; `public_code` that of a shared one.
+
+    `pool`: it is kept ready to be assigned, `made` ahead or `given` by somebody else.
+    """
 
     id: UUID
     campaign_id: UUID
@@ -36,6 +39,7 @@ class NewCode(NamedTuple):
     created_at: datetime
     public_code: str | None = None
     sealed: bytes | None = None
+    pool: str | None = None
 
 
 async def by_fingerprints(tx: ReadTx, fingerprints: Collection[bytes]) -> Sequence[Row[Any]]:
@@ -89,6 +93,7 @@ async def put(tx: WriteTx, codes: Sequence[NewCode]) -> set[UUID]:
             "created_at": "timestamptz",
             "public_code": "text",
             "sealed": "bytea",
+            "pool": "text",
         },
         in_order,
         "ON CONFLICT (fingerprint) DO NOTHING RETURNING id",

@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, Field
 from pydantic_core import PydanticCustomError
@@ -12,18 +12,12 @@ from services.loyalty.vouchers.domain import codes
 from services.loyalty.vouchers.domain.voucher import Campaign, CampaignState, Codes
 from services.loyalty.vouchers.repository.campaigns import Coding, Version
 from services.loyalty.vouchers.schemas.terms import TermsIn
-from shared.http.schemas import Strict
+from shared.http.schemas import Strict, TimeZone
 from shared.money import MAX_MINOR, MoneyError, currency_code
 
 
 def _stripped(value: str) -> str:
     return " ".join(value.split())
-
-
-def _zone(value: str) -> str:
-    if value not in available_timezones():
-        raise PydanticCustomError("unknown_zone", "Name an IANA time zone such as Asia/Ho_Chi_Minh")
-    return value
 
 
 def _currency(value: str) -> str:
@@ -43,7 +37,15 @@ def _prefix(value: str) -> str:
 
 _Name = Annotated[str, Field(min_length=1, max_length=100, pattern=r"\S"), AfterValidator(_stripped)]
 _Limit = Annotated[int, Field(strict=True, ge=1, le=10**12)]
+_Pattern = Annotated[str, Field(min_length=1, max_length=64, pattern="^[0-9A-Z#-]+$")]
 _Minor = Annotated[int, Field(strict=True, ge=1, le=MAX_MINOR)]
+
+
+class PoolIn(Strict):
+    """So many free codes are kept ready; never more than so many are made for it in all."""
+
+    min_free: Annotated[int, Field(strict=True, ge=1, le=100_000)]
+    max_codes: Annotated[int, Field(strict=True, ge=1, le=100_000_000)]
 
 
 class CodingIn(Strict):
@@ -61,14 +63,23 @@ class CodingIn(Strict):
         None, strict=True, ge=1, le=3_650, description="An assigned code holds so many local days, the first included."
     )
     once_per_customer: bool = Field(False, description="Nobody is assigned a second code.")
+    pattern: _Pattern | None = Field(
+        None,
+        description="A form of your own instead of prefix and length: # is a random symbol, A to Z, 0 to 9 and - stand "
+        "as they are.",
+        examples=["TET26-####-####-VN"],
+    )
+    charset: Annotated[str, Field(min_length=2, max_length=36, pattern="^[0-9A-Z]+$")] | None = Field(
+        None, description="Random symbols of the pattern; none: 32 that are not mistaken for one another."
+    )
+    has_check: bool = Field(True, description="Whether codes of a pattern end in a check symbol.")
+    pool: PoolIn | None = Field(None, description="Codes that are made ahead, to be assigned; none: when they are.")
 
 
 class _CampaignIn(Strict):
     name: _Name
     description: Annotated[str, Field(max_length=2_000)] = ""
-    zone: Annotated[str, AfterValidator(_zone)] | None = Field(
-        None, description="IANA zone of its days and hours; none: the firm's."
-    )
+    zone: TimeZone | None = Field(None, description="IANA zone of its days and hours; none: the firm's.")
     starts_on: date | None = Field(None, description="First local day; none: from its activation on.")
     ends_on: date | None = Field(None, description="Last local day, to its end; none: until it is ended.")
     max_uses: _Limit | None = None
@@ -97,6 +108,17 @@ class StateIn(Strict):
     state: Literal["active", "paused", "ended"]
 
 
+class PoolOut(BaseModel):
+    """Codes of a campaign that are kept ready to be assigned."""
+
+    min_free: int | None = Field(description="So many free ones are kept; null: none are made ahead.")
+    max_codes: int | None
+    free: int
+    assigned: int
+    made: int = Field(description="Made ahead, in all.")
+    given: int = Field(description="Imported to be assigned, in all.")
+
+
 class CodingOut(BaseModel):
     """How codes are made and assigned."""
 
@@ -104,11 +126,17 @@ class CodingOut(BaseModel):
     length: int
     days: int | None
     once_per_customer: bool
+    pattern: str | None
+    charset: str | None
+    has_check: bool
+    pool: PoolIn | None
 
     @classmethod
     def of(cls, coding: Coding) -> Self:
         """The wire form."""
-        return cls.model_validate(coding._asdict())
+        said = coding._asdict()
+        least, most = said.pop("pool_min"), said.pop("pool_max")
+        return cls(**said, pool=None if least is None else PoolIn(min_free=least, max_codes=most))
 
 
 class CampaignOut(BaseModel):

@@ -129,17 +129,24 @@ class ImportIn(Strict):
     """Codes of another system, for a campaign of unique codes. Upper and lower case, I, L and 1, O and 0 are one."""
 
     codes: list[ImportedIn] = Field(min_length=1, max_length=MAX_IMPORT)
+    dry_run: bool = Field(False, description="Only say what would come of it; nothing is kept.")
+    to_assign: bool = Field(
+        False,
+        description="Keep them ready, in a sealed form, to be assigned to customers; else only their holders "
+        "know them.",
+    )
 
 
 class RefusedOut(BaseModel):
     """A code that was not taken over: by its place in the request, never by its text."""
 
     position: int
-    reason: Literal["bad_code", "duplicate", "taken", "value_needed", "no_value", "bad_limit", "expired"]
+    reason: Literal["bad_code", "duplicate", "taken", "value_needed", "no_value", "bad_limit", "expired", "no_pool"]
 
 
 class ImportOut(BaseModel):
     """What came of an import; the codes that are refused do not keep the others out."""
 
-    imported: int
+    is_dry_run: bool = Field(False, description="Whether nothing was kept.")
+    imported: int = Field(description="Taken over; of a dry run: that would be.")
     refused: list[RefusedOut]

@@ -1,4 +1,4 @@
-"""Codes for customers: each assignment makes a new secret code that is its customer's alone.
+"""Codes for customers: each assignment makes a secret code, or takes one that is kept ready, its customer's alone.
 
 The code is told in the answer, and can be told again to whoever may ask for it: it is kept sealed under the pepper
 outside the database. The same key never assigns twice, however often and by how many at once it is asked for.
@@ -18,6 +18,7 @@ from services.loyalty.vouchers.errors import (
     AlreadyAssigned,
     AssignmentKeyTaken,
     CampaignUnknown,
+    PoolEmpty,
     ValueNeeded,
     WrongKindOfCodes,
     WrongState,
@@ -25,6 +26,7 @@ from services.loyalty.vouchers.errors import (
 from services.loyalty.vouchers.repository import assignments as rows
 from services.loyalty.vouchers.repository import campaigns as campaign_rows
 from services.loyalty.vouchers.repository import codes as code_rows
+from services.loyalty.vouchers.repository import pools
 from services.loyalty.vouchers.repository.assignments import Assignment
 from services.loyalty.vouchers.repository.campaigns import Version
 from services.loyalty.vouchers.repository.codes import NewCode
@@ -104,6 +106,7 @@ class Assignments:
             AlreadyAssigned: it gives one to each, and the person has one.
             AssignmentKeyTaken: the key was for somebody else.
             ValueNeeded: it is a gift card without value, or the other way round.
+            PoolEmpty: it has given out all the codes that it may.
             PepperMissing: codes are under a pepper that is not here.
         """
         member = await members.lock(tx, asked.person)
@@ -123,17 +126,17 @@ class Assignments:
             first = await rows.first_of(tx, asked.campaign_id, member.keys)
             if first is not None:
                 raise AlreadyAssigned(first)
-        code, text = await self._draw(tx, asked, version, now)
+        code_id, text = await self._ready(tx, asked, version, now)
         kept = await rows.add(
-            tx, Assignment(uuid7(), asked.campaign_id, asked.person, asked.key, code.id, now, asked.by)
+            tx, Assignment(uuid7(), asked.campaign_id, asked.person, asked.key, code_id, now, asked.by)
         )
         if not kept:
             # Another transaction used the key for another person, whose lock is not ours.
             raise AssignmentKeyTaken
-        issued = VoucherIssued(voucher_id=code.id, campaign=str(asked.campaign_id), expires_at=code.expires_at)
-        event_id = derived_id("voucher_issued", str(code.id))
-        tx.emit(Event(event_id, asked.person, now, now, issued))
-        return Assigned((await self.vouchers.load(tx, (code.id,)))[code.id], text, is_new=True)
+        voucher = (await self.vouchers.load(tx, (code_id,)))[code_id]
+        issued = VoucherIssued(voucher_id=code_id, campaign=str(asked.campaign_id), expires_at=voucher.expires_at)
+        tx.emit(Event(derived_id("voucher_issued", str(code_id)), asked.person, now, now, issued))
+        return Assigned(voucher, text, is_new=True)
 
     async def of(self, person: UUID, *, before: UUID | None, limit: int) -> Sequence[VoucherOut]:
         """The vouchers of a person over all their keys, the latest first; one more than `limit` if there are more."""
@@ -152,26 +155,41 @@ class Assignments:
         row = (await code_rows.details(tx, (voucher_id,)))[voucher_id]
         return plain(row, await self.vault.peppers(tx))
 
+    async def _ready(self, tx: WriteTx, asked: Assign, version: Version, now: datetime) -> tuple[UUID, str | None]:
+        """A code that is kept ready; where none are kept, or more may be made, a new one."""
+        until = _expiry(version, now)
+        taken = await pools.take(tx, asked.campaign_id, asked.person, until=until, now=now)
+        if taken is not None:
+            return taken, await self._code(tx, taken)
+        if version.coding.pool_max is not None:
+            # Whoever makes codes ahead has the campaign to itself: so it is known how many there are.
+            await campaign_rows.rows(tx, (asked.campaign_id,), lock=True)
+            if (await pools.counted(tx, asked.campaign_id, now)).made >= version.coding.pool_max:
+                raise PoolEmpty
+        elif await pools.has_given(tx, asked.campaign_id):
+            raise PoolEmpty
+        code, text = await self._draw(tx, asked, version, now)
+        return code.id, text
+
     async def _draw(self, tx: WriteTx, asked: Assign, version: Version, now: datetime) -> tuple[NewCode, str]:
-        peppers = await self.vault.using(tx, now)
-        coding = version.coding
-        await code_rows.put_shapes(tx, [codes.shape(coding.prefix, coding.length)])
+        peppers, form = await self.vault.using(tx, now), version.coding.form
+        await code_rows.put_shapes(tx, [form.shape])
         for _ in range(_DRAWS):
-            (drawn,) = codes.make(1, coding.length, os.urandom)
-            text = codes.written(drawn, coding.prefix)
-            code_id = uuid7()
+            (text,) = form.make(1, os.urandom)
+            code_id, drawn = uuid7(), codes.canonical(text)
             code = NewCode(
                 id=code_id,
                 campaign_id=asked.campaign_id,
-                fingerprint=peppers.fingerprint(codes.canonical(coding.prefix) + drawn),
+                fingerprint=peppers.fingerprint(drawn),
                 kid=peppers.current,
-                last4=drawn[-4:],
+                last4=codes.last_shown(drawn),
                 max_uses=version.terms.max_uses_per_code,
                 value_minor=asked.value_minor,
                 holder=asked.person,
                 expires_at=_expiry(version, now),
                 created_at=now,
                 sealed=peppers.seal(text.encode(), code_id.bytes),
+                pool=None if version.coding.pool_max is None else "made",
             )
             if await code_rows.put(tx, [code]):
                 return code, text

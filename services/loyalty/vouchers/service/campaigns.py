@@ -316,7 +316,17 @@ def _terms_of(body: CampaignIn | CampaignChangeIn, currency: str) -> Terms:
 def _coding_of(body: CampaignIn | CampaignChangeIn) -> Coding:
     length = codes.VALUE_LENGTH if body.terms.benefit.type == "stored_value" else codes.LENGTH
     said = body.coding
-    return Coding(said.prefix, said.length or length, said.days, said.once_per_customer)
+    pool = (None, None) if said.pool is None else (said.pool.min_free, said.pool.max_codes)
+    return Coding(
+        said.prefix,
+        said.length or length,
+        said.days,
+        said.once_per_customer,
+        said.pattern,
+        said.charset,
+        said.has_check,
+        *pool,
+    )
 
 
 def _check_limits(row: Row[Any], body: CampaignChangeIn) -> None:

@@ -102,7 +102,7 @@ class CodesService:
         async with self.db.write() as tx:
             if (stored := await replayed(tx, idem)) is not None:
                 return stored
-            said = await self.take_over(tx, campaign_id, body.codes)
+            said = await self.take_over(tx, campaign_id, body)
             answer = Answer(200, said.model_dump_json().encode())
             await remember(tx, idem, answer)
             return answer
@@ -114,14 +114,14 @@ class CodesService:
             what `import_` raises.
         """
         async with self.db.write() as tx:
-            return await self.take_over(tx, campaign_id, body.codes)
+            return await self.take_over(tx, campaign_id, body)
 
-    async def take_over(self, tx: WriteTx, campaign_id: UUID, given: Sequence[ImportedIn]) -> ImportOut:
-        """The same inside a transaction."""
+    async def take_over(self, tx: WriteTx, campaign_id: UUID, body: ImportIn) -> ImportOut:
+        """The same inside a transaction. A dry run writes nothing."""
         version = await self._version(tx, campaign_id, "unique")
-        now = self.clock.now()
-        peppers = await self.vault.using(tx, now)
-        reader = _Imports(version, now)
+        now, given = self.clock.now(), body.codes
+        peppers = await self.vault.peppers(tx) if body.dry_run else await self.vault.using(tx, now)
+        reader = _Imports(version, now, to_assign=body.to_assign)
         new = {position: code for position, each in enumerate(given) if (code := reader.read(position, each))}
         texts = {position: codes.canonical(given[position].code) for position in new}
         prints = {position: peppers.fingerprints(text) for position, text in texts.items()}
@@ -130,16 +130,23 @@ class CodesService:
             for row in await rows.by_fingerprints(tx, [each for several in prints.values() for each in several])
         }
         kept = {
-            position: code._replace(fingerprint=prints[position][0], kid=peppers.current)
+            position: code._replace(
+                fingerprint=prints[position][0],
+                kid=peppers.current,
+                sealed=peppers.seal(given[position].code.strip().encode(), code.id.bytes) if body.to_assign else None,
+                pool="given" if body.to_assign else None,
+            )
             for position, code in new.items()
             if there.isdisjoint(prints[position])
         }
-        stored = await rows.put(tx, list(kept.values()))
+        stored = {each.id for each in kept.values()} if body.dry_run else await rows.put(tx, list(kept.values()))
         taken = [position for position in new if position not in kept or kept[position].id not in stored]
         refused = reader.refused + [RefusedOut(position=position, reason="taken") for position in taken]
-        shapes = {Shape("", len(texts[position]), is_checked=False) for position in kept}
-        await rows.put_shapes(tx, shapes)
-        return ImportOut(imported=len(stored), refused=sorted(refused, key=lambda each: each.position))
+        if not body.dry_run:
+            await rows.put_shapes(tx, {Shape("", len(texts[position]), is_checked=False) for position in kept})
+        return ImportOut(
+            is_dry_run=body.dry_run, imported=len(stored), refused=sorted(refused, key=lambda each: each.position)
+        )
 
     async def get(self, voucher_id: UUID) -> VoucherOut:
         """A voucher as it stands.
@@ -250,8 +257,9 @@ class CodesService:
 class _Imports:
     """Reads codes of another system; notes those that cannot be taken over."""
 
-    def __init__(self, version: Version, now: datetime) -> None:
+    def __init__(self, version: Version, now: datetime, *, to_assign: bool) -> None:
         self.version = version
+        self.to_assign = to_assign
         self.now = now
         self.refused: list[RefusedOut] = []
         self.seen: set[str] = set()
@@ -288,6 +296,8 @@ class _Imports:
             "bad_limit": not 1 <= (given.max_uses or 1) <= _MAX_USES or given.max_uses == 0
             or not 1 <= (1 if given.value_minor is None else given.value_minor) <= MAX_MINOR,
             "expired": expires_at is not None and expires_at <= self.now,
+            # What a gift card is worth is said when it is assigned.
+            "no_pool": has_value and self.to_assign,
         }  # fmt: skip
         return next((reason for reason, is_so in checks.items() if is_so), None)
 

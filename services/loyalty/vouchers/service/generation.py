@@ -139,10 +139,12 @@ class Generation:
         version = (await self.vault.versions(tx, {(campaign_id, row.version)}))[campaign_id, row.version]
         now = self.clock.now()
         expires_at = self._checked(version, body, now)
-        if not codes.has_room(version.coding.length, body.count + await rows.wanted_codes(tx, campaign_id)):
-            raise TooManyCodes(body.count, version.coding.length)
+        form, wanted = version.coding.form, body.count + await rows.wanted_codes(tx, campaign_id)
+        wanted += version.coding.pool_max or 0
+        if not form.has_room(wanted):
+            raise TooManyCodes(body.count, form.symbols, form.symbols_for(wanted))
         peppers = await self.vault.using(tx, now)
-        await code_rows.put_shapes(tx, [codes.shape(version.coding.prefix, version.coding.length)])
+        await code_rows.put_shapes(tx, [form.shape])
         job_id = uuid7()
         job = Job(
             id=job_id,
@@ -154,6 +156,9 @@ class Generation:
             state="waiting",
             prefix=version.coding.prefix,
             length=version.coding.length,
+            pattern=version.coding.pattern,
+            charset=form.charset,
+            has_check=version.coding.has_check,
             max_uses=version.terms.max_uses_per_code,
             kid=peppers.current,
             sealed_key=peppers.seal(os.urandom(_KEY_BYTES), job_id.bytes),
@@ -326,14 +331,15 @@ class Generation:
 
 
 def _draw(place: _Place, key: bytes, hash_key: bytes, now: datetime) -> _Drawn:
-    job, prefix = place.job, codes.canonical(place.job.prefix)
-    made = codes.make(place.size, job.length, os.urandom)
+    job = place.job
+    made = job.form.make(place.size, os.urandom)
+    texts = list(map(codes.canonical, made))
     rows_ = [
-        (code_id, job.campaign_id, fingerprint(hash_key, prefix + code), job.kid, code[-4:], job.max_uses,
+        (code_id, job.campaign_id, fingerprint(hash_key, code), job.kid, codes.last_shown(code), job.max_uses,
          job.value_minor, job.expires_at, job.id, now)
-        for code_id, code in zip(uuid7s(place.size), made, strict=True)
+        for code_id, code in zip(uuid7s(place.size), texts, strict=True)
     ]  # fmt: skip
-    text = "".join(f"{codes.written(code, job.prefix)}\n" for code in made)
+    text = "".join(f"{code}\n" for code in made)
     return _Drawn(rows_, seal(AESGCM(key), text.encode(), _about(job.id, place.number)))
 
 

@@ -1,10 +1,11 @@
 """What a campaign says that contradicts itself: refused before anything is written, with all that is wrong."""
 
+import math
 from collections import Counter
 from collections.abc import Iterator
 from zoneinfo import ZoneInfo
 
-from services.loyalty.vouchers.domain import codes
+from services.loyalty.vouchers.domain import codes, forms
 from services.loyalty.vouchers.domain.terms import Terms
 from services.loyalty.vouchers.domain.voucher import Codes
 from services.loyalty.vouchers.errors import BadTerms, Problem
@@ -24,6 +25,8 @@ def check(body: Body, terms: Terms, coding: Coding, kind: Codes, currency: str, 
         *_times(body, terms, zone),
         *_amounts(body, terms),
         *_codes(terms, coding, kind),
+        *_pool(terms, coding),
+        *_pattern(terms, coding),
         *_stacking(terms),
         *_budgets(body, terms, currency),
     ]
@@ -57,21 +60,49 @@ def _codes(terms: Terms, coding: Coding, kind: Codes) -> Iterator[Problem]:
     if terms.benefit.type == "stored_value":
         if kind == "shared":
             yield Problem("/codes", "contradiction", "A gift card cannot be known to everybody.")
-        if coding.length < codes.VALUE_LENGTH:
+        if coding.pattern is None and coding.length < codes.VALUE_LENGTH:
             message = f"Codes that hold money have {codes.VALUE_LENGTH} symbols or more."
             yield Problem("/coding/length", "too_short", message)
-    if kind == "shared" and (coding.days is not None or coding.once_per_customer):
+    if kind == "shared" and (coding.days is not None or coding.once_per_customer or coding.pool_min is not None):
         yield Problem("/coding", "contradiction", "A shared code is not assigned to anybody.")
     if kind != "automatic":
         return
     if terms.benefit.type == "stored_value":
         yield Problem("/terms/benefit/type", "contradiction", "A gift card is a code; a promotion has none.")
-    if coding.days is not None or coding.once_per_customer or coding.prefix:
+    if coding.days is not None or coding.once_per_customer or coding.prefix or coding.pattern:
         yield Problem("/coding", "contradiction", "A promotion has no codes.")
     if terms.max_uses_per_code is not None:
         yield Problem("/terms/max_uses_per_code", "contradiction", "A promotion has no codes; limit it by `max_uses`.")
     if terms.max_per_order != 1:
         yield Problem("/terms/max_per_order", "contradiction", "A promotion counts once on an order.")
+
+
+def _pool(terms: Terms, coding: Coding) -> Iterator[Problem]:
+    if coding.pool_min is None or coding.pool_max is None:
+        return
+    if coding.pool_min > coding.pool_max:
+        yield Problem("/coding/pool", "contradiction", "More free codes than there may be in all.")
+    if terms.benefit.type == "stored_value":
+        yield Problem("/coding/pool", "contradiction", "What a gift card is worth is said when it is assigned.")
+
+
+def _pattern(terms: Terms, coding: Coding) -> Iterator[Problem]:
+    if coding.pattern is None:
+        if coding.charset is not None or not coding.has_check:
+            yield Problem("/coding/pattern", "pattern_needed", "A charset, or no check symbol, is of a pattern.")
+        return
+    if coding.prefix:
+        yield Problem("/coding/prefix", "contradiction", "The pattern says how codes begin.")
+    if reason := forms.trouble(coding.pattern, coding.charset or codes.ALPHABET, has_check=coding.has_check):
+        yield Problem("/coding/pattern", reason, "Codes cannot be written so.")
+        return
+    form, count = coding.form, coding.pool_max or 1
+    needed = form.symbols_for(count)
+    if terms.benefit.type == "stored_value" and form.possible < forms.VALUE_SPACE:
+        needed = math.ceil(math.log(forms.VALUE_SPACE) / math.log(len(form.charset)) - 1e-9)
+        yield Problem("/coding/pattern", "too_easy_to_guess", f"Codes that hold money need {needed} random symbols.")
+    elif not form.has_room(count):
+        yield Problem("/coding/pattern", "too_easy_to_guess", f"{count} codes need {needed} random symbols.")
 
 
 def _stacking(terms: Terms) -> Iterator[Problem]:

@@ -28,9 +28,9 @@ async def earn_touchpoints(
     loyalty: LoyaltyService, tx: WriteTx, events: Sequence[Event[TouchpointRecorded] | Event[SurveyAnswered]]
 ) -> None:
     """Settle what touchpoints and answers earn, where a rule asks for them."""
-    await loyalty.earning.record_touchpoints(
-        tx, [event for event in events if isinstance(event.data, TouchpointRecorded)]
-    )
+    touchpoints = [event for event in events if isinstance(event.data, TouchpointRecorded)]
+    await loyalty.earning.record_touchpoints(tx, touchpoints)
+    await loyalty.referral_settling.note_touchpoints(tx, touchpoints)
     await loyalty.earning.record_answers(tx, [event for event in events if isinstance(event.data, SurveyAnswered)])
 
 

@@ -51,6 +51,7 @@ PLACES = (
     Place("flash_visitors", "person_id = ANY(:keys)", goes=True),
     Place("referral_codes", "person_id = ANY(:keys)"),
     Place("referrals", "advocate_id = ANY(:keys) OR friend_id = ANY(:keys)", words=("decision",)),
+    Place("referral_touchpoints", "person_id = ANY(:keys)"),
     Place("pool_members", "person_id = ANY(:keys)"),
     Place("pool_invitations", "person_id = ANY(:keys)", goes=True),
     Place("pool_spends", "person_id = ANY(:keys)"),

@@ -10,8 +10,11 @@ from referrals_world import FIRST_ORDER, Friends, programme
 from vouchers_stand import campaign
 
 from services.loyalty.referrals.errors import ReferralCodeUnknown
-from services.loyalty.referrals.schemas import ReferralIn, ReferralOut
+from services.loyalty.referrals.schemas import CodeIn, ReferralIn, ReferralOut
 from services.loyalty.vouchers.schemas.campaigns import StateIn
+from shared.events.catalogue.touchpoints import TouchpointRecorded
+from shared.events.envelope import Event
+from shared.ids import uuid7
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -173,7 +176,7 @@ async def test_many_friends_at_once_or_from_one_place_are_looked_at(world: Loyal
     fast = [await friends.made("an", f"f{number}") for number in range(5)]
     assert [each.reasons for each in fast] == [[]] * 4 + [["advocate_velocity"]]
 
-    one_place = [await friends.made(f"a{n}", f"g{n}", ip=["203.0.113.7 hashed"]) for n in range(3)]
+    one_place = [await friends.made(f"a{n}", f"g{n}", address=["12 Lê Lợi hashed"]) for n in range(3)]
     assert [each.reasons for each in one_place] == [[], [], ["address_velocity"]]
     world.clock.forward(days=8)
     assert (await friends.made("an", "later")).reasons == []
@@ -362,3 +365,74 @@ async def test_a_code_that_nobody_has(world: LoyaltyWorld):
     assert (await world.service.referrals.register(body))[1]
     with pytest.raises(ReferralCodeUnknown):
         await world.service.referrals.register(ReferralIn(code="NOBODY22", customer=f"user_id:{uuid4()}"))
+
+
+async def test_the_same_name_or_mailbox_under_two_accounts_is_seen(world: LoyaltyWorld):
+    friends = await programme(world)
+    await friends.code("an")
+    body = {"customer": f"user_id:{friends.user('an')}", "name": "Nguyễn Văn Đức", "email": "duc.nguyen@gmail.com"}
+    made = await world.service.referral_programs.code(friends.program, CodeIn.model_validate(body))
+
+    async def come(who: str, **rest: str) -> ReferralOut:
+        said = {"code": made[0].code, "customer": f"user_id:{friends.user(who)}", **rest}
+        return (await world.service.referrals.register(ReferralIn.model_validate(said)))[0]
+
+    assert (await come("b", name="Duc NGUYEN van")).reasons == ["same_name"]
+    assert (await come("c", email="DucNguyen+2@googlemail.com")).state == "blocked"
+    clean = await come("d", name="Trần Thị Mai", email="mai@firm.vn")
+    assert (clean.state, clean.reasons) == ("active", [])
+    stored = str([tuple(row) for row in await world.rows("SELECT * FROM referral_signals")])
+    assert "duc" not in stored.lower()
+
+
+async def test_many_friends_from_one_network_address_are_looked_at(world: LoyaltyWorld):
+    friends = await programme(world, fraud={"advocate_max": 100, "ip_max": 10})
+    place = {"ip": [f"10.0.0.{friends.mark}-hash"]}
+
+    found = [await friends.made(f"advocate{n}", f"friend{n}", **place) for n in range(11)]
+
+    assert [each.reasons for each in found[:10]] == [[]] * 10
+    assert (found[10].state, found[10].reasons) == ("review", ["ip_velocity"])
+    world.clock.forward(days=8)
+    assert (await friends.made("later", "free", **place)).reasons == []
+
+
+async def test_who_was_refused_under_another_account_is_known_by_the_merge(world: LoyaltyWorld):
+    friends = await programme(world)
+    first = await friends.made("an", "bình", mail="mailinator.com")
+    await friends.decide(first.id, "reject")
+    await friends.merge("bình", "bình2")
+
+    again = await friends.made("chi", "bình2")
+
+    assert (again.state, again.reasons) == ("review", ["merged_account"])
+
+
+async def test_what_is_suspect_waits_longer(world: LoyaltyWorld):
+    friends = await programme(world, fraud={"actions": {"same_device": "delay"}, "delay_days": 20})
+    came = await friends.made("an", "bình", advocate_has=PHONE, **PHONE)
+    assert (came.state, came.reasons, came.delay_days) == ("active", ["same_device"], 20)
+    await friends.order("bình", "o1")
+    await friends.wait(days=26)
+    assert await friends.points("an", "bình") == [0, 0]
+    await friends.wait(days=2)
+    assert await friends.points("an", "bình") == [100, 50]
+    assert await friends.faults() == {}
+
+
+async def test_a_touchpoint_can_be_what_counts(world: LoyaltyWorld):
+    asked = {"name": "app", "event": "touchpoint", "touchpoint": "App Installed", "advocate": {"points": 7}}
+    friends = await programme(world, milestones=[asked], hold_days=0)
+    came = await friends.made("an", "bình")
+    data = TouchpointRecorded.model_construct(name="App Installed")
+    event = Event(uuid7(), friends.key("bình"), friends.at(hours=1), friends.at(hours=1), data)
+    other = Event(uuid7(), friends.key("bình"), friends.at(), friends.at(), data.model_copy(update={"name": "Other"}))
+    for _ in range(2):
+        async with world.db.write() as tx:
+            await world.service.referral_settling.note_touchpoints(tx, [event, other])
+        await friends.wait(hours=2)
+
+    assert await friends.states(came.id) == {"app": "paid"}
+    assert await friends.points("an") == [7]
+    assert await world.value("SELECT count(*) FROM referral_touchpoints WHERE name = 'Other'") == 0
+    assert await friends.faults() == {}

@@ -1,5 +1,6 @@
 """What speaks against a referral, and what one has earned."""
 
+import unicodedata
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,8 +11,9 @@ from pydantic import ValidationError
 
 from services.loyalty.audience.domain import KnownOrder
 from services.loyalty.referrals.domain.fraud import Evidence, digest, is_disposable, judge
+from services.loyalty.referrals.domain.likeness import folded_name, plain_mail
 from services.loyalty.referrals.domain.program import REASONS, Terms, terms_of
-from services.loyalty.referrals.domain.referral import Reached, Referral, outcome
+from services.loyalty.referrals.domain.referral import Done, Reached, Referral, outcome
 from services.loyalty.referrals.schemas import ProgramIn, TermsIn
 from shared.ids import uuid7
 
@@ -46,6 +48,11 @@ def terms(**rest: Any) -> Terms:
         ({"friends_lately": 9}, "allow", ()),
         ({"friends_lately": 10}, "review", ("advocate_velocity",)),
         ({"at_place_lately": 3}, "review", ("address_velocity",)),
+        ({"at_network_lately": 9}, "allow", ()),
+        ({"at_network_lately": 10}, "review", ("ip_velocity",)),
+        ({"shared": frozenset({"name"})}, "review", ("same_name",)),
+        ({"shared": frozenset({"email", "name"})}, "block", ("same_email", "same_name")),
+        ({"was_referred": True}, "review", ("merged_account",)),
     ],
 )
 def test_what_is_known_decides(evidence: dict[str, Any], action: str, reasons: tuple[str, ...]):
@@ -105,7 +112,7 @@ def order(day: float, net: int = 100, *, currency: str = "VND", **rest: Any) -> 
 
 
 def after(days: float, orders: list[KnownOrder], known: list[Reached] | None = None, **rest: Any) -> list[Reached]:
-    return outcome(a_referral(**rest), orders, known or [], now=CAME + timedelta(days=days))
+    return outcome(a_referral(**rest), Done(orders), known or [], now=CAME + timedelta(days=days))
 
 
 @pytest.mark.parametrize(
@@ -188,3 +195,77 @@ def test_nonsense_is_refused(wrong: dict[str, Any]):
     ProgramIn.model_validate(good)
     with pytest.raises(ValidationError):
         ProgramIn.model_validate({**good, **wrong})
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_same"),
+    [
+        ("Nguyễn Văn Đức", "DUC NGUYEN VAN", True),
+        ("Trần Thị Bích Ngọc", "tran thi bich ngoc", True),
+        ("Trần Thị Bích Ngọc", "Ngọc, Trần Thị Bích", True),
+        (unicodedata.normalize("NFD", "Lê Thị Hồng Ánh"), "Le Thi Hong Anh", True),
+        ("Nguyễn Văn Đức", "Nguyễn Văn Đạt", False),
+        ("Anna-Maria O'Neill", "maria anna o neill", True),
+        ("An Nguyễn", "An An Nguyễn", False),
+    ],
+)
+def test_names_are_one_without_marks_and_order(one: str, other: str, *, is_same: bool):
+    assert (folded_name(one) == folded_name(other)) is is_same
+
+
+def test_a_name_that_says_too_little_is_none():
+    assert [folded_name(each) for each in ("Lan", "  ", "123 456", "!?")] == [None] * 4
+
+
+@pytest.mark.parametrize(
+    ("address", "plain"),
+    [
+        ("An.Nguyen+shop@GoogleMail.com", "annguyen@gmail.com"),
+        ("an.nguyen+shop@firm.vn", "an.nguyen@firm.vn"),
+        (" AN@Firm.VN. ", "an@firm.vn"),
+        ("an", None),
+        ("@firm.vn", None),
+        ("+x@gmail.com", None),
+    ],
+)
+def test_mail_addresses_are_compared_in_their_plainest_form(address: str, plain: str | None):
+    assert plain_mail(address) == plain
+
+
+def test_a_suspect_reward_waits_longer_where_the_firm_says_so():
+    patient = terms(fraud={"actions": {"same_ip": "delay", "same_device": "delay"}, "delay_days": 30})
+
+    assert judge(CLEAN._replace(shared=frozenset({"ip"})), patient) == ("delay", ("same_ip",))
+    assert judge(CLEAN._replace(shared=frozenset({"ip"}), has_ordered=True), patient).action == "block"
+    order = KnownOrder("o1", uuid7(), CAME, 200, 200, "VND")
+    orders = [order, order._replace(order_id="o2")]
+    held = outcome(a_referral(delay_days=30), Done(orders), [], now=CAME + timedelta(days=36))
+    paid = outcome(a_referral(delay_days=30), Done(orders), [], now=CAME + timedelta(days=37))
+    assert [each.state for each in (*held, *paid)] == ["held", "paid"]
+
+
+def test_the_nth_touchpoint_counts_in_its_time():
+    asked = {"name": "app", "event": "touchpoint", "touchpoint": "App Installed", "nth": 2, "friend": {"points": 5}}
+    found = a_referral(terms=terms(milestones=[asked]))
+    times = [("App Installed", CAME - timedelta(days=1)), ("App Installed", CAME), ("Other", CAME)]
+
+    def states(*more: timedelta) -> list[str]:
+        done = Done((), [*times, *(("App Installed", CAME + each) for each in more)])
+        return [each.state for each in outcome(found, done, [], now=CAME + timedelta(days=29))]
+
+    assert states() == []
+    assert states(timedelta(days=2)) == ["paid"]
+    assert states(timedelta(days=30)) == [], "after the time of the programme"
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"event": "touchpoint"},
+        {"event": "order", "touchpoint": "x"},
+        {"event": "touchpoint", "touchpoint": "x", "min_minor": 5},
+    ],
+)
+def test_a_milestone_that_makes_no_sense_is_refused(asked: dict[str, Any]):
+    with pytest.raises(ValidationError):
+        terms(milestones=[{"name": "m", "currency": "VND", "friend": {"points": 5}, **asked}])

@@ -32,7 +32,7 @@ def upgrade() -> None:
         COMMENT ON TABLE referral_codes IS 'made to be shared: whoever has one can only name its advocate';
         CREATE TABLE referral_signals (
             person_id uuid NOT NULL,
-            kind text NOT NULL CHECK (kind IN ('household', 'address', 'payment', 'device', 'ip')),
+            kind text NOT NULL CHECK (kind IN ('household', 'address', 'payment', 'device', 'ip', 'name', 'email')),
             digest bytea NOT NULL,
             seen_at timestamptz NOT NULL,
             PRIMARY KEY (person_id, kind, digest)
@@ -52,6 +52,7 @@ def upgrade() -> None:
             decided_at timestamptz,
             decided_by text,
             decision text,
+            delay_days integer NOT NULL DEFAULT 0 CHECK (delay_days >= 0),
             UNIQUE (friend_id, advocate_id, program_id),
             CHECK (advocate_id <> friend_id OR state = 'blocked')
         );
@@ -78,6 +79,14 @@ def upgrade() -> None:
         COMMENT ON COLUMN referral_milestones.completed_at IS 'when it was paid first: told of once, whatever comes';
         CREATE INDEX referral_milestones_due ON referral_milestones (due_at) WHERE state = 'held';
         CREATE INDEX referral_milestones_untold ON referral_milestones (referral_id) WHERE NOT is_told;
+        CREATE TABLE referral_touchpoints (
+            id uuid PRIMARY KEY,
+            person_id uuid NOT NULL,
+            name text NOT NULL,
+            at timestamptz NOT NULL
+        );
+        COMMENT ON TABLE referral_touchpoints IS 'those that a milestone asked for when they came';
+        CREATE INDEX referral_touchpoints_person ON referral_touchpoints (person_id);
         CREATE TABLE referral_queue (
             id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
             referral_id uuid NOT NULL

@@ -8,9 +8,12 @@ from services.loyalty.referrals.domain.disposable import DISPOSABLE
 from services.loyalty.referrals.domain.program import Action, Terms
 
 Signal = Literal["household", "address", "payment", "device", "ip"]
-# The kinds that several friends of different advocates may have in common without knowing each other.
-PLACES: frozenset[str] = frozenset({"address", "device", "ip", "payment"})
-_ORDER: tuple[Action, ...] = ("allow", "review", "block")
+# The kinds that several friends of different advocates may have in common without knowing each other; behind one
+# address of the network there may be many more of them.
+PLACES: frozenset[str] = frozenset({"address", "device", "payment"})
+NETWORKS: frozenset[str] = frozenset({"ip"})
+_ORDER: tuple[Action, ...] = ("allow", "delay", "review", "block")
+_SHARED = ("payment", "email", "device", "household", "address", "ip", "name")
 _ALWAYS: Mapping[str, Action] = {"self": "block", "cycle": "block"}
 
 
@@ -19,7 +22,8 @@ class Evidence(NamedTuple):
 
     `shared`: kinds of signals that friend and advocate have in common. `friends_lately`: how many friends the advocate
     brought in the time of the programme. `at_place_lately`: of the friend's places the one where most other friends
-    came from in that time, and how many.
+    came from in that time, and how many; `at_network_lately` the same of addresses of the network.
+    `was_referred`: under another key, merged since, the friend came before and was refused.
     """
 
     is_self: bool
@@ -29,6 +33,8 @@ class Evidence(NamedTuple):
     mail_domain: str | None
     friends_lately: int
     at_place_lately: int
+    at_network_lately: int = 0
+    was_referred: bool = False
 
 
 class Finding(NamedTuple):
@@ -46,13 +52,12 @@ def judge(evidence: Evidence, terms: Terms) -> Finding:
             ("self", evidence.is_self),
             ("cycle", evidence.is_cycle),
             ("existing_customer", evidence.has_ordered),
-            *(
-                (f"same_{kind}", kind in evidence.shared)
-                for kind in ("payment", "device", "household", "address", "ip")
-            ),
+            ("merged_account", evidence.was_referred),
+            *((f"same_{kind}", kind in evidence.shared) for kind in _SHARED),
             ("disposable_mail", is_disposable(evidence.mail_domain, terms.disposable_domains)),
             ("advocate_velocity", evidence.friends_lately >= terms.advocate_max),
             ("address_velocity", evidence.at_place_lately >= terms.address_max),
+            ("ip_velocity", evidence.at_network_lately >= terms.ip_max),
         )
         if holds
     ]

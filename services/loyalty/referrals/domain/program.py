@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
-Action = Literal["allow", "review", "block"]
+Action = Literal["allow", "delay", "review", "block"]
 Side = Literal["advocate", "friend"]
 SIDES: tuple[Side, ...] = ("advocate", "friend")
 
@@ -12,6 +12,9 @@ SIDES: tuple[Side, ...] = ("advocate", "friend")
 REASONS: Mapping[str, Action] = {
     "existing_customer": "block",
     "same_payment": "block",
+    "same_email": "block",
+    "same_name": "review",
+    "merged_account": "review",
     "same_device": "review",
     "same_household": "review",
     "same_address": "review",
@@ -19,6 +22,7 @@ REASONS: Mapping[str, Action] = {
     "disposable_mail": "review",
     "advocate_velocity": "review",
     "address_velocity": "review",
+    "ip_velocity": "review",
 }
 
 
@@ -31,21 +35,23 @@ class Reward(NamedTuple):
 
 
 class Milestone(NamedTuple):
-    """What the friend must do: sign up with the code, or place the `nth` order of at least `min_minor`.
+    """What the friend must do: sign up with the code, place the `nth` order of at least `min_minor`, or have the `nth`
+    touchpoint of a name.
 
     An order counts with what was paid and did not go back; with `currency` None any currency counts.
     """
 
     name: str
-    event: Literal["signup", "order"]
+    event: Literal["signup", "order", "touchpoint"]
     nth: int
     min_minor: int
     currency: str | None
     rewards: Mapping[Side, Reward]
+    touchpoint: str | None = None
 
 
 class Terms(NamedTuple):
-    """The terms of a programme. Days are of 24 hours."""
+    """The terms of a programme. Days are of 24 hours. `delay_days`: how much longer what is suspect is held back."""
 
     milestones: tuple[Milestone, ...]
     hold_days: int
@@ -57,6 +63,8 @@ class Terms(NamedTuple):
     address_max: int
     velocity_days: int
     disposable_domains: frozenset[str]
+    ip_max: int
+    delay_days: int
 
 
 def terms_of(document: Mapping[str, Any]) -> Terms:
@@ -73,6 +81,8 @@ def terms_of(document: Mapping[str, Any]) -> Terms:
         fraud["address_max"],
         fraud["velocity_days"],
         frozenset(fraud["disposable_domains"]),
+        fraud["ip_max"],
+        fraud["delay_days"],
     )
 
 
@@ -85,5 +95,11 @@ def _milestone(document: Mapping[str, Any]) -> Milestone:
                 said.get("points") or 0, said["wallet"], None if campaign is None else UUID(campaign)
             )
     return Milestone(
-        document["name"], document["event"], document["nth"], document["min_minor"], document["currency"], rewards
+        document["name"],
+        document["event"],
+        document["nth"],
+        document["min_minor"],
+        document["currency"],
+        rewards,
+        document.get("touchpoint"),
     )

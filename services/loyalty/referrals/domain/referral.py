@@ -15,7 +15,10 @@ MilestoneState = Literal["review", "held", "paid", "taken_back", "lost"]
 
 
 class Referral(NamedTuple):
-    """A friend that an advocate brought. `reasons`: what spoke against it when the friend came."""
+    """A friend that an advocate brought. `reasons`: what spoke against it when the friend came.
+
+    `delay_days`: how much longer its rewards are held back for that.
+    """
 
     id: UUID
     program_id: UUID
@@ -30,6 +33,7 @@ class Referral(NamedTuple):
     decided_at: datetime | None = None
     decided_by: str | None = None
     decision: str | None = None
+    delay_days: int = 0
 
     @property
     def place(self) -> tuple[datetime, UUID]:
@@ -56,17 +60,29 @@ class Qualified(NamedTuple):
     order_id: str | None
 
 
-def qualified(milestone: Milestone, referral: Referral, orders: Iterable[KnownOrder]) -> Qualified | None:
+class Done(NamedTuple):
+    """What a friend did that milestones may ask for: their orders, and their touchpoints as names and times."""
+
+    orders: Sequence[KnownOrder] = ()
+    touchpoints: Sequence[tuple[str, datetime]] = ()
+
+
+def qualified(milestone: Milestone, referral: Referral, done: Done) -> Qualified | None:
     """Whether the friend did it: in the time of the programme, with orders that stand."""
     if milestone.event == "signup":
         return Qualified(referral.registered_at, None)
+    counted = sorted(_touchpoints(milestone, done) if milestone.event == "touchpoint" else _orders(milestone, done))
     end = referral.registered_at + timedelta(days=referral.terms.window_days)
-    counted = sorted(
-        (order.placed_at, order.order_id)
-        for order in orders
-        if referral.registered_at <= order.placed_at < end and _counts(order, milestone)
-    )
-    return Qualified(*counted[milestone.nth - 1]) if len(counted) >= milestone.nth else None
+    in_time = [each for each in counted if referral.registered_at <= each.at < end]
+    return in_time[milestone.nth - 1] if len(in_time) >= milestone.nth else None
+
+
+def _orders(milestone: Milestone, done: Done) -> Iterable[Qualified]:
+    return (Qualified(each.placed_at, each.order_id) for each in done.orders if _counts(each, milestone))
+
+
+def _touchpoints(milestone: Milestone, done: Done) -> Iterable[Qualified]:
+    return (Qualified(at, None) for name, at in done.touchpoints if name == milestone.touchpoint)
 
 
 def _counts(order: KnownOrder, milestone: Milestone) -> bool:
@@ -78,9 +94,7 @@ def _counts(order: KnownOrder, milestone: Milestone) -> bool:
     )
 
 
-def outcome(
-    referral: Referral, orders: Sequence[KnownOrder], known: Sequence[Reached], *, now: datetime
-) -> list[Reached]:
+def outcome(referral: Referral, done: Done, known: Sequence[Reached], *, now: datetime) -> list[Reached]:
     """What each milestone is as things stand; those that are not reached, and never were, are left out.
 
     `referral.hindrance` is that of now. What is `paid` is to be settled in full, all else at nothing.
@@ -89,27 +103,27 @@ def outcome(
     found = []
     for milestone in referral.terms.milestones:
         old = before.get(milestone.name)
-        reached = _reached(milestone, referral, orders, old, now)
+        reached = _reached(milestone, referral, done, old, now)
         if reached is not None:
             found.append(reached)
     return found
 
 
 def _reached(
-    milestone: Milestone, referral: Referral, orders: Sequence[KnownOrder], old: Reached | None, now: datetime
+    milestone: Milestone, referral: Referral, done: Done, old: Reached | None, now: datetime
 ) -> Reached | None:
-    done = qualified(milestone, referral, orders)
+    reached = qualified(milestone, referral, done)
     completed_at = old.completed_at if old else None
     is_off = referral.state in ("blocked", "rejected") or referral.hindrance is not None
-    if done is None or is_off:
+    if reached is None or is_off:
         if old is None:
             return None
         return old._replace(state="taken_back" if completed_at else "lost", problem=None)
-    due_at = done.at + timedelta(days=referral.terms.hold_days)
+    due_at = reached.at + timedelta(days=referral.terms.hold_days + referral.delay_days)
     if referral.state == "review":
         state: MilestoneState = "review"
     elif now < due_at:
         state = "held"
     else:
         state, completed_at = "paid", completed_at or now
-    return Reached(milestone.name, state, done.at, done.order_id, due_at, completed_at)
+    return Reached(milestone.name, state, reached.at, reached.order_id, due_at, completed_at)

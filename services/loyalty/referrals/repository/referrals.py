@@ -16,7 +16,7 @@ from shared.db.engine import ReadTx, WriteTx
 
 _REFERRAL = (
     "id, program_id, terms, advocate_id, friend_id, code, state, reasons, hindrance, registered_at, decided_at, "
-    "decided_by, decision"
+    "decided_by, decision, delay_days"
 )
 _REACHED = ", ".join(Reached._fields)
 _STANDS = "state IN ('active', 'review')"
@@ -68,7 +68,7 @@ async def add(tx: WriteTx, referral: Referral, document: Mapping[str, Any]) -> N
     await tx.execute(
         f"INSERT INTO referrals ({_REFERRAL}) VALUES (:id, :program_id, CAST(:terms AS jsonb), :advocate_id, "
         ":friend_id, :code, :state, CAST(:reasons AS text[]), :hindrance, :registered_at, :decided_at, :decided_by, "
-        ":decision)",
+        ":decision, :delay_days)",
         values,
     )
 
@@ -178,6 +178,32 @@ async def friends_at(tx: ReadTx, digests: Collection[bytes], *, others_than: Col
     return 0 if row is None else int(row.friends)
 
 
+async def asked_names(tx: ReadTx) -> frozenset[str]:
+    """The names of touchpoints that a milestone of some programme asks for."""
+    rows = await tx.execute(
+        "SELECT DISTINCT m.said ->> 'touchpoint' AS name FROM referral_programs AS p "
+        "CROSS JOIN LATERAL jsonb_array_elements(p.terms -> 'milestones') AS m (said) "
+        "WHERE m.said ->> 'touchpoint' IS NOT NULL"
+    )
+    return frozenset(row.name for row in rows)
+
+
+async def add_touchpoints(tx: WriteTx, found: Collection[tuple[UUID, UUID, str, datetime]]) -> set[UUID]:
+    """Keep touchpoints that milestones ask for (event, person key, name, time), each once; whose are new."""
+    columns = {"id": "uuid", "person_id": "uuid", "name": "text", "at": "timestamptz"}
+    tail = "ON CONFLICT (id) DO NOTHING RETURNING person_id"
+    rows = await insert_rows(tx, "referral_touchpoints", columns, sorted(found), tail)
+    return {row.person_id for row in rows}
+
+
+async def touchpoints_of(tx: ReadTx, persons: Collection[UUID]) -> list[tuple[str, datetime]]:
+    """The names and times of the touchpoints of these person keys."""
+    rows = await tx.execute(
+        "SELECT name, at FROM referral_touchpoints WHERE person_id = ANY(:persons)", {"persons": list(persons)}
+    )
+    return [(row.name, row.at) for row in rows]
+
+
 async def reached(tx: ReadTx, keys: Collection[UUID]) -> dict[UUID, list[Reached]]:
     """What became of the milestones of referrals, by name."""
     rows = await tx.execute(
@@ -235,6 +261,24 @@ async def queue_orders(tx: WriteTx, order_ids: Collection[str]) -> None:
         JOIN referrals AS r ON r.friend_id = person_key.id AND r.{_STANDS}
         """,
         {"ids": list(order_ids)},
+    )
+
+
+async def queue_friends(tx: WriteTx, persons: Collection[UUID]) -> None:
+    """Have the referrals looked at that stand and brought whoever has one of these keys. Waits for nobody."""
+    await tx.execute(
+        f"""
+        INSERT INTO referral_queue (referral_id)
+        SELECT r.id FROM (
+            SELECT DISTINCT coalesce(i.root_id, k.id) AS root FROM unnest(CAST(:persons AS uuid[])) AS k (id)
+            LEFT JOIN identity AS i ON i.raw_id = k.id
+        ) AS person
+        CROSS JOIN LATERAL (
+            SELECT person.root AS id UNION SELECT i.raw_id FROM identity AS i WHERE i.root_id = person.root
+        ) AS person_key
+        JOIN referrals AS r ON r.friend_id = person_key.id AND r.{_STANDS}
+        """,
+        {"persons": list(persons)},
     )
 
 

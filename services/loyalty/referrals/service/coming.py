@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from services.loyalty.audience import service as audience
-from services.loyalty.referrals.domain.fraud import PLACES, Evidence, judge
+from services.loyalty.referrals.domain.fraud import NETWORKS, PLACES, Evidence, judge
 from services.loyalty.referrals.domain.program import Terms, terms_of
 from services.loyalty.referrals.domain.referral import Referral, State
 from services.loyalty.referrals.errors import (
@@ -22,8 +22,9 @@ from services.loyalty.referrals.repository import programs as program_rows
 from services.loyalty.referrals.repository import referrals as rows
 from services.loyalty.referrals.repository.programs import Code, Program
 from services.loyalty.referrals.schemas import DecisionIn, ReferralIn, ReferralOut
-from services.loyalty.referrals.service.programs import digests, normalised, read_customer
+from services.loyalty.referrals.service.programs import digests, mail_domain, normalised, read_customer
 from services.loyalty.referrals.service.settling import Settling, ring
+from services.loyalty.vouchers.service.vault import Vault
 from shared.clock import Clock
 from shared.db.engine import Database, ReadTx
 from shared.delivery.idempotency import Answer, Idempotent, remember, replayed
@@ -31,7 +32,7 @@ from shared.identity import members
 from shared.identity.person import Member
 from shared.ids import uuid7
 
-_STATES: dict[str, State] = {"allow": "active", "review": "review", "block": "blocked"}
+_STATES: dict[str, State] = {"allow": "active", "delay": "active", "review": "review", "block": "blocked"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ class Coming:
     db: Database
     clock: Clock
     settling: Settling
+    vault: Vault
 
     async def register(self, body: ReferralIn) -> tuple[ReferralOut, bool]:
         """A friend comes with a code; the referral, and whether it is new. Both the same: the same again.
@@ -62,7 +64,7 @@ class Coming:
             program = await self._open(tx, code.program_id, now)
             referral = await self._judged(tx, body, code, friend, advocate, comer, program)
             await rows.add(tx, referral, program.terms)
-            await rows.add_signals(tx, friend, digests(body.signals), now)
+            await rows.add_signals(tx, friend, digests(body, await self.vault.using(tx, now)), now)
             await self.settling.settle(tx, referral)
             return await self._out(tx, referral), True
 
@@ -167,7 +169,7 @@ class Coming:
         lately, standing = await rows.brought(tx, advocate.keys, since=now - timedelta(days=terms.velocity_days))
         if terms.max_friends is not None and standing >= terms.max_friends:
             raise TooManyFriends(terms.max_friends)
-        evidence = await self._evidence(tx, body, advocate, comer, terms, lately)
+        evidence = await self._evidence(tx, body, friend, advocate, comer, terms, lately)
         finding = judge(evidence, terms)
         return Referral(
             id=uuid7(),
@@ -180,15 +182,19 @@ class Coming:
             reasons=finding.reasons,
             hindrance=None,
             registered_at=now,
+            delay_days=terms.delay_days if finding.action == "delay" else 0,
         )
 
     async def _evidence(
-        self, tx: ReadTx, body: ReferralIn, advocate: Member, comer: Member, terms: Terms, lately: int
+        self, tx: ReadTx, body: ReferralIn, friend: UUID, advocate: Member, comer: Member, terms: Terms, lately: int
     ) -> Evidence:
-        own = set(digests(body.signals)) | await rows.signals(tx, comer.keys)
+        given = digests(body, await self.vault.peppers(tx), with_old=True)
+        own = set(given) | await rows.signals(tx, comer.keys)
         theirs = await rows.signals(tx, advocate.keys)
         is_self = advocate.root == comer.root
         places = [value for kind, value in own if kind in PLACES]
+        networks = [value for kind, value in own if kind in NETWORKS]
+        before = await rows.of_friends(tx, comer.keys)
         since = self.clock.now() - timedelta(days=terms.velocity_days)
         facts = await audience.facts_of(tx, comer)
         return Evidence(
@@ -196,9 +202,11 @@ class Coming:
             is_cycle=not is_self and bool(await ring(tx, advocate.root, comer.root)),
             has_ordered=facts.orders_count > 0,
             shared=frozenset(kind for kind, _ in own & theirs) if not is_self else frozenset(),
-            mail_domain=body.email_domain,
+            mail_domain=body.email_domain or mail_domain(body.email),
             friends_lately=lately,
             at_place_lately=await rows.friends_at(tx, places, others_than=comer.keys, since=since),
+            at_network_lately=await rows.friends_at(tx, networks, others_than=comer.keys, since=since),
+            was_referred=any(each.friend_id != friend and each.state in ("blocked", "rejected") for each in before),
         )
 
     async def _out(self, tx: ReadTx, referral: Referral) -> ReferralOut:

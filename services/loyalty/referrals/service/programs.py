@@ -1,7 +1,7 @@
 """Programmes, and the codes of advocates."""
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
@@ -11,7 +11,8 @@ import orjson
 
 from services.loyalty.programs.domain.calendar import local_day
 from services.loyalty.programs.service import Programs
-from services.loyalty.referrals.domain.fraud import Signal, digest
+from services.loyalty.referrals.domain.fraud import digest
+from services.loyalty.referrals.domain.likeness import folded_name, plain_mail
 from services.loyalty.referrals.errors import (
     BadProgram,
     BadReferralCustomer,
@@ -22,7 +23,17 @@ from services.loyalty.referrals.errors import (
 from services.loyalty.referrals.repository import programs as rows
 from services.loyalty.referrals.repository import referrals as referral_rows
 from services.loyalty.referrals.repository.programs import Code, Program
-from services.loyalty.referrals.schemas import CodeIn, CodeOut, ProgramIn, ProgramOut, TermsIn, referral_link
+from services.loyalty.referrals.schemas import (
+    CodeIn,
+    CodeOut,
+    ProgramIn,
+    ProgramOut,
+    TermsIn,
+    WithSignals,
+    referral_link,
+)
+from services.loyalty.vouchers.domain.keys import Peppers
+from services.loyalty.vouchers.service.vault import Vault
 from shared.clock import Clock
 from shared.db.engine import Database, WriteTx
 from shared.delivery.idempotency import Answer, Idempotent, remember, replayed
@@ -42,6 +53,7 @@ class ReferralPrograms:
     db: Database
     clock: Clock
     programs: Programs
+    vault: Vault
 
     async def create(self, body: ProgramIn, *, by: str, idem: Idempotent | None) -> Answer:
         """Make a programme.
@@ -121,7 +133,7 @@ class ReferralPrograms:
                 if not found.is_open(now):
                     raise ProgramClosed
                 code = await _draw(tx, Code("", program, person, now))
-            await referral_rows.add_signals(tx, person, digests(body.signals), now)
+            await referral_rows.add_signals(tx, person, digests(body, await self.vault.using(tx, now)), now)
             link = referral_link(found.terms["link"], code.code)
             out = CodeOut(
                 code=code.code, link=link, program=program, customer_id=code.person_id, created_at=code.created_at
@@ -152,9 +164,24 @@ def read_customer(reference: str) -> UUID:
         raise BadReferralCustomer from None
 
 
-def digests(signals: Mapping[Signal, Sequence[str]]) -> list[tuple[str, bytes]]:
-    """What is kept of signals."""
-    return [(kind, digest(kind, value)) for kind, values in signals.items() for value in values]
+def digests(body: WithSignals, peppers: Peppers, *, with_old: bool = False) -> list[tuple[str, bytes]]:
+    """What is kept of signals. Of a name and a mail address keyed hashes: without the key nobody can try names out.
+
+    `with_old` gives those under older keys as well, to compare with what was kept then.
+    """
+    found = [(kind, digest(kind, value)) for kind, values in body.signals.items() for value in values]
+    alike = {"name": body.name and folded_name(body.name), "email": body.email and plain_mail(body.email)}
+    for kind, text in alike.items():
+        if text:
+            hashes = peppers.fingerprints(f"referral {kind} {text}")
+            found += [(kind, value) for value in (hashes if with_old else hashes[:1])]
+    return found
+
+
+def mail_domain(address: str | None) -> str | None:
+    """What stands behind the @ of an address, if it is one."""
+    plain = None if address is None else plain_mail(address)
+    return None if plain is None else plain.partition("@")[2]
 
 
 def normalised(code: str) -> str:

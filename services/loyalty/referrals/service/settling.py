@@ -11,7 +11,7 @@ from services.loyalty.audience.domain import KnownTouchpoint
 from services.loyalty.earning.service.earning import Earning
 from services.loyalty.points.service import Points, Target
 from services.loyalty.referrals.domain.program import SIDES, Reward, Side
-from services.loyalty.referrals.domain.referral import Hindrance, Reached, Referral, outcome
+from services.loyalty.referrals.domain.referral import Done, Hindrance, Reached, Referral, outcome
 from services.loyalty.referrals.repository import referrals as rows
 from services.loyalty.vouchers.service import Assign, Assignments
 from services.loyalty.vouchers.service.gifts import settle_gift
@@ -19,6 +19,7 @@ from shared.clock import Clock
 from shared.db.engine import Database, ReadTx, WriteTx
 from shared.errors import AppError
 from shared.events.catalogue.loyalty import ReferralCompleted
+from shared.events.catalogue.touchpoints import TouchpointRecorded
 from shared.events.envelope import Event
 from shared.events.orders import OrderFact
 from shared.identity import mapping, members
@@ -53,6 +54,13 @@ class Settling:
     async def note_orders(self, tx: WriteTx, events: Sequence[Event[OrderFact]]) -> None:
         """Have the referrals looked at whose friends' orders changed; in the transaction that stores the orders."""
         await rows.queue_orders(tx, {event.data.order_id for event in events})
+
+    async def note_touchpoints(self, tx: WriteTx, events: Sequence[Event[TouchpointRecorded]]) -> None:
+        """Keep what a milestone asks for by now, and have the referrals looked at that brought those who did it."""
+        asked = await rows.asked_names(tx)
+        found = [(each.id, each.subject, each.data.name, each.time) for each in events if each.data.name in asked]
+        if found and (persons := await rows.add_touchpoints(tx, found)):
+            await rows.queue_friends(tx, persons)
 
     async def note_moves(self, tx: WriteTx, moved: Mapping[UUID, tuple[UUID, UUID]]) -> None:
         """Have the referrals looked at whose people are others now; in the transaction of the merge."""
@@ -104,9 +112,9 @@ class Settling:
         referral = referral._replace(hindrance=hindrance)
         now = self.clock.now()
         friend = await members.find(tx, referral.friend_id)
-        orders = await known.orders_of(tx, friend.keys)
+        did = Done(await known.orders_of(tx, friend.keys), await rows.touchpoints_of(tx, friend.keys))
         before = (await rows.reached(tx, (referral.id,)))[referral.id]
-        found = outcome(referral, orders, before, now=now)
+        found = outcome(referral, did, before, now=now)
         done = {each.milestone for each in before if each.completed_at}
         paid: list[Reached] = []
         for each in found:

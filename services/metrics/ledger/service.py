@@ -128,13 +128,13 @@ class Ledger:
             for raw, change in changes.items()
             if raw not in several and is_growth(known.get(raw, NOTHING), change)
         }
-        after = {
+        after: dict[UUID, Purchases] = {
             raw: after_change(known.get(raw, NOTHING), change) for raw, change in changes.items() if raw not in grown
         }
         added = {raw: change for raw, (_, change) in grown.items()}
         appended = {raw: change for raw, change in added.items() if raw in known and len(change) == 1}
         await repository.append_activity(tx, appended)
-        now = after | {
+        now: dict[UUID, Purchases] = after | {
             raw: {**known.get(raw, NOTHING), **change} for raw, change in added.items() if raw not in appended
         }
         await repository.add_activity(tx, {raw: each for raw, each in now.items() if each and raw not in known})

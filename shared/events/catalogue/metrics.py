@@ -97,7 +97,9 @@ class AlarmRaised(EventData, type="tam.metrics.alarm_raised.v1", topic=METRICS):
     over, is raised again under a higher one. The change began on `change_day`, with 95 % between `change_first` and
     `change_last`, and was seen in the figures of `raised_day`. Values are in hundredths of `unit`: before the change,
     and since, of `n` answers or customers. `survey_id`, and `dimension` with `value`, say of whom the figure is;
-    `window_days` is that of lapses. Without any change such an alarm comes once in `arl0_days` by the mean.
+    `window_days` is that of lapses. A lapse with a `contract` is of subscriptions: of subscribers who left, or of the
+    recurring revenue that went (`currency`; None: the firm's, or that of the most). Without any change such an alarm
+    comes once in `arl0_days` by the mean.
     """
 
     alarm_id: UUID
@@ -122,6 +124,8 @@ class AlarmRaised(EventData, type="tam.metrics.alarm_raised.v1", topic=METRICS):
     survey_id: UUID | None = None
     dimension: str | None = None
     value: str | None = None
+    contract: Literal["subscribers", "revenue"] | None = None
+    currency: str | None = None
 
 
 class AlarmCleared(EventData, type="tam.metrics.alarm_cleared.v1", topic=METRICS):
@@ -144,6 +148,7 @@ class AlarmCleared(EventData, type="tam.metrics.alarm_cleared.v1", topic=METRICS
     owner: str | None
     revision: int
     as_of: date
+    contract: Literal["subscribers", "revenue"] | None = None
 
 
 # A room that sends an event adds it here.

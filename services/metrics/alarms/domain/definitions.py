@@ -13,6 +13,22 @@ _ALL: tuple[Definition, ...] = (
         "mua. Khách mới đặt một đơn được tính riêng vì rủi ro khác với khách cũ.",
     ),
     Definition(
+        "lost_subscribers.v1",
+        "percent",
+        "Of the people who subscribed in the morning: the percent who had left by the end of the day, by the policy "
+        "that says when a departure counts. 0.1 a day are about 3 a month.",
+        "Trong số người đang đăng ký vào đầu ngày: phần trăm đã rời đi trước cuối ngày, theo chính sách ghi nhận. "
+        "0,1 mỗi ngày tương đương khoảng 3 mỗi tháng.",
+    ),
+    Definition(
+        "lost_revenue.v1",
+        "percent",
+        "Of the monthly recurring revenue of the morning, in one currency: the percent that churned or contracted "
+        "within the day.",
+        "Trong doanh thu định kỳ hằng tháng vào đầu ngày, theo một loại tiền: phần trăm bị mất do rời bỏ hoặc thu hẹp "
+        "trong ngày.",
+    ),
+    Definition(
         "alarm_statistic.v1",
         "score",
         "CUSUM of log-likelihood ratios: how much the days since it was last at zero speak for a change of the size "

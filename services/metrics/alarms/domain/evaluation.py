@@ -19,7 +19,9 @@ from services.metrics.satisfaction.domain.measures import Measure
 class Silence(NamedTuple):
     """Why there are no days to look at; `since` is the last day with anything on it."""
 
-    reason: Literal["mixed_formulas", "no_answers", "no_purchases", "no_recent_purchases", "no_window_yet"]
+    reason: Literal[
+        "mixed_formulas", "no_answers", "no_purchases", "no_recent_purchases", "no_subscribers", "no_window_yet"
+    ]
     since: date | None = None
 
 

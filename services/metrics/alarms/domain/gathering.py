@@ -1,11 +1,11 @@
 """Days as a watch sees them: closed ones alone, in whole weeks from a Monday on."""
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
-from services.metrics.alarms.domain.measuring import LAPSED, VALUES, counts_of
+from services.metrics.alarms.domain.measuring import LAPSED, LOST_SUBSCRIBERS, VALUES, counts_of
 from services.metrics.alarms.domain.series import WEEK, Series
 from services.metrics.domain.calendar import period_start
 from services.metrics.satisfaction.domain.measures import Measure
@@ -16,6 +16,14 @@ PATH_WEEKS: Final = 57
 _SPARE_WEEKS: Final = 16
 # Alarms of the first weeks of a path are as they were said last: where it begins may change what is found there.
 FIRM_WEEKS: Final = 13
+
+
+class Morning(NamedTuple):
+    """A day: how many subscribe in its morning, what they come to (people, or minor units), and what of it went."""
+
+    people: int
+    whole: float
+    lost: float
 
 
 def first_day(last: int, base_weeks: int) -> int:
@@ -61,3 +69,18 @@ def answers(measure: Measure, first: int, last: int, days: Mapping[int, Scores])
             counts[day - first, 0] = held
             anonymous, held = 0, np.zeros(len(values))
     return Series(first, values, counts)
+
+
+def losses(first: int, last: int, mornings: Mapping[int, Morning], *, is_compound: bool = False) -> Series:
+    """Who, or what, was there in the morning and gone in the evening: of each day a share of so many subscribers.
+
+    Of revenue (`is_compound`) a day counts as many as bring it, whatever each of them brings: prices that are unlike
+    make days vary more, and reach farther up than down, which is found in the weeks of before.
+    """
+    values = VALUES[LOST_SUBSCRIBERS.kind]
+    counts = np.zeros((last + 1 - first, 1, len(values)))
+    for day, (people, whole, lost) in mornings.items():
+        if people > 0 and whole > 0:
+            gone = people * min(1.0, max(0.0, lost / whole))
+            counts[day - first, 0] = (people - gone, gone)
+    return Series(first, values, counts, is_compound)

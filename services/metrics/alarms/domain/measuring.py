@@ -11,6 +11,8 @@ from services.metrics.satisfaction.domain.measures import Kind, Measure
 from services.metrics.satisfaction.domain.scores import Scores
 
 LAPSED: Final = Measure("reached_lapse.v1", "percent", "share", ("lapsed", "others"))
+LOST_SUBSCRIBERS: Final = Measure("lost_subscribers.v1", "percent", "share", ("left", "others"))
+LOST_REVENUE: Final = Measure("lost_revenue.v1", "percent", "share", ("lost", "others"))
 # Of a mean score: its scale is the histogram.
 _SCALE: Final = (1, 7)
 # Worst, neither and best of a net score, others and good of a share, steps of a scale; in the figure's unit.

@@ -17,11 +17,13 @@ class Series:
     """Counts by day, stratum and value, from the day `first` on, which is a Monday; to the last whole day.
 
     `values` are in the figure's unit. Counts are of answers or customers; fractions, where answers have weights.
+    `is_compound`: a day's counts are as one with what few of many unlike ones took along, as revenue is.
     """
 
     first: int
     values: Sequence[float]
     counts: Floats
+    is_compound: bool = False
 
     @property
     def last(self) -> int:

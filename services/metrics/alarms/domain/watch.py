@@ -7,7 +7,11 @@ from uuid import UUID
 from services.metrics.alarms.domain.path import Rule
 from services.metrics.alarms.domain.scoring import Way
 
-Metric = Literal["lapse", "nps", "csat", "ces"]
+Metric = Literal["lapse", "nps", "csat", "ces", "subscriber_churn", "mrr_churn"]
+# Of which more is worse.
+LOSSES: Final = frozenset[Metric](("lapse", "subscriber_churn", "mrr_churn"))
+# Of subscriptions: of customers who have a contract.
+CONTRACTUAL: Final = frozenset[Metric](("subscriber_churn", "mrr_churn"))
 Dimension = Literal["touchpoint", "stage", "channel", "locale", "segment"]
 Direction = Literal["worse", "better"]
 Directions = Literal["worse", "better", "both"]
@@ -26,6 +30,7 @@ class Watch:
     """A figure that is watched. `change` is the smallest one worth finding, in the figure's unit.
 
     `arl0_days` is the mean of the days between false alarms of the whole watch. `window_days` is of lapses alone.
+    `currency` is of recurring revenue alone (None: the firm's, else that of the most revenue).
     `base_from` is the first day the level of before may be taken from, `base_weeks` how many weeks of it at most.
     """
 
@@ -36,6 +41,7 @@ class Watch:
     survey_id: UUID | None
     dimension: Dimension | None
     value: str | None
+    currency: str | None
     direction: Directions
     change: float
     arl0_days: int
@@ -57,7 +63,7 @@ class Watch:
 
     def way(self, direction: Direction) -> Way:
         """Whether the figure goes up or down in this direction: more lapses are worse, a higher NPS is better."""
-        return "up" if (direction == "worse") == (self.metric == "lapse") else "down"
+        return "up" if (direction == "worse") == (self.metric in LOSSES) else "down"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,15 +8,23 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from services.metrics.alarms.domain.definitions import ALARMS
-from services.metrics.alarms.domain.watch import ArmState, Dimension, Direction, Directions, Metric, Watch
+from services.metrics.alarms.domain.watch import CONTRACTUAL, ArmState, Dimension, Direction, Directions, Metric, Watch
 from services.metrics.alarms.errors import BadWatch
 from services.metrics.alarms.repository.arms import Arm
 from services.metrics.domain.calendar import day_number, to_date
 from services.metrics.satisfaction.schemas.own import Text
 from shared.http.schemas import Day, Strict
+from shared.money import EXPONENTS
 
 # The smallest change that is looked for, where none is named, in the figure's unit.
-_CHANGES: Mapping[Metric, float] = {"lapse": 3.0, "nps": 10.0, "csat": 5.0, "ces": 0.3}
+_CHANGES: Mapping[Metric, float] = {
+    "lapse": 3.0,
+    "nps": 10.0,
+    "csat": 5.0,
+    "ces": 0.3,
+    "subscriber_churn": 0.1,
+    "mrr_churn": 0.1,
+}
 _WINDOW = 90
 _STATISTIC = ALARMS["alarm_statistic"].id
 
@@ -26,7 +34,7 @@ Change = Annotated[
         gt=0,
         le=100,
         description="The smallest change worth finding: points of an NPS, percent of a CSAT or of lapses, steps of a "
-        "CES that is a mean.",
+        "CES that is a mean, percent a day of subscribers or of recurring revenue (0.1 is about 3 a month).",
     ),
 ]
 
@@ -42,8 +50,16 @@ class WatchIn(Strict):
     survey_id: UUID | None = Field(None, description="Of satisfaction: only this survey.")
     dimension: Dimension | None = Field(None, description="Of satisfaction: only answers with this `value` of it.")
     value: Text | None = None
+    currency: str | None = Field(
+        None,
+        max_length=12,
+        description="Of mrr_churn: ISO 4217; default: the firm's, else that of the most revenue.",
+        examples=["VND"],
+    )
     direction: Directions = "both"
-    change: Change | None = Field(None, description="Default: lapses 3 %, NPS 10 points, CSAT 5 %, CES 0.3.")
+    change: Change | None = Field(
+        None, description="Default: lapses 3 %, NPS 10 points, CSAT 5 %, CES 0.3, churn of subscriptions 0.1 % a day."
+    )
     arl0_days: int = Field(
         365, ge=30, le=3650, description="Days between false alarms, by the mean, of the whole watch."
     )
@@ -64,6 +80,12 @@ class WatchIn(Strict):
         if (self.dimension is None) != (self.value is None):
             raise BadWatch("dimension and value go together.")
         is_lapse = self.metric == "lapse"
+        is_contractual = self.metric in CONTRACTUAL
+        if is_contractual and (self.survey_id is not None or self.dimension is not None):
+            raise BadWatch("Subscribers are counted all together: survey_id, dimension and value are of satisfaction.")
+        currency = None if self.currency is None else self.currency.strip().upper()
+        if currency is not None and (self.metric != "mrr_churn" or currency not in EXPONENTS):
+            raise BadWatch("currency is of mrr_churn alone, and an ISO 4217 code.")
         if is_lapse and (self.survey_id is not None or self.dimension is not None):
             raise BadWatch("Lapses are watched of all customers: survey_id, dimension and value are of satisfaction.")
         if not is_lapse and self.window_days is not None:
@@ -78,6 +100,7 @@ class WatchIn(Strict):
             survey_id=self.survey_id,
             dimension=self.dimension,
             value=str(UUID(self.value)) if self.dimension == "segment" and self.value else self.value,
+            currency=currency,
             direction=self.direction,
             change=self.change or _CHANGES[self.metric],
             arl0_days=self.arl0_days,
@@ -106,6 +129,7 @@ class WatchOut(BaseModel):
     survey_id: UUID | None
     dimension: Dimension | None
     value: str | None
+    currency: str | None
     direction: Directions
     change: float
     arl0_days: int
@@ -131,6 +155,7 @@ class MissingOut(BaseModel):
         "no_answers",
         "no_purchases",
         "no_recent_purchases",
+        "no_subscribers",
         "no_window_yet",
         "too_few_weeks",
         "too_few_answers",
@@ -160,6 +185,7 @@ _SENTENCES = {
     "no_answers": "Nobody has answered yet.",
     "no_purchases": "Nobody has bought anything yet.",
     "no_recent_purchases": "Nobody has bought since {since}: rather orders are missing here than customers there.",
+    "no_subscribers": "Nobody has subscribed yet, or in this currency.",
     "no_window_yet": "No customer has been known for as long as the window is.",
     "too_few_weeks": "There are {have} whole weeks of before to hold against; {need} are needed.",
     "too_few_answers": "There are {have} answers or customers of before to hold against; {need} are needed.",

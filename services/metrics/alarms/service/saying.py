@@ -7,13 +7,17 @@ from typing import Any, Literal, cast
 from uuid import UUID
 
 from services.metrics.alarms.domain.revising import Change
-from services.metrics.alarms.domain.watch import Dates, Direction, Watch
+from services.metrics.alarms.domain.watch import Dates, Direction, Metric, Watch
 from services.metrics.alarms.repository.alarms import Alarm
 from services.metrics.domain.calendar import to_date
 from shared.events.catalogue.metrics import AlarmCleared, AlarmRaised
 from shared.events.envelope import Event
 from shared.ids import uuid7
 
+_CONTRACTS: Mapping[Metric, Literal["subscribers", "revenue"]] = {
+    "subscriber_churn": "subscribers",
+    "mrr_churn": "revenue",
+}
 _Cause = Literal["returned", "settled", "withdrawn", "watch_changed"]
 Told = Event[AlarmRaised] | Event[AlarmCleared]
 
@@ -100,7 +104,7 @@ def raised(watch: Watch, alarm: Alarm, as_of: int) -> AlarmRaised:
         alarm_id=_plain(alarm.id),
         watch_id=_plain(watch.id),
         name=watch.name,
-        metric=watch.metric,
+        metric=_metric(watch),
         direction=alarm.direction,
         definition=evidence["definition"],
         unit=evidence["unit"],
@@ -119,6 +123,8 @@ def raised(watch: Watch, alarm: Alarm, as_of: int) -> AlarmRaised:
         survey_id=None if watch.survey_id is None else _plain(watch.survey_id),
         dimension=watch.dimension,
         value=watch.value,
+        contract=_CONTRACTS.get(watch.metric),
+        currency=watch.currency,
     )
 
 
@@ -128,7 +134,7 @@ def cleared(watch: Watch, alarm: Alarm, as_of: int) -> AlarmCleared:
         alarm_id=_plain(alarm.id),
         watch_id=_plain(watch.id),
         name=watch.name,
-        metric=watch.metric,
+        metric=_metric(watch),
         direction=alarm.direction,
         cause=cast(_Cause, alarm.cause),
         change_day=to_date(alarm.change_day),
@@ -137,7 +143,17 @@ def cleared(watch: Watch, alarm: Alarm, as_of: int) -> AlarmCleared:
         owner=watch.owner,
         revision=alarm.revision,
         as_of=to_date(as_of),
+        contract=_CONTRACTS.get(watch.metric),
     )
+
+
+def _metric(watch: Watch) -> Literal["lapse", "nps", "csat", "ces"]:
+    """As events name it: who knows nothing of contracts still hears that customers leave."""
+    match watch.metric:
+        case "subscriber_churn" | "mrr_churn":
+            return "lapse"
+        case metric:
+            return metric
 
 
 def _plain(key: UUID) -> UUID:

@@ -10,11 +10,11 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from services.metrics.alarms.domain.evaluation import Evaluation, Silence, evaluate
-from services.metrics.alarms.domain.gathering import answers, first_day, lapses
-from services.metrics.alarms.domain.measuring import LAPSED
+from services.metrics.alarms.domain.gathering import answers, first_day, lapses, losses
+from services.metrics.alarms.domain.measuring import LAPSED, LOST_REVENUE, LOST_SUBSCRIBERS
 from services.metrics.alarms.domain.revising import changes
 from services.metrics.alarms.domain.series import Series
-from services.metrics.alarms.domain.watch import Direction, Watch
+from services.metrics.alarms.domain.watch import CONTRACTUAL, Direction, Watch
 from services.metrics.alarms.repository import alarms, arms, buckets, watches
 from services.metrics.alarms.repository.arms import Arm
 from services.metrics.alarms.service.saying import Saying
@@ -53,6 +53,7 @@ class Watching:
     zone: ZoneInfo
     satisfaction: Satisfaction
     freshness: Freshness
+    currency: str | None
 
     async def look(self) -> int:
         """Look at all that changed since the last time; how many directions of watches that were."""
@@ -67,7 +68,7 @@ class Watching:
             seen: dict[tuple[object, ...], Seen] = {}
             for watch in await watches.watches(tx):
                 whom = (watch.survey_id, watch.dimension, watch.value)
-                about = (watch.metric, watch.window_days, *whom, watch.base_weeks)
+                about = (watch.metric, watch.window_days, watch.currency, *whom, watch.base_weeks)
                 if about not in seen:
                     seen[about] = await self.read(tx, watch)
                 digest = digest_of(watch, seen[about])
@@ -90,6 +91,8 @@ class Watching:
         last = self._closed_day()
         if watch.metric == "lapse":
             return Seen(LAPSED, await self._lapses(tx, watch, last))
+        if watch.metric in CONTRACTUAL:
+            return await self._losses(tx, watch, last)
         query = Query(
             watch.metric,
             survey=watch.survey_id,
@@ -117,6 +120,19 @@ class Watching:
         if not everybody:
             return Silence("no_window_yet")
         return lapses(first, last, everybody, once)
+
+    async def _losses(self, tx: ReadTx, watch: Watch, last: int) -> Seen:
+        first = first_day(last, watch.base_weeks)
+        if watch.metric == "subscriber_churn":
+            measure, mornings = LOST_SUBSCRIBERS, await buckets.subscribers(tx, first, last)
+        else:
+            measure = LOST_REVENUE
+            code = watch.currency or self.currency or await buckets.main_currency(tx, last)
+            mornings = {} if code is None else await buckets.revenue(tx, first, last, code)
+        whole = {day: each for day, each in mornings.items() if first <= day and each.people > 0}
+        if not whole:
+            return Seen(measure, Silence("no_subscribers"))
+        return Seen(measure, losses(first, last, whole, is_compound=measure is LOST_REVENUE))
 
     async def say(self, tx: WriteTx, watch: Watch, evaluations: Sequence[Evaluation], digest: bytes) -> None:
         """Keep the path of each direction, and tell what is new."""

@@ -18,11 +18,13 @@ def upgrade() -> None:
         CREATE TABLE alarm_watches (
             id uuid PRIMARY KEY,
             name text NOT NULL,
-            metric text COLLATE "C" NOT NULL CHECK (metric IN ('lapse', 'nps', 'csat', 'ces')),
+            metric text COLLATE "C" NOT NULL
+                CHECK (metric IN ('lapse', 'nps', 'csat', 'ces', 'subscriber_churn', 'mrr_churn')),
             window_days int,
             survey_id uuid,
             dimension text COLLATE "C",
             value text COLLATE "C",
+            currency text COLLATE "C",
             direction text COLLATE "C" NOT NULL CHECK (direction IN ('worse', 'better', 'both')),
             change double precision NOT NULL CHECK (change > 0),
             arl0_days int NOT NULL,
@@ -34,7 +36,8 @@ def upgrade() -> None:
             changed_by text,
             is_removed boolean NOT NULL DEFAULT false,
             CHECK ((metric = 'lapse') = (window_days IS NOT NULL)),
-            CHECK ((dimension IS NULL) = (value IS NULL))
+            CHECK ((dimension IS NULL) = (value IS NULL)),
+            CHECK (currency IS NULL OR metric = 'mrr_churn')
         );
         CREATE UNIQUE INDEX alarm_watches_name ON alarm_watches (name) WHERE NOT is_removed;
         CREATE TABLE alarm_arms (

@@ -141,7 +141,7 @@ class TierNear(EventData, type="tam.loyalty.tier_near.v1", topic=LOYALTY):
     tier: str | None
     missing: int
     threshold: int
-    measure: Literal["points", "spend", "orders", "metric"]
+    measure: Literal["points", "spend", "orders"]
     currency: str | None = None
     version: int
 

@@ -47,7 +47,8 @@ async def sound(earning: EarningWorld) -> bool:
 
 async def by_rule(earning: EarningWorld) -> dict[str, int]:
     rows = await earning.world.rows(
-        "SELECT name, CAST(sum(points) AS bigint) AS points FROM awards JOIN earning_rules ON id = rule_id GROUP BY name"
+        "SELECT name, CAST(sum(points) AS bigint) AS points FROM awards JOIN earning_rules ON id = rule_id "
+        "GROUP BY name"
     )
     return {row.name: row.points for row in rows}
 
@@ -167,7 +168,7 @@ async def test_a_level_is_reached_by_a_sum_of_numbers(earning: EarningWorld):
         await earning.hear(touched("Run Finished", "An", at=DAY + timedelta(hours=number), km=km))
     await earning.hear(touched("Walked", "An", km=500))
     assert await earning.levels("An") == {}
-    assert [each.data.measure for each in await earning.world.announced(TierNear)][:1] == ["metric"]
+    assert await earning.world.announced(TierNear) == []
 
     # 4.25 km are 42 tenths, rounded half to even: 42 + 55 + 2 + 1.
     again = touched("Run Finished", "An", at=DAY + timedelta(hours=8), km=0.1)

@@ -18,7 +18,10 @@ class Near(NamedTuple):
 
 
 def near(standing: Standing, at: datetime) -> Near | None:
-    """The next tier, if it is near; None also for who has done nothing yet."""
+    """The next tier, if it is near; None also for who has done nothing yet, and for a figure of the firm's own, for
+    which who hears of it would have no word."""
+    if standing.walk.track is not None and type(standing.walk.track.measure) is ByMetric:
+        return None
     measured = standing.walk.measured(at)
     level = standing.above(at) if measured > 0 else None
     if level is None or not NEAR_SHARE * level.threshold <= measured < level.threshold:
@@ -26,10 +29,8 @@ def near(standing: Standing, at: datetime) -> Near | None:
     return Near(level.key, level.threshold - measured, level.threshold)
 
 
-def unit(measure: Measure) -> tuple[Literal["points", "spend", "orders", "metric"], str | None]:
+def unit(measure: Measure) -> tuple[Literal["points", "spend", "orders"], str | None]:
     """What a track measures, and the currency of money."""
     if isinstance(measure, BySpend):
         return "spend", measure.currency
-    if isinstance(measure, ByMetric):
-        return "metric", None
     return ("points" if isinstance(measure, ByPoints) else "orders"), None

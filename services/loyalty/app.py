@@ -17,6 +17,7 @@ from services.loyalty.programs.api import router as programs
 from services.loyalty.promotions.api import router as promotions
 from services.loyalty.referrals.api import router as referrals
 from services.loyalty.replays.consumers import RECOVERIES, keep
+from services.loyalty.reports.api import router as reports
 from services.loyalty.rewards.api import router as rewards
 from services.loyalty.rights.consumers import RIGHTS
 from services.loyalty.service import LoyaltyService
@@ -35,7 +36,7 @@ def build(parts: Parts) -> LoyaltyService:
     return LoyaltyService(db=parts.db, clock=parts.clock, zone=parts.zone, settings=settings, vault=vault)
 
 
-POINTS = (points, programs, earning, tiers, invariants, rewards)
+POINTS = (points, reports, programs, earning, tiers, invariants, rewards)
 SHOP = (checkout, flash, vouchers, promotions)
 FRIENDS = (referrals, achievements, pools)
 

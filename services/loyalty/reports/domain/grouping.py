@@ -1,0 +1,5 @@
+"""In which groups outstanding points are told."""
+
+from typing import Literal
+
+By = Literal["month", "kind", "rule", "tier"]

@@ -74,6 +74,20 @@ def bought(world: Traced, *, flags: str = "01") -> str:
     return trace_id
 
 
+def whole(world: Traced, trace_id: str, caller: str = "ab" * 8) -> list[Span]:
+    """The spans of a trace that has come to its end. Each process sends its own when it is its turn: the last span of a
+    trace may well be here before those that it hangs on."""
+
+    def complete() -> list[Span]:
+        found = world.collector.of(trace_id)
+        known = {caller, *(each.span_id for each in found)}
+        has_ended = any(each.name == "process metrics.orders" for each in found)
+        return found if has_ended and all(each.parent_id in known for each in found) else []
+
+    spans: list[Span] = world.collector.waits(complete)
+    return spans
+
+
 def chain(spans: list[Span], last: str) -> list[tuple[str, str, str]]:
     """From the first span to the one of this name: name, kind and process of each."""
     by_id = {each.span_id: each for each in spans}
@@ -96,9 +110,8 @@ EXPECTED = [
 
 def assert_one_trace(world: Traced) -> None:
     trace_id = bought(world)
-    world.collector.waits(lambda: any(each.name == "process metrics.orders" for each in world.collector.of(trace_id)))
 
-    assert chain(world.collector.of(trace_id), "process metrics.orders") == EXPECTED
+    assert chain(whole(world, trace_id), "process metrics.orders") == EXPECTED
 
 
 def test_one_trace_goes_from_the_request_to_the_figure_in_another_process(traced: Traced):
@@ -114,13 +127,7 @@ def test_the_same_over_kafka(pg_url: str, kafka_broker: KafkaBroker, tmp_path: P
 
 def test_spans_tell_names_and_numbers_and_nothing_of_anybody(traced: Traced):
     trace_id = bought(traced)
-    spans = traced.collector.waits(
-        lambda: (
-            (found := traced.collector.of(trace_id))
-            and any(each.name == "process metrics.orders" for each in found)
-            and found
-        )
-    )
+    spans = whole(traced, trace_id)
 
     (request,) = [each for each in spans if each.kind == "SERVER"]
     assert request.attributes == {
@@ -172,13 +179,8 @@ def test_each_of_many_at_once_has_a_trace_of_its_own(traced: Traced):
 
     asyncio.run(send_all())
 
-    def all_there() -> bool:
-        names = [[span.name for span in traced.collector.of(each)] for each in ids]
-        return all(each.count("process metrics.orders") == 1 for each in names)
-
-    traced.collector.waits(all_there)
     for each in ids:
-        by_id = {span.span_id: span for span in traced.collector.of(each)}
+        by_id = {span.span_id: span for span in whole(traced, each, caller="cd" * 8)}
         (last,) = [span for span in by_id.values() if span.name == "process metrics.orders"]
         assert by_id[last.parent_id].name == "send orders", "handled in its own trace, whatever it was in a batch with"
 

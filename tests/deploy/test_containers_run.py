@@ -13,6 +13,7 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
@@ -101,12 +102,26 @@ def installation(tmp_path: Path, environ: dict[str, str]) -> Iterator[Installati
     with httpx.Client(base_url=f"http://{environ['TAM_LISTEN']}", timeout=20, trust_env=False) as gateway:
         try:
             on.run("make", "-C", str(ROOT), "image", seconds=400)
-            started = monotonic()
+            started, clock = monotonic(), datetime.now(UTC)
             on.run("make", "-C", str(ROOT), "up", "BUILD=true", seconds=500)
             print(f"\nfrom `make up`, warm, to ready: {monotonic() - started:.0f} s")
-            yield Installation(on, environ["COMPOSE_PROJECT_NAME"], gateway)
+            found = Installation(on, environ["COMPOSE_PROJECT_NAME"], gateway)
+            print(*what_the_start_waited_for(found, clock), sep="\n")
+            yield found
         finally:
             on.run("make", "-C", str(ROOT), "down", "ARGS=-v -t 3", seconds=200)
+
+
+def what_the_start_waited_for(at: Installation, since: datetime) -> Iterator[str]:
+    """A line for each process: when it waited for what, and when it served, in seconds."""
+    for name in PROCESSES:
+        lines = [json.loads(line) for line in at.log(name).splitlines() if line.startswith("{")]
+        told = [
+            f"{(datetime.fromisoformat(line['timestamp']) - since).seconds} s {line.get('reason', 'serving')[:70]}"
+            for line in lines
+            if line["event"] in ("start_waits", "serving")
+        ]
+        yield f"  {name}: {'; '.join(told)}"
 
 
 def until(condition: Callable[[], Any], what: str) -> Any:
@@ -250,10 +265,12 @@ def prometheus_sees_every_process(at: Installation) -> None:
 
     def up() -> set[str]:
         told = json.loads(at.podman("exec", at.container("prometheus"), "python3", "-c", ask))
-        found = [each for each in told["data"]["result"] if each["value"][1] == "1"]
+        results = [each for each in told["data"]["result"] if each["metric"]["job"] != "prometheus"]
+        found = [each for each in results if each["value"][1] == "1"]
         return {f"{each['metric'].get('service')}-{each['metric'].get('role')}" for each in found}
 
-    until(lambda: up() >= set(PROCESSES), "Prometheus scrapes every process")
+    # The gateway belongs to no service, and has no role.
+    until(lambda: up() >= {*PROCESSES, "None-None"}, "Prometheus scrapes every process, and the gateway")
 
 
 def it_is_as_small_as_promised(at: Installation) -> None:

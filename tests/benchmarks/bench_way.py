@@ -1,8 +1,9 @@
 """The whole way of an order: POST → bus → recorder → facts → figures. About three minutes.
 
 Sustained: as many orders as are in the figures divided by the time from the first POST to the last change, in batches
-of 100; everything on this machine, the load generator too. Fresh: at a fixed rate of single orders, the time from POST
-to the changed figures of that customer. With a process per service one sees which of them an order's CPU goes to.
+of 100; everything on this machine, the load generator too. Fresh: at a fixed rate of orders, one by one and as SDKs
+send them, the time from POST to the changed figures of that customer. With a process per service one sees which of
+them an order's CPU goes to.
 """
 
 import asyncio
@@ -14,7 +15,8 @@ from stand import Platform, durable_postgres, loaded, percentile, platform, stor
 
 ORDERS = 60_000
 FLOOD_SECONDS = 30.0
-RATES = (100, 500)
+# Orders a second, and how many are sent at once: SDKs collect what happens, and send it a few times a second.
+RATES = ((100, 1), (500, 1), (1_000, 1), (1_000, 20))
 STEADY_SECONDS = 15
 WARM_UP = 2_000
 
@@ -41,11 +43,12 @@ async def sustained(under_test: Platform) -> dict[str, Any]:
     }
 
 
-async def fresh(under_test: Platform, url: str, rate: int) -> dict[str, Any]:
+async def fresh(under_test: Platform, url: str, rate: int, batch: int = 1) -> dict[str, Any]:
     """Seconds from POST to answer, and to the changed figure, at a fixed rate."""
     before, started = under_test.spent(), monotonic()
-    measured = await loaded("steady", under_test.base_url, under_test.write_key, url, str(rate), str(STEADY_SECONDS))
-    seconds, spent, count = monotonic() - started, under_test.spent().since(before), len(measured["posts"])
+    asked = (str(each) for each in (rate, STEADY_SECONDS, batch))
+    measured = await loaded("steady", under_test.base_url, under_test.write_key, url, *asked)
+    seconds, spent, count = monotonic() - started, under_test.spent().since(before), len(measured["seen"])
     return {
         "reached_per_second": round(count / measured["seconds"]),
         "answered_ms": {f"p{share}": _ms(measured["posts"], share) for share in (50, 99)},
@@ -74,8 +77,9 @@ async def main(names: list[str]) -> None:
         async with durable_postgres() as (url, pid), platform(url, pid, roles) as under_test:
             figures[name] = {"sustained": await sustained(under_test)}
             if len(roles) == 1:
-                for rate in RATES:
-                    figures[name][f"at {rate} orders/s"] = await fresh(under_test, url, rate)
+                for rate, batch in RATES:
+                    how = f"at {rate} orders/s" + (f", {batch} at once" if batch > 1 else "")
+                    figures[name][how] = await fresh(under_test, url, rate, batch)
             print(name, figures[name], file=sys.stderr)
     store("way", figures)
 

@@ -83,9 +83,12 @@ async def flood(url: str, key: str, count: int, batch: int, seconds: float) -> d
     return {"sent": sent, "retried": retried, "seconds": monotonic() - started}
 
 
-async def steady(url: str, key: str, database_url: str, rate: float, seconds: float) -> dict[str, object]:
-    """Send single orders at a fixed rate, and watch for each in the table that figures are read from.
+async def steady(
+    url: str, key: str, database_url: str, rate: float, seconds: float, batch: int = 1
+) -> dict[str, object]:
+    """Send orders at a fixed rate, one by one or so many at once, and watch for each where figures are read from.
 
+    As SDKs do, that collect what happens and send it a few times a second. An order's time begins as it is sent.
     The watcher asks PostgreSQL itself: asking for figures over HTTP, a hundred times a second, would be the load.
     """
     moment = f"{time_ns()}"
@@ -96,11 +99,16 @@ async def steady(url: str, key: str, database_url: str, rate: float, seconds: fl
     for _ in range(64):
         wires.put_nowait(Wire(url, basic(key)))
 
-    async def one(number: int) -> None:
-        body = orjson.dumps({**order(number, moment), "userId": f"steady-{moment}-{number}"})
+    async def some(first: int) -> None:
+        numbers = range(first, first + batch)
+        events = [{**order(number, moment), "userId": f"steady-{moment}-{number}"} for number in numbers]
+        body, path = (
+            (orjson.dumps(events[0]), "/v1/track") if batch == 1 else (orjson.dumps({"batch": events}), "/v1/batch")
+        )
         wire = await wires.get()
-        start = begun[f"order-{moment}-{number}"] = monotonic()
-        status, answer = await wire.request("POST", "/v1/track", body)
+        start = monotonic()
+        begun.update((f"order-{moment}-{number}", start) for number in numbers)
+        status, answer = await wire.request("POST", path, body)
         posts.append(monotonic() - start)
         wires.put_nowait(wire)
         assert status == 200, answer
@@ -114,12 +122,12 @@ async def steady(url: str, key: str, database_url: str, rate: float, seconds: fl
 
     connection = await asyncpg.connect(database_url)
     started = monotonic()
-    count = int(rate * seconds)
+    count = int(rate * seconds) // batch * batch
     async with asyncio.timeout(seconds * 6), asyncio.TaskGroup() as group:
         group.create_task(watch(connection, count))
-        for number in range(count):
+        for number in range(0, count, batch):
             await asyncio.sleep(max(0.0, started + number / rate - monotonic()))
-            group.create_task(one(number))
+            group.create_task(some(number))
     await connection.close()
     return {"posts": posts, "seen": seen, "seconds": monotonic() - started}
 
@@ -156,7 +164,7 @@ def main() -> None:
     if what == "flood":
         measured: object = asyncio.run(flood(url, key, int(rest[0]), int(rest[1]), float(rest[2])))
     else:
-        measured = asyncio.run(steady(url, key, rest[0], float(rest[1]), float(rest[2])))
+        measured = asyncio.run(steady(url, key, rest[0], float(rest[1]), float(rest[2]), *map(int, rest[3:])))
     print(json.dumps(measured))
 
 

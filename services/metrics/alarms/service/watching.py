@@ -14,7 +14,7 @@ from services.metrics.alarms.domain.gathering import answers, first_day, lapses,
 from services.metrics.alarms.domain.measuring import LAPSED, LOST_REVENUE, LOST_SUBSCRIBERS
 from services.metrics.alarms.domain.revising import changes
 from services.metrics.alarms.domain.series import Series
-from services.metrics.alarms.domain.watch import CONTRACTUAL, Direction, Watch
+from services.metrics.alarms.domain.watch import Direction, Watch
 from services.metrics.alarms.repository import alarms, arms, buckets, watches
 from services.metrics.alarms.repository.arms import Arm
 from services.metrics.alarms.service.saying import Saying
@@ -22,6 +22,7 @@ from services.metrics.domain import calendar
 from services.metrics.freshness.service import Freshness
 from services.metrics.satisfaction.domain.measures import Measure
 from services.metrics.satisfaction.domain.query import Days, Query
+from services.metrics.satisfaction.domain.query import Metric as Opinion
 from services.metrics.satisfaction.errors import MixedFormulas
 from services.metrics.satisfaction.service.figures import Satisfaction
 from shared.clock import Clock
@@ -89,12 +90,17 @@ class Watching:
     async def read(self, tx: ReadTx, watch: Watch) -> Seen:
         """The days that are over, as the watch sees them."""
         last = self._closed_day()
-        if watch.metric == "lapse":
-            return Seen(LAPSED, await self._lapses(tx, watch, last))
-        if watch.metric in CONTRACTUAL:
-            return await self._losses(tx, watch, last)
+        match watch.metric:
+            case "lapse":
+                return Seen(LAPSED, await self._lapses(tx, watch, last))
+            case "subscriber_churn" | "mrr_churn":
+                return await self._losses(tx, watch, last)
+            case metric:
+                return await self._opinions(tx, watch, metric, last)
+
+    async def _opinions(self, tx: ReadTx, watch: Watch, metric: Opinion, last: int) -> Seen:
         query = Query(
-            watch.metric,
+            metric,
             survey=watch.survey_id,
             filters={} if watch.dimension is None or watch.value is None else {watch.dimension: watch.value},
         )

@@ -1,7 +1,7 @@
 """What achievements refuse.
 
 NotFound    AchievementUnknown
-Conflict    AchievementNameTaken, AchievementState, TooManyAchievements
+Conflict    AchievementNameTaken, AchievementState, TooManyAchievements, ProgramRests
 Invalid     BadAchievement, BadAchiever, AchievementInPast
 """
 
@@ -24,6 +24,15 @@ class AchievementNameTaken(Conflict):
 
     def __init__(self) -> None:
         super().__init__("Another achievement has this name.")
+
+
+class ProgramRests(Conflict):
+    """The programme is paused, or archived: it gives nothing."""
+
+    code, title = "loyalty.program_paused", "Programme paused"
+
+    def __init__(self, program: str) -> None:
+        super().__init__("The programme does not go on now: what is due is given when it does.", program=program)
 
 
 class TooManyAchievements(Conflict):

@@ -102,9 +102,9 @@ def known(order_id: str, order: Order, content: Content | None, told_at: datetim
         net_minor(order) or 0,
         order.total.currency,
         order.is_cancelled,
-        *((content.source, content.coupon, content.lines) if content else ()),
-        *(((content.shipping_minor or 0), (content.tax_minor or 0)) if content else ()),
-        told_at=told_at,
+        *((content.source, content.coupon, content.lines) if content else ("", None, None)),
+        *(((content.shipping_minor or 0), (content.tax_minor or 0)) if content else (0, 0)),
+        told_at,
     )
 
 

@@ -6,11 +6,13 @@
 * **Period**: everything is counted once (`ever`), or anew in every local day, week, month, quarter or year.
 * **Times**: how often it can be reached in a period: the second time takes as much again. A streak that breaks begins
   anew; of one that lasts each further `target` counts again.
-* **Time** is that of the fact; a day is one of the zone of `program`. What went back as a whole, or was cancelled,
-  never counted: what was reached by it falls, and so does its reward.
+* **Who**: only what people do while they are in a segment, or hold a level.
+* **Time** is that of the fact; a day is one of the zone of `program`. What happens while the programme is paused does
+  not count, and while it is, nothing is given: what is due is given when it goes on.
+* What went back as a whole, or was cancelled, never counted: what was reached by it falls, and so does its reward.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -27,6 +29,8 @@ from services.loyalty.earning.domain.rule import (
     OnTouchpoint,
     Part,
     Points,
+    Segments,
+    Tiers,
     Words,
 )
 from services.loyalty.programs.domain.terms import DEFAULT_WALLET, MAIN, Label, Name
@@ -86,6 +90,36 @@ class Filter(Part):
     sources: Words = ()
 
 
+class Who(Part):
+    """Whose facts count: those of who is in a segment, or holds a level, when they happen; the fact that lifts somebody
+    into a level comes before it."""
+
+    segments: Segments | None = None
+    tiers: Tiers | None = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> "Who":
+        if self.segments is None and self.tiers is None:
+            raise ValueError("name segments or tiers, or leave it out")
+        for each in (self.segments, self.tiers):
+            if each is not None and not (each.any_of or each.none_of):
+                raise ValueError("name some in any_of or none_of, or leave it out")
+            if each is not None and set(map(str, each.any_of)) & set(map(str, each.none_of)):
+                raise ValueError("what is asked for cannot be ruled out too")
+        return self
+
+    def takes(self, segments: Collection[UUID], level: str | None) -> bool:
+        """Whether it counts what somebody does who is in these segments, and holds this level of its track."""
+        asked = (
+            (self.segments and self.segments.any_of, self.segments and self.segments.none_of, segments),
+            (self.tiers and self.tiers.any_of, self.tiers and self.tiers.none_of, (level,)),
+        )
+        return all(
+            (not some or any(each in some for each in held)) and not any(each in (none or ()) for each in held)
+            for some, none, held in asked
+        )
+
+
 class Reward(Part):
     """What reaching it brings besides the badge: points of a wallet, or a voucher of a campaign."""
 
@@ -110,6 +144,7 @@ class Achievement(Part):
     program: Name = MAIN
     counts: Source
     only: Filter = Filter()
+    who: Who | None = None
     goal: Goal
     period: Period = "ever"
     times: Annotated[int, Field(strict=True, ge=1, le=MAX_TIMES)] = 1

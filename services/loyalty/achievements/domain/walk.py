@@ -13,6 +13,7 @@ from services.loyalty.programs.domain.calendar import day_end, local_day, month_
 
 # The zone whose days count, at a moment.
 Zones = Callable[[datetime], ZoneInfo]
+Counts = Callable[[datetime], bool]
 
 
 class Span(NamedTuple):
@@ -67,8 +68,12 @@ def facts(
     orders: Iterable[KnownOrder],
     others: Iterable[KnownTouchpoint],
     zones: Zones,
+    counts: Counts = lambda _: True,
 ) -> list[Fact]:
-    """The facts that count, in the order of time; what happened at one moment in the order of its ids."""
+    """The facts that count, in the order of time; what happened at one moment in the order of its ids.
+
+    `counts`: whether what the person does at a moment counts.
+    """
     kind, name = achievement.trigger
     if kind == "order":
         found = [
@@ -80,13 +85,13 @@ def facts(
                 order=each,
             )
             for each in orders
-            if span.holds(each.placed_at) and _counts(each, achievement.only)
+            if span.holds(each.placed_at) and _counts(each, achievement.only) and counts(each.placed_at)
         ]
     else:
         found = [
             Fact(each.at, f"{each.kind}:{each.id}", each.customer, local_day(each.at, zones(each.at)), each.name)
             for each in others
-            if each.kind == kind and name in ("*", each.name) and span.holds(each.at)
+            if each.kind == kind and name in ("*", each.name) and span.holds(each.at) and counts(each.at)
         ]
     return sorted(found, key=lambda each: (each.at, each.source))
 

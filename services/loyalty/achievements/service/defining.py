@@ -19,6 +19,7 @@ from services.loyalty.achievements.schemas import AchievementIn, AchievementOut,
 from services.loyalty.earning.repository import rules
 from services.loyalty.programs.domain.terms import MAIN
 from services.loyalty.programs.service import Programs
+from services.loyalty.tiers import repository as tiers
 from services.loyalty.vouchers.repository import campaigns
 from shared.clock import Clock
 from shared.db.engine import Database, ReadTx, WriteTx
@@ -170,6 +171,13 @@ class Achievements:
         terms = await self.programs.current(tx, self.clock.now())
         if defined.terms.program != MAIN and defined.terms.program not in terms.zones:
             raise BadAchievement(f"No programme {defined.terms.program!r} is in force.")
+        if defined.terms.who is not None and (asked := defined.terms.who.tiers) is not None:
+            versions = (await tiers.tracks(tx)).get(asked.track)
+            if versions is None:
+                raise BadAchievement(f"There is no tier track {asked.track!r}.")
+            levels = {level.key for version in versions for level in version.track.levels}
+            if unknown := sorted({*asked.any_of, *asked.none_of} - levels):
+                raise BadAchievement(f"The track {asked.track!r} has no level {unknown[0]!r}.")
         for reward in defined.terms.rewards:
             if reward.points is not None and reward.wallet not in terms.wallets:
                 raise BadAchievement(f"The programme has no wallet {reward.wallet!r}.")

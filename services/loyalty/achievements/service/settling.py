@@ -2,19 +2,24 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from services.loyalty.achievements import repository as rows
 from services.loyalty.achievements.domain.goal import Reward
-from services.loyalty.achievements.domain.walk import Reach, Zones, facts, reached
+from services.loyalty.achievements.domain.walk import Counts, Reach, Zones, facts, reached
+from services.loyalty.achievements.errors import ProgramRests
 from services.loyalty.achievements.repository import Award, Defined
 from services.loyalty.audience import repository as audience
-from services.loyalty.audience.domain import KnownOrder, KnownTouchpoint
+from services.loyalty.audience.domain import KnownOrder, KnownTouchpoint, Move
+from services.loyalty.earning.domain.history import outcome
+from services.loyalty.earning.service.histories import histories, rules_of
+from services.loyalty.points.errors import WalletClosed
 from services.loyalty.points.service import Points, Target
 from services.loyalty.programs.domain.terms import Timeline
 from services.loyalty.programs.service import Programs
+from services.loyalty.tiers.domain.grants import Standing
 from services.loyalty.vouchers.service import Assign, Assignments
 from services.loyalty.vouchers.service.gifts import settle_gift
 from shared.clock import Clock
@@ -36,10 +41,25 @@ RETRY = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """The facts of one person."""
+    """The facts of one person; where they stood in segments and tiers, as far as achievements ask for it."""
 
     orders: Sequence[KnownOrder] = ()
     others: Sequence[KnownTouchpoint] = ()
+    moves: Mapping[UUID, Sequence[Move]] = field(default_factory=dict)
+    standings: Mapping[str, Standing] = field(default_factory=dict)
+
+    def segments(self, at: datetime) -> set[UUID]:
+        """The segments the person was in at a moment: those one of their keys was in."""
+        inside: set[UUID] = set()
+        for moves in self.moves.values():
+            inside |= {
+                each for each, is_in in {m.segment_id: m.is_entered for m in moves if m.at <= at}.items() if is_in
+            }
+        return inside
+
+    def level(self, track: str, at: datetime) -> str | None:
+        """The level the person held before what happened at a moment."""
+        return self.standings[track].held_before(at) if track in self.standings else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +88,7 @@ class AchievementSettling:
             return
         persons = set((await members.lock_many(tx, customers)).values())
         defined, timeline = await rows.running(tx), await self.programs.timeline(tx)
-        known = await known_of(tx, persons, defined)
+        known = await known_of(tx, persons, defined, self.programs, self.clock.now())
         stored = await rows.awards_of(tx, [key for member in persons for key in member.keys])
         changed: list[tuple[Award, Award | None]] = []
         for member in sorted(persons):
@@ -146,6 +166,8 @@ class AchievementSettling:
     async def _reward(self, tx: WriteTx, award: Award, achievement: Defined, place: int, reward: Reward) -> None:
         source = f"achievement:{award.achievement_id}:{award.period}:{award.number}:{place}"
         is_due = award.state == "reached"
+        if is_due:
+            await self._is_open(tx, achievement, reward)
         if reward.campaign is not None:
             # Of a voucher the key is one for all people: it must say whose it is.
             gift = Assign(reward.campaign, award.customer, f"{source}:{award.customer}", by="achievements")
@@ -163,10 +185,36 @@ class AchievementSettling:
         )
         await self.points.settle(tx, target)
 
+    async def _is_open(self, tx: WriteTx, achievement: Defined, reward: Reward) -> None:
+        """Refuse what is paused now.
+
+        Raises:
+            ProgramRests, WalletClosed: it is tried again.
+        """
+        terms = await self.programs.current(tx, self.clock.now())
+        if not terms.is_running(achievement.terms.program):
+            raise ProgramRests(achievement.terms.program)
+        if reward.points is not None and terms.wallet(reward.wallet).is_closed:
+            raise WalletClosed(reward.wallet)
+
+
+def counts_of(each: Defined, known: Known, timeline: Timeline) -> Counts:
+    """Whether what a person does at a moment counts: the programme goes on, and they are who is asked for."""
+    program, who = each.terms.program, each.terms.who
+    track = who.tiers.track if who and who.tiers else None
+
+    def counts(at: datetime) -> bool:
+        if not timeline.at(at).is_running(program):
+            return False
+        return who is None or who.takes(known.segments(at), known.level(track, at) if track else None)
+
+    return counts
+
 
 def reaches(each: Defined, known: Known, timeline: Timeline) -> list[Reach]:
     """Each time a person has reached an achievement."""
-    found = facts(each.terms, each.span, known.orders, known.others, zones_of(each, timeline))
+    counts = counts_of(each, known, timeline)
+    found = facts(each.terms, each.span, known.orders, known.others, zones_of(each, timeline), counts)
     return reached(each.terms, found)
 
 
@@ -175,9 +223,11 @@ def zones_of(each: Defined, timeline: Timeline) -> Zones:
     return lambda at: timeline.at(at).zone_in(each.terms.program)
 
 
-async def known_of(tx: ReadTx, persons: Iterable[Member], defined: Iterable[Defined]) -> dict[Member, Known]:
+async def known_of(
+    tx: ReadTx, persons: Iterable[Member], defined: Iterable[Defined], programs: Programs, now: datetime
+) -> dict[Member, Known]:
     """The facts of persons, over all their keys, as far as achievements count them."""
-    persons = list(persons)
+    persons, defined = list(persons), list(defined)
     owner = {key: member for member in persons for key in member.keys}
     kinds = {each.terms.trigger[0] for each in defined}
     orders: defaultdict[Member, list[KnownOrder]] = defaultdict(list)
@@ -188,7 +238,28 @@ async def known_of(tx: ReadTx, persons: Iterable[Member], defined: Iterable[Defi
     if kinds - {"order"}:
         for each in await audience.touchpoints_of(tx, owner):
             others[owner[each.customer]].append(each)
-    return {member: Known(orders[member], others[member]) for member in persons}
+    who = [each.terms.who for each in defined if each.terms.who is not None]
+    segments = {one for each in who if each.segments for one in (*each.segments.any_of, *each.segments.none_of)}
+    moves = await audience.moves_of(tx, owner, segments) if segments else {}
+    standings = await _standings(tx, persons, programs, now) if any(each.tiers for each in who) else {}
+    return {
+        member: Known(
+            orders[member],
+            others[member],
+            {key: moves[key] for key in member.keys if key in moves},
+            standings.get(member, {}),
+        )
+        for member in persons
+    }
+
+
+async def _standings(
+    tx: ReadTx, persons: Iterable[Member], programs: Programs, now: datetime
+) -> dict[Member, Mapping[str, Standing]]:
+    """Where persons stood in tiers all the way."""
+    rules = await rules_of(tx, programs)
+    read = await histories(tx, persons, rules)
+    return {member: outcome(each, rules, until=each.until(now)).standings for member, each in read.items()}
 
 
 def _holder(reach: Reach, before: Sequence[Award]) -> UUID:

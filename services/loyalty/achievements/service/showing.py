@@ -8,7 +8,7 @@ from uuid import UUID
 from services.loyalty.achievements import repository as rows
 from services.loyalty.achievements.domain.walk import facts, progress
 from services.loyalty.achievements.schemas import BadgeOut, ProgressesOut, ProgressOut
-from services.loyalty.achievements.service.settling import known_of, zones_of
+from services.loyalty.achievements.service.settling import counts_of, known_of, zones_of
 from services.loyalty.programs.service import Programs
 from shared.clock import Clock
 from shared.db.engine import Database
@@ -30,10 +30,11 @@ class AchievementShow:
             member = await members.find(tx, customer)
             defined = [each for each in await rows.running(tx) if each.span.holds(at)]
             timeline = await self.programs.timeline(tx)
-            known = (await known_of(tx, [member], defined))[member]
+            known = (await known_of(tx, [member], defined, self.programs, self.clock.now()))[member]
         found: list[ProgressOut] = []
         for each in defined:
-            own = facts(each.terms, each.span, known.orders, known.others, zones_of(each, timeline))
+            counts = counts_of(each, known, timeline)
+            own = facts(each.terms, each.span, known.orders, known.others, zones_of(each, timeline), counts)
             by_then = [fact for fact in own if as_of is None or fact.at <= at]
             found.append(ProgressOut.of(each, progress(each.terms, by_then, at, zones_of(each, timeline)(at))))
         return ProgressesOut(member=member.root, as_of=at, achievements=found)

@@ -35,6 +35,7 @@ State = Literal["draft", "active", "paused", "ended"]
 ANY_SURVEY: Trigger = ("survey", "*")
 # What is known by what the audience tells of segments, not as a fact that is kept.
 SEGMENT = "segment"
+TIER = "tier"
 
 # Why a rule does not match a fact, in one word; None: this does not keep it from matching.
 Test = Callable[[Fact, Terms], str | None]
@@ -131,7 +132,8 @@ def live(rule_id: UUID, version: int, name: str, rule: Rule) -> Live:
 class Rulebook:
     """All versions of all rules. Of a rule the latest that is in force at a moment holds.
 
-    `watched` are the facts that achievements count: they are kept as well, and earn nothing by it.
+    `watched` are the facts that achievements count: they are kept as well, and earn nothing by it; also the segments
+    and the tier tracks that they ask for.
     """
 
     def __init__(self, versions: Iterable[RuleVersion], watched: frozenset[Trigger] = frozenset()) -> None:
@@ -150,7 +152,8 @@ class Rulebook:
         self.waits = frozenset(rule.pending.until for rule in rules if rule.pending and rule.pending.until)
         self.tracks = frozenset(track for rule in rules for track in tracks_of(rule))
         self.hears_touchpoints = bool(self.waits) or any(kind not in ("order", SEGMENT) for kind, _ in self.triggers)
-        self.is_asked = self.hears_touchpoints or any(trigger != ORDER for trigger in watched)
+        self.is_asked = self.hears_touchpoints or any(kind not in ("order", SEGMENT, TIER) for kind, _ in watched)
+        self.watches_tiers = any(kind == TIER for kind, _ in watched)
         self.needs_history = any(_needs_history(rule) for rule in rules)
 
     def _page(self, at: datetime) -> Mapping[Trigger, tuple[Live, ...]]:

@@ -193,12 +193,12 @@ def _extra(fact: Fact, base: Sequence[Given], multipliers: Sequence[Live], terms
             continue
         # What a cap cut is not multiplied.
         over, under = given.exact if given.points == given.uncapped else (given.points, 1)
-        parts = []
-        for _, live, (more, of) in ours:
-            share, whole = _share(fact, given.live, live) if live.wanted is not None else ONE
-            parts.append((more * share, of * whole))
-        common = lcm(*(each[1] for each in parts))
-        weights = [part * (common // each) for part, each in parts]
+        parts: list[Ratio] = []
+        for _, live, (over_more, under_more) in ours:
+            share, all_of_it = _share(fact, given.live, live) if live.wanted is not None else ONE
+            parts.append(Ratio(over_more * share, under_more * all_of_it))
+        common = lcm(*(each.under for each in parts))
+        weights = [each.over * (common // each.under) for each in parts]
         whole = rounded(Ratio(over * (common + sum(weights)), under * common), _rounding(given.live, terms))
         extra = max(0, whole - given.points)
         if len(ours) == 1:

@@ -211,9 +211,10 @@ def _count(
     caps: Caps,
 ) -> None:
     """Let a fact count of which it is known what it earned: for caps, and for tiers."""
-    is_order = isinstance(each, KnownOrder)
-    at = each.placed_at if isinstance(each, KnownOrder) else each.at
-    source = f"order:{each.order_id}" if is_order else f"{each.kind}:{each.id}"
+    if isinstance(each, KnownOrder):
+        at, source = each.placed_at, f"order:{each.order_id}"
+    else:
+        at, source = each.at, f"{each.kind}:{each.id}"
     points: dict[str, int] = {}
     for rule, row in settled.get((each.customer, source), {}).items():
         live = rules.book.version(rule, row.rule_version)

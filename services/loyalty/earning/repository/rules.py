@@ -26,8 +26,13 @@ _LATEST = f"""
 
 _BOOK = f"""
     SELECT watches.watched, rules.* FROM (
-        SELECT array_agg(DISTINCT ARRAY[trigger_kind, trigger_name]) AS watched FROM achievements
-        WHERE state = 'active'
+        SELECT array_agg(DISTINCT ARRAY[asked.kind, asked.name]) AS watched FROM achievements CROSS JOIN LATERAL (
+            SELECT trigger_kind AS kind, trigger_name AS name
+            UNION ALL SELECT 'tier', definition -> 'who' -> 'tiers' ->> 'track'
+            UNION ALL SELECT 'segment', jsonb_array_elements_text(definition -> 'who' -> 'segments' -> 'any_of')
+            UNION ALL SELECT 'segment', jsonb_array_elements_text(definition -> 'who' -> 'segments' -> 'none_of')
+        ) AS asked
+        WHERE state = 'active' AND asked.name IS NOT NULL
     ) AS watches LEFT JOIN ({_VERSION} WHERE v.state <> 'draft') AS rules ON true ORDER BY rules.rule_id, rules.version
 """
 

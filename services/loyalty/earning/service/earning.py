@@ -20,6 +20,7 @@ from services.loyalty.audience import service as audience
 from services.loyalty.audience.domain import KnownOrder, KnownTouchpoint, Move
 from services.loyalty.audience.service import Change
 from services.loyalty.earning.domain import settling
+from services.loyalty.earning.domain.book import SEGMENT
 from services.loyalty.earning.domain.facts import ORDER
 from services.loyalty.earning.domain.history import Award, AwardKey, FactKey, History, Rules, Settled, Stored, outcome
 from services.loyalty.earning.repository import awards as awards_rows
@@ -125,6 +126,7 @@ class Earning:
         """Note who entered and left segments; what they did since is settled again where a rule asks for it."""
         rules = await self._open(tx)
         moved = await segment_moves.record(tx, events)
+        await achievements.queue(tx, {key for key, segment in moved if rules.book.watches(SEGMENT, str(segment))})
         await self._settle(tx, {key for key, segment in moved if segment in rules.book.segments}, rules)
 
     async def record_created(self, tx: WriteTx, events: Sequence[Event[CustomerCreated]]) -> None:
@@ -222,6 +224,8 @@ class Earning:
         await self._post(tx, stored, due)
         gone = {key for key in customers if key not in walked}
         await standings.save(tx, walked, gone, now=now, cause=cause)
+        if rules.book.watches_tiers:
+            await achievements.queue(tx, walked)
 
     async def _settle_alone(self, tx: WriteTx, changes: Sequence[Change], rules: Rules) -> None:
         """Work out what changed orders earn, each by itself."""

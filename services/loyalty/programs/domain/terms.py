@@ -186,6 +186,11 @@ class Terms(Rule):
         """The programme that a wallet belongs to."""
         return self.homes.get(wallet, MAIN)
 
+    def is_running(self, program: str) -> bool:
+        """Whether a programme is neither paused nor archived; one that is not in force yet is not either."""
+        own = [wallet.is_closed for name, wallet in self.wallets.items() if self.program_of(name) == program]
+        return not own or not all(own)
+
     def zone_in(self, program: str) -> ZoneInfo:
         """The zone whose days count in a programme; in one that is not in force, the main one's."""
         return ZoneInfo(self.zones[program]) if program in self.zones else self.time_zone

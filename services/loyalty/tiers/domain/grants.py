@@ -58,6 +58,17 @@ class Standing:
             return self.walk.level
         return track.levels[place]
 
+    def held_before(self, at: datetime) -> str | None:
+        """The level held before what happened at a moment counted, on a way that was walked further."""
+        level = None
+        for step in self.walk.steps:
+            if step.at < at or (step.at == at and step.reason != "qualified"):
+                level = step.level
+        track, grant = self.walk.track, self.grant(at)
+        given = track.place(grant.level) if track and grant else None
+        own = track.place(level) if track else None
+        return level if given is None or grant is None or (own is not None and own >= given) else grant.level
+
     def above(self, at: datetime) -> Level | None:
         """The next level above the one held; None: it is the highest."""
         track = self.walk.track

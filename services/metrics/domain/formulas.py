@@ -73,6 +73,8 @@ FORMULAS: Mapping[str, str] = {
     "constant_rate_value.v1": "arpa / mean churn",
     "subscription_survival.v1": "Π (1 − lost / came to the renewal)",
     "subscription_value.v1": "Σ_k P(still there at renewal k) × price × discount^k",
+    "lost_subscribers.v1": "100 × left in the day / there in the morning",
+    "lost_revenue.v1": "100 × (churn + contraction) of the day / mrr of the morning",
     "points_earned.v1": "Σ earned − Σ taken back",
     "points_redeemed.v1": "Σ spent",
     "redemption_rate.v1": "points_redeemed / points_earned",

@@ -39,6 +39,7 @@ PLACES = (
     Place("tier_near", "person = ANY(:keys)", goes=True),
     Place("tier_grants", "customer = ANY(:keys)", words=("reason",)),
     Place("assignments", "person = ANY(:keys)"),
+    Place("code_loads", "code_id IN (SELECT id FROM codes WHERE holder = ANY(:keys))", words=("reference",)),
     Place("voucher_uses", "person = ANY(:keys)"),
     Place("budget_counters", "who = ANY(SELECT 'c:' || unnest(CAST(:keys AS uuid[])))"),
     Place("reservations", "person = ANY(:keys)"),

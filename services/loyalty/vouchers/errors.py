@@ -2,12 +2,14 @@
 
 NotFound          CampaignUnknown, VoucherUnknown, JobUnknown
 Conflict          CampaignMoved, CampaignNameTaken, WrongState, LimitBelowUsed, CodeTaken, WrongKindOfCodes, JobNotDone,
-                  CodesGone, AlreadyAssigned, PoolEmpty, AssignmentKeyTaken, TooManyPromotions
-Invalid           BadBasket, BadRule, BadTerms, BadCode, ValueNeeded, TooManyCodes, AlreadyOver, BadCustomer
+                  CodesGone, AlreadyAssigned, PoolEmpty, CardsHoldMoney, AssignmentKeyTaken, TooManyPromotions
+Invalid           BadBasket, BadRule, BadTerms, BadCode, ValueNeeded, TooManyCodes, AlreadyOver, BadCustomer,
+                  ExpiresTooSoon
 Unavailable       PepperMissing
 """
 
 from collections.abc import Sequence
+from datetime import date
 from typing import NamedTuple
 from uuid import UUID
 
@@ -251,3 +253,29 @@ class PoolEmpty(Conflict):
 
     def __init__(self) -> None:
         super().__init__("The campaign has no free code, and may make no more: import some, or raise its `max_codes`.")
+
+
+class ExpiresTooSoon(Invalid):
+    """The law lets gift cards expire later, or never."""
+
+    code, title = "loyalty.expires_too_soon", "Expires too soon"
+
+    def __init__(self, jurisdiction: str, earliest: date | None, source: str) -> None:
+        super().__init__(
+            f"Gift cards may not expire so soon. {source}.",
+            jurisdiction=jurisdiction,
+            earliest=None if earliest is None else earliest.isoformat(),
+            source=source,
+        )
+
+
+class CardsHoldMoney(Conflict):
+    """A campaign whose gift cards hold money cannot end."""
+
+    code, title = "loyalty.cards_hold_money", "Cards hold money"
+
+    def __init__(self, jurisdiction: str) -> None:
+        super().__init__(
+            "There is money on gift cards of this campaign, and they would end with it: pause it, or void the cards.",
+            jurisdiction=jurisdiction,
+        )

@@ -89,7 +89,7 @@ async def test_programmes_are_listed_paused_and_resumed(module_running: Running)
         ("POST", "referrals", {"code": "NOBODY22", "customer": "user_id:1"}, "loyalty.referral_code_unknown"),
         ("POST", "referrals", {"code": "NOBODY22", "customer": "ann"}, "loyalty.referral_bad_customer"),
         ("POST", "referrals", {"code": "N", "customer": "user_id:1", "signals": {"iris": ["12345678"]}}, "invalid"),
-        ("POST", "referrals", {"code": "N", "customer": "user_id:1", "email": "a@b.example"}, "invalid"),
+        ("POST", "referrals", {"code": "N", "customer": "user_id:1", "phone": "0901234567"}, "invalid"),
         ("GET", "referrals?cursor=x", None, "bad_cursor"),
         ("GET", "referrals?advocate=ann", None, "loyalty.referral_bad_customer"),
         (

@@ -85,6 +85,7 @@ async def test_a_campaign_is_read_as_it_was_made(module_running: Running, make: 
         "pattern": None,
         "charset": None,
         "has_check": True,
+        "jurisdiction": None,
         "pool": None,
     }
 

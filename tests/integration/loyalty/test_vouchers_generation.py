@@ -395,11 +395,13 @@ async def test_money_is_put_on_gift_cards_alone(world: LoyaltyWorld):
         assert found is not None
         ids.append(found.id)
 
-    await asyncio.gather(*(service.codes.top_up(ids[0], TopUpIn(amount_minor=7), idem=None) for _ in range(8)))
+    await asyncio.gather(
+        *(service.codes.top_up(ids[0], TopUpIn(amount_minor=7), by="test", idem=None) for _ in range(8))
+    )
 
     assert (await service.codes.get(ids[0])).value_minor == 61
     with pytest.raises(ValueNeeded):
-        await service.codes.top_up(ids[1], TopUpIn(amount_minor=7), idem=None)
+        await service.codes.top_up(ids[1], TopUpIn(amount_minor=7), by="test", idem=None)
 
 
 @pytest.mark.parametrize(

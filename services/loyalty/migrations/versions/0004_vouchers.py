@@ -104,6 +104,16 @@ def _codes() -> None:
         CREATE INDEX codes_made_ahead ON codes (campaign_id) WHERE pool = 'made';
         CREATE INDEX codes_of_campaign ON codes (campaign_id, id);
         CREATE INDEX codes_of_holder ON codes (holder, id) WHERE holder IS NOT NULL;
+        CREATE TABLE code_loads (
+            id uuid PRIMARY KEY,
+            code_id uuid NOT NULL REFERENCES codes,
+            amount_minor bigint NOT NULL CHECK (amount_minor > 0),
+            loaded_at timestamptz NOT NULL,
+            loaded_by text NOT NULL,
+            reference text
+        );
+        COMMENT ON TABLE code_loads IS 'money put on gift cards after they were made';
+        CREATE INDEX code_loads_of_code ON code_loads (code_id);
         CREATE TABLE code_shapes (
             prefix text NOT NULL,
             length integer NOT NULL,

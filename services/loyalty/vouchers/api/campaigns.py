@@ -13,6 +13,7 @@ from services.loyalty.vouchers.errors import (
     CampaignMoved,
     CampaignNameTaken,
     CampaignUnknown,
+    CardsHoldMoney,
     LimitBelowUsed,
     TooManyPromotions,
     WrongState,
@@ -84,7 +85,7 @@ async def change_campaign(
 @router.post(
     "/campaigns/{campaign}/state",
     response_model=CampaignOut,
-    responses=problems(BadIdempotencyKey, CampaignUnknown, WrongState, TooManyPromotions),
+    responses=problems(BadIdempotencyKey, CampaignUnknown, WrongState, TooManyPromotions, CardsHoldMoney),
 )
 async def set_campaign_state(
     campaign: UUID, body: StateIn, _: Writer, loyalty: Loyalty, idem: IdempotencyKey

@@ -9,12 +9,14 @@ from fastapi.responses import StreamingResponse
 from services.loyalty.api import Loyalty, Reader, Writer
 from services.loyalty.throttle.domain import Who
 from services.loyalty.throttle.errors import Throttled
+from services.loyalty.vouchers.domain.jurisdictions import EXPIRY
 from services.loyalty.vouchers.errors import (
     AlreadyOver,
     BadCode,
     CampaignUnknown,
     CodesGone,
     CodeTaken,
+    ExpiresTooSoon,
     JobNotDone,
     JobUnknown,
     TooManyCodes,
@@ -26,12 +28,14 @@ from services.loyalty.vouchers.errors import (
 from services.loyalty.vouchers.schemas.assignments import CodeOut
 from services.loyalty.vouchers.schemas.codes import (
     CodeStateIn,
+    ExpiryRuleOut,
     ImportIn,
     ImportOut,
     JobIn,
     JobOut,
     LookupIn,
     SharedCodeIn,
+    StatementOut,
     TopUpIn,
     VoucherOut,
 )
@@ -56,7 +60,14 @@ _NEVER_KEPT = {"Cache-Control": "no-store"}
     response_model=JobOut,
     status_code=202,
     responses=problems(
-        BadIdempotencyKey, CampaignUnknown, WrongKindOfCodes, WrongState, ValueNeeded, AlreadyOver, TooManyCodes
+        BadIdempotencyKey,
+        CampaignUnknown,
+        WrongKindOfCodes,
+        WrongState,
+        ValueNeeded,
+        AlreadyOver,
+        TooManyCodes,
+        ExpiresTooSoon,
     ),
 )
 async def make_codes(campaign: UUID, body: JobIn, caller: Writer, loyalty: Loyalty, idem: IdempotencyKey) -> Response:
@@ -177,6 +188,20 @@ async def set_voucher_state(
     response_model=VoucherOut,
     responses=problems(BadIdempotencyKey, VoucherUnknown, ValueNeeded, WrongState),
 )
-async def top_up_voucher(voucher: UUID, body: TopUpIn, _: Writer, loyalty: Loyalty, idem: IdempotencyKey) -> Response:
-    """Put money on a gift card."""
-    return answer(await loyalty.codes.top_up(voucher, body, idem=idem))
+async def top_up_voucher(
+    voucher: UUID, body: TopUpIn, caller: Writer, loyalty: Loyalty, idem: IdempotencyKey
+) -> Response:
+    """Put money on a gift card, such as store credit for a return. Where the law says so, its time begins again."""
+    return answer(await loyalty.codes.top_up(voucher, body, by=caller.key_id, idem=idem))
+
+
+@router.get("/vouchers/{voucher:uuid}/statement", responses=problems(VoucherUnknown, ValueNeeded))
+async def gift_card_statement(voucher: UUID, _: Reader, loyalty: Loyalty) -> StatementOut:
+    """Say what came on a gift card, what was paid with it and what came back, and what is on it, in minor units."""
+    return await loyalty.codes.statement(voucher)
+
+
+@router.get("/gift-card-rules")
+async def gift_card_rules(_: Reader) -> list[ExpiryRuleOut]:
+    """List when gift cards may expire, by place, with the source of each rule. No legal advice."""
+    return [ExpiryRuleOut(jurisdiction=place, **rule._asdict()) for place, rule in EXPIRY.items()]

@@ -27,6 +27,7 @@ class Coding(NamedTuple):
 
     `once_per_customer`: nobody is assigned a second one. A `pattern` with symbols of `charset` goes before prefix and
     length. `pool_min`: so many free codes are kept ready to be assigned, made as long as there are not `pool_max`.
+    `jurisdiction`: of gift cards, whose law says when they may expire.
     """
 
     prefix: str = ""
@@ -38,6 +39,7 @@ class Coding(NamedTuple):
     has_check: bool = True
     pool_min: int | None = None
     pool_max: int | None = None
+    jurisdiction: str | None = None
 
     @property
     def form(self) -> Form:
@@ -220,6 +222,16 @@ async def put(tx: WriteTx, campaign: Campaign, written: Written) -> None:
             "coding": orjson.dumps(written.coding._asdict()).decode(),
         },
     )
+
+
+async def holds_money(tx: ReadTx, campaign: UUID) -> bool:
+    """Whether there is money on a gift card of a campaign."""
+    found = await tx.execute(
+        "SELECT EXISTS (SELECT FROM codes WHERE campaign_id = :campaign AND state <> 'voided' "
+        "AND value_minor > spent_minor) AS has",
+        {"campaign": campaign},
+    )
+    return bool(found.scalar_one())
 
 
 async def active_promotions(tx: ReadTx) -> int:

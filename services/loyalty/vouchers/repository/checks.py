@@ -40,4 +40,12 @@ CHECKS = (
         SELECT id::text FROM codes WHERE pool IS NOT NULL AND holder IS NULL AND sealed IS NULL
         """,
     ),
+    Check(
+        "voucher_loads_are_on_the_card",
+        "What was put on a gift card is part of its value.",
+        """
+        SELECT c.id::text AS what FROM codes AS c JOIN code_loads AS l ON l.code_id = c.id
+        GROUP BY c.id HAVING c.value_minor IS NULL OR sum(l.amount_minor) > c.value_minor
+        """,
+    ),
 )

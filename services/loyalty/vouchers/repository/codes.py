@@ -180,8 +180,10 @@ async def set_state(tx: WriteTx, code: UUID, state: str) -> None:
     await tx.execute("UPDATE codes SET state = :state WHERE id = :id", {"id": code, "state": state})
 
 
-async def top_up(tx: WriteTx, code: UUID, amount_minor: int) -> None:
-    """Put money on a gift card."""
+async def top_up(tx: WriteTx, code: UUID, amount_minor: int, *, until: datetime | None) -> None:
+    """Put money on a gift card, which then holds until a moment at least, if it expires at all."""
     await tx.execute(
-        "UPDATE codes SET value_minor = value_minor + :amount WHERE id = :id", {"id": code, "amount": amount_minor}
+        "UPDATE codes SET value_minor = value_minor + :amount, "
+        "expires_at = CASE WHEN expires_at IS NOT NULL THEN greatest(expires_at, :until) END WHERE id = :id",
+        {"id": code, "amount": amount_minor, "until": until},
     )

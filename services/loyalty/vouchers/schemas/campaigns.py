@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, Field
 from pydantic_core import PydanticCustomError
 
 from services.loyalty.vouchers.domain import codes
+from services.loyalty.vouchers.domain.jurisdictions import EXPIRY
 from services.loyalty.vouchers.domain.voucher import Campaign, CampaignState, Codes
 from services.loyalty.vouchers.repository.campaigns import Coding, Version
 from services.loyalty.vouchers.schemas.terms import TermsIn
@@ -39,6 +40,12 @@ _Name = Annotated[str, Field(min_length=1, max_length=100, pattern=r"\S"), After
 _Limit = Annotated[int, Field(strict=True, ge=1, le=10**12)]
 _Pattern = Annotated[str, Field(min_length=1, max_length=64, pattern="^[0-9A-Z#-]+$")]
 _Minor = Annotated[int, Field(strict=True, ge=1, le=MAX_MINOR)]
+
+
+def _jurisdiction(value: str) -> str:
+    if value not in EXPIRY:
+        raise PydanticCustomError("unknown_jurisdiction", f"Name one of {', '.join(EXPIRY)}")
+    return value
 
 
 class PoolIn(Strict):
@@ -73,6 +80,9 @@ class CodingIn(Strict):
         None, description="Random symbols of the pattern; none: 32 that are not mistaken for one another."
     )
     has_check: bool = Field(True, description="Whether codes of a pattern end in a check symbol.")
+    jurisdiction: Annotated[str, AfterValidator(_jurisdiction)] | None = Field(
+        None, description="Of gift cards: whose law says when they may expire; see `/v1/loyalty/gift-card-rules`."
+    )
     pool: PoolIn | None = Field(None, description="Codes that are made ahead, to be assigned; none: when they are.")
 
 
@@ -129,6 +139,7 @@ class CodingOut(BaseModel):
     pattern: str | None
     charset: str | None
     has_check: bool
+    jurisdiction: str | None
     pool: PoolIn | None
 
     @classmethod

@@ -1,6 +1,8 @@
 """Codes on the wire: jobs that make them, single ones, imports. A code in clear is only ever in an answer."""
 
+from collections.abc import Sequence
 from datetime import date, datetime
+from itertools import accumulate
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
@@ -9,7 +11,8 @@ from pydantic import BaseModel, Field
 from services.loyalty.vouchers.domain import codes
 from services.loyalty.vouchers.domain.voucher import CodeState, Reason, Voucher
 from services.loyalty.vouchers.repository.code_jobs import Job
-from shared.http.schemas import Strict
+from services.loyalty.vouchers.repository.statements import Movement
+from shared.http.schemas import ExternalId, Strict
 from shared.money import MAX_MINOR
 
 MAX_COUNT = 10_000_000
@@ -108,6 +111,61 @@ class TopUpIn(Strict):
     """Money to put on a gift card."""
 
     amount_minor: _Minor
+    reference: ExternalId | None = Field(None, description="What for: a return, an order; it stands in the statement.")
+
+
+class MovementOut(BaseModel):
+    """A change of what is on a gift card."""
+
+    kind: Literal["issued", "top_up", "paid", "returned"]
+    id: UUID = Field(description="Of the voucher, the top-up, the redemption, the rollback.")
+    amount_minor: int = Field(description="Negative where the card paid.")
+    balance_minor: int = Field(description="What was on it then, held money included.")
+    at: datetime
+    reference: str | None = Field(description="The order, or what the top-up was for.")
+
+
+class StatementOut(BaseModel):
+    """What moved on a gift card, and what is on it."""
+
+    voucher: UUID
+    currency: str
+    state: CodeState
+    expires_at: datetime | None
+    balance_minor: int
+    held_minor: int = Field(description="Of that, what live reservations hold.")
+    available_minor: int
+    movements: list[MovementOut]
+    as_of: datetime
+
+    @classmethod
+    def of(cls, card: Voucher, movements: Sequence[Movement], now: datetime) -> Self:
+        """The wire form; balances are summed up from the first movement on."""
+        balances = accumulate(each.amount_minor for each in movements)
+        return cls(
+            voucher=card.id,
+            currency=card.campaign.currency,
+            state=card.state,
+            expires_at=card.expires_at,
+            balance_minor=card.balance_minor + card.held_minor,
+            held_minor=card.held_minor,
+            available_minor=card.balance_minor,
+            movements=[
+                MovementOut(**each._asdict(), balance_minor=balance)
+                for each, balance in zip(movements, balances, strict=True)
+            ],
+            as_of=now,
+        )
+
+
+class ExpiryRuleOut(BaseModel):
+    """When gift cards may expire, by the law of a place."""
+
+    jurisdiction: str
+    min_years: int | None = Field(description="From issue; null: never.")
+    renews: bool = Field(description="Whether the time begins again with each top-up.")
+    counts_from_year_end: bool
+    source: str
 
 
 class LookupIn(Strict):

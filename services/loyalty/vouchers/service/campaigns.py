@@ -22,6 +22,7 @@ from services.loyalty.vouchers.errors import (
     CampaignMoved,
     CampaignNameTaken,
     CampaignUnknown,
+    CardsHoldMoney,
     LimitBelowUsed,
     Problem,
     TooManyPromotions,
@@ -150,6 +151,7 @@ class Campaigns:
             CampaignUnknown: there is none.
             WrongState: from its state there is no way to that one.
             TooManyPromotions: as many are active as there may be.
+            CardsHoldMoney: it would end with money on its gift cards, which the law lets nobody take.
         """
         async with self.db.write() as tx:
             if (stored := await replayed(tx, idem)) is not None:
@@ -159,6 +161,8 @@ class Campaigns:
                 is_over = row.ends_at is not None and row.ends_at <= self.clock.now()
                 if body.state not in _MAY_BECOME[row.state] or (body.state == "active" and is_over):
                     raise WrongState("over" if is_over else row.state, body.state)
+                if body.state == "ended":
+                    await self._check_cards(tx, row)
                 if row.codes == "automatic" and body.state == "active":
                     await _check_room(tx)
                 await rows.set_state(tx, campaign_id, body.state)
@@ -224,6 +228,11 @@ class Campaigns:
             at=self.clock.now(),
             by=by,
         )
+
+    async def _check_cards(self, tx: ReadTx, row: Row[Any]) -> None:
+        version = (await self.vault.versions(tx, {(row.campaign_id, row.version)}))[row.campaign_id, row.version]
+        if version.coding.jurisdiction is not None and await rows.holds_money(tx, row.campaign_id):
+            raise CardsHoldMoney(version.coding.jurisdiction)
 
     async def _check_kind(self, tx: ReadTx, row: Row[Any], terms: Terms) -> None:
         """Codes that hold money keep holding it; others never begin to."""
@@ -326,6 +335,7 @@ def _coding_of(body: CampaignIn | CampaignChangeIn) -> Coding:
         said.charset,
         said.has_check,
         *pool,
+        said.jurisdiction,
     )
 
 

@@ -8,9 +8,10 @@ from uuid import UUID
 
 from sqlalchemy import Row
 
-from services.loyalty.programs.domain.calendar import day_end
+from services.loyalty.programs.domain.calendar import day_end, local_day
 from services.loyalty.vouchers.domain import codes
 from services.loyalty.vouchers.domain.codes import Shape
+from services.loyalty.vouchers.domain.jurisdictions import EXPIRY
 from services.loyalty.vouchers.domain.keys import Peppers
 from services.loyalty.vouchers.errors import (
     BadCode,
@@ -24,8 +25,10 @@ from services.loyalty.vouchers.errors import (
 )
 from services.loyalty.vouchers.repository import campaigns as campaign_rows
 from services.loyalty.vouchers.repository import codes as rows
+from services.loyalty.vouchers.repository import statements
 from services.loyalty.vouchers.repository.campaigns import Version
 from services.loyalty.vouchers.repository.codes import NewCode
+from services.loyalty.vouchers.repository.statements import Movement
 from services.loyalty.vouchers.schemas.codes import (
     CodeStateIn,
     ImportedIn,
@@ -33,6 +36,7 @@ from services.loyalty.vouchers.schemas.codes import (
     ImportOut,
     RefusedOut,
     SharedCodeIn,
+    StatementOut,
     TopUpIn,
     VoucherOut,
 )
@@ -190,8 +194,8 @@ class CodesService:
             await rows.set_state(tx, voucher_id, body.state)
             return await self._answer(tx, idem, 200, voucher_id)
 
-    async def top_up(self, voucher_id: UUID, body: TopUpIn, *, idem: Idempotent | None) -> Answer:
-        """Put money on a gift card.
+    async def top_up(self, voucher_id: UUID, body: TopUpIn, *, by: str, idem: Idempotent | None) -> Answer:
+        """Put money on a gift card. Where the law says so, its time begins again.
 
         Raises:
             VoucherUnknown: there is none.
@@ -208,8 +212,40 @@ class CodesService:
                 raise WrongState("voided", "topped up")
             if row.value_minor + body.amount_minor > MAX_MINOR:
                 raise WrongState("full", "topped up")
-            await rows.top_up(tx, voucher_id, body.amount_minor)
+            now = self.clock.now()
+            await rows.top_up(tx, voucher_id, body.amount_minor, until=await self._renewed(tx, row, now))
+            await statements.add_load(tx, uuid7(), voucher_id, body.amount_minor, now=now, by=by, why=body.reference)
             return await self._answer(tx, idem, 200, voucher_id)
+
+    async def statement(self, voucher_id: UUID) -> StatementOut:
+        """All that moved on a gift card since it was issued, and what is on it.
+
+        Raises:
+            VoucherUnknown: there is none.
+            ValueNeeded: it is no gift card.
+        """
+        async with self.db.read() as tx:
+            card = (await self.vouchers.load(tx, (voucher_id,))).get(voucher_id)
+            if card is None:
+                raise VoucherUnknown
+            if card.value_minor is None:
+                raise ValueNeeded(is_needed=False)
+            found = await statements.movements(tx, card.campaign.id, voucher_id)
+            issued_at = (await rows.details(tx, (voucher_id,)))[voucher_id].created_at
+        loaded = sum(each.amount_minor for each in found if each.kind == "top_up")
+        first = Movement("issued", voucher_id, card.value_minor - loaded, issued_at, None)
+        return StatementOut.of(card, [first, *found], self.clock.now())
+
+    async def _renewed(self, tx: ReadTx, row: Row[Any], now: datetime) -> datetime | None:
+        """Until when a card holds at least that is topped up now; None: as it did."""
+        campaign = (await campaign_rows.rows(tx, (row.campaign_id,)))[row.campaign_id]
+        key = (row.campaign_id, campaign.version)
+        version = (await self.vault.versions(tx, {key}))[key]
+        rule = EXPIRY.get(version.coding.jurisdiction or "")
+        if rule is None or not rule.renews:
+            return None
+        earliest = rule.earliest_end(local_day(now, version.zone))
+        return None if earliest is None else day_end(earliest, version.zone)
 
     async def look_up(self, code: str) -> VoucherOut | None:
         """The voucher of a code, for staff that a customer reads it to; None if there is none."""

@@ -15,13 +15,15 @@ from uuid import UUID
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from services.loyalty.programs.domain.calendar import day_end
+from services.loyalty.programs.domain.calendar import day_end, local_day
 from services.loyalty.vouchers.domain import codes
+from services.loyalty.vouchers.domain.jurisdictions import EXPIRY
 from services.loyalty.vouchers.domain.keys import fingerprint, seal, unseal
 from services.loyalty.vouchers.errors import (
     AlreadyOver,
     CampaignUnknown,
     CodesGone,
+    ExpiresTooSoon,
     JobNotDone,
     JobUnknown,
     TooManyCodes,
@@ -324,6 +326,10 @@ class Generation:
             raise ValueNeeded(is_needed=body.value_minor is None)
         if body.expires_on is None:
             return None
+        if (place := version.coding.jurisdiction) is not None:
+            earliest = EXPIRY[place].earliest_end(local_day(now, version.zone))
+            if earliest is None or body.expires_on < earliest:
+                raise ExpiresTooSoon(place, earliest, EXPIRY[place].source)
         expires_at = day_end(body.expires_on, version.zone)
         if expires_at <= now:
             raise AlreadyOver

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from zoneinfo import ZoneInfo
 
 from services.loyalty.vouchers.domain import codes, forms
+from services.loyalty.vouchers.domain.jurisdictions import EXPIRY
 from services.loyalty.vouchers.domain.terms import Terms
 from services.loyalty.vouchers.domain.voucher import Codes
 from services.loyalty.vouchers.errors import BadTerms, Problem
@@ -26,6 +27,7 @@ def check(body: Body, terms: Terms, coding: Coding, kind: Codes, currency: str, 
         *_amounts(body, terms),
         *_codes(terms, coding, kind),
         *_pool(terms, coding),
+        *_expiry(body, terms, coding),
         *_pattern(terms, coding),
         *_stacking(terms),
         *_budgets(body, terms, currency),
@@ -75,6 +77,19 @@ def _codes(terms: Terms, coding: Coding, kind: Codes) -> Iterator[Problem]:
         yield Problem("/terms/max_uses_per_code", "contradiction", "A promotion has no codes; limit it by `max_uses`.")
     if terms.max_per_order != 1:
         yield Problem("/terms/max_per_order", "contradiction", "A promotion counts once on an order.")
+
+
+def _expiry(body: Body, terms: Terms, coding: Coding) -> Iterator[Problem]:
+    if coding.jurisdiction is None:
+        return
+    rule = EXPIRY[coding.jurisdiction]
+    if terms.benefit.type != "stored_value":
+        yield Problem("/coding/jurisdiction", "contradiction", "Only gift cards hold money.")
+    if body.ends_on is not None:
+        yield Problem("/ends_on", "expires_too_soon", f"All cards would end with their campaign. {rule.source}.")
+    if coding.days is not None and (rule.least_days is None or coding.days < rule.least_days):
+        least = "Cards may not expire" if rule.least_days is None else f"{rule.least_days} days are enough"
+        yield Problem("/coding/days", "expires_too_soon", f"{least}. {rule.source}.")
 
 
 def _pool(terms: Terms, coding: Coding) -> Iterator[Problem]:

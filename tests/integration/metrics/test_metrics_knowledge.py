@@ -3,6 +3,7 @@
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,11 +11,13 @@ import pytest
 from metrics_world import NOW, HandClock, cancelled, changed, fact, merged, placed, refunded
 from satisfaction_world import answered, published
 from sqlalchemy import text
+from subscription_world import ended, started
 from test_scorecard_facts import opened, points
 
 from services.cli.past_figures import known, told
 from services.cli.rebuilt import verified
 from services.metrics.app import service as metrics
+from services.metrics.subscriptions.domain.policy import Policy
 from shared.bus.base import OutRecord
 from shared.db.engine import Database
 from shared.events.catalogue.touchpoints import OrderRefunded
@@ -194,3 +197,21 @@ async def test_facts_that_come_meanwhile_are_no_difference(running: Running):
     assert came
     assert [each.table for each in verdicts if not each.is_same] == []
     assert sum(each.live_rows for each in verdicts if each.table == "orders") == 40
+
+
+async def test_what_the_firm_decided_is_taken_along(running: Running):
+    """Subscriptions are counted by the firm's policy, which is in no log: also while history is counted anew."""
+    began = NOW - timedelta(days=40)
+    facts = [started(f"s-{number}", f"u-{number}", began) for number in range(9)]
+    facts += [ended(f"s-{number}", f"u-{number}", NOW - timedelta(days=9), ends_at=NOW) for number in range(4)]
+    await publish(running, facts)
+    rules = running.platform.value("metrics").subscription_rules
+    await rules.decide(Policy(recognition="at_request"), None)
+    pending = await replace(rules, at_once=2).decide(Policy(recognition="at_period_end", dunning_days=None), None)
+
+    async with beside(running) as rebuilt:
+        verdicts = await verify(rebuilt, running.platform.units["metrics"].db, silent)
+
+    assert [each.table for each in verdicts if not each.is_same] == []
+    assert {each.table: each.live_rows for each in verdicts}["subscription_spells"] == 1
+    assert b'"is_counted":false' in pending.body

@@ -34,6 +34,11 @@ def test_the_specification_would_refuse_a_mistake():
         jsonschema.Draft202012Validator(SPECIFICATION).validate(wrong)
 
 
+def test_what_everybody_waits_for_is_started_first():
+    """podman-compose starts one after the other: with the broker last, all had been up for half a minute and waited."""
+    assert list(SERVICES)[:4] == ["postgres", "kafka", "migrate", "topics"]
+
+
 def test_every_service_has_its_api_and_its_worker():
     for process in PROCESSES:
         name, _, role = process.partition("-")

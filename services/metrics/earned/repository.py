@@ -2,14 +2,16 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import orjson
+from sqlalchemy import Row
 
 from services.metrics.earned.domain.growth import Class
 from services.metrics.earned.domain.joining import Chosen, Earned
 from services.metrics.earned.domain.report import Span
+from services.metrics.satisfaction.repository.members import PERSONS
 from shared.db.bulk import insert_rows
 from shared.db.engine import ReadTx, WriteTx
 from shared.events.orders import ORDER_COLUMNS, Order, order_of_row
@@ -160,16 +162,39 @@ class Comers(NamedTuple):
     people: int
 
 
+async def paid_by_segment(tx: ReadTx, before: Span, now: Span, refunds: Sequence[Entry]) -> dict[str, list[Paid]]:
+    """The same of those who are in each segment now. Segments may overlap: they do not sum to the whole."""
+    rows = await _paid(tx, _OF_SEGMENTS, before, now, refunds, segments=None)
+    found: dict[str, list[Paid]] = {}
+    for row in rows:
+        each = Paid(row.kind, row.currency, int(row.before), int(row.now), int(row.orders))
+        found.setdefault(row.segment, []).append(each)
+    return found
+
+
 async def paid(tx: ReadTx, before: Span, now: Span, refunds: Sequence[Entry]) -> tuple[list[Paid], list[Comers]]:
     """What each class of people paid in two periods. Only people with money in one of them are looked at.
 
     A person is who their keys are now. Somebody without an order in the period before is new if their first order of
     all comes after it.
     """
+    sums: list[Paid] = []
+    people: list[Comers] = []
+    for row in await _paid(tx, _OF_ALL, before, now, refunds):
+        if row.currency is None:
+            people.append(Comers(row.kind, row.people))
+        else:
+            sums.append(Paid(row.kind, row.currency, int(row.before), int(row.now), int(row.orders)))
+    return sums, people
+
+
+async def _paid(
+    tx: ReadTx, select: str, before: Span, now: Span, refunds: Sequence[Entry], **more: None
+) -> Sequence[Row[Any]]:
     # A year of a large firm does not fit into what a statement has by default, and would go over the disk.
     await tx.execute("SET LOCAL work_mem = '64MB'")
     rows = await tx.execute(
-        _PAID,
+        _CLASSED + select,
         {
             "before_start": before.start,
             "before_end": before.end,
@@ -179,19 +204,13 @@ async def paid(tx: ReadTx, before: Span, now: Span, refunds: Sequence[Entry]) ->
             "currencies": [each.currency for each in refunds],
             "is_now": [each.is_now for each in refunds],
             "minors": [each.minor for each in refunds],
+            **more,
         },
     )
-    sums: list[Paid] = []
-    people: list[Comers] = []
-    for row in rows:
-        if row.currency is None:
-            people.append(Comers(row.kind, row.people))
-        else:
-            sums.append(Paid(row.kind, row.currency, int(row.before), int(row.now), int(row.orders)))
-    return sums, people
+    return rows.fetchall()
 
 
-_PAID = """
+_CLASSED = """
 WITH entries AS (
     SELECT customer, currency, placed_at >= :now_start AS is_now, total_minor AS minor, true AS is_order
     FROM orders
@@ -236,8 +255,15 @@ WITH entries AS (
     -- Whoever is no stranger bought in the period before, or has money in it alone: a refund of what is older.
     SELECT o.*, coalesce(k.kind, 'returning') AS kind FROM own o LEFT JOIN kinds k USING (person)
 )
+"""
+_OF_ALL = """
 SELECT kind, currency, sum(before) AS before, sum(now) AS now, sum(orders) AS orders, 0 AS people
 FROM classed GROUP BY kind, currency
 UNION ALL
 SELECT kind, NULL, 0, 0, 0, count(*) FROM (SELECT DISTINCT person, kind FROM classed WHERE is_now) AS them GROUP BY kind
+"""
+_OF_SEGMENTS = f"""
+SELECT CAST(m.segment_id AS text) AS segment, kind, currency, sum(before) AS before, sum(now) AS now,
+       sum(orders) AS orders
+FROM classed JOIN ({PERSONS}) AS m USING (person) GROUP BY 1, 2, 3
 """

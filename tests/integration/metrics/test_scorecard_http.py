@@ -6,12 +6,13 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
-from metrics_world import NOW, HandClock, placed, refunded
+from metrics_world import NOW, HandClock, fact, placed, refunded
 from satisfaction_world import answered, entered, persona, published, segment
 from test_scorecard_facts import closed, opened, points
 
 from services.metrics.app import service as metrics
 from shared.bus.base import OutRecord
+from shared.events.catalogue.touchpoints import SubscriptionStarted
 from shared.events.envelope import Event, encode
 from shared.testing.platform import Running, running_platform
 
@@ -47,6 +48,9 @@ def a_shop() -> list[Event[Any]]:
         facts.append(answered(f"q{number}", f"d-{number}", ago(10 + number % 9), places=place, nps=score, csat=4))
     facts += [entered("vip", f"d-{number}") for number in range(0, 30, 3)] + [entered("vip", "u-4")]
     facts.append(persona("chi-lan", "vip"))
+    for who, price in (("u-4", 99_000), ("u-7", 49_000)):
+        of = {"subscription_id": f"s-{who}", "price_minor": price, "interval": "month", "currency": "VND"}
+        facts.append(fact(SubscriptionStarted(**of, source="web"), who, ago(40)))
     facts += [points("earned", "u-4", 1, 500, ago(100)), points("earned", "u-4", 2, 300, ago(5))]
     facts += [points("spent", "u-4", 3, 120, ago(4)), points("earned", "u-5", 1, 200, ago(6))]
     facts += [opened("k1", "u-4", ago(30), ago(28)), opened("k2", "u-5", ago(110), ago(108))]
@@ -178,6 +182,16 @@ async def the_card_of_a_shop(running: Running) -> None:
     assert (vip["segment"], vip["personas"]) == (VIP, ["chi-lan"])
     assert by_key(vip["lines"])["nps"]["figure"]["value"] == -100
     assert by_key(vip["lines"])["complaints_open"]["figure"]["value"] == 1
+    # Of its members one buys: what they paid, and how much of the growth came back.
+    paid = by_key(vip["lines"])["revenue"]
+    assert (paid["figure"]["value"], paid["figure"]["definition"]) == (str(150_001 + 70_000), "period_revenue.v1")
+    assert (paid["trend"]["before"]["value"], paid["trend"]["verdict"]) == ("100000", "better")
+    earned = by_key(vip["lines"])["earned_growth_rate"]
+    assert earned["figure"]["interval"]["method"] == "known_bounds"
+    assert earned["figure"]["value"] == pytest.approx(1.20001)
+    monthly = by_key(vip["lines"])["mrr"]
+    assert (monthly["figure"]["value"], monthly["trend"]["before"]["value"]) == ("99000", "0")
+    assert lines["mrr"]["figure"]["value"] == str(99_000 + 49_000)
     assert by_key(vip["lines"])["lapse_rate"]["figure"]["denominator"] == 1
 
 

@@ -57,6 +57,14 @@ def counted(document: Any) -> tuple[list[Paid], list[Comers]]:
     return sums, [Comers(*row) for row in document[1]]
 
 
+async def by_segment(tx: ReadTx, periods: Periods, zone: ZoneInfo, day: int) -> dict[str, list[Paid]]:
+    """What those who are in each segment now paid in these periods, of which the later ends on a day."""
+    now, before = periods.ending(day)
+    span = before.span(zone)
+    refunds = _refunds(await repository.refunded(tx, span.start), before, now, zone)
+    return await repository.paid_by_segment(tx, span, now.span(zone), refunds)
+
+
 async def _count(periods: Periods, zone: ZoneInfo, tx: ReadTx, day: int) -> Sequence[Any]:
     now, before = periods.ending(day)
     span = before.span(zone)

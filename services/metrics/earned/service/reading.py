@@ -73,6 +73,15 @@ class EarnedGrowth:
             is_being_counted=found is None,
         )
 
+    async def by_segment(self, days: int, day: int) -> dict[str, dict[str, Growth]]:
+        """By segment (those in it now) and currency: growth of so many days up to a day, over as many before.
+
+        Every order of both periods is looked at, so it is for the clock alone.
+        """
+        async with self.db.read() as tx:
+            found = await counting.by_segment(tx, counting.Periods(days, days), self.zone, day)
+        return {segment: _growths(sums) for segment, sums in found.items()}
+
     async def _counted(self, now: Period, before: Period, *, is_patient: bool) -> Counted | None:
         day = day_number(now.last)
         async with self.db.read() as tx:

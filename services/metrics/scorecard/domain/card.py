@@ -49,17 +49,17 @@ class Kind(NamedTuple):
 
 
 KINDS: Mapping[str, Kind] = {
-    "revenue": Kind("higher", "money", by_segment=False),
+    "revenue": Kind("higher", "money", by_segment=True),
     "lapse_rate": Kind("lower", "ratio", by_segment=True),
     "churn_rate": Kind("lower", "ratio", by_segment=False),
-    "mrr": Kind("higher", "money", by_segment=False),
+    "mrr": Kind("higher", "money", by_segment=True),
     "historical_clv": Kind("higher", "money", by_segment=False),
     "predicted_clv": Kind("higher", "money", by_segment=True),
     "nps": Kind("higher", "points", by_segment=True),
     "csat": Kind("higher", "percent", by_segment=True),
     "ces": Kind("higher", "score", by_segment=True),
     "delivery_gap": Kind("lower", "points", by_segment=True),
-    "earned_growth_rate": Kind("higher", "ratio", by_segment=False),
+    "earned_growth_rate": Kind("higher", "ratio", by_segment=True),
     "active_members": Kind("higher", "customers", by_segment=True),
     "points_earned": Kind("higher", "count", by_segment=True),
     "points_redeemed": Kind("higher", "count", by_segment=True),

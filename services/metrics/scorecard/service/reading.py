@@ -156,14 +156,17 @@ class ScoreCard:
             f"lapse_rate:{make.days}": "lapse_rate",
             "predicted_clv": "predicted_clv",
             f"earned_growth_rate:{make.days}": "earned_growth_rate",
+            f"revenue:{make.days}": "revenue",
+            "mrr": "mrr",
         }
+        definitions = {"revenue": "period_revenue"}
         for name, key in wanted.items():
             segments = {segment for figure, segment in now if figure == name}
-            # Who has lapsed of everybody is read live.
-            everybody = () if key == "lapse_rate" else (EVERYBODY,)
+            # Who has lapsed of everybody, and what everybody pays, is read live.
+            everybody = () if key in ("lapse_rate", "revenue", "mrr") else (EVERYBODY,)
             for segment in (*everybody, *sorted(segments - {EVERYBODY})):
                 pair = _kept(now, name, segment), _kept(before, name, segment)
-                drafts.append((segment, key, kept_draft(key, make, *pair)))
+                drafts.append((segment, key, kept_draft(definitions.get(key, key), make, *pair)))
         return drafts
 
 

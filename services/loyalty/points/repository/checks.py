@@ -94,6 +94,18 @@ CHECKS = (
         "SELECT id AS what FROM transactions WHERE debt > 0 AND kind <> 'reversed'",
     ),
     Check(
+        "debt_within_its_most",
+        "Nobody owes more of a wallet than any version of its programme ever let them.",
+        """
+        SELECT w.id AS what FROM wallets AS w LEFT JOIN (
+            SELECT named.key AS name, max(CAST(named.value ->> 'max_debt' AS bigint)) AS most
+            FROM program_versions AS v, jsonb_each(v.terms -> 'wallets') AS named
+            WHERE v.status = 'active' GROUP BY named.key
+        ) AS p USING (name)
+        WHERE w.debt > coalesce(p.most, 1000000000000)
+        """,
+    ),
+    Check(
         "versions_without_gap",
         "The transactions of a wallet are counted without a gap: each was announced once, in order.",
         """

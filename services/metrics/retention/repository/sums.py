@@ -95,38 +95,53 @@ async def live_second_orders(tx: ReadTx, day: int) -> tuple[Lengths, Lengths]:
 
 async def _tallied(tx: ReadTx, kind: str, part: int) -> Lengths:
     rows = await tx.execute(
-        "SELECT place, customers FROM life_sums WHERE kind = :kind AND part = :part", {"kind": kind, "part": part}
+        "SELECT array_agg(place) AS places, array_agg(customers) AS customers FROM life_sums "
+        "WHERE kind = :kind AND part = :part",
+        {"kind": kind, "part": part},
     )
-    return [(row.place, row.customers) for row in rows]
+    return _pairs(*rows.one())
 
 
 async def _open(tx: ReadTx, kind: str, day: int) -> Lengths:
     """For how many days those have been waiting of whom nothing has come since."""
     rows = await tx.execute(
-        "SELECT day, customers FROM cells WHERE kind = :kind AND next_day = :not_yet AND day > :never",
-        {"kind": kind, "not_yet": NOT_YET, "never": NEVER},
+        "SELECT array_agg(:day - day) AS days, array_agg(customers) AS customers FROM cells "
+        "WHERE kind = :kind AND next_day = :not_yet AND day > :never",
+        {"day": day, "kind": kind, "not_yet": NOT_YET, "never": NEVER},
     )
-    return [(day - row.day, row.customers) for row in rows]
+    return _pairs(*rows.one())
+
+
+def _pairs(places: list[int] | None, customers: list[int] | None) -> Lengths:
+    # By column: of many rows, which is read four times as fast.
+    return list(zip(places or (), customers or (), strict=True))
 
 
 async def first_days(tx: ReadTx) -> Lengths:
     """How many customers bought for the first time on each day."""
     rows = await tx.execute(
-        "SELECT next_day, customers FROM cells WHERE kind = 'day' AND day = :never", {"never": NEVER}
+        "SELECT array_agg(next_day) AS days, array_agg(customers) AS customers FROM cells "
+        "WHERE kind = 'day' AND day = :never",
+        {"never": NEVER},
     )
-    return [(row.next_day, row.customers) for row in rows]
+    return _pairs(*rows.one())
 
 
 async def live_next_orders(tx: ReadTx, day: int) -> list[list[int]]:
     """What `scans.next_orders` answers."""
     rows = await tx.execute(
-        "SELECT kind, part, place, customers FROM life_sums WHERE kind = 'waited' AND part > 1 OR kind = 'waiting'"
+        """
+        SELECT part, kind = 'waited' AS is_over,
+               array_agg(CASE kind WHEN 'waited' THEN place ELSE :day - place END) AS days,
+               array_agg(customers) AS customers
+        FROM life_sums WHERE kind IN ('waited', 'waiting') AND part > 1 GROUP BY 1, 2
+        """,
+        {"day": day},
     )
     return [
-        [row.part, row.place, 1, row.customers]
-        if row.kind == "waited"
-        else [row.part, day - row.place, 0, row.customers]
+        [row.part, days, int(row.is_over), customers]
         for row in rows
+        for days, customers in zip(row.days, row.customers, strict=True)
     ]
 
 

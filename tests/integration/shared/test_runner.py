@@ -197,30 +197,21 @@ async def test_a_dead_letter_says_where_and_what_but_not_in_whose_words(world: W
     email, name = "lan@shop.example", "Nguyễn Thị Lan\x00 \ud800"
 
     def fail(order_id: str) -> None:
-        try:
-            {}[email]
-        except KeyError as error:
-            raise ValueError(name) from error
+        raise ValueError(name) from KeyError(email)
 
     world.fail = fail
     event = an_order("1")
     await world.publish(event)
-
     async with world.running():
         await world.caught_up()
 
     async with world.db.read() as tx:
-        found = await open_letters(tx)
-        _, traceback, value = await letter(tx, found[0].id)
-    dead = found[0]
+        (dead,) = await open_letters(tx)
+        _, place, value = await letter(tx, dead.id)
     assert (dead.consumer, dead.topic, dead.partition, dead.offset) == (GROUP, ORDERS.name, 0, 0)
     assert (dead.error_class, dead.error, dead.attempts, dead.status) == ("ValueError", "", 4, "dead")
-    assert "KeyError" in traceback
-    assert f"{__file__}:" in traceback
-    assert "in fail" in traceback
-    assert "Nguyễn" not in traceback
-    assert "lan@" not in traceback
-    assert "raise ValueError(name)" in traceback, "what stands in the code is nobody's data"
+    assert all(part in place for part in (f"{__file__}:", "in fail: raise ValueError(name)", "KeyError"))
+    assert not any(word in place for word in ("Nguyễn", "lan@"))
     assert value == a_record(event).value
 
 

@@ -5,8 +5,8 @@ are decoded, orders folded, awards worked out, settled with the ledger, and the 
 
 * one by one: each order in a transaction of its own, as a naive consumer does it;
 * in batches of 2,000, under one rule that asks for the order alone;
-* the same with lines, a category multiplier, a cap a day, a tier multiplier and a tier track: every person's history
-  is walked anew.
+* the same with lines, a category multiplier, a cap a day, a tier multiplier and a tier track: each order is judged by
+  what the person did before.
 
 Afterwards the ledger is recounted: points of all awards = balances of all wallets.
 """

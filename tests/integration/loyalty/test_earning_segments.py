@@ -122,7 +122,7 @@ def entries(moves: Sequence[Event[Any]], families: Mapping[str, str]) -> dict[st
     return found
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 async def test_any_order_of_telling_ends_the_same(earning: EarningWorld, seed: int):
     random = Random(seed)
     await earning.rule(welcome("month"), name="monthly")

@@ -25,5 +25,6 @@ Rooms       programs/ the terms, in versions · points/ the ledger ·
             audience/ what rules ask of people · earning/ rules ·
             tiers/ · rewards/ · vouchers/ campaigns and codes · promotions/ what needs no code, and stacking ·
             checkout/ reservations ·
-            flash/ flash sales · referrals/ · achievements/ what customers can reach · pools/ households
+            flash/ flash sales · referrals/ · achievements/ what customers can reach · pools/ households ·
+            reports/ what is owed · replays/ what is rebuilt from what was told · invariants/
 """

@@ -41,14 +41,14 @@ async def verify_told(rebuilt: Rebuilt, live: Database, moved: Moved) -> list[Ta
             await tx.execute("SELECT 1")
             await moved(left)
 
-        for each in recoveries:
-            subscription = replace(each.subscription, handler=_known(each, tx))
+        for recovery in recoveries:
+            subscription = replace(recovery.subscription, handler=_known(recovery, tx))
             await rebuilt.read_told(subscription, ends[subscription.group], awake)
-            await _deliver(rebuilt, each, waiting)
+            await _deliver(rebuilt, recovery, waiting)
         verdicts: list[TableVerdict] = []
         async with rebuilt.db.read() as other:
-            for each in recoveries:
-                verdicts += await compare(tx, other, each.relations)
+            for recovery in recoveries:
+                verdicts += await compare(tx, other, recovery.relations)
         return verdicts
 
 

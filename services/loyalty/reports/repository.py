@@ -153,7 +153,9 @@ async def estimates(tx: ReadTx) -> dict[tuple[str, str], list[Estimate]]:
     )
     found: dict[tuple[str, str], list[Estimate]] = {}
     for row in rows:
-        found.setdefault((row.wallet, row.currency), []).append(Estimate(*row[2:]))
+        found.setdefault((row.wallet, row.currency), []).append(
+            Estimate(row.month, row.minor_per_point, row.redemption_rate)
+        )
     return found
 
 
@@ -251,7 +253,9 @@ async def closed(tx: ReadTx, month: date) -> dict[Key, Standing]:
         "SELECT wallet, currency, cohort, deferred_minor, recognised_minor FROM revenue_cohorts WHERE month = :month",
         {"month": month},
     )
-    return {Key(*row[:3]): Standing(*row[3:]) for row in rows}
+    return {
+        Key(row.wallet, row.currency, row.cohort): Standing(row.deferred_minor, row.recognised_minor) for row in rows
+    }
 
 
 async def close(tx: WriteTx, month: date, standing: Sequence[tuple[Key, Standing]], *, now: datetime, by: str) -> None:

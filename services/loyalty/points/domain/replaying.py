@@ -88,7 +88,7 @@ def rebook(book: Book, event: Event[PointsFact]) -> Standing | None:
     for lot_id, points, *of in entry.get("draws", ()):
         lot = _known(wallet, lot_id)
         lot.remaining -= points
-        book.allocations.append(Allocation(posted.id, lot_id, cast(UUID, of[0]) if of else posted.id, points))
+        book.allocations.append(Allocation(posted.id, lot_id, of[0] if of else posted.id, points))
     book.lots.update(wallet.lots)
     book.postings.append(
         Posting(

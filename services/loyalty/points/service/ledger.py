@@ -446,8 +446,8 @@ class Points:
         keys = {key for member, _, _, _ in ends for key in member.keys}
         await repository.load(tx, book, keys, {wallet for _, wallet, _, _ in ends}, "open")
         for member, name, at, end in ends:
-            for wallet in book.of(member.keys, name):
-                moves.prolong(book, wallet, end, Cause("activity", at))
+            for each in book.of(member.keys, name):
+                moves.prolong(book, each, end, Cause("activity", at))
         await self._save(tx, book)
 
 

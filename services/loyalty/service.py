@@ -176,6 +176,7 @@ class LoyaltyService:
             self.guard,
             self.checkout_lanes,
             self.board,
+            self.pools.purses,
         )
 
     @property
@@ -281,4 +282,4 @@ class LoyaltyService:
     @property
     def rewards(self) -> Rewards:
         """What points buy."""
-        return Rewards(self.db, self.clock, self.programs, self.points, self.assignments)
+        return Rewards(self.db, self.clock, self.programs, self.points, self.assignments, self.pools.purses)

@@ -8,7 +8,7 @@ URLs        /v1/loyalty/validations, /reservations, /redemptions
 
 Invariants
 * Nothing is read first and written after: the rows that a guarded statement changed are the decision.
-* Locks are taken in one order: idempotency key, persons, reservation, uses, campaigns, codes, wallets.
+* Locks are taken in one order: idempotency key, household pool, persons, reservation, uses, campaigns, codes, wallets.
 * Whether a hold has run out is judged by the clock of the database; what has run out is free for whoever needs it,
   whether or not the job came by.
 """

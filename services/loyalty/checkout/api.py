@@ -43,6 +43,7 @@ from services.loyalty.checkout.schemas import (
     ValidationOut,
 )
 from services.loyalty.points.errors import NotEnoughPoints
+from services.loyalty.pools.errors import NotInPool, PoolUnknown, RoleNeeded, WalletNotPooled
 from services.loyalty.programs.errors import UnknownWallet
 from services.loyalty.throttle.domain import Who
 from services.loyalty.throttle.errors import Throttled
@@ -84,7 +85,8 @@ Of = Annotated[
 ]
 OfOrder = Annotated[ExternalId | None, Query(description="The shop's id of an order.")]
 
-_ASKED = (BadCustomer, BadBasket, RepeatedVoucher, UnknownWallet, PepperMissing, Throttled)
+_POOL = (PoolUnknown, NotInPool, RoleNeeded, WalletNotPooled)
+_ASKED = (BadCustomer, BadBasket, RepeatedVoucher, UnknownWallet, PepperMissing, Throttled, *_POOL)
 _TAKEN = (
     *_ASKED,
     BadIdempotencyKey,
@@ -126,7 +128,8 @@ async def validate_anonymously(
     responses=problems(*_TAKEN, BadTtl, OrderReserved),
 )
 async def reserve(body: ReservationIn, caller: Checkout, loyalty: Loyalty, idem: IdempotencyKey) -> Response:
-    """Hold vouchers and points for a checkout: all of them, or nothing."""
+    """Hold vouchers and points for a checkout: all of them, or nothing. With `pool` a household's points pay: what
+    ends first first, within what the customer may spend of it on a day."""
     person = _named(body.customer)
     return answer(await loyalty.checkout.reserving.reserve(person, body, by=caller.key_id, idem=idem))
 

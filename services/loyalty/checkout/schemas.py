@@ -32,6 +32,10 @@ Address = Annotated[
     Field(max_length=100, description="The customer's IP address, to throttle who tries codes; it is not kept."),
 ]
 Wallet = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+Pool = Annotated[
+    UUID | None,
+    Field(description="The household pool whose points pay; the customer is in it, and may spend of it."),
+]
 Ttl = Annotated[int, Field(strict=True, ge=1, le=604_800, description="Seconds to hold; none: as the firm set it.")]
 
 
@@ -57,6 +61,7 @@ class ValidationIn(Strict):
     address: Address = None
     wallet: Wallet | None = None
     points: Annotated[Amount, Field(description="Points to pay with; none: only what they could pay is said.")] = 0
+    pool: Pool = None
     mode: Application = "all"
     explain: Annotated[bool, Field(description="Say of every promotion that does not apply why not.")] = False
     as_of: Annotated[Instant | None, Field(description="Judge as if it were then; with a secret key.")] = None
@@ -71,6 +76,7 @@ class RedemptionIn(Strict):
     address: Address = None
     wallet: Wallet | None = None
     points: Amount = 0
+    pool: Pool = None
     mode: Application = "all"
 
 
@@ -295,6 +301,7 @@ class ReservationOut(BaseModel):
     wallet: str | None
     points: int
     points_minor: int
+    pool: UUID | None = Field(description="The household pool that paid the points.")
     extensions: int
     created_at: Instant
     expires_at: Instant
@@ -332,6 +339,7 @@ class ReservationOut(BaseModel):
             wallet=held.paid.wallet,
             points=held.paid.points,
             points_minor=held.paid.minor,
+            pool=held.paid.pool,
             extensions=held.extensions,
             created_at=held.created_at,
             expires_at=held.expires_at,
@@ -388,6 +396,7 @@ class RedemptionOut(BaseModel):
     wallet: str | None
     points: int
     points_minor: int
+    pool: UUID | None = Field(description="The household pool that paid the points.")
     points_rolled_back: int
     created_at: Instant
     skipped: list[SkippedOut] = Field([], description="Codes that do not count; in the answer to the request alone.")
@@ -409,6 +418,7 @@ class RedemptionOut(BaseModel):
             wallet=redemption.paid.wallet,
             points=redemption.paid.points,
             points_minor=redemption.paid.minor,
+            pool=redemption.paid.pool,
             points_rolled_back=redemption.points_back,
             created_at=redemption.created_at,
             skipped=list(skipped),

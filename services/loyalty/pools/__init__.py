@@ -8,4 +8,6 @@ Invariants
 * A pool that is not closed has one owner.
 * What was spent from a pool is what its spend drew from wallets of its members, and no more of it came back.
 * The pool, then its members, are locked: two who spend at once never spend the same points.
+* What pays at the checkout or for a reward is noted here under its own key of the ledger, counts in the limit of the
+  day, and comes back with the roll-back or the cancellation alone.
 """

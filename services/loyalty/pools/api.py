@@ -16,6 +16,7 @@ from services.loyalty.pools.errors import (
     PoolFull,
     PoolLimit,
     PoolNone,
+    PoolSpendElsewhere,
     PoolSpendUnknown,
     PoolUnknown,
     RoleNeeded,
@@ -157,12 +158,13 @@ async def pool_spends(
 @router.post(
     "/pools/{pool}/spends/{spend}/return",
     response_model=SpentOut,
-    responses=problems(BadIdempotencyKey, PoolSpendUnknown),
+    responses=problems(BadIdempotencyKey, PoolSpendUnknown, PoolSpendElsewhere),
 )
 async def return_to_pool(
     pool: UUID, spend: UUID, body: ReturnIn, _: Checkout, loyalty: Loyalty, idem: IdempotencyKey
 ) -> Response:
-    """Return points of a spend to the lots, and so to the members, they came from."""
+    """Return points of a spend to the lots, and so to the members, they came from. What paid for an order or a reward
+    comes back with its roll-back or cancellation."""
     return answer(await loyalty.pools.give_back(pool, spend, body, idem=idem))
 
 

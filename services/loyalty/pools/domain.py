@@ -48,7 +48,11 @@ class Invitation(NamedTuple):
 
 
 class Spent(NamedTuple):
-    """What a member spent, or set apart, from a pool; `returned` of it came back."""
+    """What a member spent, or set apart, from a pool; `returned` of it came back.
+
+    `operation` is the key of the ledger it was spent under: `pool:<id>`, or that of the redemption or the reward it
+    paid for; None of what is only set apart, or was spent by the hold itself.
+    """
 
     id: UUID
     pool_id: UUID
@@ -60,6 +64,7 @@ class Spent(NamedTuple):
     reference: str | None
     recorded_at: datetime
     recorded_by: str
+    operation: str | None
 
 
 class Seat(NamedTuple):

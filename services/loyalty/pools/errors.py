@@ -1,7 +1,8 @@
 """What pools refuse.
 
 NotFound    PoolUnknown, PoolNone, InvitationUnknown, PoolSpendUnknown
-Conflict    InPoolAlready, PoolFull, InvitationOver, PoolLimit, NotInPool, RoleNeeded, WalletNotPooled
+Conflict    InPoolAlready, PoolFull, InvitationOver, PoolLimit, NotInPool, RoleNeeded, WalletNotPooled,
+            PoolSpendElsewhere
 Invalid     BadPoolMember
 """
 
@@ -42,6 +43,18 @@ class PoolSpendUnknown(NotFound):
 
     def __init__(self) -> None:
         super().__init__("Nothing was spent from this pool under this id.")
+
+
+class PoolSpendElsewhere(Conflict):
+    """What paid for something comes back with that."""
+
+    code, title = "loyalty.pool_spend_elsewhere", "Spent at the checkout or for a reward"
+
+    def __init__(self, operation: str | None) -> None:
+        super().__init__(
+            "These points paid for an order or a reward: roll back the redemption, or cancel the purchase.",
+            paid_for=operation,
+        )
 
 
 class InPoolAlready(Conflict):

@@ -37,13 +37,27 @@ CHECKS = (
         "What was spent from a pool is what its spend drew from the ledger, and what came back is what was returned.",
         """
         SELECT s.id AS what FROM pool_spends AS s
-        LEFT JOIN transactions AS t ON t.operation = 'pool:' || s.id AND t.kind = 'spent'
+        LEFT JOIN holds AS h ON s.is_hold AND h.id = s.id
+        LEFT JOIN transactions AS t ON t.operation = s.operation AND t.kind = 'spent'
         LEFT JOIN (
             SELECT own.id, sum(a.points) AS standing FROM transactions AS own
             JOIN allocations AS a ON a.of_id = own.id GROUP BY own.id
         ) AS net ON net.id = t.id
-        WHERE NOT s.is_hold GROUP BY s.id
-        HAVING coalesce(sum(t.points), 0) <> s.points OR coalesce(sum(net.standing), 0) <> s.points - s.returned
+        WHERE s.operation IS NOT NULL GROUP BY s.id, h.captured
+        HAVING coalesce(sum(t.points), 0) <> coalesce(h.captured, s.points)
+            OR coalesce(sum(net.standing), 0) <> coalesce(h.captured, s.points) - s.returned
+        """,
+    ),
+    Check(
+        "pool_pays_what_it_noted",
+        "What a redemption or a reward was paid with from a pool stands there, with as much as came back.",
+        """
+        SELECT r.id AS what FROM redemptions AS r LEFT JOIN pool_spends AS s ON s.operation = 'redemption:' || r.id
+        WHERE r.pool IS NOT NULL AND (s.pool_id IS DISTINCT FROM r.pool OR s.returned <> r.points_back)
+        UNION ALL
+        SELECT p.id FROM reward_purchases AS p LEFT JOIN pool_spends AS s ON s.operation = 'reward:' || p.id
+        WHERE p.pool IS NOT NULL AND p.points > 0 AND (s.pool_id IS DISTINCT FROM p.pool
+            OR s.returned <> CASE WHEN p.state = 'cancelled' THEN p.points ELSE 0 END)
         """,
     ),
 )
@@ -178,7 +192,7 @@ async def spent_on(tx: ReadTx, pool: UUID, persons: Sequence[UUID], day: date) -
     found = await tx.execute(
         """
         SELECT CAST(coalesce(sum(CASE WHEN h.id IS NULL THEN s.points - s.returned WHEN h.state = 'open' THEN s.points
-            ELSE h.captured END), 0) AS bigint)
+            ELSE h.captured - s.returned END), 0) AS bigint)
         FROM pool_spends AS s LEFT JOIN holds AS h ON s.is_hold AND h.id = s.id
         WHERE s.pool_id = :pool AND s.person_id = ANY(:persons) AND s.day = :day
         """,
@@ -191,7 +205,7 @@ async def add_spent(tx: WriteTx, spent: Spent, day: date) -> None:
     """Store what was spent, and on which local day."""
     await tx.execute(
         f"INSERT INTO pool_spends ({_SPENT}, day) VALUES (:id, :pool_id, :person_id, :wallet, :points, "
-        ":returned, :is_hold, :reference, :recorded_at, :recorded_by, :day)",
+        ":returned, :is_hold, :reference, :recorded_at, :recorded_by, :operation, :day)",
         {**spent._asdict(), "day": day},
     )
 
@@ -207,9 +221,19 @@ async def lock_spent(tx: WriteTx, pool: UUID, key: UUID) -> Spent | None:
     return None if row is None else Spent._make(row)
 
 
-async def set_returned(tx: WriteTx, key: UUID, returned: int) -> None:
-    """So much of it came back."""
-    await tx.execute("UPDATE pool_spends SET returned = :returned WHERE id = :id", {"id": key, "returned": returned})
+async def set_operation(tx: WriteTx, key: UUID, operation: str) -> None:
+    """What was set apart is spent under this key of the ledger."""
+    await tx.execute(
+        "UPDATE pool_spends SET operation = :operation WHERE id = :id", {"id": key, "operation": operation}
+    )
+
+
+async def add_returned(tx: WriteTx, operation: str, points: int) -> None:
+    """So many points more of a spend came back."""
+    await tx.execute(
+        "UPDATE pool_spends SET returned = returned + :points WHERE operation = :operation",
+        {"operation": operation, "points": points},
+    )
 
 
 async def spends(tx: ReadTx, pool: UUID, *, before: UUID | None, limit: int) -> list[Spent]:

@@ -188,9 +188,12 @@ class SpentOut(BaseModel):
     reference: str | None
     recorded_at: Instant
     recorded_by: str
+    paid_for: str | None = Field(description="`redemption:<id>` or `reward:<id>`; null: spent for its own sake.")
 
     @classmethod
     def of(cls, spent: Spent) -> "SpentOut":
         """As it goes out."""
         fields = spent._asdict()
-        return cls(pool=fields.pop("pool_id"), member=fields.pop("person_id"), **fields)
+        operation = fields.pop("operation") or ""
+        paid_for = None if operation.startswith("pool:") else operation or None
+        return cls(pool=fields.pop("pool_id"), member=fields.pop("person_id"), paid_for=paid_for, **fields)

@@ -6,6 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response
 
 from services.loyalty.api import Checkout, Loyalty, Reader, Writer
+from services.loyalty.pools.errors import NotInPool, PoolLimit, PoolUnknown, RoleNeeded, WalletNotPooled
 from services.loyalty.programs.errors import UnknownWallet
 from services.loyalty.rewards.domain import PurchaseState, RewardState
 from services.loyalty.rewards.errors import (
@@ -120,12 +121,18 @@ async def reward_eligibility(
         WrongState,
         AlreadyAssigned,
         ValueNeeded,
+        PoolUnknown,
+        NotInPool,
+        RoleNeeded,
+        WalletNotPooled,
+        PoolLimit,
     ),
 )
 async def buy_reward(
     reward: UUID, body: PurchaseIn, caller: Checkout, loyalty: Loyalty, idem: IdempotencyKey
 ) -> Response:
-    """Buy a reward with points: units and points are taken together, or neither. Send an Idempotency-Key."""
+    """Buy a reward with points: units and points are taken together, or neither. With `pool` a household's points
+    pay, while price, limits and segments stay those of the customer. Send an Idempotency-Key."""
     return answer(await loyalty.rewards.buy(reward, body, by=caller.key_id, idem=idem))
 
 

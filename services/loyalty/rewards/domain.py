@@ -77,7 +77,8 @@ class Reward(NamedTuple):
 
 
 class Purchase(NamedTuple):
-    """What somebody bought: `points` for all of its units. `note`: how it was handed over, or why it was cancelled."""
+    """What somebody bought: `points` for all of its units, of a household's `pool` or (None) their own. `note`: how it
+    was handed over, or why it was cancelled."""
 
     id: UUID
     reward_id: UUID
@@ -93,6 +94,7 @@ class Purchase(NamedTuple):
     settled_at: datetime | None = None
     settled_by: str | None = None
     note: str | None = None
+    pool: UUID | None = None
 
 
 class Eligibility(NamedTuple):

@@ -124,7 +124,8 @@ async def add_purchase(tx: WriteTx, purchase: Purchase) -> None:
     """Store a purchase."""
     await tx.execute(
         f"INSERT INTO reward_purchases ({_PURCHASE}) VALUES (:id, :reward_id, :person_id, :quantity, :wallet, :points, "
-        ":state, CAST(:vouchers AS uuid[]), :reference, :ordered_at, :ordered_by, :settled_at, :settled_by, :note)",
+        ":state, CAST(:vouchers AS uuid[]), :reference, :ordered_at, :ordered_by, :settled_at, :settled_by, :note, "
+        ":pool)",
         {**purchase._asdict(), "vouchers": list(purchase.vouchers)},
     )
 

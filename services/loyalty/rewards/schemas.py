@@ -110,6 +110,9 @@ class PurchaseIn(Strict):
     )
     quantity: int = Field(1, strict=True, ge=1, le=MAX_QUANTITY)
     reference: ExternalId | None = Field(None, description="Of your own, such as an order.")
+    pool: UUID | None = Field(
+        None, description="The household pool whose points pay; the customer is in it, and may spend of it."
+    )
 
 
 class NoteIn(Strict):
@@ -186,6 +189,7 @@ class PurchaseOut(BaseModel):
     settled_at: Instant | None
     settled_by: str | None
     note: str | None
+    pool: UUID | None = Field(description="The household pool that paid.")
     next: list[Literal["fulfil", "cancel"]] = Field(description="What may be done with it.")
 
     @classmethod

@@ -6,7 +6,10 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from services.loyalty.audience import service as audience
+from services.loyalty.points.repository.ledger import operation_persons
 from services.loyalty.points.service import Credit, Points, Spend
+from services.loyalty.pools.domain import Spent
+from services.loyalty.pools.service.purses import Purse, Purses
 from services.loyalty.programs.service import Programs
 from services.loyalty.rewards import repository as rows
 from services.loyalty.rewards.domain import (
@@ -60,6 +63,7 @@ class Rewards:
     programs: Programs
     points: Points
     assignments: Assignments
+    purses: Purses
 
     async def create(self, body: RewardIn, *, by: str, idem: Idempotent | None) -> Answer:
         """Put a reward into the catalogue.
@@ -163,6 +167,7 @@ class Rewards:
 
         Raises:
             RewardUnknown, BadRewardCustomer: there is no such reward or customer.
+            PoolUnknown, NotInPool, RoleNeeded, WalletNotPooled, PoolLimit: they may not spend that of the household.
             NotEligible: the customer may not have it; everything that is in the way.
             RewardMoved: it was changed in this moment.
             What the assignment of a voucher refuses.
@@ -171,16 +176,23 @@ class Rewards:
         async with self.db.write() as tx:
             if (stored := await replayed(tx, idem)) is not None:
                 return stored
-            member = await members.lock(tx, person)
+            purse = None if body.pool is None else await self.purses.lock(tx, body.pool, person)
+            member = await members.lock(tx, person) if purse is None else purse.spender
+            payer = member if purse is None else purse.all
             reward = await _known(tx, key)
-            found = (await self._judged(tx, member, [reward], body.quantity))[key]
+            found = (await self._judged(tx, member, [reward], body.quantity, payer=payer))[key]
             if found.obstacles or found.points is None:
                 raise NotEligible(found.obstacles)
             bought = await self._hand_over(tx, reward, body, person, found.points, by)
             terms = reward.terms
+            if purse is not None:
+                await self.purses.allow(tx, purse, terms.wallet, bought.points)
             if bought.points:
-                spend = Spend(member, terms.wallet, bought.points, _operation(bought.id), "reward", str(bought.id), by)
+                operation = _operation(bought.id)
+                spend = Spend(payer, terms.wallet, bought.points, operation, "reward", str(bought.id), by)
                 await self.points.spend(tx, spend)
+                if purse is not None:
+                    await self.purses.note(tx, _spent(bought, purse, operation))
             # Last of all, for others wait for it: the count of rows decides, whatever was seen before.
             if not await rows.take(tx, reward, body.quantity):
                 raise _gone(reward, await _known(tx, key))
@@ -209,14 +221,16 @@ class Rewards:
             if (stored := await replayed(tx, idem)) is not None:
                 return stored
             bought = await _bought(tx, key)
-            await members.lock(tx, bought.person_id)
+            operation = _operation(key)
+            await members.lock_many(tx, {bought.person_id, *await operation_persons(tx, operation)})
             if await rows.settle(tx, key, "cancelled", at=self.clock.now(), by=by, note=body.note):
                 await rows.give_back(tx, bought.reward_id, bought.quantity)
                 if bought.points:
-                    operation = _operation(key)
                     await self.points.give_back(
                         tx, operation, bought.points, f"{operation}/cancelled", reason="reward_cancelled"
                     )
+                if bought.pool is not None:
+                    await self.purses.returned(tx, operation, bought.points)
             return await _answer(tx, idem, 200, await _settled(tx, key, "cancelled"))
 
     async def purchase(self, key: UUID) -> PurchaseOut:
@@ -250,8 +264,9 @@ class Rewards:
             return [PurchaseOut.of(each) for each in found]
 
     async def _judged(
-        self, tx: ReadTx, member: Member, found: Sequence[Reward], quantity: int
+        self, tx: ReadTx, member: Member, found: Sequence[Reward], quantity: int, *, payer: Member | None = None
     ) -> dict[UUID, Eligibility]:
+        """Whether they may have each; `payer` has the keys whose points pay, if others' do."""
         now = self.clock.now()
         facts = await audience.facts_of(tx, member)
         bought = await rows.bought(tx, [each.id for each in found], member.keys)
@@ -260,7 +275,7 @@ class Rewards:
         for reward in found:
             terms = reward.terms
             if terms.wallet not in available:
-                available[terms.wallet] = (await self.points.balance(tx, member, terms.wallet)).available
+                available[terms.wallet] = (await self.points.balance(tx, payer or member, terms.wallet)).available
             since = None if terms.limit_days is None else now - timedelta(days=terms.limit_days)
             own = sum(
                 each.quantity
@@ -304,6 +319,7 @@ class Rewards:
             ordered_by=by,
             settled_at=now if is_done else None,
             settled_by=by if is_done else None,
+            pool=body.pool,
         )
 
     async def _check_wallets(self, tx: ReadTx, body: RewardIn, now: datetime) -> None:
@@ -329,6 +345,13 @@ def _gone(seen: Reward, now: Reward) -> AppError:
     ):
         return RewardMoved(now.version)
     return NotEligible([{"reason": "out_of_stock", "remaining": now.remaining}])
+
+
+def _spent(bought: Purchase, purse: Purse, operation: str) -> Spent:
+    return Spent(
+        bought.id, purse.pool.id, bought.person_id, bought.wallet, bought.points, 0, False, bought.reference,
+        bought.ordered_at, bought.ordered_by, operation,
+    )  # fmt: skip
 
 
 def _operation(purchase: UUID) -> str:

@@ -123,7 +123,7 @@ async def test_an_order_that_a_promotion_stands_for_gets_it_once_in_a_batch_too(
 
 async def test_together_every_rule_says_what_it_says_alone(till: Till):
     """The best of what cannot stand together, budgets by store and device, limits of a person: look, then take."""
-    await rules(till, choice="best", per_product="single")
+    await rules(till, choice="best")
     await promotion(till, minor=120_000)
     budgets = [{"name": "cua_hang", "by": "store", "max_uses": 2}, {"name": "khach", "by": "customer", "max_uses": 1}]
     await promotion(till, minor=70_000, budgets=budgets)

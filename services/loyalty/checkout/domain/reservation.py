@@ -40,11 +40,13 @@ class Hold(NamedTuple):
 
 
 class Paid(NamedTuple):
-    """Points that pay: `points` of `wallet` for `minor`. Zero points have no wallet."""
+    """Points that pay: `points` of `wallet` for `minor`, of a household's `pool` or (None) of the person. Zero points
+    have no wallet."""
 
     wallet: str | None
     points: int
     minor: int
+    pool: UUID | None = None
 
 
 NOTHING = Paid(None, 0, 0)

@@ -23,7 +23,7 @@ from shared.delivery.idempotency import Answer, Idempotent
 
 _COLUMNS = """
     r.id, r.person, r.owner, r.order_id, r.reservation_id, r.currency, r.total_minor, r.wallet, r.points,
-    r.points_minor, r.points_back, r.points_back_minor, r.created_at,
+    r.points_minor, r.pool, r.points_back, r.points_back_minor, r.created_at,
     (SELECT coalesce(json_agg(json_build_array(
                 v.position, v.campaign_id, v.voucher_id, v.discount_minor, v.rolled_back_minor, v.budget_back_minor,
                 v.is_rolled_back, v.use_returned, v.lines, v.budgets, v.short_minor) ORDER BY v.position), '[]')
@@ -34,12 +34,12 @@ _COLUMNS = """
 _ADD = """
     WITH made AS (
         INSERT INTO redemptions (id, person, owner, order_id, reservation_id, currency, total_minor, discount_minor,
-                                 wallet, points, points_minor, created_at)
+                                 wallet, points, points_minor, pool, created_at)
         SELECT t.*, coalesce(CAST(:at AS timestamptz), clock_timestamp())
         FROM unnest(CAST(:ids AS uuid[]), CAST(:persons AS uuid[]), CAST(:owners AS text[]), CAST(:orders AS text[]),
                     CAST(:reservations AS uuid[]), CAST(:currencies AS text[]), CAST(:totals AS bigint[]),
                     CAST(:discounts AS bigint[]), CAST(:wallets AS text[]), CAST(:points AS bigint[]),
-                    CAST(:points_minors AS bigint[])) AS t
+                    CAST(:points_minors AS bigint[]), CAST(:pools AS uuid[])) AS t
         RETURNING created_at
     ), taken AS (
         INSERT INTO redemption_vouchers
@@ -103,6 +103,7 @@ async def add(
             "wallets": [each.paid.wallet for each in made],
             "points": [each.paid.points for each in made],
             "points_minors": [each.paid.minor for each in made],
+            "pools": [each.paid.pool for each in made],
             "of": [redemption.id for _, _, redemption, _ in vouchers],
             "for": [redemption.order_id for _, _, redemption, _ in vouchers],
             "positions": [each.position for *_, each in vouchers],
@@ -205,7 +206,7 @@ def _redemption(row: Row[Any]) -> Redemption:
         currency=row.currency,
         total_minor=row.total_minor,
         vouchers=tuple(_voucher(each) for each in row.vouchers),
-        paid=Paid(row.wallet, row.points, row.points_minor),
+        paid=Paid(row.wallet, row.points, row.points_minor, row.pool),
         points_back=row.points_back,
         points_back_minor=row.points_back_minor,
         created_at=row.created_at,

@@ -18,7 +18,7 @@ from shared.db.engine import ReadTx, WriteTx
 
 _COLUMNS = (
     "r.id, r.person, r.owner, r.order_id, r.state, r.currency, r.total_minor, r.wallet, r.points, r.points_minor, "
-    "r.extensions, r.created_at, r.expires_at, r.ended_at"
+    "r.pool, r.extensions, r.created_at, r.expires_at, r.ended_at"
 )
 _HOLDS = """
     (SELECT coalesce(json_agg(json_build_array(v.position, v.campaign_id, v.voucher_id, v.discount_minor, v.lines,
@@ -39,9 +39,9 @@ async def add(tx: WriteTx, reservation: Reservation, basket: Mapping[str, Any], 
         """
         WITH made AS (
             INSERT INTO reservations (id, person, owner, order_id, currency, basket, total_minor, discount_minor,
-                                      wallet, points, points_minor, created_at, expires_at)
+                                      wallet, points, points_minor, pool, created_at, expires_at)
             SELECT :id, :person, :owner, :order_id, :currency, CAST(:basket AS jsonb), :total, :discount,
-                   :wallet, :points, :points_minor, t.now, t.now + make_interval(secs => :ttl)
+                   :wallet, :points, :points_minor, :pool, t.now, t.now + make_interval(secs => :ttl)
             FROM (SELECT clock_timestamp() AS now) AS t
             ON CONFLICT (order_id) WHERE state = 'held' DO NOTHING
             RETURNING id, created_at, expires_at
@@ -68,6 +68,7 @@ async def add(tx: WriteTx, reservation: Reservation, basket: Mapping[str, Any], 
             "wallet": reservation.paid.wallet,
             "points": reservation.paid.points,
             "points_minor": reservation.paid.minor,
+            "pool": reservation.paid.pool,
             "ttl": ttl.total_seconds(),
             "positions": [hold.position for hold in reservation.holds],
             "campaigns": [hold.campaign_id for hold in reservation.holds],
@@ -157,11 +158,15 @@ async def overdue(tx: ReadTx, *, limit: int) -> list[tuple[UUID, UUID]]:
 async def overdue_of(
     tx: ReadTx, *, persons: Collection[UUID], campaigns: Collection[UUID], order_id: str | None, limit: int
 ) -> list[tuple[UUID, UUID]]:
-    """Those of them that are of one of these persons, of this order, or hold something of one of these campaigns."""
+    """Those of them that are of one of these persons, hold points of theirs in a household, are of this order, or hold
+    something of one of these campaigns."""
     rows = await tx.execute(
         """
         SELECT id, person FROM reservations AS r WHERE state = 'held' AND expires_at <= clock_timestamp() AND (
-            person = ANY(:persons) OR order_id = CAST(:order_id AS text) OR EXISTS (
+            person = ANY(:persons) OR (pool IS NOT NULL AND EXISTS (
+                SELECT FROM transactions AS t JOIN wallets AS w ON w.id = t.wallet_id
+                WHERE t.operation = 'hold:' || r.id AND w.person_id = ANY(:persons)
+            )) OR order_id = CAST(:order_id AS text) OR EXISTS (
                 SELECT FROM reservation_vouchers AS v
                 WHERE v.reservation_id = r.id AND v.campaign_id = ANY(:campaigns)))
         ORDER BY expires_at, id LIMIT :limit
@@ -238,7 +243,7 @@ def _reservation(row: Row[Any]) -> Reservation:
         currency=row.currency,
         total_minor=row.total_minor,
         holds=holds,
-        paid=Paid(row.wallet, row.points, row.points_minor),
+        paid=Paid(row.wallet, row.points, row.points_minor, row.pool),
         extensions=row.extensions,
         created_at=row.created_at,
         expires_at=row.expires_at,

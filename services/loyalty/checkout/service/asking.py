@@ -22,6 +22,7 @@ class Asked(NamedTuple):
     wallet: str | None
     points: int
     mode: Mode = "all"
+    pool: UUID | None = None
 
 
 class Look(NamedTuple):
@@ -34,6 +35,7 @@ class Look(NamedTuple):
     points: int
     when: When
     explain: bool = False
+    pool: UUID | None = None
 
 
 class Take(NamedTuple):
@@ -54,11 +56,13 @@ def asked_of(body: RedemptionIn, person: UUID, by: str) -> Asked:
     basket = body.basket.basket()
     refuse_repeated(body.vouchers)
     who = Who(by, person, body.address)
-    return Asked(who, person, basket, body.vouchers, body.wallet, body.points, body.mode)
+    return Asked(who, person, basket, body.vouchers, body.wallet, body.points, body.mode, body.pool)
 
 
 def look_of(body: ValidationIn, person: UUID | None, by: str, when: When) -> Look:
     """The same for one who only looks."""
     basket = body.basket.basket()
     refuse_repeated(body.vouchers)
-    return Look(Who(by, person, body.address), basket, body.vouchers, body.wallet, body.points, when, body.explain)
+    return Look(
+        Who(by, person, body.address), basket, body.vouchers, body.wallet, body.points, when, body.explain, body.pool
+    )

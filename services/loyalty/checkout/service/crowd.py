@@ -23,8 +23,8 @@ from services.loyalty.checkout.service.knowing import Knowing, Knowledge, facts_
 from services.loyalty.checkout.service.quoting import Quoting, When, vouchers_of
 from services.loyalty.checkout.service.taking import Terms, announce_redeemed, redemption_of, rejections
 from services.loyalty.promotions.repository import Standing as Beside
-from services.loyalty.promotions.rooms import Asked as Counted
-from services.loyalty.promotions.rooms import asked_of
+from services.loyalty.promotions.service.rooms import Asked as Counted
+from services.loyalty.promotions.service.rooms import asked_of
 from services.loyalty.vouchers.domain.facts import Facts
 from shared.clock import Clock
 from shared.db.engine import WriteTx

@@ -15,6 +15,7 @@ from services.loyalty.checkout.service.taking import Taking
 from services.loyalty.checkout.service.validating import Validating
 from services.loyalty.checkout.settings import CheckoutSettings
 from services.loyalty.points.service import Points
+from services.loyalty.pools.service.purses import Purses
 from services.loyalty.programs.service import Programs
 from services.loyalty.promotions.service import Board
 from services.loyalty.throttle.service import Guard
@@ -36,6 +37,7 @@ class Checkout:
     guard: Guard
     lanes: Lanes
     board: Board
+    purses: Purses
 
     @property
     def knowing(self) -> Knowing:
@@ -45,7 +47,8 @@ class Checkout:
     @property
     def quoting(self) -> Quoting:
         """Prices baskets."""
-        return Quoting(self.vouchers, self.programs, self.points, self.settings.max_vouchers_per_order, self.board)
+        most = self.settings.max_vouchers_per_order
+        return Quoting(self.vouchers, self.programs, self.points, most, self.board, self.purses)
 
     @property
     def validating(self) -> Validating:
@@ -55,7 +58,7 @@ class Checkout:
     @property
     def taking(self) -> Taking:
         """Takes."""
-        return Taking(self.clock, self.quoting, self.knowing, self.points, self.guard)
+        return Taking(self.clock, self.quoting, self.knowing, self.points, self.guard, self.purses)
 
     @property
     def crowd(self) -> Crowd:
@@ -80,7 +83,7 @@ class Checkout:
     @property
     def rolling_back(self) -> RollingBack:
         """Undoes."""
-        return RollingBack(self.db, self.clock, self.points, self.vouchers)
+        return RollingBack(self.db, self.clock, self.points, self.vouchers, self.purses)
 
     @property
     def refunds(self) -> Refunds:

@@ -9,6 +9,7 @@ from services.loyalty.checkout.domain.reservation import Reservation
 from services.loyalty.checkout.repository import counters, reservations
 from services.loyalty.points.repository import ledger
 from services.loyalty.points.service import Points
+from services.loyalty.pools.service.purses import keys_of
 from shared.db.engine import Database, ReadTx, WriteTx
 from shared.identity import members
 
@@ -24,10 +25,15 @@ class Ending:
     db: Database
     points: Points
 
-    async def reclaim(self, person: UUID, campaigns: Collection[UUID], order_id: str | None) -> int:
-        """End holds that have run out, of this person, these campaigns or this order; how many there were."""
+    async def reclaim(
+        self, person: UUID, campaigns: Collection[UUID], order_id: str | None, pool: UUID | None = None
+    ) -> int:
+        """End holds that have run out, of this person, these campaigns, this order, or anybody in this household; how
+        many there were."""
         async with self.db.read() as tx:
-            keys = (await members.find(tx, person)).keys
+            keys = set((await members.find(tx, person)).keys)
+            if pool is not None:
+                keys |= await keys_of(tx, pool)
             due = await reservations.overdue_of(
                 tx, persons=keys, campaigns=campaigns, order_id=order_id, limit=MOST_AT_ONCE
             )

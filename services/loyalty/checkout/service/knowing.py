@@ -21,7 +21,7 @@ from services.loyalty.checkout.service.quoting import (
 from services.loyalty.promotions.domain import Stacking
 from services.loyalty.promotions.repository import Place, Taken
 from services.loyalty.promotions.repository import Standing as Beside
-from services.loyalty.promotions.rooms import Asked, rooms_by, taken_of
+from services.loyalty.promotions.service.rooms import Asked, rooms_by, taken_of
 from services.loyalty.throttle.domain import Who
 from services.loyalty.throttle.repository import Bucket
 from services.loyalty.throttle.service import Guard, check_wait

@@ -1,6 +1,6 @@
 """What vouchers and points are worth on a basket, to whom, and when. Reads alone."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
@@ -15,11 +15,12 @@ from services.loyalty.checkout.errors import RepeatedVoucher
 from services.loyalty.checkout.repository import counters, redemptions
 from services.loyalty.checkout.repository.counters import Overdue, Used
 from services.loyalty.points.service import Points
+from services.loyalty.pools.service.purses import Purse, Purses
 from services.loyalty.programs.domain.terms import Terms
 from services.loyalty.programs.service import Programs
 from services.loyalty.promotions.domain import DEFAULT, Stacking
-from services.loyalty.promotions.rooms import rooms_of
 from services.loyalty.promotions.service import Board
+from services.loyalty.promotions.service.rooms import rooms_of
 from services.loyalty.vouchers.domain.basket import Basket
 from services.loyalty.vouchers.domain.budgets import Charge, Room, customer
 from services.loyalty.vouchers.domain.codes import canonical
@@ -113,6 +114,18 @@ class Pay(NamedTuple):
     reason: str | None
 
 
+class Buyer(NamedTuple):
+    """Who buys, and whose points pay: their own, or those of a household."""
+
+    member: Member
+    purse: Purse | None = None
+
+    @property
+    def payer(self) -> Member:
+        """All keys whose points pay."""
+        return self.member if self.purse is None else self.purse.all
+
+
 class When(NamedTuple):
     """At which moment, and whether all count or none. `past`: by what was known of the customer then."""
 
@@ -139,6 +152,7 @@ class Quoting:
     points: Points
     max_vouchers: int
     board: Board
+    purses: Purses
 
     async def look_up(self, tx: ReadTx, codes: Sequence[str]) -> tuple[Slip, ...]:
         """The vouchers of these codes.
@@ -213,19 +227,24 @@ class Quoting:
         return Priced(basket, _placed(slips, priced), priced)
 
     async def pay(
-        self, tx: ReadTx, priced: Priced, member: Member, wallet: str | None, points: int, now: datetime
+        self, tx: ReadTx, priced: Priced, buyer: Buyer, wallet: str | None, points: int, now: datetime
     ) -> Pay | None:
         """What points could pay of what is left, and whether `points` can; None: the programme lets none pay.
 
         Raises:
-            UnknownWallet: the programme has no such wallet.
+            UnknownWallet, WalletNotPooled: the programme has no such wallet, or the household does not share it.
         """
         terms = await self.programs.current(tx, now)
-        rate = rate_of(terms, wallet, priced.basket.currency)
+        purse = buyer.purse
+        rate = rate_of(terms, wallet, priced.basket.currency, among=None if purse is None else purse.pool.wallets)
         if rate is None:
             return None
-        available = (await self.points.balance(tx, member, rate.wallet)).available
-        return paying(rate, priced.quote, available, points)
+        available = (await self.points.balance(tx, buyer.payer, rate.wallet)).available
+        if purse is None:
+            return paying(rate, priced.quote, available, points)
+        left = await self.purses.left(tx, purse, rate.wallet)
+        pay = paying(rate, priced.quote, available, points, left)
+        return pay if pay.paid == NOTHING else pay._replace(paid=pay.paid._replace(pool=purse.pool.id))
 
 
 def _placed(slips: tuple[Slip, ...], priced: Quote) -> tuple[Slip, ...]:
@@ -345,13 +364,13 @@ def shares_of(applied: Applied) -> tuple[Share, ...]:
     return (*lines, Share(ORDER_LEVEL, applied.shipping_minor)) if applied.shipping_minor else lines
 
 
-def rate_of(terms: Terms, wallet: str | None, currency: str) -> Rate | None:
-    """What the points of a wallet (none: the first that may pay) are worth in a currency.
+def rate_of(terms: Terms, wallet: str | None, currency: str, *, among: Collection[str] | None = None) -> Rate | None:
+    """What the points of a wallet (none: the first that may pay, `among` some) are worth in a currency.
 
     Raises:
         UnknownWallet: the programme has no such wallet.
     """
-    names = [wallet] if wallet is not None else sorted(terms.wallets)
+    names = [wallet] if wallet is not None else sorted(terms.wallets if among is None else among)
     for name in names:
         for payment in terms.wallet(name).pays:
             if payment.currency == currency:
@@ -366,22 +385,25 @@ def rate_of(terms: Terms, wallet: str | None, currency: str) -> Rate | None:
     return None
 
 
-def paying(rate: Rate, quoted: Quote, available: int, points: int) -> Pay:
-    """What points could pay, and whether so many may."""
+def paying(rate: Rate, quoted: Quote, available: int, points: int, limit: int | None = None) -> Pay:
+    """What points could pay, and whether so many may; of a household a member may spend `limit` (None: all) today."""
+    spendable = available if limit is None else min(available, limit)
     total = quoted.total_minor - quoted.discount_minor
-    most = offer(rate, total_minor=total, due_minor=quoted.payable_minor, available=available)
+    most = offer(rate, total_minor=total, due_minor=quoted.payable_minor, available=spendable)
     asked = fewest(rate, points)
     reason: str | None = None
     if points and points < rate.minimum_points:
         reason = "below_minimum"
     elif points > available:
         reason = "not_enough_points"
+    elif points > spendable:
+        reason = "pool_limit"
     elif asked > most.points:
         reason = "above_share"
     elif points and asked == 0:
         reason = "worth_nothing"
     paid = NOTHING if reason or not asked else Paid(rate.wallet, asked, worth(rate, asked))
-    return Pay(rate.wallet, available, rate.minimum_points, most, paid, reason)
+    return Pay(rate.wallet, spendable, rate.minimum_points, most, paid, reason)
 
 
 def rejection(slip: Slip, quoted: Quote) -> tuple[str, Mapping[str, Any]] | None:

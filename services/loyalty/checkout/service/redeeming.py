@@ -49,6 +49,7 @@ class Redeeming:
         Raises:
             BadBasket, NothingAsked, RepeatedVoucher: the request makes no sense.
             Throttled: too many codes have failed before.
+            PoolUnknown, NotInPool, RoleNeeded, WalletNotPooled: the customer may not spend of that household.
             NotApplicable, PointsRefused, NotEnoughPoints, LimitReached: not all of it can be had.
             AlreadyUsed, OrderCancelled: the order cannot have it.
         """
@@ -57,13 +58,13 @@ class Redeeming:
 
     async def _take(self, take: Take) -> Answer:
         asked = take.asked
-        if asked.points == 0 and asked.mode == "all":
+        if asked.points == 0 and asked.pool is None and asked.mode == "all":
             answer = await self.lane.ask(take, self._redeem_together)
             if answer is not None:
                 return answer
         return await persistently(
             lambda: self._redeem(asked, take.by, take.idem),
-            lambda campaigns: self.ending.reclaim(asked.person, campaigns, asked.basket.order_id),
+            lambda campaigns: self.ending.reclaim(asked.person, campaigns, asked.basket.order_id, asked.pool),
         )
 
     async def _redeem_together(self, takes: Sequence[Take]) -> Sequence[Answer | AppError | None]:
@@ -84,11 +85,11 @@ class Redeeming:
         async with self.db.write() as tx:
             if (stored := await replayed(tx, idem)) is not None:
                 return stored
-            member = await members.lock(tx, asked.person)
-            terms = await self.taking.agree(tx, asked, member)
+            buyer = await self.taking.buyer(tx, asked)
+            terms = await self.taking.agree(tx, asked, buyer)
             now = self.clock.now()
             wanted = redemption_of(asked, terms, by, now)
-            made = await self.taking.redeem(tx, wanted, taking_effects(terms, asked.person), member, held=None)
+            made = await self.taking.redeem(tx, wanted, taking_effects(terms, asked.person), buyer, held=None)
             announce_redeemed(tx, made, now)
             answer = Answer(201, RedemptionOut.of(made, skipped_of(terms.priced)).model_dump_json().encode())
             await remember(tx, idem, answer)

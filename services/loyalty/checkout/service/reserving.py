@@ -1,6 +1,6 @@
 """Reservations: hold, extend, commit, void."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -41,18 +41,20 @@ from services.loyalty.checkout.schemas import (
 )
 from services.loyalty.checkout.service.asking import Asked, asked_of
 from services.loyalty.checkout.service.ending import Ending, persons_of
-from services.loyalty.checkout.service.quoting import Slip
+from services.loyalty.checkout.service.quoting import Buyer, Slip
 from services.loyalty.checkout.service.taking import (
     Taking,
     Terms,
     announce_redeemed,
     counted,
+    drawn,
     persistently,
     skipped_of,
     standing_of,
 )
 from services.loyalty.checkout.settings import CheckoutSettings
 from services.loyalty.points.service import HoldRequest, Points
+from services.loyalty.pools.errors import NotInPool, PoolUnknown, RoleNeeded
 from services.loyalty.throttle.domain import Who
 from shared.clock import Clock
 from shared.db.engine import Database, ReadTx, WriteTx
@@ -81,13 +83,14 @@ class Reserving:
         Raises:
             BadBasket, BadTtl, NothingAsked, RepeatedVoucher: the request makes no sense.
             Throttled: too many codes have failed before.
+            PoolUnknown, NotInPool, RoleNeeded, WalletNotPooled: the customer may not spend of that household.
             NotApplicable, PointsRefused, NotEnoughPoints, LimitReached: not all of it can be had.
             OrderReserved, AlreadyUsed: the order has a reservation, or the voucher, already.
         """
         asked, ttl = asked_of(body, person, by), self._ttl(body.ttl_seconds)
         work = persistently(
             lambda: self._reserve(asked, ttl, by, idem, replace=body.replace),
-            lambda campaigns: self.ending.reclaim(person, campaigns, asked.basket.order_id),
+            lambda campaigns: self.ending.reclaim(person, campaigns, asked.basket.order_id, asked.pool),
         )
         return await counted(self.taking.guard, asked.who, work)
 
@@ -98,15 +101,20 @@ class Reserving:
         async with self.db.write() as tx:
             if (stored := await replayed(tx, idem)) is not None:
                 return stored
-            member = await members.lock(tx, asked.person)
+            buyer = await self.taking.buyer(tx, asked, also=await self._held_by(tx, order_id) if replace else ())
             if order_id is not None:
-                await self._make_way(tx, order_id, asked, by, member, replace=replace)
-            terms = await self.taking.agree(tx, asked, member)
-            made = await self._hold(tx, asked, terms, ttl, by, member)
+                await self._make_way(tx, order_id, asked, by, buyer.member, replace=replace)
+            terms = await self.taking.agree(tx, asked, buyer)
+            made = await self._hold(tx, asked, terms, ttl, by, buyer)
             said = ReservationOut.of(made, made.created_at, skipped=skipped_of(terms.priced))
             answer = Answer(201, said.model_dump_json().encode())
             await remember(tx, idem, answer)
             return answer
+
+    async def _held_by(self, tx: ReadTx, order_id: str | None) -> Collection[UUID]:
+        """Whose points an order holds: to end that, they are locked with all others."""
+        standing = None if order_id is None else await reservations.live_of(tx, order_id)
+        return () if standing is None else await persons_of(tx, [(standing.id, standing.person)])
 
     async def _make_way(
         self, tx: WriteTx, order_id: str, asked: Asked, by: str, member: Member, *, replace: bool
@@ -130,7 +138,7 @@ class Reserving:
             await self.ending.let_go(tx, [standing])
 
     async def _hold(
-        self, tx: WriteTx, asked: Asked, terms: Terms, ttl: timedelta, by: str, member: Member
+        self, tx: WriteTx, asked: Asked, terms: Terms, ttl: timedelta, by: str, buyer: Buyer
     ) -> Reservation:
         basket, now = asked.basket, self.clock.now()
         wanted = Reservation(
@@ -157,9 +165,11 @@ class Reserving:
         for hold in terms.holds:
             effects.add(hold.campaign_id, hold.voucher_id, asked.person, holding(hold.minor), hold.charges)
         await counters.apply(tx, effects)
-        wallet, points, _ = terms.paid
+        wallet, points, _, pool = terms.paid
         if wallet is not None:
-            await self.points.hold(tx, HoldRequest(made.id, member, wallet, points, made.expires_at))
+            await self.points.hold(tx, HoldRequest(made.id, buyer.payer, wallet, points, made.expires_at))
+        if pool is not None:
+            await self.taking.purses.note(tx, drawn(made.id, made.person, made.paid, made.order_id, by, now, None))
         self._announce(tx, made)
         return made
 
@@ -234,17 +244,32 @@ class Reserving:
                 if (stored := await replayed(tx, idem)) is not None:
                     return stored
                 held = await self._mine(tx, reservation_id, by)
-                locked = await members.lock_many(tx, await persons_of(tx, [(held.id, held.person)]))
-                _check_bound(held, body, person, locked[held.person])
-                answer = await self._commit(tx, held, body, locked[held.person])
+                buyer = await self._buyer(tx, held, body)
+                _check_bound(held, body, person, buyer.member)
+                answer = await self._commit(tx, held, body, buyer)
                 await remember(tx, idem, answer)
                 return answer
 
         async with self.db.read() as tx:
             held = await self._mine(tx, reservation_id, by)
-        return await persistently(attempt, lambda campaigns: self.ending.reclaim(held.person, campaigns, held.order_id))
+        return await persistently(
+            attempt, lambda campaigns: self.ending.reclaim(held.person, campaigns, held.order_id, held.paid.pool)
+        )
 
-    async def _commit(self, tx: WriteTx, held: Reservation, body: CommitIn, member: Member) -> Answer:
+    async def _buyer(self, tx: WriteTx, held: Reservation, body: CommitIn) -> Buyer:
+        """Who commits, locked, with all whose points are held; to take anew what a household paid, that as well."""
+        persons = await persons_of(tx, [(held.id, held.person)])
+        if held.paid.pool is not None and body.reacquire:
+            try:
+                purse = await self.taking.purses.lock(tx, held.paid.pool, held.person, also=persons)
+            except (PoolUnknown, NotInPool, RoleNeeded):
+                # What is still held is theirs all the same; only anew they cannot take it.
+                pass
+            else:
+                return Buyer(purse.spender, purse)
+        return Buyer((await members.lock_many(tx, persons))[held.person])
+
+    async def _commit(self, tx: WriteTx, held: Reservation, body: CommitIn, buyer: Buyer) -> Answer:
         order_id = held.order_id or body.order_id
         used, paid = _used(held, body)
         effects = Effects()
@@ -257,10 +282,10 @@ class Reserving:
                 change = letting_go(hold.minor) if minor is None else committing(hold.minor, minor)
                 effects.add(hold.campaign_id, hold.voucher_id, held.person, change, hold.charges)
         else:
-            used = await self._reacquire(tx, held, used, paid, body, member, effects)
+            used = await self._reacquire(tx, held, used, paid, body, buyer, effects)
         now = self.clock.now()
         wanted = _redemption(held, used, paid, order_id, now)
-        made = await self.taking.redeem(tx, wanted, effects, member, held=points_held)
+        made = await self.taking.redeem(tx, wanted, effects, buyer, held=points_held)
         announce_redeemed(tx, made, now)
         return Answer(201, RedemptionOut.of(made).model_dump_json().encode())
 
@@ -271,7 +296,7 @@ class Reserving:
         used: Sequence[Hold],
         paid: Paid,
         body: CommitIn,
-        member: Member,
+        buyer: Buyer,
         effects: Effects,
     ) -> list[Hold]:
         """Take anew what was held, if it was asked for and all of it still applies; the reservation stays expired.
@@ -284,13 +309,15 @@ class Reserving:
             raise await _ended(tx, held.id)
         if await redemptions.of_reservation(tx, held.id) is not None:
             raise await _ended(tx, held.id)
+        if paid.pool is not None and buyer.purse is None:
+            raise NotInPool
         if await reservations.expire(tx, held.id):
             await self.ending.let_go(tx, [held])
         basket = basket_of(await reservations.basket_of(tx, held.id))
         vouchers = await self.taking.quoting.vouchers.load(tx, [hold.voucher_id for hold in used])
         slips = tuple(Slip(hold.position, vouchers.get(hold.voucher_id)) for hold in used)
-        asked = Asked(Who(held.owner, held.person), held.person, basket, (), paid.wallet, paid.points)
-        again = await self.taking.agree_on(tx, slips, asked, member)
+        asked = Asked(Who(held.owner, held.person), held.person, basket, (), paid.wallet, paid.points, pool=paid.pool)
+        again = await self.taking.agree_on(tx, slips, asked, buyer)
         now_held = {hold.voucher_id: hold for hold in again.holds}
         worth = {voucher_id: hold.minor for voucher_id, hold in now_held.items()}
         if short := [hold for hold in used if worth.get(hold.voucher_id, 0) < hold.minor]:
@@ -365,7 +392,7 @@ def _used(held: Reservation, body: CommitIn) -> tuple[list[Hold], Paid]:
         raise NothingAsked
     paid = NOTHING
     if points:
-        paid = Paid(held.paid.wallet, points, held.paid.minor * points // held.paid.points)
+        paid = Paid(held.paid.wallet, points, held.paid.minor * points // held.paid.points, held.paid.pool)
     return sorted(used), paid
 
 

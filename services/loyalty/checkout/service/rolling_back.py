@@ -15,6 +15,7 @@ from services.loyalty.checkout.schemas import RollbackIn, RollbackOut
 from services.loyalty.checkout.service.taking import spend_key
 from services.loyalty.points.repository import ledger
 from services.loyalty.points.service import Points
+from services.loyalty.pools.service.purses import Purses
 from services.loyalty.vouchers.domain.terms import Terms
 from services.loyalty.vouchers.service import Vouchers
 from shared.clock import Clock
@@ -45,6 +46,7 @@ class RollingBack:
     clock: Clock
     points: Points
     vouchers: Vouchers
+    purses: Purses
 
     async def roll_back(self, redemption_id: UUID, body: RollbackIn, *, by: str, idem: Idempotent | None) -> Answer:
         """Take back all that is left, or what is named. A refund that was rolled back before gives the first answer.
@@ -107,8 +109,10 @@ class RollingBack:
         await counters.apply(tx, effects)
         for undoing, rollback in zip(undoings, made, strict=True):
             if undoing.points:
-                key = f"rollback:{rollback.id}"
-                await self.points.give_back(tx, spend_key(undoing.redemption.id), undoing.points, key)
+                spent = spend_key(undoing.redemption.id)
+                await self.points.give_back(tx, spent, undoing.points, f"rollback:{rollback.id}")
+                if undoing.redemption.paid.pool is not None:
+                    await self.purses.returned(tx, spent, undoing.points)
             _announce(tx, undoing, rollback, now)
         return made
 

@@ -1,10 +1,10 @@
 """What reservations and redemptions share: take all of what was asked, or refuse with every reason.
 
-Order of locks, everywhere: the idempotency key, persons, the reservation, uses of persons, campaigns, vouchers,
-wallets. Each transaction is short, and none waits for anything but locks.
+Order of locks, everywhere: the idempotency key, the household's pool, persons, the reservation, uses of persons,
+campaigns, vouchers, wallets. Each transaction is short, and none waits for anything but locks.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
@@ -28,6 +28,7 @@ from services.loyalty.checkout.schemas import PointsQuoteOut, SkippedOut
 from services.loyalty.checkout.service.asking import Asked
 from services.loyalty.checkout.service.knowing import Knowing, facts_by_person
 from services.loyalty.checkout.service.quoting import (
+    Buyer,
     Pay,
     Priced,
     Quoting,
@@ -38,13 +39,15 @@ from services.loyalty.checkout.service.quoting import (
 )
 from services.loyalty.points.errors import NotEnoughPoints
 from services.loyalty.points.service import Points, Spend
+from services.loyalty.pools.domain import Spent
+from services.loyalty.pools.service.purses import Purses
 from services.loyalty.throttle.domain import Who
 from services.loyalty.throttle.service import Guard
 from shared.clock import Clock
 from shared.db.engine import ReadTx, WriteTx
 from shared.events.catalogue.loyalty import VoucherRedeemed
 from shared.events.envelope import Event
-from shared.identity.person import Member
+from shared.identity import members
 from shared.ids import uuid7
 
 T = TypeVar("T")
@@ -70,8 +73,20 @@ class Taking:
     knowing: Knowing
     points: Points
     guard: Guard
+    purses: Purses
 
-    async def agree(self, tx: WriteTx, asked: Asked, member: Member) -> Terms:
+    async def buyer(self, tx: WriteTx, asked: Asked, also: Collection[UUID] = ()) -> Buyer:
+        """Who buys, locked, as are the person keys `also`; of a household that is locked before, and all in it.
+
+        Raises:
+            PoolUnknown, NotInPool, RoleNeeded: they may not spend of the household.
+        """
+        if asked.pool is None:
+            return Buyer((await members.lock_many(tx, {asked.person, *also}))[asked.person])
+        purse = await self.purses.lock(tx, asked.pool, asked.person, also=also)
+        return Buyer(purse.spender, purse)
+
+    async def agree(self, tx: WriteTx, asked: Asked, buyer: Buyer) -> Terms:
         """What all that was asked for comes to.
 
         Raises:
@@ -84,12 +99,13 @@ class Taking:
         if not asked.codes and not asked.points and not standing.promotions:
             raise NothingAsked
         if not asked.codes:
-            return await self.agree_on(tx, await self.quoting.with_promotions(tx, (), order_id), asked, member)
+            return await self.agree_on(tx, await self.quoting.with_promotions(tx, (), order_id), asked, buyer)
         known = await self.knowing.read(tx, [(asked.who, asked.codes)])
         known.check(asked.who)
         slips = known.slips(asked.codes)
         if not standing.is_plain or counts_in_budgets(slips):
-            return await self.agree_on(tx, await self.quoting.with_promotions(tx, slips, order_id), asked, member)
+            return await self.agree_on(tx, await self.quoting.with_promotions(tx, slips, order_id), asked, buyer)
+        member = buyer.member
         facts = await facts_by_person(tx, [(member, slips)], None)
         priced = self.quoting.priced(
             slips,
@@ -98,14 +114,14 @@ class Taking:
             facts[member.root],
             known.standing(slips, member, {}),
         )
-        return await self._settle(tx, priced, asked, member)
+        return await self._settle(tx, priced, asked, buyer)
 
-    async def agree_on(self, tx: WriteTx, slips: tuple[Slip, ...], asked: Asked, member: Member) -> Terms:
+    async def agree_on(self, tx: WriteTx, slips: tuple[Slip, ...], asked: Asked, buyer: Buyer) -> Terms:
         """The same, for vouchers that were found already."""
-        priced = await self.quoting.price(tx, slips, asked.basket, member, When(self.clock.now(), asked.mode))
-        return await self._settle(tx, priced, asked, member)
+        priced = await self.quoting.price(tx, slips, asked.basket, buyer.member, When(self.clock.now(), asked.mode))
+        return await self._settle(tx, priced, asked, buyer)
 
-    async def _settle(self, tx: WriteTx, priced: Priced, asked: Asked, member: Member) -> Terms:
+    async def _settle(self, tx: WriteTx, priced: Priced, asked: Asked, buyer: Buyer) -> Terms:
         is_empty = not priced.quote.applied and not asked.points
         if not priced.is_whole and (asked.mode == "all" or is_empty):
             raise NotApplicable(rejections(priced), priced.scarce())
@@ -113,12 +129,12 @@ class Taking:
             raise NothingAsked
         paid = NOTHING
         if asked.points:
-            pay = await self.quoting.pay(tx, priced, member, asked.wallet, asked.points, self.clock.now())
+            pay = await self.quoting.pay(tx, priced, buyer, asked.wallet, asked.points, self.clock.now())
             paid = _settled(pay)
         return Terms(priced, priced.holds(asked.person), paid)
 
     async def redeem(
-        self, tx: WriteTx, redemption: Redemption, effects: Effects, member: Member, *, held: UUID | None
+        self, tx: WriteTx, redemption: Redemption, effects: Effects, buyer: Buyer, *, held: UUID | None
     ) -> Redemption:
         """Write a redemption and move all counters; `held`: its points are held under this id.
 
@@ -133,18 +149,24 @@ class Taking:
         if written.vouchers < len(redemption.vouchers):
             raise AlreadyUsed(await standing_of(tx, redemption.order_id or "", made.vouchers, but=made.id))
         await counters.apply(tx, effects)
-        await self._pay(tx, made, member, held)
+        await self._pay(tx, made, buyer, held)
         return made
 
-    async def _pay(self, tx: WriteTx, made: Redemption, member: Member, held: UUID | None) -> None:
-        wallet, points, _ = made.paid
+    async def _pay(self, tx: WriteTx, made: Redemption, buyer: Buyer, held: UUID | None) -> None:
+        wallet, points, _, pool = made.paid
         key, reason = spend_key(made.id), "checkout"
         if held is not None and points:
             await self.points.capture(tx, held, points, key, reason, made.order_id)
+            if pool is not None:
+                await self.purses.captured(tx, held, key)
         elif held is not None:
             await self.points.release(tx, held)
         elif wallet is not None:
-            await self.points.spend(tx, Spend(member, wallet, points, key, reason, made.order_id))
+            await self.points.spend(tx, Spend(buyer.payer, wallet, points, key, reason, made.order_id))
+            if pool is not None:
+                await self.purses.note(
+                    tx, drawn(made.id, made.person, made.paid, made.order_id, made.owner, made.created_at, key)
+                )
 
 
 async def standing_of(
@@ -200,6 +222,15 @@ def announce_redeemed(tx: WriteTx, made: Redemption, now: datetime) -> None:
             currency=made.currency,
         )
         tx.emit(Event(id=uuid7(), subject=made.person, time=now, recorded=now, data=said))
+
+
+def drawn(
+    key: UUID, person: UUID, paid: Paid, order_id: str | None, by: str, at: datetime, operation: str | None
+) -> Spent:
+    """What a household's pool notes of what it pays; `operation` None: it is only set apart."""
+    assert paid.pool is not None, "it was paid from a pool"
+    assert paid.wallet is not None, "points are of a wallet"
+    return Spent(key, paid.pool, person, paid.wallet, paid.points, 0, operation is None, order_id, at, by, operation)
 
 
 def spend_key(redemption_id: UUID) -> str:

@@ -23,6 +23,7 @@ from services.loyalty.checkout.service.asking import Look, look_of
 from services.loyalty.checkout.service.knowing import Knowing, Knowledge, facts_by_person, facts_in
 from services.loyalty.checkout.service.lanes import Lane
 from services.loyalty.checkout.service.quoting import (
+    Buyer,
     Pay,
     Priced,
     Quoting,
@@ -36,7 +37,7 @@ from services.loyalty.checkout.service.quoting import (
     vouchers_of,
 )
 from services.loyalty.checkout.service.taking import points_out
-from services.loyalty.promotions.rooms import asked_of
+from services.loyalty.promotions.service.rooms import asked_of
 from services.loyalty.throttle.domain import Who
 from services.loyalty.throttle.service import Guard
 from services.loyalty.vouchers.domain.facts import Facts
@@ -65,10 +66,13 @@ class Validating:
         Raises:
             BadBasket, RepeatedVoucher: the request makes no sense.
             Throttled: too many codes have failed before.
+            PoolUnknown, NotInPool, RoleNeeded, WalletNotPooled: the customer may not spend of that household.
             TooManyAtOnce: come again.
         """
         look = look_of(body, person, by, When(body.as_of or self.clock.now(), body.mode, body.as_of))
-        answer = await self.lane.ask(look, self._look_together)
+        answer = None
+        if look.pool is None:
+            answer = await self.lane.ask(look, self._look_together)
         if answer is None:
             answer = await self._look_alone(look)
         if strangers := sum(each.reason in STRANGERS for each in answer.vouchers):
@@ -189,7 +193,9 @@ class Validating:
             priced = await self.quoting.look(tx, slips, look.basket, member, look.when)
             pay = None
             if member is not None:
-                pay = await self.quoting.pay(tx, priced, member, look.wallet, look.points, look.when.now)
+                purse = None if look.pool is None else await self.quoting.purses.look(tx, look.pool, member.root)
+                buyer = Buyer(member, purse)
+                pay = await self.quoting.pay(tx, priced, buyer, look.wallet, look.points, look.when.now)
         return _out(priced, pay, asked_points=look.points, explain=look.explain)
 
 

@@ -146,6 +146,7 @@ def _reservations() -> None:
             created_at     timestamptz NOT NULL,
             expires_at     timestamptz NOT NULL CHECK (expires_at > created_at),
             ended_at       timestamptz,
+            pool           uuid CHECK (pool IS NULL OR wallet IS NOT NULL),
             CHECK ((state = 'held') = (ended_at IS NULL)),
             CHECK ((points > 0) = (wallet IS NOT NULL)),
             CHECK (discount_minor + points_minor <= total_minor)
@@ -190,6 +191,7 @@ def _redemptions() -> None:
             points_back    bigint      NOT NULL DEFAULT 0 CHECK (points_back BETWEEN 0 AND points),
             points_back_minor bigint   NOT NULL DEFAULT 0 CHECK (points_back_minor BETWEEN 0 AND points_minor),
             created_at     timestamptz NOT NULL,
+            pool           uuid CHECK (pool IS NULL OR wallet IS NOT NULL),
             CHECK ((points > 0) = (wallet IS NOT NULL)),
             CHECK (discount_minor + points_minor <= total_minor)
         ) WITH (fillfactor = 90)

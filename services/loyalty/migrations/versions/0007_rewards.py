@@ -44,6 +44,7 @@ def upgrade() -> None:
             settled_at timestamptz,
             settled_by text,
             note text,
+            pool uuid,
             CHECK ((state = 'ordered') = (settled_at IS NULL))
         ) WITH (fillfactor = 80);
         CREATE INDEX reward_purchases_person ON reward_purchases (person_id, reward_id);

@@ -97,11 +97,13 @@ _POOLS = """
         day date NOT NULL,
         reference text,
         recorded_at timestamptz NOT NULL,
-        recorded_by text NOT NULL
+        recorded_by text NOT NULL,
+        operation text UNIQUE
     );
     CREATE INDEX pool_spends_pool ON pool_spends (pool_id, id);
     CREATE INDEX pool_spends_person ON pool_spends (person_id, pool_id, day);
     COMMENT ON COLUMN pool_spends.is_hold IS 'the points were set apart by the hold of this id';
+    COMMENT ON COLUMN pool_spends.operation IS 'of the ledger: its own, or that of the redemption or reward it paid for';
 """
 
 

@@ -1,9 +1,8 @@
 """Use cases of pools. Each locks the pool, then all who are in it: nothing changes meanwhile."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import NamedTuple
 from uuid import UUID
 
 from pydantic import BaseModel
@@ -12,20 +11,18 @@ from services.loyalty.points.domain.requests import HoldRequest, Spend
 from services.loyalty.points.repository import holds
 from services.loyalty.points.service import Points
 from services.loyalty.pools import repository as rows
-from services.loyalty.pools.domain import Invitation, InvitationState, Place, Pool, Seat, Spent, seats, together
+from services.loyalty.pools.domain import Invitation, InvitationState, Place, Pool, Spent
 from services.loyalty.pools.errors import (
     BadPoolMember,
     InPoolAlready,
     InvitationOver,
     InvitationUnknown,
-    NotInPool,
     PoolFull,
-    PoolLimit,
     PoolNone,
+    PoolSpendElsewhere,
     PoolSpendUnknown,
     PoolUnknown,
     RoleNeeded,
-    WalletNotPooled,
 )
 from services.loyalty.pools.schemas import (
     ChangeIn,
@@ -41,7 +38,7 @@ from services.loyalty.pools.schemas import (
     SpendIn,
     SpentOut,
 )
-from services.loyalty.programs.domain.calendar import local_day
+from services.loyalty.pools.service.purses import Purse, Purses, seats_of
 from services.loyalty.programs.service import Programs
 from shared.clock import Clock
 from shared.db.engine import Database, ReadTx, WriteTx
@@ -49,32 +46,6 @@ from shared.delivery.idempotency import Answer, Idempotent, remember, replayed
 from shared.identity import members
 from shared.identity.person import Member
 from shared.ids import customer_key, uuid7
-
-
-class Open(NamedTuple):
-    """A pool with all who are in it, locked."""
-
-    pool: Pool
-    seats: Sequence[Seat]
-
-    def seat(self, person: UUID) -> Seat:
-        """The seat of a member.
-
-        Raises:
-            NotInPool: they have none.
-        """
-        found = next((each for each in self.seats if person in each.member.keys), None)
-        if found is None:
-            raise NotInPool
-        return found
-
-    def owner(self, person: UUID) -> Seat:
-        """The seat of the owner, who asks.
-
-        Raises:
-            NotInPool, RoleNeeded: somebody else asks.
-        """
-        return _may(self.seat(person), "owner")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +56,11 @@ class Pools:
     clock: Clock
     programs: Programs
     points: Points
+
+    @property
+    def purses(self) -> Purses:
+        """What members spend of."""
+        return Purses(self.clock, self.programs)
 
     async def create(self, body: PoolIn, *, by: str, idem: Idempotent | None) -> Answer:
         """Make a pool with its owner alone.
@@ -120,7 +96,7 @@ class Pools:
         async with self.db.write() as tx:
             if (stored := await replayed(tx, idem)) is not None:
                 return stored
-            found = await self._open(tx, key)
+            found = await self.purses.open(tx, key)
             found.owner(by)
             if len(await rows.places(tx, key)) > body.max_members:
                 raise PoolFull(body.max_members)
@@ -139,7 +115,7 @@ class Pools:
         async with self.db.write() as tx:
             if (stored := await replayed(tx, idem)) is not None:
                 return stored
-            found, now = await self._open(tx, key), self.clock.now()
+            found, now = await self.purses.open(tx, key), self.clock.now()
             found.owner(by)
             if any(person in each.member.keys for each in found.seats):
                 raise InPoolAlready
@@ -160,7 +136,7 @@ class Pools:
             if (stored := await replayed(tx, idem)) is not None:
                 return stored
             asked = await _asked(tx, invitation)
-            found = await self._open(tx, asked.pool_id, also=(asked.person_id,))
+            found = await self.purses.open(tx, asked.pool_id, also=(asked.person_id,))
             # Read again: somebody may have decided while we waited.
             asked, now = self._standing(await _asked(tx, invitation)), self.clock.now()
             await _free(tx, await members.find(tx, asked.person_id))
@@ -179,7 +155,7 @@ class Pools:
         async with self.db.write() as tx:
             if (stored := await replayed(tx, idem)) is not None:
                 return stored
-            await self._open(tx, (await _asked(tx, invitation)).pool_id)
+            await self.purses.open(tx, (await _asked(tx, invitation)).pool_id)
             asked = self._standing(await _asked(tx, invitation))
             await rows.decide(tx, invitation, state, self.clock.now())
             return await self._answer(tx, idem, 200, InvitationOut.of(asked._replace(state=state)))
@@ -197,7 +173,7 @@ class Pools:
         async with self.db.write() as tx:
             if (stored := await replayed(tx, idem)) is not None:
                 return stored
-            found = await self._open(tx, key)
+            found = await self.purses.open(tx, key)
             seat = found.seat(person)
             if by not in seat.member.keys:
                 found.owner(by)
@@ -216,7 +192,7 @@ class Pools:
         async with self.db.write() as tx:
             if (stored := await replayed(tx, idem)) is not None:
                 return stored
-            found = await self._open(tx, key)
+            found = await self.purses.open(tx, key)
             owner, seat = found.owner(by), found.seat(person)
             if seat.place.id == owner.place.id and body.role != "owner":
                 raise RoleNeeded("owner", "another owner first")
@@ -232,19 +208,14 @@ class Pools:
             PoolUnknown, NotInPool, RoleNeeded, WalletNotPooled, PoolLimit: they may not.
             NotEnoughPoints: all together have not as many.
         """
-        by = read_member(body.by)
-        async with self.db.write() as tx:
-            if (stored := await replayed(tx, idem)) is not None:
-                return stored
-            found = await self._open(tx, key)
-            seat = await self._allow(tx, found, by, body.wallet, body.points)
-            spent = self._spent(key, by, body, actor, is_hold=False)
-            purse = together(found.seats, seat.member)
+
+        async def take(tx: WriteTx, purse: Purse, spent: Spent) -> None:
+            operation = spent.operation or ""
             await self.points.spend(
-                tx, Spend(purse, body.wallet, body.points, _key(spent.id), body.reason, body.reference, actor)
+                tx, Spend(purse.all, body.wallet, body.points, operation, body.reason, body.reference, actor)
             )
-            await self._note(tx, spent)
-            return await self._answer(tx, idem, 201, SpentOut.of(spent))
+
+        return await self._draw(key, body, take, is_hold=False, actor=actor, idem=idem)
 
     async def hold(self, key: UUID, body: PoolHoldIn, *, actor: str, idem: Idempotent | None) -> Answer:
         """A member sets points apart of what all have; the hold is committed, extended and voided as any other.
@@ -253,16 +224,36 @@ class Pools:
             PoolUnknown, NotInPool, RoleNeeded, WalletNotPooled, PoolLimit: they may not.
             NotEnoughPoints: all together have not as many.
         """
-        by = read_member(body.by)
+
+        async def take(tx: WriteTx, purse: Purse, spent: Spent) -> None:
+            until = await holds.deadline(tx, body.ttl_seconds)
+            await self.points.hold(tx, HoldRequest(spent.id, purse.all, body.wallet, body.points, until))
+
+        return await self._draw(key, body, take, is_hold=True, actor=actor, idem=idem)
+
+    async def _draw(
+        self,
+        key: UUID,
+        body: SpendIn | PoolHoldIn,
+        take: Callable[[WriteTx, Purse, Spent], Awaitable[None]],
+        *,
+        is_hold: bool,
+        actor: str,
+        idem: Idempotent | None,
+    ) -> Answer:
+        """What a spend and a hold have in common: who may, and what is noted; `take` moves the points."""
+        by, made = read_member(body.by), uuid7()
+        operation = None if is_hold else f"pool:{made}"
         async with self.db.write() as tx:
             if (stored := await replayed(tx, idem)) is not None:
                 return stored
-            found = await self._open(tx, key)
-            seat = await self._allow(tx, found, by, body.wallet, body.points)
-            spent = self._spent(key, by, body, actor, is_hold=True)
-            purse, until = together(found.seats, seat.member), await holds.deadline(tx, body.ttl_seconds)
-            await self.points.hold(tx, HoldRequest(spent.id, purse, body.wallet, body.points, until))
-            await self._note(tx, spent)
+            purse = await self.purses.lock(tx, key, by)
+            await self.purses.allow(tx, purse, body.wallet, body.points)
+            spent = Spent(
+                made, key, by, body.wallet, body.points, 0, is_hold, body.reference, self.clock.now(), actor, operation
+            )
+            await take(tx, purse, spent)
+            await self.purses.note(tx, spent)
             return await self._answer(tx, idem, 201, SpentOut.of(spent))
 
     async def give_back(self, key: UUID, spend: UUID, body: ReturnIn, *, idem: Idempotent | None) -> Answer:
@@ -270,6 +261,7 @@ class Pools:
 
         Raises:
             PoolSpendUnknown: nothing was spent under this id.
+            PoolSpendElsewhere: it paid for an order or a reward, and comes back with that.
         """
         async with self.db.write() as tx:
             if (stored := await replayed(tx, idem)) is not None:
@@ -277,13 +269,15 @@ class Pools:
             spent = await rows.lock_spent(tx, key, spend)
             if spent is None:
                 raise PoolSpendUnknown
+            if (operation := spent.operation) != f"pool:{spend}":
+                raise PoolSpendElsewhere(operation)
             left = spent.points - spent.returned
             points = left if body.points is None else min(left, body.points)
             if points:
                 # Named by how much had come back before: each step once.
-                await self.points.give_back(tx, _key(spend), points, f"{_key(spend)}:back:{spent.returned}")
+                await self.points.give_back(tx, operation, points, f"{operation}:back:{spent.returned}")
                 spent = spent._replace(returned=spent.returned + points)
-                await rows.set_returned(tx, spend, spent.returned)
+                await self.purses.returned(tx, operation, points)
             return await self._answer(tx, idem, 200, SpentOut.of(spent))
 
     async def get(self, key: UUID) -> PoolOut:
@@ -339,14 +333,6 @@ class Pools:
                 await self._gone(tx, pool, {each.id for each in places if each.pool_id == pool_id})
         await rows.revoke_all(tx, pool=None, persons=keys, at=self.clock.now())
 
-    async def _open(self, tx: WriteTx, key: UUID, *, also: Collection[UUID] = ()) -> Open:
-        pool = await rows.lock(tx, key)
-        if pool is None:
-            raise PoolUnknown
-        places = await rows.places(tx, key)
-        locked = await members.lock_many(tx, {*also, *(each.person_id for each in places)})
-        return Open(pool, await _seats(tx, key, places, locked.values()))
-
     async def _gone(self, tx: WriteTx, pool: Pool, left: Collection[UUID]) -> None:
         """These places stand no more; somebody else owns the pool if need be. The pool is locked."""
         now = self.clock.now()
@@ -360,30 +346,10 @@ class Pools:
         elif all(each.role != "owner" for each in rest):
             await rows.set_role(tx, rest[0].id, "owner")
 
-    async def _allow(self, tx: ReadTx, found: Open, by: UUID, wallet: str, points: int) -> Seat:
-        seat = _may(found.seat(by), "spender")
-        if wallet not in found.pool.wallets:
-            raise WalletNotPooled(wallet, found.pool.wallets)
-        if (limit := found.pool.daily_limit) is not None:
-            now = self.clock.now()
-            day = local_day(now, (await self.programs.current(tx, now)).zone_of(wallet))
-            left = max(0, limit - await rows.spent_on(tx, found.pool.id, seat.member.keys, day))
-            if points > left:
-                raise PoolLimit(limit, left)
-        return seat
-
-    def _spent(self, pool: UUID, by: UUID, body: SpendIn | PoolHoldIn, actor: str, *, is_hold: bool) -> Spent:
-        now = self.clock.now()
-        return Spent(uuid7(), pool, by, body.wallet, body.points, 0, is_hold, body.reference, now, actor)
-
-    async def _note(self, tx: WriteTx, spent: Spent) -> None:
-        zone = (await self.programs.current(tx, spent.recorded_at)).zone_of(spent.wallet)
-        await rows.add_spent(tx, spent, local_day(spent.recorded_at, zone))
-
     async def _pool(self, tx: ReadTx, pool: Pool) -> PoolOut:
         places = await rows.places(tx, pool.id)
         found = await members.find_many(tx, {each.person_id for each in places})
-        own = await _seats(tx, pool.id, places, found.values())
+        own = await seats_of(tx, pool.id, places, found.values())
         members_out = [SeatOut.of(each, await self.points.balances(tx, each.member, pool.wallets)) for each in own]
         all_keys = Member(pool.id, tuple(key for each in own for key in each.member.keys))
         sums = await self.points.balances(tx, all_keys, pool.wallets)
@@ -401,13 +367,6 @@ class Pools:
         return answer
 
 
-async def _seats(tx: ReadTx, pool: UUID, places: Sequence[Place], found: Collection[Member]) -> list[Seat]:
-    """The persons in a pool; of who has a place elsewhere as well, the first counts."""
-    of = {key: member for member in found for key in member.keys}
-    every = await rows.places_of(tx, of) if places else []
-    return seats(pool, every, of)
-
-
 async def _free(tx: ReadTx, member: Member) -> None:
     if await rows.places_of(tx, member.keys):
         raise InPoolAlready
@@ -418,17 +377,6 @@ async def _asked(tx: ReadTx, key: UUID) -> Invitation:
     if found is None:
         raise InvitationUnknown
     return found
-
-
-def _may(seat: Seat, needed: str) -> Seat:
-    allowed = ("owner",) if needed == "owner" else ("owner", "spender")
-    if seat.place.role not in allowed:
-        raise RoleNeeded(seat.place.role, needed)
-    return seat
-
-
-def _key(spend: UUID) -> str:
-    return f"pool:{spend}"
 
 
 def read_member(reference: str) -> UUID:

@@ -36,7 +36,7 @@ def asked_of(vouchers: Iterable[Voucher], basket: Basket, member: Member | None,
         counting = []
         for budget in campaign.terms.budgets:
             own = charge(budget, campaign.id, basket, person, now, campaign.zone)
-            several = () if own is None else (own,)
+            several: tuple[Charge, ...] = () if own is None else (own,)
             if own is not None and budget.by == "customer":
                 several = tuple(own._replace(who=customer(key)) for key in keys)
             counting.append(Counting(budget, own, several))

@@ -2,9 +2,10 @@
 
 Owns       the orders as facts (`orders`), each person's purchases by day (`activity`), and the sums of them that every
            total is read from: `cells` (how many customers bought on a day and next on another), `histories` and
-           `spends` (all that models of buying and of spending need), and `day_money`. Mirror waves with what staff
-           believes; promises and what came of them; why people became customers, and who was brought. Answers to
-           surveys, invitations, and who is in which segment, with sums of them by day. Subscriptions, with theirs.
+           `spends` (all that models of buying and of spending need), `life_sums`, `rfm_crowds` and `rfm_worths` (all of
+           retention), and `day_money`. Mirror waves with what staff believes; promises and what came of them; why people
+           became customers, and who was brought. Answers to surveys, invitations, and who is in which segment, with sums
+           of them by day. Subscriptions, with theirs.
 Publishes  on `metrics`: SatisfactionTold, AlarmRaised, AlarmCleared, and bands of value and of churn
            risk, when they have moved.
 Consumes   `orders` (placed, changed, refunded, cancelled) and `identity` (merged, unmerged); of `surveys` what was
@@ -20,6 +21,7 @@ Invariants
 * What is stored is a function of the set of facts: late, repeated, reordered and corrected facts, merges and unmerges
   end in the same rows as a clean run, and so does a replay.
 * A total never scans customers: what it costs depends on the number of days, not on the number of people. Where it has
-  to (`retention`: cohorts, waits after the second order, scores, members of segments) it is counted in the background.
+  to (members of segments, groups by three scores, orders of earned growth, most of retention as of a past day) it is
+  counted in the background, kept, and says how old it is.
 * Money is whole minor units per currency; currencies are never added.
 """

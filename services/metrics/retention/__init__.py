@@ -6,6 +6,9 @@ Publishes  nothing, and consumes nothing: it reads the sums and the purchases of
 Invariants
 * Silences, waits, cohorts and scores of any day are what counting person by person gives, as facts are known now.
 * Whoever is still being waited for counts for as long as they were watched: no share is taken of those alone who came.
-* What is read from sums of days costs pairs of days; what looks at everybody is never counted more than a twentieth of
-  the time, and says how old it is.
+* As of today all but groups by three scores, members of segments, and what widens intervals is read from sums that the
+  ledger keeps as facts come: it is live, and costs days, not people. As of a past day, and while purchases are known of
+  days still to come, everybody is looked at.
+* What looks at everybody is never counted more than a twentieth of the time, and says how old it is; as of today nobody
+  waits for it.
 """

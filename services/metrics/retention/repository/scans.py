@@ -4,6 +4,7 @@ A person is looked at under all their keys at once, so nothing here changes with
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 from services.metrics.domain.purchases import SEVERAL
 from services.metrics.domain.tallies import MAX_NTH
@@ -90,7 +91,7 @@ async def next_orders(tx: ReadTx, day: int) -> list[list[int]]:
     return [list(row) for row in rows]
 
 
-async def scores(tx: ReadTx, day: int) -> list[list[object]]:
+async def scores(tx: ReadTx, day: int) -> list[list[Any]]:
     """Rows (currency, customers, cut points of recency, frequency and money, groups) as `rfm.Crowd` has them.
 
     Customers who bought in several currencies are under `*`; what they spent is no sum, and they have no groups. Money

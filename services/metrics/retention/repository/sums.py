@@ -99,7 +99,8 @@ async def _tallied(tx: ReadTx, kind: str, part: int) -> Lengths:
         "WHERE kind = :kind AND part = :part",
         {"kind": kind, "part": part},
     )
-    return _pairs(*rows.one())
+    row = rows.one()
+    return _pairs(row[0], row[1])
 
 
 async def _open(tx: ReadTx, kind: str, day: int) -> Lengths:
@@ -109,7 +110,8 @@ async def _open(tx: ReadTx, kind: str, day: int) -> Lengths:
         "WHERE kind = :kind AND next_day = :not_yet AND day > :never",
         {"day": day, "kind": kind, "not_yet": NOT_YET, "never": NEVER},
     )
-    return _pairs(*rows.one())
+    row = rows.one()
+    return _pairs(row[0], row[1])
 
 
 def _pairs(places: list[int] | None, customers: list[int] | None) -> Lengths:
@@ -124,7 +126,8 @@ async def first_days(tx: ReadTx) -> Lengths:
         "WHERE kind = 'day' AND day = :never",
         {"never": NEVER},
     )
-    return _pairs(*rows.one())
+    row = rows.one()
+    return _pairs(row[0], row[1])
 
 
 async def live_next_orders(tx: ReadTx, day: int) -> list[list[int]]:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
+from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -263,13 +264,13 @@ def _crowds(counted: Counted) -> dict[str, Crowd]:
     found: dict[str, Crowd] = {}
     for currency, customers, recency, frequency, money, groups in counted.document:
         cuts = Cuts(recency, frequency, [int(each) for each in money])
-        parts = [Part(*row[:4], int(row[4]), row[5]) for row in groups]
+        parts = [Part(row[0], row[1], row[2], row[3], int(row[4]), row[5]) for row in groups]
         found[currency] = Crowd(currency, customers, cuts, parts)
     return found
 
 
 def _groups(counted: Counted, currency: str | None) -> list[Group]:
-    rows = next((row[-1] for row in counted.document if row[0] == currency), [])
+    rows: list[list[Any]] = next((row[-1] for row in counted.document if row[0] == currency), [])
     return [Group(Scores(*row[:3]), row[3], row[4], int(row[5]), row[6]) for row in rows]
 
 

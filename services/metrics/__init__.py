@@ -2,10 +2,10 @@
 
 Owns       the orders as facts (`orders`), each person's purchases by day (`activity`), and the sums of them that every
            total is read from: `cells` (how many customers bought on a day and next on another), `histories` and
-           `spends` (all that models of buying and of spending need), `life_sums`, `rfm_crowds` and `rfm_worths` (all of
-           retention), and `day_money`. Mirror waves with what staff believes; promises and what came of them; why people
-           became customers, and who was brought. Answers to surveys, invitations, and who is in which segment, with sums
-           of them by day. Subscriptions, with theirs.
+           `spends` (all that models of buying and of spending need), `life_sums`, `rfm_crowds` and `rfm_worths` (all
+           of retention), and `day_money`. Mirror waves with what staff believes; promises and what came of them; why
+           people became customers, and who was brought. Answers to surveys, invitations, and who is in which segment,
+           with sums of them by day. Subscriptions, with theirs.
 Publishes  on `metrics`: SatisfactionTold, AlarmRaised, AlarmCleared, and bands of value and of churn
            risk, when they have moved.
 Consumes   `orders` (placed, changed, refunded, cancelled) and `identity` (merged, unmerged); of `surveys` what was

@@ -159,7 +159,8 @@ async def active_changes(tx: ReadTx, first: int, last: int, window: int) -> list
         ), again AS MATERIALIZED (
             SELECT b.day, c.next_day, c.customers FROM bought b CROSS JOIN LATERAL (
                 SELECT next_day, customers FROM cells
-                WHERE kind = 'day' AND day = b.day AND next_day < b.day + CAST(:window AS int) AND next_day <= :last OFFSET 0
+                WHERE kind = 'day' AND day = b.day AND next_day < b.day + CAST(:window AS int) AND next_day <= :last
+                OFFSET 0
             ) AS c
         )
         SELECT day, customers FROM bought

@@ -179,6 +179,37 @@ async def test_an_attacker_with_many_addresses_finds_next_to_nothing(world: Loya
     assert 60 * 24 * 365 * len(live) / 32**8 < 0.01
 
 
+@pytest.mark.long
+async def test_ten_thousand_addresses_through_one_key_find_no_more_than_the_key_may_fail(world: LoyaltyWorld):
+    """Each address tries once, so none is too fast by itself; the key that asks for all of them is."""
+    service, may_fail, at_once = world.service, 300, 50
+    live = await codes(service, await campaign(service, coding={"length": 8}), 1_000)
+    guard, looked_up, found = Guard(world.db, service.vault, per_key=may_fail), 0, 0
+
+    async def one(number: int, guess: str) -> None:
+        nonlocal looked_up, found
+        try:
+            async with guard.watch(Who("key", None, f"10.{number // 250}.{number % 250}.1")) as watch:
+                looked_up += 1
+                async with world.db.read() as tx:
+                    watch.failures = len((await service.vouchers.find(tx, [guess])).unknown)
+                found += watch.failures == 0
+        except Throttled:
+            pass
+
+    guesses = rules.make(10_000, 8, os.urandom)
+    began = monotonic()
+    for start in range(0, len(guesses), at_once):
+        await asyncio.gather(*(one(start + n, guess) for n, guess in enumerate(guesses[start : start + at_once])))
+    minutes = (monotonic() - began) / 60
+
+    assert looked_up <= may_fail * (1 + minutes) + 2 * at_once
+    assert looked_up >= may_fail, "the attack was one"
+    # A day of it: so many tries, each of which finds one of the live codes once in a billion times.
+    assert found == 0
+    assert may_fail * 60 * 24 * len(live) / 32**8 < 0.001
+
+
 async def test_no_answer_takes_longer_because_there_is_something(world: LoyaltyWorld):
     """Unknown, somebody else's and expired codes: the times of their answers cannot be told apart."""
     service, guard = world.service, Guard(world.db, world.service.vault, per_key=1_000_000)

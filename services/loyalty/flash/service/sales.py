@@ -116,7 +116,7 @@ class Sales:
             schedule=body.model_dump(include={"schedule"}, by_alias=True)["schedule"],
             is_lottery=body.lottery is not None,
             items=tuple(_item(key, each) for each in body.items),
-            room=body.waiting_room and RoomTerms(body.waiting_room.admit_per_second, body.waiting_room.pass_seconds),
+            room=None if body.waiting_room is None else _room(body.waiting_room),
         )
         _check_schedule(sale)
         async with self.db.write() as tx:
@@ -265,7 +265,7 @@ class Sales:
         """
 
         async def change(tx: WriteTx, old: Sale, _: datetime) -> Sale:
-            if not await rooms.change(tx, sale, RoomTerms(body.admit_per_second, body.pass_seconds)):
+            if not await rooms.change(tx, sale, _room(body)):
                 raise RoomUnknown
             return old
 
@@ -294,6 +294,10 @@ def _check_schedule(sale: Sale) -> None:
         raise BadSaleTime(f"A sale with a schedule runs for at most {MAX_SCHEDULED.days} days.")
     if not sale.spans:
         raise BadSaleTime("The schedule never opens while the sale runs.")
+
+
+def _room(body: RoomIn) -> RoomTerms:
+    return RoomTerms(body.admit_per_second, body.pass_seconds)
 
 
 def _item(sale: UUID, body: ItemIn) -> Item:

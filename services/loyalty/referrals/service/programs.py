@@ -169,7 +169,9 @@ def digests(body: WithSignals, peppers: Peppers, *, with_old: bool = False) -> l
 
     `with_old` gives those under older keys as well, to compare with what was kept then.
     """
-    found = [(kind, digest(kind, value)) for kind, values in body.signals.items() for value in values]
+    found: list[tuple[str, bytes]] = [
+        (kind, digest(kind, value)) for kind, values in body.signals.items() for value in values
+    ]
     alike = {"name": body.name and folded_name(body.name), "email": body.email and plain_mail(body.email)}
     for kind, text in alike.items():
         if text:

@@ -38,7 +38,9 @@ class Form(NamedTuple):
     @property
     def possible(self) -> int:
         """How many codes of this form there can be."""
-        return len(self.charset) ** self.symbols if self.pattern is not None else len(ALPHABET) ** self.length
+        size = len(ALPHABET) if self.pattern is None else len(self.charset)
+        possible: int = size**self.symbols
+        return possible
 
     @property
     def shape(self) -> Shape:

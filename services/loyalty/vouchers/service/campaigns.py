@@ -325,17 +325,17 @@ def _terms_of(body: CampaignIn | CampaignChangeIn, currency: str) -> Terms:
 def _coding_of(body: CampaignIn | CampaignChangeIn) -> Coding:
     length = codes.VALUE_LENGTH if body.terms.benefit.type == "stored_value" else codes.LENGTH
     said = body.coding
-    pool = (None, None) if said.pool is None else (said.pool.min_free, said.pool.max_codes)
     return Coding(
-        said.prefix,
-        said.length or length,
-        said.days,
-        said.once_per_customer,
-        said.pattern,
-        said.charset,
-        said.has_check,
-        *pool,
-        said.jurisdiction,
+        prefix=said.prefix,
+        length=said.length or length,
+        days=said.days,
+        once_per_customer=said.once_per_customer,
+        pattern=said.pattern,
+        charset=said.charset,
+        has_check=said.has_check,
+        pool_min=None if said.pool is None else said.pool.min_free,
+        pool_max=None if said.pool is None else said.pool.max_codes,
+        jurisdiction=said.jurisdiction,
     )
 
 

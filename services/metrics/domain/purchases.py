@@ -12,7 +12,7 @@ from itertools import zip_longest
 from typing import NamedTuple
 
 from services.metrics.domain.lifeline import NOT_YET, Cell, Days, cells, growth
-from services.metrics.domain.tallies import Crowd, Standing, Tallies, Worth, ceiling, tallies
+from services.metrics.domain.tallies import Standing, Tallies, tallies
 
 # In place of a currency: of people who bought in several, which are never added. That nobody said one is another thing.
 SEVERAL = "*"
@@ -113,15 +113,14 @@ def standing_of(purchases: Purchases) -> Standing | None:
     """Where somebody stands by recency, frequency and money; None without purchases."""
     if len(purchases) == 1:
         (((day, currency), (orders, net)),) = purchases.items()
-        return Standing(Crowd(currency, day, orders), net, Worth(currency, ceiling(net)))
+        return currency, day, orders, net
     if not purchases:
         return None
     days, currencies = zip(*purchases, strict=True)
-    orders = sum([bought.orders for bought in purchases.values()])
+    counts, nets = zip(*purchases.values(), strict=True)
     if currencies.count(currencies[0]) < len(currencies):
-        return Standing(Crowd(SEVERAL, max(days), orders), 0, None)
-    net = sum([bought.net_minor for bought in purchases.values()])
-    return Standing(Crowd(currencies[0], max(days), orders), net, Worth(currencies[0], ceiling(net)))
+        return SEVERAL, max(days), sum(counts), None
+    return currencies[0], max(days), sum(counts), sum(nets)
 
 
 def is_growth(old: Purchases, change: Purchases) -> bool:
@@ -187,9 +186,8 @@ class _Sums:
             self.grown[last, day] += 1
             if len(days) == 1 and days[last] == 1:
                 self.again[last, day] += 1
-            now = {**days, day: orders}
-            self.tallies.replace(days, now)
-            days, last = now, day
+            self.tallies.grow(days, last, day, orders)
+            days[day], last = orders, day
         self._move(old, {**old, **change})
 
     def _move(self, old: Purchases, new: Purchases) -> None:
@@ -211,6 +209,7 @@ class _Sums:
                 self.cells[cell] += people
             for tally in tallies({first: orders}):
                 self.tallies.lives[tally] += people
+        self.tallies.settle()
         for (last, day), people in self.grown.items():
             for cell, sign in growth(last, day):
                 self.cells[cell] += sign * people

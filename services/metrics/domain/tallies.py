@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any
 
 from services.metrics.domain.calendar import PERIODS, Period, period_start, to_date
 from services.metrics.domain.lifeline import Days
@@ -29,71 +29,89 @@ Tally = tuple[str, int, int]
 MOST_COHORTS: Mapping[Period, int] = {"day": 92, "week": 156, "month": 120}
 # From the first order to the second, … the fifth to the sixth.
 MAX_NTH = 5
-_DIGITS = 1_000
+_THREE_DIGITS = 1_000
 _MOST = 2**63 - 1
 
 
-class Crowd(NamedTuple):
-    """Customers of a currency by the day of their last purchase and the number of their orders."""
-
-    currency: str
-    last_day: int
-    orders: int
-
-
-class Worth(NamedTuple):
-    """Customers of a currency by what they brought, rounded up to three significant digits, in minor units."""
-
-    currency: str
-    ceiling_minor: int
+# Of one person: the currency, the day of the last purchase, the number of orders, and what they brought in minor units.
+# None: in several currencies, which are never added.
+Standing = tuple[str, int, int, int | None]
+# A currency, the day of the last purchase, and the number of orders.
+Crowd = tuple[str, int, int]
+# A currency, and what somebody brought, rounded up to three significant digits.
+Worth = tuple[str, int]
 
 
-class Standing(NamedTuple):
-    """One person as recency, frequency and money see them; in several currencies there is no money."""
-
-    crowd: Crowd
-    net_minor: int
-    worth: Worth | None
+def _counts() -> defaultdict[Any, int]:
+    return defaultdict(int)
 
 
 @dataclass(frozen=True, slots=True)
 class Tallies:
-    """What to add: to tallies, customers and money per crowd, customers per worth."""
+    """What to add: to tallies, customers and money per crowd, customers per worth.
 
-    lives: defaultdict[Tally, int] = field(default_factory=lambda: defaultdict(int))
+    Who buys again is counted by the days alone that make the same of all of them, until it is settled.
+    """
+
+    lives: defaultdict[Tally, int] = field(default_factory=_counts)
     crowds: defaultdict[Crowd, list[int]] = field(default_factory=lambda: defaultdict(lambda: [0, 0]))
-    worths: defaultdict[Worth, int] = field(default_factory=lambda: defaultdict(int))
+    worths: defaultdict[Worth, int] = field(default_factory=_counts)
+    # By the first day, the last and the new one; by the orders until then, the last day, the new one and its orders.
+    grown: defaultdict[tuple[int, int, int], int] = field(default_factory=_counts)
+    waited: defaultdict[tuple[int, int, int, int], int] = field(default_factory=_counts)
 
     def replace(self, before: Days, after: Days) -> None:
         """Count the days of `after` instead of `before`."""
-        lives = self.lives
-        if before and after:
+        if before and len(after) == len(before) + 1:
             last, day = max(before), max(after)
-            if _goes_on(before, last, after, day):
-                for tally, number in _one_more(before, last, after, day):
-                    lives[tally] += number
+            if day > last and before.items() <= after.items():
+                self.grow(before, last, day, after[day])
                 return
         for tally in tallies(before):
-            lives[tally] -= 1
+            self.lives[tally] -= 1
         for tally in tallies(after):
-            lives[tally] += 1
+            self.lives[tally] += 1
+
+    def grow(self, days: Days, last: int, day: int, orders: int) -> None:
+        """Somebody who bought on these days, on the `last` of them for the last time, buys on a later day."""
+        first, known = min(days), sum(days.values())
+        self.grown[first, last, day] += 1
+        if known <= MAX_NTH:
+            self.waited[known, last, day, orders] += 1
+        for period in _followed(last, day):
+            cohort, here = place(period, first), place(period, last)
+            later = here + 1 - cohort
+            if later < MOST_COHORTS[period] and len({place(period, each) for each in days}) == later:
+                self.lives[_EVERY[period], cohort, later] += 1
+
+    def settle(self) -> None:
+        """Count those who bought again; before the tallies are read."""
+        for (first, last, day), people in self.grown.items():
+            for tally, sign in _came_back(first, last, day):
+                self.lives[tally] += sign * people
+        for wait, people in self.waited.items():
+            for tally, sign in _more_waits(*wait):
+                self.lives[tally] += sign * people
+        self.grown.clear()
+        self.waited.clear()
 
     def move(self, before: Standing | None, after: Standing | None) -> None:
         """Count somebody where they are now instead of where they were."""
         for sign, standing in ((-1, before), (1, after)):
             if standing is not None:
-                sums = self.crowds[standing.crowd]
+                currency, last, orders, net = standing
+                sums = self.crowds[currency, last, orders]
                 sums[0] += sign
-                sums[1] += sign * standing.net_minor
-                if standing.worth is not None:
-                    self.worths[standing.worth] += sign
+                if net is not None:
+                    sums[1] += sign * net
+                    self.worths[currency, ceiling(net)] += sign
 
 
 def ceiling(minor: int) -> int:
     """An amount rounded up to three significant digits; what is beyond 64 bits counts as the largest there is."""
-    step = 1
-    while minor > step * _DIGITS:
-        step *= 10
+    if minor <= _THREE_DIGITS:
+        return minor
+    step: int = 10 ** (len(str(minor)) - 3)
     return min(-(-minor // step) * step, _MOST)
 
 
@@ -168,51 +186,36 @@ def place(period: Period, day: int) -> int:
     return start.year * 12 + start.month
 
 
-def _goes_on(before: Days, last: int, after: Days, day: int) -> bool:
-    """Whether nothing has changed but that orders were added, on the last day or on one later day."""
-    if day > last:
-        return len(after) == len(before) + 1 and before.items() <= after.items()
-    return (
-        day == last
-        and len(after) == len(before)
-        and after[last] > before[last]
-        and all(after.get(each) == number for each, number in before.items() if each != last)
-    )
+@lru_cache(maxsize=16_384)
+def _followed(last: int, day: int) -> Sequence[Period]:
+    """In which periods a day comes right after that of the last."""
+    return tuple(period for period in PERIODS if place(period, day) == place(period, last) + 1)
 
 
-def _one_more(before: Days, last: int, after: Days, day: int) -> Iterable[tuple[Tally, int]]:
-    """What changes when orders come on one day, the last so far or a later one."""
-    yield from _more_waits(sum(before.values()), last, day, after[day] - before.get(day, 0))
-    if day == last:
-        return
-    yield ("buyers", 0, day), 1
-    yield ("silence", 0, day - last), 1
-    first = min(before)
+@lru_cache(maxsize=65_536)
+def _came_back(first: int, last: int, day: int) -> Sequence[tuple[Tally, int]]:
+    """What changes whoever somebody is by the days alone on which they came, were there last, and come back."""
+    found: list[tuple[Tally, int]] = [(("buyers", 0, day), 1), (("silence", 0, day - last), 1)]
     for period in PERIODS:
-        yield from _came_back(period, before, first, last, day)
+        cohort, here, there = place(period, first), place(period, last), place(period, day)
+        later = there - cohort
+        if here != there and later < MOST_COHORTS[period]:
+            found += [
+                ((_ON[period], cohort, later), 1),
+                ((_LAST[period], cohort, here - cohort), -1),
+                ((_LAST[period], cohort, later), 1),
+            ]
+    return found
 
 
-def _more_waits(old: int, last: int, day: int, added: int) -> Iterable[tuple[Tally, int]]:
-    if old > MAX_NTH:
-        return
-    if old > 1:
-        yield ("waiting", old, last), -1
-    yield ("waited", old, day - last), 1
-    for nth in range(old + 1, min(old + added, MAX_NTH + 1)):
+def _more_waits(known: int, last: int, day: int, orders: int) -> Iterable[tuple[Tally, int]]:
+    """What changes when orders come on a day after the last, to somebody who has so many already."""
+    if known > 1:
+        yield ("waiting", known, last), -1
+    yield ("waited", known, day - last), 1
+    for nth in range(known + 1, min(known + orders, MAX_NTH + 1)):
         yield ("waited", nth, 0), 1
-    if old == 1:
+    if known == 1:
         yield ("second", 0, day), 1
-    if old + added <= MAX_NTH:
-        yield ("waiting", old + added, day), 1
-
-
-def _came_back(period: Period, before: Days, first: int, last: int, day: int) -> Iterable[tuple[Tally, int]]:
-    cohort, here, there = place(period, first), place(period, last), place(period, day)
-    later = there - cohort
-    if here == there or later >= MOST_COHORTS[period]:
-        return
-    yield (_ON[period], cohort, later), 1
-    yield (_LAST[period], cohort, here - cohort), -1
-    yield (_LAST[period], cohort, later), 1
-    if there == here + 1 and len({place(period, each) for each in before}) == here - cohort + 1:
-        yield (_EVERY[period], cohort, later), 1
+    if known + orders <= MAX_NTH:
+        yield ("waiting", known + orders, day), 1

@@ -22,6 +22,7 @@ def counted(days: Days) -> Counter[tuple[str, int, int]]:
 def replaced(before: Days, after: Days) -> Counter[tuple[str, int, int]]:
     found = Tallies()
     found.replace(before, after)
+    found.settle()
     whole = counted(before)
     for tally, number in found.lives.items():
         whole[tally] += number

@@ -100,7 +100,7 @@ async def _tallied(tx: ReadTx, kind: str, part: int) -> Lengths:
         {"kind": kind, "part": part},
     )
     row = rows.one()
-    return _pairs(row[0], row[1])
+    return _pairs(row.places, row.customers)
 
 
 async def _open(tx: ReadTx, kind: str, day: int) -> Lengths:
@@ -111,7 +111,7 @@ async def _open(tx: ReadTx, kind: str, day: int) -> Lengths:
         {"day": day, "kind": kind, "not_yet": NOT_YET, "never": NEVER},
     )
     row = rows.one()
-    return _pairs(row[0], row[1])
+    return _pairs(row.days, row.customers)
 
 
 def _pairs(places: list[int] | None, customers: list[int] | None) -> Lengths:
@@ -127,7 +127,7 @@ async def first_days(tx: ReadTx) -> Lengths:
         {"never": NEVER},
     )
     row = rows.one()
-    return _pairs(row[0], row[1])
+    return _pairs(row.days, row.customers)
 
 
 async def live_next_orders(tx: ReadTx, day: int) -> list[list[int]]:

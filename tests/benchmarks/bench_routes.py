@@ -1,4 +1,4 @@
-"""What each summary route of metrics costs with 1,000 customers and with 1,000,000. Some four minutes.
+"""What each summary route of metrics costs with 1,000, 100,000 and 1,000,000 customers. Some four minutes.
 
 The tables are filled in bulk with what the consumers would have written: two years of purchases and of subscriptions,
 segments, points. Each route is then read over HTTP: the first time, when what takes long is counted, and again.
@@ -16,7 +16,7 @@ from bench_subscriptions import FILL as SUBSCRIPTIONS
 from shop import DAYS, TODAY
 from stand import Platform, durable_postgres, percentile, platform, store
 
-POPULATIONS = (1_000, 1_000_000)
+POPULATIONS = (1_000, 100_000, 1_000_000)
 READS = 40
 NOW = datetime.now(UTC).date()
 MONTH = f"from={NOW - timedelta(days=29)}&to={NOW}"

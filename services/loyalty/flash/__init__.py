@@ -9,5 +9,7 @@ Invariants
 * One key of an item has at most one claim, whatever is sent again, killed or cut off.
 * A person, whatever keys they have, gets no more than the limits of the item and of the sale; a merge resets nothing.
 * A claim that is held ends once: confirmed, released or expired. Its units then stay, or are back.
+* A lottery is drawn once, with the seed whose hash was told before; what winners may claim of an item is not taken.
+* Who waits has one number, and claims neither before its time nor, but for what they claimed in it, after.
 * A sale opens and ends by the clock of the database, the same for all processes, never by a client's.
 """

@@ -17,9 +17,13 @@ from installation import ZONE, Installation, installed, until
 
 from services.loyalty.checkout.repository.checks import CHECKS
 from services.loyalty.checkout.service.ending import Ending
+from services.loyalty.points.repository.checks import CHECKS as POINTS_CHECKS
 from services.loyalty.points.service import Points
+from services.loyalty.pools.repository import CHECKS as POOL_CHECKS
 from services.loyalty.programs.service import Programs
 from shared.clock import SystemClock
+from shared.db.engine import Database
+from shared.delivery.outbox import OutboxWriter
 from shared.testing.platform import PlatformProcess
 from shared.testing.zygote import Zygote
 
@@ -42,6 +46,7 @@ class Tills:
     shop: Installation
     process: PlatformProcess
     code: str = "TETKILL2027"
+    pool: str = ""
     answered: Counter[str] = field(default_factory=Counter)
     committed: dict[str, str] = field(default_factory=dict)
     undone: set[str] = field(default_factory=set)
@@ -63,6 +68,53 @@ class Tills:
 
     def client(self) -> httpx.AsyncClient:
         return httpx.AsyncClient(headers={"Authorization": f"Bearer {self.shop.secret_key}"}, timeout=10)
+
+    async def share(self, points: int) -> None:
+        """A household of two pays half of every order at most, and a promotion that has a budget counts in each."""
+        async with self.client() as http:
+            pays = {"currency": "VND", "points": 1, "minor": 100, "share_basis_points": 5_000, "minimum_points": 1}
+            version = {"zone": "Asia/Ho_Chi_Minh", "wallets": {"points": {"pays": [pays]}}}
+            made = (await self.post(http, "/program/versions", version, "pv")).json()
+            await self.post(http, f"/program/versions/{made['version']}/activate", {}, "pa")
+            pool = (await self.post(http, "/pools", {"owner": "user_id:an"}, "po")).json()["id"]
+            invited = {"by": "user_id:an", "member": "user_id:binh", "role": "spender"}
+            invitation = (await self.post(http, f"/pools/{pool}/invitations", invited, "pi")).json()["id"]
+            await self.post(http, f"/pool-invitations/{invitation}/accept", {}, "pj")
+            for name in ("an", "binh"):
+                given = {"points": points, "reason": "goodwill"}
+                answer = await self.post(http, f"/members/user_id:{name}/adjustments", given, f"pg-{name}")
+                assert answer.status_code == 201, answer.text
+            budgets = [{"name": "day", "per": "day", "max_minor": 10**9}]
+            terms = {"benefit": {"type": "fixed", "amount_minor": 500}, "budgets": budgets}
+            body = {"name": "Tự động", "codes": "automatic", "currency": "VND", "terms": terms}
+            promotion = (await self.post(http, "/campaigns", body, "pc")).json()["id"]
+            await self.post(http, f"/campaigns/{promotion}/state", {"state": "active"}, "ps")
+        self.pool = pool
+
+    async def spend_of_pool(self, http: httpx.AsyncClient, name: str, who: str, chance: random.Random) -> None:
+        """One order that the household pays 3 points of: in one step, or held and then committed, voided or left."""
+        lines = [{"id": "1", "product_id": "p", "quantity": 1, "unit_minor": 9_000}]
+        basket = {"currency": "VND", "order_id": f"o-{name}", "lines": lines}
+        asked = {"customer": f"user_id:{who}", "basket": basket, "points": 3, "pool": self.pool}
+        if chance.random() < 0.4:
+            done = await self.post(http, "/redemptions", asked, f"r-{name}")
+        else:
+            held = await self.post(http, "/reservations", {**asked, "ttl_seconds": 2}, f"h-{name}")
+            self.answered[f"reserve {held.status_code}"] += 1
+            if held.status_code != 201 or chance.random() < 0.2:
+                return
+            path = f"/reservations/{held.json()['id']}"
+            if chance.random() < 0.3:
+                await self.post(http, f"{path}/void", {}, f"v-{name}")
+                return
+            done = await self.post(http, f"{path}/commit", {}, f"m-{name}")
+        self.answered[f"paid {done.status_code}"] += 1
+        if done.status_code == 201:
+            assert f"o-{name}" not in self.committed
+            self.committed[f"o-{name}"] = done.json()["id"]
+            if chance.random() < 0.3:
+                self.undone.add(done.json()["id"])
+                await self.post(http, f"/redemptions/{done.json()['id']}/rollbacks", {"reason": "x"}, f"b-{name}")
 
     async def offer(self, most: int = LIMIT) -> UUID:
         """A campaign of which there is so much and no more."""
@@ -221,10 +273,56 @@ async def test_killed_while_many_redeem_together(shop: Installation, seed: int):
     assert tuple(counters[0]) == (len(told), len(told) * 1_000)
 
 
+async def test_killed_while_a_household_pays_beside_a_promotion(shop: Installation, seed: int):
+    """No point is lost or spent twice, whosever of the household it is, and no dong of the promotion's budget."""
+    process = shop.process()
+    await process.start()
+    tills = Tills(shop, process)
+    await tills.share(2_000)
+    chance = random.Random(seed)
+
+    async def till(number: int) -> None:
+        of = random.Random(seed + number)
+        async with tills.client() as http:
+            for turn in count():
+                if tills.is_over:
+                    break
+                await tills.spend_of_pool(http, f"{number}-{turn}", ("an", "binh")[number % 2], of)
+
+    async with asyncio.TaskGroup() as group:
+        for number in range(6):
+            group.create_task(till(number))
+        for _ in range(KILLS):
+            served = tills.answered.total()
+            await until(lambda served=served: _served(tills, served + 15), "tills go on", patience_seconds=90)
+            await asyncio.sleep(chance.random() / 3)
+            process.kill()
+            await process.start()
+        tills.is_over = True
+    await asyncio.sleep(2.1)
+    await ending(shop).expire_due()
+
+    print(f"{KILLS} kills, {tills.broken} requests without an answer, {dict(tills.answered)}")
+    assert tills.broken > 0, "no kill hit anything"
+    every = (*CHECKS, *POOL_CHECKS, *POINTS_CHECKS)
+    assert {each.name: list(await shop.rows("loyalty", each.sql)) for each in every} == {
+        each.name: [] for each in every
+    }
+    stored = await shop.rows("loyalty", "SELECT id, order_id FROM redemptions")
+    assert {row.order_id: str(row.id) for row in stored} == tills.committed
+    standing = len(tills.committed) - len(tills.undone)
+    (left,) = await shop.rows(
+        "loyalty", "SELECT CAST(sum(available) AS bigint) AS n, CAST(sum(held) AS bigint) AS held FROM wallets"
+    )
+    assert (left.n, left.held) == (4_000 - 3 * standing, 0)
+    (given,) = await shop.rows("loyalty", "SELECT redeemed, reserved, spent_minor, reserved_minor FROM budget_counters")
+    assert tuple(given) == (standing, 0, 500 * standing, 0)
+
+
 def ending(shop: Installation) -> Ending:
     """The sweeper: the lease of a killed process keeps the others' waiting for a minute."""
     clock = SystemClock()
-    db = shop.database("loyalty")
+    db = Database(shop.database("loyalty").engine, schema="loyalty", outbox=OutboxWriter())
     return Ending(db, Points(clock, Programs(db, clock, ZONE)))
 
 

@@ -118,7 +118,7 @@ async def test_groups_add_up_and_a_fact_s_points_are_shared_by_its_rules(databas
     async with running_platform(database_url, [manifest], clock=clock) as running:
         first, second = await rule(running, "một", 1_000, "VND"), await rule(running, "hai", 3_000, "VND")
         await order(running, clock, "o-1", 100_000, "VND")
-        gift = {"points": 7, "reason": "gift", "expires_at": (clock.now() + timedelta(days=1)).isoformat()}
+        gift = {"points": 7, "reason": "goodwill", "expires_at": (clock.now() + timedelta(days=1)).isoformat()}
         assert (await running.crm.post(f"/v1/loyalty/members/{AN}/adjustments", json=gift)).status_code == 201
         await spend(running, 17)
         held = await running.crm.post(f"/v1/loyalty/members/{AN}/holds", json={"points": 3})
@@ -131,7 +131,7 @@ async def test_groups_add_up_and_a_fact_s_points_are_shared_by_its_rules(databas
         # The gift ends first: all of it is spent, and ten of the 133 that the order brought.
         assert await groups("rule") == {first: 92, second: 31} or await groups("rule") == {first: 93, second: 30}
         assert await groups("month") == {None: 123}
-        assert await groups("kind") == {"earned": 123}
+        assert await groups("kind") == {"order": 123}
         assert await groups("tier") == {None: 123}
 
 
@@ -143,7 +143,7 @@ async def test_breakage_is_said_when_enough_members_have_had_their_last_day(data
         ends = (clock.now() + timedelta(days=1)).isoformat()
         for number in range(30):
             path = f"/v1/loyalty/members/user_id:m{number}"
-            gift = {"points": 100, "reason": "gift", "expires_at": ends}
+            gift = {"points": 100, "reason": "goodwill", "expires_at": ends}
             assert (await running.crm.post(f"{path}/adjustments", json=gift)).status_code == 201
             if number % 3:
                 held = await running.crm.post(f"{path}/holds", json={"points": 60})
@@ -154,7 +154,7 @@ async def test_breakage_is_said_when_enough_members_have_had_their_last_day(data
         clock.forward(days=2)
         loyalty = running.platform.value("loyalty")
         await loyalty.points_upkeep.run()
-        await running.crm.post(f"/v1/loyalty/members/{AN}/adjustments", json={"points": 1_000, "reason": "gift"})
+        await running.crm.post(f"/v1/loyalty/members/{AN}/adjustments", json={"points": 1_000, "reason": "goodwill"})
         said = (await running.crm.get(f"{REPORTS}/breakage")).json()
 
         assert (said["members"], said["spent"], said["expired"], said["cannot_say"]) == (30, 1_200, 1_800, None)

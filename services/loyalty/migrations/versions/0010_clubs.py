@@ -103,7 +103,7 @@ _POOLS = """
     CREATE INDEX pool_spends_pool ON pool_spends (pool_id, id);
     CREATE INDEX pool_spends_person ON pool_spends (person_id, pool_id, day);
     COMMENT ON COLUMN pool_spends.is_hold IS 'the points were set apart by the hold of this id';
-    COMMENT ON COLUMN pool_spends.operation IS 'of the ledger: its own, or that of the redemption or reward it paid for';
+    COMMENT ON COLUMN pool_spends.operation IS 'of the ledger: its own, or that of what it paid for';
 """
 
 

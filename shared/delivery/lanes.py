@@ -9,7 +9,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, NamedTuple, TypeVar
 
+from shared.db.engine import Database, WriteTx
 from shared.errors import AppError
+from shared.observability.logging import logger
+
+log = logger(__name__)
 
 # Batches of a lane at a time, in this process: while one waits for the disk the next is made ready.
 MAX_AT_ONCE = 2
@@ -32,6 +36,29 @@ class Waiting(NamedTuple, Generic[A, R]):
             self.future.set_exception(outcome)
         else:
             self.future.set_result(outcome)
+
+
+async def decided(
+    db: Database, decide: Callable[[WriteTx], Awaitable[Sequence[R]]], *, is_final: Callable[[Exception], bool]
+) -> Sequence[R] | None:
+    """What is decided of a batch, in one transaction; None: nothing was stored, and each is to be decided alone.
+
+    Raises:
+        what `is_final` is true of: alone it would be no better.
+        whatever happens at the commit: nobody knows whether it is stored, and nothing may be done again.
+    """
+    is_decided = False
+    try:
+        async with db.write() as tx:
+            outcomes = await decide(tx)
+            is_decided = True
+    except Exception as error:
+        if is_decided or is_final(error):
+            raise
+        # One of them is enough, and is refused when it is alone; what breaks every batch is seen here.
+        log.warning("batch_taken_apart", schema=db.schema, error=type(error).__name__)
+        return None
+    return outcomes
 
 
 @dataclass(slots=True)

@@ -25,6 +25,7 @@ from services.loyalty.checkout.service.taking import (
 from shared.clock import Clock
 from shared.db.engine import Database
 from shared.delivery.idempotency import Answer, Idempotent, remember, replayed
+from shared.delivery.lanes import decided
 from shared.errors import AppError
 from shared.identity import members
 
@@ -69,17 +70,10 @@ class Redeeming:
 
     async def _redeem_together(self, takes: Sequence[Take]) -> Sequence[Answer | AppError | None]:
         """The answer to each; None: it must be redeemed alone. One transaction for all that are answered."""
-        is_decided = False
-        try:
-            async with self.db.write() as tx:
-                outcomes = await self.crowd.redeem(tx, takes)
-                is_decided = True
-        except Exception as error:
-            # Before it was decided nothing is stored; at the commit nobody knows, and nothing may be done again.
-            if is_decided or isinstance(error, _TOO_LATE):
-                raise
-            return [None] * len(takes)
-        return outcomes
+        outcomes = await decided(
+            self.db, lambda tx: self.crowd.redeem(tx, takes), is_final=lambda error: isinstance(error, _TOO_LATE)
+        )
+        return [None] * len(takes) if outcomes is None else outcomes
 
     async def _redeem(self, asked: Asked, by: str, idem: Idempotent | None) -> Answer:
         async with self.db.write() as tx:

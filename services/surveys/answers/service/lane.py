@@ -36,17 +36,12 @@ class Lane:
 
 async def _settle(db: Database, answering: Answering, batch: Sequence[Waiting[Submission, Taken]]) -> None:
     """Take a batch; if it cannot be taken as one, each alone."""
-    is_decided = False
-    try:
-        async with db.write() as tx:
-            outcomes = await answering.take_all(tx, [each.asked for each in batch])
-            is_decided = True
-    except Exception as error:
-        # Before it was decided nothing is stored; at the commit nobody knows, and nothing may be sent again.
-        if is_decided or len(batch) == 1 or is_passing(error):
-            raise
-        outcomes = [TakeAlone() for _ in batch]
-    for each, outcome in zip(batch, outcomes, strict=True):
+    outcomes = await lanes.decided(
+        db,
+        lambda tx: answering.take_all(tx, [each.asked for each in batch]),
+        is_final=lambda error: len(batch) == 1 or is_passing(error),
+    )
+    for each, outcome in zip(batch, [TakeAlone() for _ in batch] if outcomes is None else outcomes, strict=True):
         if isinstance(outcome, TakeAlone):
             await _settle_alone(db, answering, each)
         else:

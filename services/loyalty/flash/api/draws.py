@@ -19,7 +19,7 @@ from services.loyalty.flash.errors import (
     SaleUnknown,
 )
 from services.loyalty.flash.schemas.draws import DrawOut, EntryIn, EntryOut, TicketOut
-from shared.http.paging import BadCursor, Cursor, Limit, Page, encode_cursor, number_in
+from shared.http.paging import BadCursor, Cursor, Limit, Page, number_in, page_of
 from shared.http.problems import problems
 from shared.http.schemas import ExternalId
 
@@ -71,8 +71,4 @@ async def flash_tickets(
 ) -> Page[TicketOut]:
     """List the tickets of an item in the order that was drawn. They are random, and tell of nobody."""
     found = await loyalty.flash_draws.tickets(sale, item, after=number_in(cursor) or 0, limit=limit)
-    more = len(found) > limit
-    return Page(
-        items=[TicketOut.model_validate(each._asdict()) for each in found[:limit]],
-        next_cursor=encode_cursor((found[limit - 1].place,)) if more else None,
-    )
+    return page_of(found, limit, lambda each: (each.place,), lambda each: TicketOut.model_validate(each._asdict()))

@@ -41,7 +41,7 @@ from services.loyalty.flash.schemas.sales import (
 )
 from shared.http.etag import UNMODIFIED, with_etag
 from shared.http.idempotency import BadIdempotencyKey, IdempotencyKey, answer
-from shared.http.paging import BadCursor, Cursor, Limit, Page, encode_cursor, moment_and_id_in
+from shared.http.paging import BadCursor, Cursor, Limit, Page, moment_and_id_in, page_of
 from shared.http.problems import problems
 
 router = APIRouter(prefix="/v1/loyalty", tags=["flash sales"])
@@ -61,11 +61,7 @@ async def create_flash_sale(body: SaleIn, caller: Writer, loyalty: Loyalty, idem
 async def flash_sales(_: Reader, loyalty: Loyalty, limit: Limit = 50, cursor: Cursor = None) -> Page[SaleOut]:
     """List flash sales, those that start last first."""
     found = await loyalty.flash_sales.listed(after=moment_and_id_in(cursor), limit=limit)
-    last = found[limit - 1][0] if len(found) > limit else None
-    return Page(
-        items=[SaleOut.of(*each) for each in found[:limit]],
-        next_cursor=None if last is None else encode_cursor((last.starts_at, last.id)),
-    )
+    return page_of(found, limit, lambda each: (each[0].starts_at, each[0].id), lambda each: SaleOut.of(*each))
 
 
 @router.get("/flash-sales/{sale}", response_model=SaleOut, responses={**UNMODIFIED, **problems(SaleUnknown)})

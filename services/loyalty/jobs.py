@@ -7,6 +7,7 @@ from services.loyalty.flash.jobs import JOBS as FLASH
 from services.loyalty.invariants.jobs import JOBS as INVARIANTS
 from services.loyalty.invariants.jobs import refresh_gauges as refresh_invariants
 from services.loyalty.points.jobs import JOBS as POINTS
+from services.loyalty.points.jobs import refresh_standing
 from services.loyalty.referrals.jobs import JOBS as REFERRALS
 from services.loyalty.replays.jobs import refresh_drift
 from services.loyalty.service import LoyaltyService
@@ -32,3 +33,4 @@ async def refresh_gauges(loyalty: LoyaltyService) -> None:
     """Set all gauges of loyalty to what was found last, by whichever process."""
     await refresh_invariants(loyalty)
     await refresh_drift(loyalty)
+    await refresh_standing(loyalty)

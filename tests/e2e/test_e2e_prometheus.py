@@ -140,6 +140,8 @@ def trade(shop: Shop, round_: int) -> None:
 def test_every_panel_shows_something_and_nobody_is_woken(watched: httpx.Client, one_box: Shop) -> None:
     deadline = time.monotonic() + PATIENCE_SECONDS
     ask_customers(one_box)
+    points = {"points": 100, "reason": "goodwill"}
+    one_box.asked("POST", "/v1/loyalty/members/user_id:prom-1/adjustments", points)
     for figure, target in TARGETS.items():
         one_box.asked("PUT", f"/v1/metrics/scorecard/targets/{figure}", {**target, "owner": "Lan", "due": "2030-01-01"})
     round_, empty = 0, ["nothing was asked yet"]

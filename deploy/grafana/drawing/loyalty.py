@@ -7,6 +7,12 @@ _MONEY = Row(
     "Money",
     (
         lines(
+            "Points of members",
+            "What the firm owes its members: points they can spend, that wait, or are set apart.",
+            ("max by (wallet, standing) (tam_loyalty_points)", "{{wallet}} {{standing}}"),
+            width=12,
+        ),
+        lines(
             "Invariants broken",
             "Rows that must not be: 0.",
             ("max by (invariant) (tam_loyalty_invariant_violations)", "{{invariant}}"),

@@ -6,6 +6,8 @@ from typing import Any
 import httpx
 import pytest
 
+from services.loyalty.jobs import refresh_gauges
+from services.loyalty.points.jobs import STANDING, count_standing
 from shared.ids import uuid7
 from shared.testing.platform import Running
 
@@ -233,6 +235,23 @@ async def test_the_report_says_what_is_owed_and_what_was_redeemed(module_running
     table = await running.crm.get("/v1/loyalty/reports/liability.csv")
     assert table.headers["content-type"].startswith("text/csv")
     assert f"report,adjusted,{year}-12,55,0,15" in table.text
+
+
+async def test_what_members_have_together_is_shown_to_prometheus(module_running: Running):
+    running, loyalty = module_running, module_running.platform.value("loyalty")
+    await put_in_force(running, shown={})
+    await given(running, lan(), 70, wallet="shown")
+    member = lan()
+    await given(running, member, 30, wallet="shown")
+    await running.crm.post(f"{member}/holds", json={"points": 20, "wallet": "shown"})
+    await count_standing(loyalty)
+    await refresh_gauges(loyalty)
+    shown = {
+        sample.labels["standing"]: sample.value
+        for sample in STANDING.collect()[0].samples
+        if sample.labels["wallet"] == "shown"
+    }
+    assert shown == {"available": 80, "pending": 0, "held": 20, "debt": 0}
 
 
 async def test_what_must_hold_is_checked_told_and_scraped(module_running: Running):

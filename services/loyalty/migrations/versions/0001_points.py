@@ -224,6 +224,15 @@ _REQUESTS = """
         checked_at timestamptz NOT NULL,
         seconds double precision NOT NULL
     );
+
+    CREATE TABLE points_standing (
+        wallet text NOT NULL,
+        standing text NOT NULL CHECK (standing IN ('available', 'pending', 'held', 'debt')),
+        points bigint NOT NULL CHECK (points >= 0),
+        counted_at timestamptz NOT NULL,
+        PRIMARY KEY (wallet, standing)
+    );
+    COMMENT ON TABLE points_standing IS 'what all members have together, as it was counted last';
 """
 
 

@@ -9,9 +9,10 @@ from uuid import UUID
 from services.loyalty.points.domain.requests import Place
 from services.loyalty.points.errors import AsOfPast
 from services.loyalty.points.repository import holds as hold_rows
-from services.loyalty.points.repository import reading
+from services.loyalty.points.repository import reading, standing
 from services.loyalty.points.repository.holds import Hold
 from services.loyalty.points.repository.reading import Entry, LotLine, Outstanding, Turnover
+from services.loyalty.points.repository.standing import Standing
 from services.loyalty.points.schemas import Seen
 from services.loyalty.points.service.ledger import Points
 from services.loyalty.programs.domain.terms import Terms
@@ -89,6 +90,16 @@ class Accounts:
         """The holds of a person that stand."""
         async with self.db.read() as tx:
             return await hold_rows.open_of(tx, (await members.find(tx, person)).keys)
+
+    async def count_standing(self) -> None:
+        """Count what all members have together, for whoever watches."""
+        async with self.db.write() as tx:
+            await standing.count(tx, self.clock.now())
+
+    async def standing(self) -> Sequence[Standing]:
+        """What all members had together when it was counted last."""
+        async with self.db.read() as tx:
+            return await standing.counted(tx)
 
     async def liability(self) -> Liability:
         """What the firm owes its members in points, now."""

@@ -29,12 +29,15 @@ def _insert(table: str, columns: tuple[_Sent, ...], tail: str) -> TextClause:
     sent = [(name, kind) for name, kind, of in columns if of == name]
     arrays = ", ".join(f"CAST(:{name} AS {_array(kind)})" for name, kind in sent)
     given = ", ".join(f'"{name}"' for name, _ in sent)
-    picked = ", ".join(f"CAST({_source(name, kind, of)} AS {kind})" for name, kind, of in columns)
-    return text(f"INSERT INTO {table} ({names}) SELECT {picked} FROM unnest({arrays}) AS t({given}) {tail}")
+    picked = ", ".join(f'CAST({_source(name, kind, of)} AS {kind}) AS "{name}"' for name, kind, of in columns)
+    # The tail may name any column, however it travels.
+    rows = f"(SELECT {picked} FROM unnest({arrays}) AS u({given})) AS t"
+    taken = ", ".join(f't."{name}"' for name, _, _ in columns)
+    return text(f"INSERT INTO {table} ({names}) SELECT {taken} FROM {rows} {tail}")
 
 
 def _source(name: str, kind: str, of: str | None) -> str:
-    return f't."{of}"' if of is not None else f"CAST(:{name} AS {kind if kind in _PLAIN else 'text'})"
+    return f'u."{of}"' if of is not None else f"CAST(:{name} AS {kind if kind in _PLAIN else 'text'})"
 
 
 def _sent(kinds: Mapping[str, str], values: Mapping[str, Sequence[Any]]) -> tuple[_Sent, ...]:

@@ -6,13 +6,14 @@ from dataclasses import fields, is_dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 from uuid import UUID
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, FormatChecker
+from typing_extensions import is_typeddict
 
 from services.cli.contracts import FOLDER, generated
 from services.registry import SERVICES
@@ -79,8 +80,14 @@ def values_of(annotation: Any) -> st.SearchStrategy[Any]:
     if origin is dict:
         of = arguments[1]
         return st.dictionaries(st.text(), JSON if of is Any else values_of(of), max_size=3)
+    if origin is list:
+        return st.lists(values_of(arguments[0]), max_size=3)
     if origin is tuple:
-        return st.lists(values_of(arguments[0]), max_size=3).map(tuple)
+        if arguments[-1] is Ellipsis:
+            return st.lists(values_of(arguments[0]), max_size=3).map(tuple)
+        return st.tuples(*map(values_of, arguments))
+    if is_typeddict(annotation):
+        return st.fixed_dictionaries({}, optional={k: values_of(v) for k, v in get_type_hints(annotation).items()})
     if is_dataclass(annotation):
         return st.builds(annotation, **{each.name: values_of(each.type) for each in fields(annotation)})
     simple: dict[Any, st.SearchStrategy[Any]] = {

@@ -30,6 +30,8 @@ NAMED = {
     "services/surveys/mail/service/contacts.py": "TAM_SURVEYS_PROFILES_URL",
     "services/surveys/mail/service/courier.py": "TAM_SURVEYS_SMTP_URL",
     "shared/runtime/platform.py": "TAM_OIDC_JWKS_URL",
+    # Opens a connection to the broker that is set, to say what is wrong with the way there.
+    "shared/bus/kafka/reason.py": "TAM_KAFKA_BOOTSTRAP_SERVERS",
     # Not of what serves: commands that a person gives an address, and the probe of a process of our own.
     "services/cli/": "the command line",
     "shared/load/": "the command line",

@@ -132,6 +132,18 @@ async def test_a_conflict_may_update_and_return(db: Database):
     assert {row.name: row.total for row in returned} == {"a": 11, "c": 3}
 
 
+async def test_a_tail_may_name_any_column_however_it_travels(db: Database):
+    columns = {"name": "text", "total": "bigint", "kind": "text", "same": "bigint"}
+    # All are of one kind, and the last column says what the second does.
+    rows = [(str(number), number, "one", number) for number in range(100)]
+    tail = "WHERE t.kind = 'one' AND t.same = t.total AND t.total >= 90 ORDER BY t.same RETURNING name"
+    async with db.write() as tx:
+        await tx.execute("CREATE TABLE tails (name text, total bigint, kind text, same bigint)")
+        stored = await insert_rows(tx, "tails", columns, rows, tail)
+
+    assert sorted(row.name for row in stored) == [str(number) for number in range(90, 100)]
+
+
 async def test_rows_keep_their_order(db: Database):
     async with db.write() as tx:
         await insert_rows(tx, "effects", {"what": "text"}, [(str(number),) for number in range(5_000)])

@@ -17,7 +17,7 @@ from shared.testing.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_SECONDS = 60.0
-# Some 1,500 as this is written, of 39 timed jobs and 29 consumers; with finer buckets of jobs it was 2,000.
+# Some 1,500 as this is written, of 39 timed jobs and 29 consumers, and 2,000 where the tests before asked every route.
 MOST_SERIES = 2_500
 TARGETS: dict[str, dict[str, Any]] = {
     "nps": {"value": 50},

@@ -89,7 +89,7 @@ def test_a_url_that_cannot_be_read_says_nothing_of_its_password():
 
 
 @pytest.mark.long
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(600)
 async def test_every_way_to_run_the_product(demanding: Demanding, tmp_path: Path):
     """Migrations, commands, an api and a worker: each works over TLS, and ends in a line where it may not."""
     right = {"TAM_DATABASE_URL": demanding.right}

@@ -15,6 +15,7 @@ from shared.bus.choose import open_bus
 from shared.config import PlatformSettings
 from shared.db.embedded import attach
 from shared.db.engine import Database
+from shared.errors import UserError
 from shared.http.auth import KeyRing
 from shared.observability.exporting import exporting
 from shared.runtime import garbage
@@ -117,8 +118,14 @@ async def with_own(
             async def meanwhile(stop: asyncio.Event) -> None:
                 nonlocal is_done
                 base_url = url_of(*sock.getsockname()[:2])
-                async with borrowed_keys(platform.keyring, source=source) as (write, read):
-                    await work(platform, Instance(base_url, write, read, platform.database_url))
+                try:
+                    async with borrowed_keys(platform.keyring, source=source) as (write, read):
+                        await work(platform, Instance(base_url, write, read, platform.database_url))
+                except UserError:
+                    if stop.is_set():
+                        # What fails while all of it is shut down was stopped, and is no mistake of anybody's.
+                        return
+                    raise
                 is_done = True
                 if not keep_serving:
                     stop.set()

@@ -117,7 +117,8 @@ async def serve(
             working = group.create_task(platform.workers.run())
             answering = group.create_task(server.serve(sockets=[sock]))
             await _first(server.up, stop, answering)
-            extra = group.create_task(meanwhile(stop)) if meanwhile is not None else None
+            # Told to stop before it was up: there is nobody to do it with.
+            extra = None if meanwhile is None or stop.is_set() else group.create_task(meanwhile(stop))
             await _first(stop, stop, answering, working, extra)
             platform.health.stopping = True
             server.should_exit = True

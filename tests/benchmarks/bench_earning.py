@@ -1,12 +1,14 @@
-"""Orders a second that one worker turns into points. About half a minute.
+"""Orders a second that one worker turns into points. About a minute.
 
-On a PostgreSQL that syncs each commit, worker and server on the same cores, each batch in one transaction: records
-are decoded, orders folded, awards worked out, settled with the ledger, and the events written to the outbox.
+On a PostgreSQL that syncs each commit, worker and server on the same cores: records are decoded, orders folded, awards
+worked out, settled with the ledger, and the events written to the outbox.
 
 * one by one: each order in a transaction of its own, as a naive consumer does it;
-* in batches of 2,000, under one rule that asks for the order alone;
+* in batches of 2,000, one after the other, under one rule that asks for the order alone;
 * the same with lines, a category multiplier, a cap a day, a tier multiplier and a tier track: each order is judged by
-  what the person did before.
+  what the person did before;
+* a worker: both again as they really run, from a log of six partitions that the consumer of the product reads to its
+  end; while PostgreSQL stores the batch of one partition, that of another is worked out.
 
 Afterwards the ledger is recounted: points of all awards = balances of all wallets.
 """
@@ -20,6 +22,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import orjson
+from bench_consuming import consumed, fill
 from stand import cpu_seconds, descendants, store
 
 from services.loyalty.app import service as manifest
@@ -27,6 +30,7 @@ from services.loyalty.earning.schemas.rules import RuleIn
 from services.loyalty.service import LoyaltyService
 from services.loyalty.settings import LoyaltySettings
 from services.loyalty.tiers.schemas import TrackIn
+from shared.bus.postgres import PostgresBus
 from shared.clock import SystemClock
 from shared.db.cluster import running
 from shared.db.embedded import EmbeddedServer
@@ -35,6 +39,7 @@ from shared.db.migrate import upgrade
 from shared.delivery.outbox import OutboxWriter
 from shared.events.catalogue.touchpoints import OrderLine, OrderPlaced
 from shared.events.envelope import Catalogue, Event, encode
+from shared.events.topics import TOPICS
 from shared.ids import user_key, uuid7
 from shared.runtime.garbage import tune
 from shared.runtime.trees import trees_of
@@ -42,6 +47,7 @@ from shared.testing.postgres import scratch_folder
 
 BATCH = 2_000
 SECONDS = 8.0
+PARTITIONS, BACKLOG = 6, 36_000
 ORDERS_A_PERSON = 3
 START = datetime(2026, 1, 1, tzinfo=UTC)
 SINCE = datetime(2020, 1, 1, tzinfo=UTC)
@@ -91,7 +97,11 @@ class Firm:
             await self.service.earning_rules.create(body_in, by="bench", idem=None)
 
     def records(self, size: int) -> list[bytes]:
-        """Orders as they stand in the log: people come back, each a day later."""
+        """Orders as they stand in the log."""
+        return [encode(each) for each in self.orders(size)]
+
+    def orders(self, size: int) -> list[Event[Any]]:
+        """Orders as they come: people come back, each a day later."""
         made = []
         for _ in range(size):
             turn, person = divmod(self.number, BATCH * 2)
@@ -107,7 +117,7 @@ class Firm:
                 source="web",
                 lines=lines if self.has_lines else None,
             )
-            made.append(encode(Event(uuid7(), user_key(f"u-{person}"), at, at, data)))
+            made.append(Event(uuid7(), user_key(f"u-{person}"), at, at, data))
             self.number += 1
         return made
 
@@ -153,10 +163,33 @@ async def measured(firm: Firm, size: int, seconds: float) -> dict[str, Any]:
     }
 
 
+async def worked(firm: Firm, url: str) -> dict[str, Any]:
+    """The same of the consumer itself, from a log of several partitions."""
+    bus = PostgresBus(url, sole=True)
+    await bus.start()
+    try:
+        await bus.ensure_topics(TOPICS, partitions=PARTITIONS)
+        await fill(bus, firm.orders(BACKLOG))
+        # As the platform does it once all is open.
+        tune()
+        to = next(each for each in manifest.subscriptions if each.group == "loyalty.orders")
+        mine, its = process_time(), cpu_seconds(descendants(firm.postgres))
+        seconds = await consumed(bus, firm.db, firm.service, to, OrderPlaced.topic.name, to.max_batch)
+        return {
+            "orders": BACKLOG,
+            "per_second": round(BACKLOG / seconds),
+            "our_cpu_us_each": round((process_time() - mine) / BACKLOG * 1e6, 1),
+            "postgres_cpu_us_each": round((cpu_seconds(descendants(firm.postgres)) - its) / BACKLOG * 1e6, 1),
+            **await firm.recount(),
+        }
+    finally:
+        await bus.stop()
+
+
 async def scenario(
-    rules: Sequence[dict[str, Any]], track: dict[str, Any] | None, size: int, seconds: float
+    rules: Sequence[dict[str, Any]], track: dict[str, Any] | None, size: int, seconds: float | None
 ) -> dict[str, Any]:
-    """One programme on a fresh database."""
+    """One programme on a fresh database: batches for so many seconds, or (None) what a worker does with a backlog."""
     with scratch_folder() as folder:
         server = EmbeddedServer(folder)
         url = await server.start()
@@ -167,9 +200,8 @@ async def scenario(
             await upgrade(firm.db.engine, trees_of([manifest]))
             await firm.rules(rules, track)
             await firm.earn(firm.records(min(size, 50)))
-            # As the platform does it once all is open.
             tune()
-            result = await measured(firm, size, seconds)
+            result = await worked(firm, url) if seconds is None else await measured(firm, size, seconds)
             await firm.db.dispose()
             return result
         finally:
@@ -182,6 +214,8 @@ async def main() -> None:
         "one_by_one": await scenario([PLAIN], None, 1, SECONDS / 2),
         "batches": await scenario([PLAIN], None, BATCH, SECONDS),
         "batches_of_histories": await scenario(RICH, TRACK, BATCH, SECONDS),
+        "worker": await scenario([PLAIN], None, BATCH, None),
+        "worker_of_histories": await scenario(RICH, TRACK, BATCH, None),
     }
     naive = results["one_by_one"]["per_second"]
     results["ratio"] = {name: round(each["per_second"] / naive, 1) for name, each in results.items()}

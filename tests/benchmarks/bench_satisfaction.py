@@ -22,9 +22,10 @@ from services.metrics.app import service as metrics
 from services.metrics.domain.calendar import day_number
 from services.metrics.freshness.service import Freshness
 from services.metrics.satisfaction.domain.query import Query
+from services.metrics.satisfaction.domain.seen import Seen
 from services.metrics.satisfaction.domain.tally import item_id
 from services.metrics.satisfaction.repository.sums import SCORE_COLUMNS
-from services.metrics.satisfaction.service.figures import Satisfaction, Seen
+from services.metrics.satisfaction.service.figures import Satisfaction
 from services.metrics.satisfaction.service.taking import Taking
 from shared.bus.postgres import PostgresBus
 from shared.clock import SystemClock

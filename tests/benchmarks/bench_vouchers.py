@@ -33,6 +33,7 @@ from services.loyalty.vouchers.service import Vault
 from shared.clock import SystemClock
 from shared.db.engine import Database, make_engine
 from shared.db.migrate import upgrade
+from shared.delivery.outbox import OutboxWriter
 from shared.ids import uuid7
 from shared.runtime.trees import trees_of
 
@@ -44,7 +45,7 @@ LOOKUPS = 2_000
 @asynccontextmanager
 async def loyalty(url: str) -> AsyncIterator[LoyaltyService]:
     """The service on a database."""
-    db = Database(make_engine(url, schema="loyalty"), schema="loyalty")
+    db = Database(make_engine(url, schema="loyalty"), schema="loyalty", outbox=OutboxWriter())
     try:
         await upgrade(db.engine, trees_of([manifest]))
         vault = Vault([os.urandom(32)])

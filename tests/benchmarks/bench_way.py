@@ -17,6 +17,8 @@ ORDERS = 60_000
 FLOOD_SECONDS = 30.0
 # Orders a second, and how many are sent at once: SDKs collect what happens, and send it a few times a second.
 RATES = ((100, 1), (500, 1), (1_000, 1), (1_000, 20))
+# Of several processes the last two say what the others do.
+RATES_OF_SEVERAL = ((1_000, 1), (1_000, 20))
 STEADY_SECONDS = 15
 WARM_UP = 2_000
 
@@ -64,7 +66,7 @@ def _ms(seconds: list[float], share: int) -> float:
 
 
 async def main(names: list[str]) -> None:
-    """Measure each way of running."""
+    """Measure each way of running, or those that are named."""
     figures: dict[str, Any] = {}
     modes = {
         "one process": ("all",),
@@ -76,10 +78,9 @@ async def main(names: list[str]) -> None:
             continue
         async with durable_postgres() as (url, pid), platform(url, pid, roles) as under_test:
             figures[name] = {"sustained": await sustained(under_test)}
-            if len(roles) == 1:
-                for rate, batch in RATES:
-                    how = f"at {rate} orders/s" + (f", {batch} at once" if batch > 1 else "")
-                    figures[name][how] = await fresh(under_test, url, rate, batch)
+            for rate, batch in RATES if len(roles) == 1 else RATES_OF_SEVERAL:
+                how = f"at {rate} orders/s" + (f", {batch} at once" if batch > 1 else "")
+                figures[name][how] = await fresh(under_test, url, rate, batch)
             print(name, figures[name], file=sys.stderr)
     store("way", figures)
 

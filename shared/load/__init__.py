@@ -5,7 +5,8 @@
     firm.py      what a firm sets up before          journal.py  what was sent and what was answered, on disk
     wire.py      requests with retries               drive.py    sends a plan on time
     book.py      what must come of it                look.py     what the platform says
-    judge.py     the differences
+    judge.py     the differences                     wave.py     who is asked by a survey, and who answers
+    watch.py     how it went while it ran            report.py, plot.py  a page about it
 
 Invariants
 * The same seed is the same traffic, act for act, whatever the platform answers.

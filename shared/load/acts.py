@@ -70,7 +70,26 @@ class Refer:
     friend: str
 
 
-Act = Say | Buy | Answer | Consent | Claim | Refer
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """The firm asks a customer by a survey; the platform decides whether it may. `key` is of the request."""
+
+    who: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """Whoever was asked by the request of this key answers, if they were: 0 to 10 and 1 to 5."""
+
+    who: str
+    key: str
+    nps: int
+    csat: int
+    words: str
+
+
+Act = Say | Buy | Answer | Consent | Claim | Refer | Ask | Reply
 
 
 def weight(act: Act) -> int:

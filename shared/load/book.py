@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
-from shared.load.acts import Act, Answer, Buy, Call, Claim, Consent, Refer, Say
+from shared.load.acts import Act, Answer, Ask, Buy, Call, Claim, Consent, Refer, Reply, Say
 from shared.load.firm import ADVOCATE_POINTS, FRIEND_POINTS, VND_PER_POINT
 from shared.load.journal import Result
 from shared.money import parse, to_decimal_string
@@ -92,6 +92,8 @@ class Book:
     faults: list[str] = field(default_factory=list)
     unknown: int = 0
     events: int = 0
+    asked: int = 0
+    replied: int = 0
 
     def settle(self, act: Act, result: Result) -> None:
         """Note an act and what the platform answered."""
@@ -113,6 +115,11 @@ class Book:
                 self._bought(act, result)
             case Answer():
                 self.lives[act.who].answers[act.reference] = (act.nps, act.csat)
+            case Ask():
+                self.asked += "invitation" in result
+            case Reply() if "invitation" in result:
+                self.replied += 1
+                self.lives[act.who].answers[by_invitation(result["invitation"])] = (act.nps, act.csat)
             case Consent():
                 self.lives[act.who].consent = act.is_granted
             case Claim() if not result.get("refused") and act.is_paid:
@@ -204,6 +211,11 @@ class Book:
         """The local day an order counts on; one without a time of its own was placed when it came."""
         assert order.at is not None
         return today if order.at == WHEN_IT_CAME else order.at.astimezone(zone).date()
+
+
+def by_invitation(invitation: str) -> str:
+    """What an answer is known by that has no reference, for it is the one to an invitation."""
+    return f"invitation {invitation}"
 
 
 def major(minor: int, currency: str) -> Decimal:

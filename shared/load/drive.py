@@ -9,11 +9,13 @@ from time import monotonic
 from typing import Any
 
 from shared.load import goods
-from shared.load.acts import Act, Answer, Buy, Call, Claim, Consent, Refer, Say, weight
+from shared.load import wire as wires
+from shared.load.acts import Act, Answer, Ask, Buy, Call, Claim, Consent, Refer, Reply, Say, weight
 from shared.load.firm import CONSENT_TEXT, Terms, flash_item
 from shared.load.journal import Journal, Result
 from shared.load.plan import Planned
-from shared.load.wire import GaveUp, Reply, Wire
+from shared.load.watch import Watch
+from shared.load.wire import GaveUp, Wire
 from shared.money import to_decimal_string
 
 # More are never under way: a generator that holds everything that a dead platform does not take dies too.
@@ -32,11 +34,12 @@ class Timing:
 
 @dataclass
 class Drive:
-    """One run; `moved` hears the weight of each act that is settled."""
+    """One run; `moved` hears the weight of each act that is settled, `watch` when it was answered."""
 
     wire: Wire
     terms: Terms
     journal: Journal
+    watch: Watch
     moved: Callable[[int], None] = lambda _: None
     timing: Timing = field(default_factory=Timing)
     refusals: Counter[str] = field(default_factory=Counter)
@@ -47,6 +50,7 @@ class Drive:
         A run that is cancelled sends nothing more, and still waits for what is under way.
         """
         lanes: dict[int, asyncio.Task[None]] = {}
+        started = monotonic()
         room = asyncio.Semaphore(MOST_UNDER_WAY)
         began = 0.0
         try:
@@ -57,7 +61,7 @@ class Drive:
                 began = began or monotonic() - each.due
                 await asyncio.sleep(max(0.0, began + each.due - monotonic()))
                 await room.acquire()
-                task = asyncio.create_task(self._one(each, began + each.due, lanes.get(each.lane)))
+                task = asyncio.create_task(self._one(each, started, began + each.due, lanes.get(each.lane)))
                 lanes[each.lane] = task
                 task.add_done_callback(partial(self._over, lane=each.lane, lanes=lanes, room=room))
         finally:
@@ -79,7 +83,7 @@ class Drive:
             # Their callbacks take them out.
             await asyncio.sleep(0)
 
-    async def _one(self, each: Planned, due: float, before: asyncio.Task[None] | None) -> None:
+    async def _one(self, each: Planned, started: float, due: float, before: asyncio.Task[None] | None) -> None:
         self.timing.lags.append(monotonic() - due)
         if before is not None:
             await before
@@ -89,7 +93,9 @@ class Drive:
             result = {"unknown": str(error)}
         if refused := result.get("refused"):
             self.refusals[f"{type(each.act).__name__.lower()}: {refused}"] += 1
-        self.timing.waits[type(each.act).__name__.lower()].append(monotonic() - due)
+        now = monotonic()
+        self.timing.waits[type(each.act).__name__.lower()].append(now - due)
+        self.watch.answered(now - started, now - due, weight(each.act))
         self.timing.events += weight(each.act)
         self.journal.settle(each.number, result)
         self.moved(weight(each.act))
@@ -108,6 +114,10 @@ class Drive:
                 return await self._claim(act)
             case Refer():
                 return await self._refer(act)
+            case Ask():
+                return await self._ask(act)
+            case Reply():
+                return await self._reply(act)
 
     async def _say(self, calls: tuple[Call, ...]) -> Result:
         reply = await self.wire.tell(calls)
@@ -131,18 +141,9 @@ class Drive:
         return {**taken, **await self._say(({**call, **stamp},))}
 
     async def _redeemed(self, act: Buy) -> Result:
-        lines = [
-            {
-                "id": str(n),
-                "product_id": f"sku-{line.product}",
-                "quantity": line.quantity,
-                "unit_minor": line.unit_minor,
-            }
-            for n, line in enumerate(act.lines, 1)
-        ]
         body = {
             "customer": act.who,
-            "basket": {"currency": "VND", "order_id": act.order_id, "lines": lines},
+            "basket": {"currency": "VND", "order_id": act.order_id, "lines": goods.counted(act.lines)},
             "vouchers": [self.terms.code] if act.has_voucher else [],
             "points": act.points,
         }
@@ -157,11 +158,29 @@ class Drive:
         return {"paid": done["payable_minor"], "points": done["points"], "vouchers": len(done["vouchers"])}
 
     async def _answer(self, act: Answer) -> Result:
-        answers: dict[str, Any] = {"nps": {"score": act.nps}, "csat": {"score": act.csat}}
-        if act.words:
-            answers["comment"] = {"text": act.words}
-        body = {"survey_id": self.terms.survey, "customer": act.who, "reference": act.reference, "answers": answers}
+        about = {"survey_id": self.terms.survey, "customer": act.who, "reference": act.reference}
+        body = {**about, "answers": _answers(act)}
         return _verdict(await self.wire.do("POST", "/v1/responses", body, key=act.reference))
+
+    async def _ask(self, act: Ask) -> Result:
+        """Asked again by the same key, the platform says again what it decided."""
+        path = f"/v1/surveys/{self.terms.survey}/invitations"
+        reply = await self.wire.do("POST", path, {"customer": act.who}, key=act.key)
+        if not reply.is_success:
+            return _verdict(reply)
+        if (invitation := reply.body["invitation_id"]) is None:
+            self.refusals[f"asking: {reply.body['reason']}"] += 1
+            return {}
+        return {"invitation": invitation}
+
+    async def _reply(self, act: Reply) -> Result:
+        asked = await self._ask(Ask(act.who, act.key))
+        if "invitation" not in asked:
+            return asked
+        answers = _answers(act)
+        body = {"invitation_id": asked["invitation"], "answers": answers}
+        verdict = _verdict(await self.wire.do("POST", "/v1/responses", body, key=f"{act.key}-answer"))
+        return {**verdict, **asked}
 
     async def _consent(self, act: Consent) -> Result:
         change: dict[str, Any] = {"purpose": "marketing", "channel": "email", "state": "withdrawn"}
@@ -197,5 +216,11 @@ class Drive:
         return {"state": reply.body["state"]} if reply.is_success else _verdict(reply)
 
 
-def _verdict(reply: Reply) -> Result:
+def _answers(act: Answer | Reply) -> dict[str, Any]:
+    """As the survey of the run takes them."""
+    answers: dict[str, Any] = {"nps": {"score": act.nps}, "csat": {"score": act.csat}}
+    return {**answers, "comment": {"text": act.words}} if act.words else answers
+
+
+def _verdict(reply: wires.Reply) -> Result:
     return {} if reply.is_success else {"refused": reply.code, "why": str(reply.body)[:400]}

@@ -99,9 +99,7 @@ class _Firm:
     async def consent_text(self) -> None:
         """The words that customers agree to."""
         body = {"locale": "vi", "text": "Tôi đồng ý nhận bản tin qua e-mail."}
-        reply = await self._wire.do("PUT", f"/v1/consent/texts/{CONSENT_TEXT}", body)
-        if not reply.is_success:
-            raise UserError(f"The platform refuses a text of consent: {reply.status} {reply.body}")
+        await self._put(f"/v1/consent/texts/{CONSENT_TEXT}", body)
 
     async def campaign(self) -> str:
         """A code that everybody knows, of a fixed worth."""
@@ -133,6 +131,12 @@ class _Firm:
         }
         survey = str((await self._made("/v1/surveys", body))["id"])
         await self._made(f"/v1/surveys/{survey}/publish", {"note": ""})
+        await self._put(f"/v1/surveys/{survey}/asking", {"version": 0, "consent": None, "channel": "link"})
+        rules = await self._wire.read("/v1/contact-rules")
+        if rules["quiet"] is not None:
+            # A wave that waits for the morning could not be checked.
+            kept = {name: rules[name] for name in ("budget", "version")}
+            await self._put("/v1/contact-rules", {**kept, "quiet": None})
         return survey
 
     async def sale(self, units: int) -> str:
@@ -162,6 +166,11 @@ class _Firm:
         """Who has ordered more than once."""
         rule = {"computed": "orders", "gte": FEWEST_ORDERS}
         return str((await self._made("/v1/segments", {"name": self._name[-100:], "rule": rule}))["id"])
+
+    async def _put(self, path: str, body: Any) -> None:
+        reply = await self._wire.do("PUT", path, body, key=str(derived_id("tam load", self._name, path)))
+        if not reply.is_success:
+            raise UserError(f"The platform refuses PUT {path}: {reply.status} {reply.body}")
 
     async def _made(self, path: str, body: Any) -> Any:
         reply: Reply = await self._wire.do("POST", path, body, key=str(derived_id("tam load", self._name, path)))

@@ -40,6 +40,14 @@ def total(lines: tuple[Line, ...]) -> int:
     return sum(line.quantity * line.unit_minor for line in lines)
 
 
+def counted(lines: tuple[Line, ...]) -> list[dict[str, Any]]:
+    """Lines as the till of a checkout takes them."""
+    return [
+        {"id": str(n), "product_id": f"sku-{line.product}", "quantity": line.quantity, "unit_minor": line.unit_minor}
+        for n, line in enumerate(lines, 1)
+    ]
+
+
 def told(line: Line, currency: str) -> dict[str, Any]:
     """A line as SDKs tell it, in major units."""
     return {

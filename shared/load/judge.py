@@ -148,6 +148,8 @@ class Judge:
         promoters, detractors = sum(nps >= 9 for nps, _ in last), sum(nps <= 6 for nps, _ in last)
         satisfied = sum(csat >= 4 for _, csat in last)
         return {
+            "asked": self.book.asked,
+            "answered who was asked": self.book.replied,
             "nps answers": len(last),
             "nps buckets": {
                 "promoters": promoters,

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
+from shared.load.book import by_invitation
 from shared.load.firm import Terms, flash_item
 from shared.load.visits import FLASH_ITEMS
 from shared.load.wire import GaveUp, Wire
@@ -42,7 +43,7 @@ async def look_at(wire: Wire, terms: Terms, who: str) -> Facts:
     segments = (customer.get("segments") or {}).get("segments", [])
     facts: Facts = {
         "touchpoints": [each["message_id"] for each in await _pages(wire, f"/v1/customers/{who}/touchpoints")],
-        "answers": {each["reference"]: _scores(each) for each in responses if each["state"] != "withdrawn"},
+        "answers": {_known_by(each): _scores(each) for each in responses if each["state"] != "withdrawn"},
         "vouchers redeemed": sum(len(each["vouchers"]) for each in standing),
         "points redeemed": sum(each["points"] - each["points_rolled_back"] for each in standing),
         "points": await _points(wire, who),
@@ -53,6 +54,11 @@ async def look_at(wire: Wire, terms: Terms, who: str) -> Facts:
         "orders": _value(figures, "orders") or 0,
     }
     return {**facts, **_money(figures)}
+
+
+def _known_by(response: Any) -> str:
+    reference: str | None = response["reference"]
+    return by_invitation(response["invitation_id"]) if reference is None else reference
 
 
 def _scores(response: Any) -> tuple[int, int]:
@@ -132,6 +138,7 @@ async def look_at_survey(wire: Wire, terms: Terms, days: tuple[str, str]) -> Fac
         ]
         facts |= {f"{metric} answers": told["n"], f"{metric} buckets": told["buckets"]}
         facts[metric] = None if told["value"] is None else round(told["value"], 6)
+        facts |= {"asked": told["response"]["invited"], "answered who was asked": told["response"]["responded"]}
     return facts
 
 

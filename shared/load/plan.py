@@ -1,5 +1,6 @@
 """The plan of a run: every act and when it is due, worked out from the seed alone."""
 
+import heapq
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -10,6 +11,7 @@ from shared.load.acts import Act, weight
 from shared.load.chance import stream, zipf
 from shared.load.profiles import PROFILES
 from shared.load.visits import Visit
+from shared.load.wave import Due, wave
 
 # How many visits there are at a time, for each event a second.
 _CROWD = 0.15
@@ -66,13 +68,20 @@ class Planned(NamedTuple):
 
 
 def plan(order: Order) -> Iterator[Planned]:
-    """All acts in the order in which they are due; nobody is on two visits at a time."""
+    """All acts in the order in which they are due."""
+    whole = heapq.merge(_visits(order), wave(order), key=lambda each: each.due)
+    for number, each in enumerate(whole):
+        yield Planned(number, each.due, each.act, each.customer)
+
+
+def _visits(order: Order) -> Iterator[Due]:
+    """What customers do by themselves; nobody is on two visits at a time."""
     chance = stream(order.seed, order.profile, "plan")
     shape: pace.Shape = pace.of_hour if order.is_daily else pace.flat
     crowd = max(_LEAST_CROWD, min(_GREATEST_CROWD, int(order.rate * _CROWD), order.customers // 4))
     here: list[Visit] = []
     busy: set[int] = set()
-    visits = number = 0
+    visits = 0
     due = 0.0
     while due < order.seconds:
         while len(here) < crowd:
@@ -88,8 +97,7 @@ def plan(order: Order) -> Iterator[Planned]:
             here[place] = here[-1]
             here.pop()
             continue
-        yield Planned(number, due, act, visit.customer)
-        number += 1
+        yield Due(due, visit.customer, act)
         due += pace.gap(chance, weight(act), order.rate, shape(order.moment(due)))
 
 

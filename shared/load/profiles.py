@@ -9,6 +9,7 @@ class Profile:
     """How customers of a shop behave.
 
     `repeats` to `late` are shares of requests: sent again, within a visit out of order, with times of days ago.
+    `asks` is for each event how many customers are asked by a survey, `replies` the share of them who answer.
     """
 
     about: str
@@ -27,6 +28,8 @@ class Profile:
     late: float = 0.0
     most_views: int = 5
     hottest: float = 0.8
+    asks: float = 0.01
+    replies: float = 0.35
 
 
 PROFILES: Mapping[str, Profile] = {
@@ -37,6 +40,7 @@ PROFILES: Mapping[str, Profile] = {
         claims=0.85,
         most_views=2,
         hottest=1.1,
+        asks=0.0,
     ),
     "subscriptions": Profile(
         "subscriptions: begin, renew, change, pause, leave", buys=0.1, subscribes=0.8, claims=0.0, most_views=3
@@ -48,5 +52,6 @@ PROFILES: Mapping[str, Profile] = {
         repeats=0.2,
         disorder=0.6,
         late=0.3,
+        asks=0.0,
     ),
 }

@@ -18,6 +18,7 @@ from shared.load.journal import Journal
 from shared.load.judge import Difference, Judge, Verdict
 from shared.load.pace import ZONE
 from shared.load.plan import Order, Planned, plan
+from shared.load.watch import Watch
 from shared.load.wire import Wire
 
 # So long nothing must be on its way.
@@ -38,6 +39,7 @@ class Session:
     order: Order
     terms: Terms
     before: dict[str, Any]
+    watch: Watch
     timing: Timing = field(default_factory=Timing)
     refusals: dict[str, int] = field(default_factory=dict)
     settled_seconds: float | None = None
@@ -56,15 +58,18 @@ class Session:
         kept = Order.of(journal.head["order"])
         if kept.namespace != order.namespace:
             raise UserError(f"The journal is of {kept.namespace}, not of {order.namespace}.")
-        return cls(wire, clock, journal, kept, Terms(**journal.head["terms"]), _exact(journal.head["before"]))
+        before = _exact(journal.head["before"])
+        return cls(wire, clock, journal, kept, Terms(**journal.head["terms"]), before, Watch.of(kept.seconds))
 
     async def send(self, moved: Moved = lambda _: None) -> None:
         """Send the plan, on time."""
-        drive = Drive(self.wire, self.terms, self.journal, moved)
+        drive = Drive(self.wire, self.terms, self.journal, self.watch, moved)
         self.timing = drive.timing
+        looking = asyncio.create_task(self.watch.look_on(self.wire))
         try:
             await drive.run(plan(self.order))
         finally:
+            looking.cancel()
             self.refusals = dict(drive.refusals)
 
     def book(self) -> Book:
@@ -132,6 +137,7 @@ class Session:
             "refusals": self.refusals,
             "outcomes": dict(self.wire.outcomes),
             "settled_seconds": self.settled_seconds,
+            "watch": self.watch.document(),
             "verdict": None if verdict is None else verdict.document(),
         }
 

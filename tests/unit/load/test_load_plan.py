@@ -13,13 +13,14 @@ import pytest
 
 from shared.errors import UserError
 from shared.load import pace
-from shared.load.acts import Buy, Claim, Say, weight
+from shared.load.acts import Ask, Buy, Claim, Reply, Say, weight
 from shared.load.chance import stream, zipf
 from shared.load.drive import Drive
 from shared.load.firm import Terms
 from shared.load.journal import Journal
 from shared.load.plan import Order, plan
 from shared.load.profiles import PROFILES
+from shared.load.watch import Watch
 from shared.load.wire import Wire
 
 START = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
@@ -61,10 +62,24 @@ def test_a_shop_does_all_that_shops_do():
     acts = [each.act for each in plan(order(rate=400.0, seconds=120.0, customers=3_000))]
     told = Counter(call.get("event", call["type"]) for act in acts if isinstance(act, Say) for call in act.calls)
 
-    assert {type(act).__name__ for act in acts} == {"Say", "Buy", "Answer", "Consent", "Claim", "Refer"}
+    assert {type(act).__name__ for act in acts} == {"Say", "Buy", "Answer", "Consent", "Claim", "Refer", "Ask", "Reply"}
     assert {"page", "identify", "Product Viewed", "Order Completed", "Order Refunded", "Order Cancelled"} <= set(told)
     assert told["page"] > told["Product Added"] > told["Order Refunded"] > 0
     assert any(isinstance(act, Buy) and act.points and act.has_voucher for act in acts)
+
+
+def test_a_wave_asks_each_once_and_some_answer_after_they_were_asked():
+    planned = list(plan(order(rate=400.0, seconds=120.0, customers=3_000)))
+    asked = {each.act.key: each for each in planned if isinstance(each.act, Ask)}
+    replies = [each for each in planned if isinstance(each.act, Reply)]
+    waits = sorted(each.due - asked[each.act.key].due for each in replies if isinstance(each.act, Reply))
+
+    assert len(asked) == sum(isinstance(each.act, Ask) for each in planned) == pytest.approx(480, rel=0.2)
+    assert 0.25 < len(replies) / len(asked) < 0.45
+    assert waits[0] >= 0
+    assert 2 < waits[len(waits) // 2] < 9
+    assert waits[-1] > 15
+    assert all(asked[each.act.key].lane == each.lane for each in replies if isinstance(each.act, Reply))
 
 
 def test_profiles_differ_in_what_they_are_about():
@@ -152,7 +167,7 @@ async def test_a_stall_is_felt_by_all_that_was_due_in_it(tmp_path: Path):
     # Calls alone: what else there is asks for answers of a real platform.
     calls = [each for each in plan(order("sdk", rate=300.0, seconds=1.0)) if isinstance(each.act, Say)]
     async with stalling(0.5) as wire:
-        drive = Drive(wire, TERMS, journal)
+        drive = Drive(wire, TERMS, journal, Watch.of(1))
         await drive.run(calls)
     journal.close()
 
@@ -169,7 +184,7 @@ async def test_what_nobody_answers_is_given_up_and_said(tmp_path: Path):
 
     journal = Journal(tmp_path / "j")
     async with httpx.AsyncClient(transport=httpx.MockTransport(refuse), base_url="http://tam.test") as client:
-        drive = Drive(Wire([client], "w", "s", patience_seconds=0.05), TERMS, journal)
+        drive = Drive(Wire([client], "w", "s", patience_seconds=0.05), TERMS, journal, Watch.of(1))
         await drive.run(list(plan(order("sdk", seconds=0.1))))
     journal.close()
 

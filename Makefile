@@ -96,8 +96,9 @@ contracts: setup ## Write AsyncAPI, OpenAPI, the event schemas and the authorisa
 dashboards: $(DEV) ## Draw Grafana's dashboards anew
 	@cd deploy/grafana && $(CURDIR)/$(BIN)/python -m drawing
 
-scaling: setup ## Write anew by which consumers Kubernetes scales workers
+scaling: setup ## Write anew by which consumers Kubernetes scales workers, and what a firm of a size needs
 	@$(BIN)/python deploy/kubernetes/scaling.py
+	@$(BIN)/python deploy/sizing.py
 
 release-fixture: $(DEV) ## Keep the data of this release for the tests of those to come
 	@$(BIN)/python tests/upgrade/make_fixture.py

@@ -1,6 +1,18 @@
 """All commands of `tam`, put together: importing this adds them to the one that serves."""
 
-from services.cli import customers, dlq, export, keys, load, orders, responses, rights, voucher_files, vouchers
+from services.cli import (
+    customers,
+    dlq,
+    export,
+    keys,
+    load,
+    orders,
+    responses,
+    rights,
+    simulate,
+    voucher_files,
+    vouchers,
+)
 from services.cli.backup import backup, restore_command
 from services.cli.contracts import contracts
 from services.cli.demo import demo
@@ -18,6 +30,7 @@ orders.app.command(name="responses", help=responses.HELP)(responses.responses)
 app.add_typer(orders.app, name="import")
 app.add_typer(export.app, name="export")
 app.add_typer(vouchers.app, name="vouchers")
+app.add_typer(simulate.app, name="simulate")
 app.add_typer(keys.app, name="keys")
 
 

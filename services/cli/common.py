@@ -18,6 +18,7 @@ from shared.bus.base import BusUnavailable
 from shared.config import PlatformSettings, load
 from shared.db.embedded import borrowed
 from shared.db.engine import Database, make_engine
+from shared.delivery.outbox import OutboxWriter
 from shared.errors import UserError
 from shared.http.auth import KeyRing
 from shared.http.settings import AUTH_PREFIX, HTTP_PREFIX, AuthSettings, HttpSettings
@@ -131,7 +132,9 @@ async def database_url(settings: PlatformSettings) -> AsyncIterator[str]:
 @asynccontextmanager
 async def open_database(url: str, schema: str) -> AsyncIterator[Database]:
     """A service's database, for a command."""
-    db = Database(make_engine(url, schema=schema, pool_size=None, application="tam-cli"), schema=schema)
+    engine = make_engine(url, schema=schema, pool_size=None, application="tam-cli")
+    # What a command announces is relayed by whichever process runs next.
+    db = Database(engine, schema=schema, outbox=OutboxWriter())
     try:
         yield db
     finally:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Annotated
@@ -15,7 +16,8 @@ import typer
 from services.cli.cdnow import WHEEL, cdnow_log, read_cdnow
 from services.cli.common import console, read_settings, run, say
 from services.cli.door import Item
-from services.cli.figures import print_figures, spark
+from services.cli.figures import print_card, print_figures, spark
+from services.cli.firm import story
 from services.cli.instance import Instance, beside, running, with_own
 from services.cli.keys import first_keys
 from services.cli.orders import BadRows, only_items, send_through
@@ -31,6 +33,7 @@ from shared.runtime.serve import bind
 from shared.runtime.service import Service
 
 _READER_LIVES = timedelta(days=1)
+_EVERYTHING = ("*",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,18 +59,25 @@ def demo(
         Path | None,
         typer.Option(exists=True, dir_okay=False, help="Another log: the CSV of `tam import orders`, or CDNOW's form."),
     ] = None,
+    only_purchases: Annotated[
+        bool, typer.Option("--only-purchases", help="Leave out the firm of today around the log; so does --file.")
+    ] = False,
     leave: Annotated[bool, typer.Option("--exit", help="End after the figures; do not keep serving.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as one JSON document on stdout.")] = False,
 ) -> None:
     """Replay a real shop's purchases through the ingest API, print the live figures, keep serving until Ctrl-C.
 
+    Around the log stands a firm of today (orders, subscriptions, answers, complaints, points, targets), so that every
+    dashboard has something to show; figures as of the log's own days know nothing of it.
+
     The same purchases sent again change no figure. If the platform runs already, the demo uses it.
     """
-    run(_demo(read_settings(), file, leave=leave, as_json=as_json))
+    settings, has_firm = read_settings(), file is None and not only_purchases
+    run(_demo(settings, file, has_firm=has_firm, leave=leave, as_json=as_json))
 
 
-async def _demo(settings: PlatformSettings, file: Path | None, *, leave: bool, as_json: bool) -> None:
-    async with running(settings, source="demo") as instance:
+async def _demo(settings: PlatformSettings, file: Path | None, *, has_firm: bool, leave: bool, as_json: bool) -> None:
+    async with running(settings, source="demo", scopes=_EVERYTHING) as instance:
         if instance is not None:
             say(f"Using the instance at {instance.base_url}.")
             log = await asyncio.to_thread(_open_log, settings, file)
@@ -75,7 +85,9 @@ async def _demo(settings: PlatformSettings, file: Path | None, *, leave: bool, a
             await _replay(instance, log)
             async with beside(settings, instance.database_url) as (bus, databases):
                 await _settle(bus, databases)
-            await _show(instance, log, monotonic() - started, as_json=as_json)
+                await _show(instance, log, monotonic() - started, as_json=as_json)
+                if has_firm:
+                    await _firm(instance, log, partial(_settle, bus, databases))
             return
     # Before anything is started: nobody waits for a server to learn that the port is taken.
     sock = bind(settings.host, settings.port)
@@ -88,10 +100,12 @@ async def _demo(settings: PlatformSettings, file: Path | None, *, leave: bool, a
         await _replay(instance, log)
         await _settle(platform.bus, platform.databases())
         await _show(instance, log, monotonic() - started, as_json=as_json)
+        if has_firm:
+            await _firm(instance, log, partial(_settle, platform.bus, platform.databases()))
         if not leave:
             await _where_to_look(platform, instance.base_url, log)
 
-    await with_own(settings, sock, source="demo", work=work, keep_serving=not leave)
+    await with_own(settings, sock, source="demo", work=work, keep_serving=not leave, scopes=_EVERYTHING)
 
 
 def _open_log(settings: PlatformSettings, file: Path | None) -> Log:
@@ -161,6 +175,18 @@ async def _show(instance: Instance, log: Log, seconds: float, *, as_json: bool) 
         say(f"gross by month {spark(values)}")
     rate = log.events / seconds
     say(f"{log.events:,} events in {seconds:.1f} s ({rate:,.0f}/s, everything on this machine).")
+
+
+async def _firm(instance: Instance, log: Log, settled: story.Settled) -> None:
+    """The firm of today, and how it stands."""
+    started = monotonic()
+    if not await story.tell(instance, datetime.now(UTC), log.bad, settled):
+        return
+    await settled()
+    reader = {"Authorization": f"Bearer {instance.secret_key}"}
+    async with httpx.AsyncClient(base_url=instance.base_url, headers=reader, timeout=60, trust_env=False) as client:
+        print_card((await client.get("/v1/metrics/scorecard", params={"currency": "VND"})).raise_for_status().json())
+    say(f"The firm of today in {monotonic() - started:.1f} s: its dashboards are whole within five minutes.")
 
 
 async def _where_to_look(platform: Platform, base_url: str, log: Log) -> None:

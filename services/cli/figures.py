@@ -38,7 +38,7 @@ def value_of(figure: Mapping[str, Any]) -> str:
         return f"{float(value):.1%}"
     if figure["currency"]:
         return f"{Decimal(value):,f} {figure['currency']}"
-    return f"{value:,}" if isinstance(value, int) else str(value)
+    return f"{value:,.1f}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def _ratio(figure: Mapping[str, Any]) -> str:
@@ -51,3 +51,19 @@ def spark(values: Sequence[float]) -> str:
     """A line of bars, the highest for the greatest value."""
     top = max(values, default=0.0) or 1.0
     return "".join(_BARS[int(max(value, 0.0) / top * (len(_BARS) - 1) + 0.5)] for value in values)
+
+
+def print_card(card: Mapping[str, Any]) -> None:
+    """The score card of all customers: each figure beside what it shall be, and who answers for it, on stderr."""
+    table = Table(title="The firm today", title_style="bold", box=None, pad_edge=False)
+    table.add_column("figure", style="cyan")
+    table.add_column("value", justify="right", style="bold")
+    table.add_column("target", justify="right")
+    table.add_column("owner")
+    table.add_column("")
+    for line in card["lines"]:
+        target = line["target"] or {}
+        aim = "" if not target else value_of({**line["figure"], "value": target["value"]})
+        light = line["light"] if target else ""
+        table.add_row(line["key"].replace("_", " "), value_of(line["figure"]), aim, target.get("owner", ""), light)
+    console.print(table)

@@ -105,6 +105,7 @@ async def with_own(
     source: str,
     work: Callable[[Platform, Instance], Awaitable[None]],
     keep_serving: bool,
+    scopes: Sequence[str] = _READING,
 ) -> None:
     """Start the whole platform in this process, do the work through its API, and go on serving or end.
 
@@ -119,7 +120,7 @@ async def with_own(
                 nonlocal is_done
                 base_url = url_of(*sock.getsockname()[:2])
                 try:
-                    async with borrowed_keys(platform.keyring, source=source) as (write, read):
+                    async with borrowed_keys(platform.keyring, source=source, scopes=scopes) as (write, read):
                         await work(platform, Instance(base_url, write, read, platform.database_url))
                 except UserError:
                     if stop.is_set():

@@ -21,6 +21,7 @@ from shared.load.journal import Journal
 from shared.load.judge import Verdict
 from shared.load.plan import LEAST_CUSTOMERS, Order
 from shared.load.profiles import PROFILES
+from shared.load.report import page
 from shared.load.session import Session
 from shared.load.wire import connected
 
@@ -34,7 +35,8 @@ HELP = (
     "once, their orders, money, points, vouchers, answers, segments and consent, and the totals.\n\n"
     f"Profiles: {_KINDS}.\n\n"
     "The same seed is the same traffic. What was sent is in a journal: a run that was cut off goes on from it when "
-    "the same command is given again, and what is sent twice counts once.\n\n"
+    "the same command is given again, and what is sent twice counts once. A page beside the journal (--report) shows "
+    "rate, latency, lag, memory and what the check found; it needs nothing else.\n\n"
     "It makes a programme of points, a rule, a code, a survey, a flash sale, referrals and a segment: not for a "
     f"platform that a firm works with.\n\nExit code: 0 all is right; {SOMETHING_DIFFERS} something differs; 1 it could "
     "not be done; 2 wrong arguments or settings; 130 stopped."
@@ -58,6 +60,7 @@ def load(
     check: Annotated[int, typer.Option(min=0, help="Check so many customers at most; totals always.")] = 2_000,
     check_only: Annotated[bool, typer.Option("--check-only", help="Send nothing; check the journal again.")] = False,
     settle: Annotated[float, typer.Option(min=0, max=3_600, help="Wait so many seconds at most.")] = 120.0,
+    report: Annotated[Path | None, typer.Option(help="The page about it; beside the journal, if not given.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON on stdout.")] = False,
     yes_elsewhere: Elsewhere = False,
 ) -> None:
@@ -73,7 +76,10 @@ def load(
     if check_only and not where.exists():
         fail(f"There is no journal {where}.", 2)
     keys = (write_key, secret_key)
-    verdict = run(_load(settings, order, where, url or [], keys, check, settle, is_check=check_only, as_json=as_json))
+    about = report or where.with_suffix(".html")
+    verdict = run(
+        _load(settings, order, (where, about), url or [], keys, (check, settle), is_check=check_only, as_json=as_json)
+    )
     raise typer.Exit(SOMETHING_DIFFERS if verdict.differences else 0)
 
 
@@ -97,15 +103,16 @@ async def _servers(
 async def _load(
     settings: PlatformSettings,
     order: Order,
-    where: Path,
+    files: tuple[Path, Path],
     urls: list[str],
     keys: tuple[str | None, str | None],
-    check: int,
-    settle: float,
+    check: tuple[int, float],
     *,
     is_check: bool,
     as_json: bool,
 ) -> Verdict:
+    """`files` are the journal and the page about it; `check`: so many customers, after so many seconds at most."""
+    (where, about), (at_most, settle) = files, check
     await asyncio.to_thread(where.parent.mkdir, parents=True, exist_ok=True)
     async with AsyncExitStack() as stack:
         hosts, write, secret = await stack.enter_async_context(_servers(settings, urls, keys))
@@ -119,9 +126,11 @@ async def _load(
         if not is_check:
             events = int(session.order.rate * session.order.seconds)
             await session.send(Meter(bar, "sending", events).advance)
-        people = Meter(bar, "checking", min(check, len(session.book().persons())))
-        verdict = await session.judge(at_most=check, patience_seconds=settle, moved=people.advance)
+        people = Meter(bar, "checking", min(at_most, len(session.book().persons())))
+        verdict = await session.judge(at_most=at_most, patience_seconds=settle, moved=people.advance)
     document = session.document(verdict)
+    await asyncio.to_thread(about.write_text, page(document), encoding="utf-8")
+    say(f"{about} shows how it went.")
     if as_json:
         typer.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2))
     else:

@@ -5,9 +5,10 @@ Owns        the ledger of points (double entry, never changed), lots and holds; 
             No personal data: person keys and facts.
 Consumes    CustomerMerged, CustomerUnmerged; OrderPlaced, OrderChanged, OrderRefunded, OrderCancelled;
             TouchpointRecorded and SurveyAnswered where a rule asks for it; SegmentEntered, SegmentLeft; CustomerCreated
-Publishes   PointsEarned, -Spent, -Expired, -Reversed, -Moved, -Expiring; TierChanged, TierNear;
+Publishes   PointsEarned, -Spent, -Expired, -Reversed, -Moved, -Expiring, -Transferred; HoldChanged, AdjustmentChanged;
+            TierChanged, -Kept, -Granted, -Near; RewardStocked, -Ordered, -Fulfilled, -Cancelled;
             VoucherIssued, -Reserved, -Redeemed, -RolledBack; FlashClaimed; ReferralCompleted;
-            AchievementReached, AchievementLost
+            AchievementReached, -Moved, -Lost
 URLs        /v1/loyalty…
 
 Invariants

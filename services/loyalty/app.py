@@ -22,7 +22,9 @@ from services.loyalty.rewards.api import router as rewards
 from services.loyalty.rights.consumers import RIGHTS
 from services.loyalty.service import LoyaltyService
 from services.loyalty.settings import LoyaltySettings
+from services.loyalty.simulations.api import router as simulations
 from services.loyalty.tiers.api import router as tiers
+from services.loyalty.verification.consumers import NIGHTLY
 from services.loyalty.vouchers.api import router as vouchers
 from services.loyalty.vouchers.service.vault import Vault, pepper_file
 from shared.events.catalogue.loyalty import PUBLISHES
@@ -33,10 +35,10 @@ def build(parts: Parts) -> LoyaltyService:
     """The service on its parts."""
     settings = parts.settings if isinstance(parts.settings, LoyaltySettings) else LoyaltySettings()
     vault = Vault(settings.peppers, pepper_file(parts.platform))
-    return LoyaltyService(db=parts.db, clock=parts.clock, zone=parts.zone, settings=settings, vault=vault)
+    return LoyaltyService(parts.db, parts.clock, parts.zone, settings, vault, parts=parts)
 
 
-POINTS = (points, reports, programs, earning, tiers, invariants, rewards)
+POINTS = (points, reports, programs, earning, tiers, invariants, rewards, simulations)
 SHOP = (checkout, flash, vouchers, promotions)
 FRIENDS = (referrals, achievements, pools)
 
@@ -48,7 +50,7 @@ service = Service(
     settings=LoyaltySettings,
     publishes=PUBLISHES,
     subscriptions=(*MEMBERS, *EARNING, *CHECKOUT),
-    jobs=JOBS,
+    jobs=(*JOBS, NIGHTLY),
     recoveries=RECOVERIES,
     on_verified=keep,
     follows_identity=True,

@@ -11,7 +11,9 @@ from services.loyalty.points.jobs import refresh_standing
 from services.loyalty.referrals.jobs import JOBS as REFERRALS
 from services.loyalty.replays.jobs import refresh_drift
 from services.loyalty.service import LoyaltyService
+from services.loyalty.simulations.jobs import JOBS as SIMULATIONS
 from services.loyalty.throttle.jobs import JOBS as THROTTLE
+from services.loyalty.verification.jobs import refresh_nightly
 from services.loyalty.vouchers.jobs import JOBS as VOUCHERS
 
 __all__ = ["JOBS", "refresh_gauges"]
@@ -26,6 +28,7 @@ JOBS = (
     *VOUCHERS,
     *THROTTLE,
     *ACHIEVEMENTS,
+    *SIMULATIONS,
 )
 
 
@@ -33,4 +36,5 @@ async def refresh_gauges(loyalty: LoyaltyService) -> None:
     """Set all gauges of loyalty to what was found last, by whichever process."""
     await refresh_invariants(loyalty)
     await refresh_drift(loyalty)
+    await refresh_nightly(loyalty)
     await refresh_standing(loyalty)

@@ -41,17 +41,28 @@ from services.loyalty.rewards.repository import CHECKS as REWARD_CHECKS
 from services.loyalty.rewards.service import Rewards
 from services.loyalty.rights.service import LoyaltyRights
 from services.loyalty.settings import LoyaltySettings
+from services.loyalty.simulations.service import Simulations
 from services.loyalty.throttle.service import Guard
 from services.loyalty.tiers.repository import CHECKS as TIER_CHECKS
 from services.loyalty.tiers.service.tracks import TracksService
+from services.loyalty.verification.service import Verification
 from services.loyalty.vouchers.repository.checks import CHECKS as VOUCHER_CHECKS
-from services.loyalty.vouchers.service import Assignments, Campaigns, CodesService, Generation, Vault, Vouchers
+from services.loyalty.vouchers.service import (
+    Assignments,
+    Campaigns,
+    CodesService,
+    Generation,
+    Importing,
+    Vault,
+    Vouchers,
+)
 from services.loyalty.vouchers.service.pools import CodePools
 from shared.clock import Clock
 from shared.db.engine import Database, WriteTx
 from shared.events.catalogue.profiles import CustomerMerged, CustomerUnmerged
 from shared.events.envelope import Event
 from shared.identity import mapping
+from shared.runtime.service import Parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +79,7 @@ class LoyaltyService:
     flash_lanes: Lanes = field(default_factory=Lanes)
     flash_views: Views[SaleOut] = field(default_factory=Views)
     flash_room_views: RoomViews = field(default_factory=RoomViews)
+    parts: Parts | None = None
 
     @property
     def programs(self) -> Programs:
@@ -122,9 +134,19 @@ class LoyaltyService:
         return Reports(self.db, self.clock, self.programs)
 
     @property
+    def verification(self) -> Verification:
+        """The books beside what was told of them, every night."""
+        return Verification(self.db, self.clock, self.settings, self.replays, self.parts)
+
+    @property
+    def simulations(self) -> Simulations:
+        """What another programme would have come to."""
+        return Simulations(self.db, self.clock, self.zone, self.settings.simulation_days)
+
+    @property
     def rights(self) -> LoyaltyRights:
         """What loyalty keeps of a person, and what it forgets."""
-        return LoyaltyRights(self.pools)
+        return LoyaltyRights(self.pools, self.clock)
 
     async def regroup(
         self, tx: WriteTx, events: Sequence[Event[CustomerMerged] | Event[CustomerUnmerged]]
@@ -233,6 +255,11 @@ class LoyaltyService:
     def code_jobs(self) -> Generation:
         """Voucher codes in bulk."""
         return Generation(self.db, self.clock, self.vault)
+
+    @property
+    def code_files(self) -> Importing:
+        """Voucher codes of other systems, from files."""
+        return Importing(self.db, self.clock, self.vault, self.codes)
 
     @property
     def code_pools(self) -> CodePools:

@@ -3,10 +3,12 @@
 from pydantic import Field, field_validator
 
 from services.loyalty.checkout.settings import CheckoutSettings
+from services.loyalty.simulations.settings import SimulationSettings
+from services.loyalty.verification.settings import VerificationSettings
 from shared.secret_keys import secrets_in
 
 
-class LoyaltySettings(CheckoutSettings):
+class LoyaltySettings(CheckoutSettings, SimulationSettings, VerificationSettings):
     """What a firm may set; what changes with the programme stands in the programme."""
 
     code_peppers: str | None = Field(

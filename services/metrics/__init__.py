@@ -15,7 +15,8 @@ Rooms      `ledger` takes facts in, `figures` gives figures out, `domain` is the
            NPS, CSAT and CES, `gap` sets belief and promises beside what customers say, `earned` tells growth that was
            earned from growth that was bought, `value` says what customers will probably bring, `retention` when silence
            is leaving, who comes back, and who customers are by what they did; `alarms` says what has changed;
-           `subscriptions` who subscribes, who leaves, and what that brings in a month.
+           `subscriptions` who subscribes, who leaves, and what that brings in a month; `knowledge` what figures were
+           believed to be at a moment.
 
 Invariants
 * What is stored is a function of the set of facts: late, repeated, reordered and corrected facts, merges and unmerges

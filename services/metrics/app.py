@@ -7,6 +7,7 @@ from services.metrics.figures.service import Figures
 from services.metrics.freshness.service import Freshness
 from services.metrics.gap.consumers import SUBSCRIPTIONS as VOICES
 from services.metrics.jobs import JOBS, refresh_gauges
+from services.metrics.knowledge.service import Knowledge
 from services.metrics.ledger.consumers import SUBSCRIPTIONS as LEDGER
 from services.metrics.ledger.service import Ledger
 from services.metrics.rights.consumers import RIGHTS
@@ -36,6 +37,7 @@ def build(parts: Parts) -> MetricsService:
         satisfaction=Satisfaction(db, clock, zone, Freshness(parts.bus, clock, SATISFACTION)),
         yardsticks=Yardsticks(db),
         voices=Freshness(parts.bus, clock, (*LEDGER, *SATISFACTION, *VOICES)),
+        knowledge=Knowledge(parts, lambda: service),
     )
 
 

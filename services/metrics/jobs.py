@@ -4,6 +4,7 @@ from services.metrics.alarms.jobs import JOBS as ALARMS
 from services.metrics.alarms.jobs import refresh_gauges as refresh_alarms
 from services.metrics.figures.jobs import refresh_gauges as refresh_figures
 from services.metrics.gap.jobs import refresh_gauges as refresh_gaps
+from services.metrics.knowledge.jobs import JOBS as KNOWLEDGE
 from services.metrics.retention.jobs import JOBS as RETENTION
 from services.metrics.satisfaction.jobs import JOBS as SATISFACTION
 from services.metrics.satisfaction.jobs import refresh_gauges as refresh_satisfaction
@@ -15,7 +16,7 @@ from services.metrics.subscriptions.jobs import refresh_gauges as refresh_subscr
 from services.metrics.value.jobs import JOBS as VALUE
 from services.metrics.value.jobs import refresh_gauges as refresh_value
 
-JOBS = (*SATISFACTION, *RETENTION, *VALUE, *SCORECARD, *ALARMS, *SUBSCRIPTIONS)
+JOBS = (*SATISFACTION, *RETENTION, *VALUE, *SCORECARD, *ALARMS, *SUBSCRIPTIONS, *KNOWLEDGE)
 
 
 async def refresh_gauges(metrics: MetricsService) -> None:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from services.metrics.alarms.service.configuring import Watches
+from services.metrics.alarms.service.contracted import Kept
 from services.metrics.alarms.service.reading import Alarms
 from services.metrics.alarms.service.watching import Watching
 from services.metrics.earned.service.reading import EarnedGrowth
@@ -12,6 +13,7 @@ from services.metrics.freshness.service import Freshness
 from services.metrics.gap.service.reading import DeliveryGap
 from services.metrics.gap.service.taking import PROJECTION as VOICES
 from services.metrics.gap.service.taking import Mirrors, Promises
+from services.metrics.knowledge.service import Knowledge
 from services.metrics.ledger.service import PROJECTION as PURCHASES
 from services.metrics.ledger.service import Ledger
 from services.metrics.retention.service.reading import Retention
@@ -35,7 +37,7 @@ from services.metrics.value.service.outlooks import Outlooks
 from services.metrics.value.service.refitting import Refitting
 from services.metrics.value.service.segments import Segments
 from services.metrics.value.service.so_far import ValueSoFar
-from services.metrics.value.service.valuing import Value, Worths
+from services.metrics.value.service.valuing import Value
 from shared.runtime.answers import Answers
 from shared.runtime.service import Projection
 
@@ -59,10 +61,11 @@ class MetricsService:
     satisfaction: Satisfaction
     yardsticks: Yardsticks
     voices: Freshness
+    knowledge: Knowledge
     rights: MetricsRights = field(default_factory=MetricsRights)
-    worths: Worths = field(default_factory=dict)
     answers: Answers = field(default_factory=Answers)
     scans: Locks = field(default_factory=locks)
+    walked: Kept = field(default_factory=dict)
 
     @property
     def telling(self) -> Telling:
@@ -120,7 +123,7 @@ class MetricsService:
     def value(self) -> Value:
         """What customers will probably do, and what that is worth."""
         of = self.figures
-        return Value(of.db, of.clock, of.zone, of.currency, of.margin, of.freshness, self.worths)
+        return Value(of.db, of.clock, of.zone, of.currency, of.margin, of.freshness, self.scans)
 
     @property
     def value_so_far(self) -> ValueSoFar:
@@ -168,7 +171,7 @@ class MetricsService:
     def watching(self) -> Watching:
         """Looks for changes in watched figures."""
         of = self.figures
-        return Watching(of.db, of.clock, of.zone, self.satisfaction, self.voices, of.currency)
+        return Watching(of.db, of.clock, of.zone, self.satisfaction, self.voices, of.currency, self.walked)
 
     @property
     def watches(self) -> Watches:

@@ -9,7 +9,7 @@ Owns        customers, identifiers, traits, the evidence and decisions on who is
             personas: who the people of a segment are, in words (each version never changed; they name nobody).
             Personal data lives here and nowhere else.
 Consumes    TouchpointReceived (as sent, short-lived), TouchpointRecorded, OrderPlaced, -Changed, -Refunded, -Cancelled,
-            TierChanged, TierNear, PointsEarned, -Spent, -Expired, -Reversed, -Moved, -Expiring;
+            TierChanged, -Kept, -Near, PointsEarned, -Spent, -Expired, -Reversed, -Moved, -Expiring;
             SurveyAnswered, CaseOpened, -Changed, -Closed; ChurnRiskChanged, ClvBandChanged,
             SatisfactionTold, SegmentOutlookTold
 Publishes   CustomerCreated, TraitsChanged (names only), CustomerMerged, CustomerUnmerged,

@@ -22,7 +22,7 @@ from shared.db.engine import Database, WriteTx
 from shared.events.catalogue.profiles import CustomerMerged, CustomerUnmerged
 from shared.events.catalogue.touchpoints import TouchpointReceived, TouchpointRejected
 from shared.events.envelope import Event, EventData
-from shared.identity import mapping
+from shared.identity import mapping, members
 from shared.rights import audit
 
 TRIM_AT_ONCE = 10_000
@@ -106,9 +106,8 @@ class TouchpointsService:
     ) -> list[TouchpointRow]:
         """A person's touchpoints under all their keys, newest first; `limit` + 1 rows if there are more."""
         async with self.db.read() as tx:
-            root = (await mapping.roots(tx, [customer_id]))[customer_id]
+            root, keys = await members.find(tx, customer_id)
             audit.saw((root,))
-            keys = (await mapping.members(tx, [root]))[root]
             return await repository.journey(
                 tx,
                 keys,

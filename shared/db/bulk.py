@@ -3,8 +3,8 @@
 Measured beside its rivals: eight times the rate of SQLAlchemy's multi-row VALUES, and one prepared statement
 whatever the number of rows. Sort rows by key, so that two workers never lock them in opposite orders.
 
-Of many rows, a column that says the same in all of them travels once, and so do two columns that are alike: to encode
-an array costs the driver more than the rest of a statement.
+Of many rows, a column that says the same in all of them travels once, and so do two columns that are alike; the others
+as texts, where that is exact: to encode an array costs the driver more than the rest of a statement.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import CursorResult, Row, TextClause, text
 
+from shared.db.arrays import literal
 from shared.db.engine import ReadTx
 
 # Of fewer rows each shape would be a statement of its own, to be prepared for a handful of values.
@@ -21,13 +22,15 @@ _MANY = 64
 _PLAIN = frozenset({"text", "boolean", "int", "bigint", "uuid", "timestamptz"})
 # A column's name and kind, and the column whose array it is read from; None: one value for all rows.
 _Sent = tuple[str, str, str | None]
+# The columns whose arrays travel as texts.
+_Texts = frozenset[str]
 
 
 @lru_cache(maxsize=512)
-def _insert(table: str, columns: tuple[_Sent, ...], tail: str) -> TextClause:
+def _insert(table: str, columns: tuple[_Sent, ...], texts: _Texts, tail: str) -> TextClause:
     names = ", ".join(f'"{name}"' for name, _, _ in columns)
     sent = [(name, kind) for name, kind, of in columns if of == name]
-    arrays = ", ".join(f"CAST(:{name} AS {_array(kind)})" for name, kind in sent)
+    arrays = ", ".join(array_of(name, _element(kind), is_text=name in texts) for name, kind in sent)
     given = ", ".join(f'"{name}"' for name, _ in sent)
     picked = ", ".join(f'CAST({_source(name, kind, of)} AS {kind}) AS "{name}"' for name, kind, of in columns)
     # The tail may name any column, however it travels.
@@ -64,9 +67,14 @@ def _is_alike(kind: str, one: Sequence[Any], other: Sequence[Any]) -> bool:
     return kind in _PLAIN and one[-1] == other[-1] and one == other
 
 
-def _array(kind: str) -> str:
+def array_of(name: str, kind: str, *, is_text: bool) -> str:
+    """The parameter `name` as an array of `kind`, in SQL."""
+    return f"CAST({f'CAST(:{name} AS text)' if is_text else f':{name}'} AS {kind}[])"
+
+
+def _element(kind: str) -> str:
     # unnest flattens arrays of arrays, and asyncpg sends json as text: both travel as text and are cast per row.
-    return "text[]" if kind.endswith("[]") or kind in ("json", "jsonb") else f"{kind}[]"
+    return "text" if kind.endswith("[]") or kind in ("json", "jsonb") else kind
 
 
 async def insert_rows(
@@ -97,4 +105,11 @@ async def _inserted(
     values: dict[str, Any] = dict(zip(columns, map(list, zip(*rows, strict=True)), strict=True))
     sent = _sent(columns, values)
     given = {name: values[name][0] if of is None else values[name] for name, _, of in sent if of in (name, None)}
-    return await tx.connection.execute(_insert(table, sent, tail), given)
+    texts = _as_texts(sent, values) if len(rows) >= _MANY else {}
+    return await tx.connection.execute(_insert(table, sent, frozenset(texts), tail), given | texts)
+
+
+def _as_texts(sent: tuple[_Sent, ...], values: Mapping[str, Sequence[Any]]) -> dict[str, str]:
+    """The columns that go as arrays, as texts where that is exact."""
+    found = ((name, literal(_element(kind), values[name])) for name, kind, of in sent if of == name)
+    return {name: text for name, text in found if text is not None}

@@ -10,10 +10,15 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from shared.db.arrays import literal
+from shared.db.bulk import array_of
 from shared.db.engine import WriteTx
 
 _MOST = 2**63 - 1
 _Columns = tuple[tuple[str, str], ...]
+# Name and kind of what is sent, and whether it travels as a text.
+_SentColumn = tuple[str, str, bool]
+_SentColumns = tuple[_SentColumn, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +56,16 @@ async def add_sums(tx: WriteTx, *added: Added) -> None:
     if not parts:
         return
     values: dict[str, Any] = {}
-    sent: list[tuple[_Part, _Columns]] = []
+    sent: list[tuple[_Part, _SentColumns]] = []
     for number, (of, ordered) in enumerate(parts):
-        columns = list(map(list, zip(*ordered, strict=True)))
-        # A whole number travels in a third of the time that a numeric takes.
-        kinds = [_sent(kind, column) for kind, column in zip(of.columns.values(), columns, strict=True)]
-        sent.append((_part(of), tuple(zip(of.columns, kinds, strict=True))))
-        values |= {f"p{number}_{name}": column for name, column in zip(of.columns, columns, strict=True)}
+        columns: list[_SentColumn] = []
+        for (name, declared), column in zip(of.columns.items(), map(list, zip(*ordered, strict=True)), strict=True):
+            # A whole number travels in a third of the time that a numeric takes, and as a text in less.
+            kind = _sent(declared, column)
+            text = literal(kind, column)
+            columns.append((name, kind, text is not None))
+            values[f"p{number}_{name}"] = column if text is None else text
+        sent.append((_part(of), tuple(columns)))
     found = (await tx.execute(_add(tuple(sent)), values)).fetchall()
     if not found:
         return
@@ -90,17 +98,18 @@ def _part(of: Sums) -> _Part:
 
 
 @lru_cache(maxsize=512)
-def _add(parts: tuple[tuple[_Part, _Columns], ...]) -> str:
+def _add(parts: tuple[tuple[_Part, _SentColumns], ...]) -> str:
     changes: list[str] = []
     found: list[str] = []
     for number, ((table, keys, sums, unique, short), sent) in enumerate(parts):
-        arrays = ", ".join(f"CAST(:p{number}_{name} AS {kind}[])" for name, kind in sent)
+        arrays = ", ".join(array_of(f"p{number}_{name}", kind, is_text=is_text) for name, kind, is_text in sent)
         added = ", ".join(f"{name} = {table}.{name} + EXCLUDED.{name}" for name in sums)
         nothing = " AND ".join(f"{name} = 0" for name in sums)
         names = ", ".join(name for name, _ in keys)
         key = ", ".join(f"CAST({name} AS text)" for name, _ in keys)
+        given = ", ".join(name for name, *_ in sent)
         changes.append(
-            f"c{number} AS (INSERT INTO {table} ({', '.join(name for name, _ in sent)}) SELECT * FROM unnest({arrays}) "
+            f"c{number} AS (INSERT INTO {table} ({given}) SELECT * FROM unnest({arrays}) "
             f"ON CONFLICT ({', '.join(unique)}) DO UPDATE SET {added} RETURNING {names}, {', '.join(sums)})"
         )
         found.append(

@@ -151,6 +151,8 @@ class Batches:
             return []
         ids = [event.id for event in events]
         new = set(ids) if self._is_idempotent else await take_new(tx, self._group, ids)
+        if len(new) == len(events):
+            return [*events]
         fresh: list[Event[EventData]] = []
         for event in events:
             if event.id in new:

@@ -7,6 +7,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import Generic, NamedTuple, TypeVar
 
 from shared.db.engine import Database, WriteTx
@@ -15,8 +16,11 @@ from shared.observability.logging import logger
 
 log = logger(__name__)
 
-# Batches of a lane at a time, in this process: while one waits for the disk the next is made ready.
+# Batches of a lane at a time, in this process: while one waits for the disk the next is made ready. Where all want the
+# same row it is better to have one: the next would wait for the first's commit, with those in it who came too early.
 MAX_AT_ONCE = 2
+# Seconds after which a batch waits for somebody else: then the next goes on beside it, wherever only one is served.
+PATIENCE = 0.1
 
 A = TypeVar("A")
 R = TypeVar("R")
@@ -65,17 +69,21 @@ async def decided(
 class Lane(Generic[A, R]):
     """Those who wait in this process. One per process and kind of answer.
 
-    `full` is what those hear who find `most_waiting` before them; a batch has at most `batch`.
+    `full` is what those hear who find `most_waiting` before them; a batch has at most `batch`, and `at_once` are served
+    at a time, unless they take longer than `PATIENCE`.
     """
 
     name: str
     batch: int
     most_waiting: int
     full: type[AppError]
+    at_once: int = MAX_AT_ONCE
     _queue: deque[Waiting[A, R]] = field(default_factory=deque)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     # Not their number: a task that has ended stays among them for a moment, in which somebody may come.
     _working: int = 0
+    # When the last batch began, as the monotonic clock says.
+    _began: float = 0.0
 
     async def ask(self, asked: A, serve: Callable[[Sequence[Waiting[A, R]]], Awaitable[None]]) -> R:
         """The answer that `serve` settles, with others; what it raises is the answer of all whom it had.
@@ -87,7 +95,7 @@ class Lane(Generic[A, R]):
             raise self.full
         future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
         self._queue.append(Waiting(asked, future))
-        if self._working < MAX_AT_ONCE:
+        if self._working < self.at_once or (self._working < MAX_AT_ONCE and monotonic() - self._began > PATIENCE):
             self._working += 1
             task = asyncio.create_task(self._run(serve), name=self.name)
             self._tasks.add(task)
@@ -100,6 +108,7 @@ class Lane(Generic[A, R]):
                 drawn = [self._queue.popleft() for _ in range(min(self.batch, len(self._queue)))]
                 # Whoever asked may have gone.
                 if batch := [each for each in drawn if not each.future.done()]:
+                    self._began = monotonic()
                     await self._serve(serve, batch)
         finally:
             self._working -= 1

@@ -1,6 +1,8 @@
 """The runner: takes batches from the bus and sees that each event changes its projection exactly once.
 
-What a batch is and does is said in `batches`; only when it is committed the bus is told.
+What a batch is and does is said in `batches`; the bus is told of those that are committed, now and then. While the
+batches of one round are handled, those of the next are read, so that neither this process nor PostgreSQL waits for the
+other; of one partition each waits for the one before it, and is forgotten, to be read again, where that failed.
 
 A passing fault (database, bus, `Retry`) pauses the partition and tries again for as long as it lasts, while other
 partitions go on. Any other failure is tried a few times, then the batch is cut in halves until the guilty record
@@ -9,9 +11,10 @@ stands alone; it goes to the dead letters with the offset, and the rest goes on.
 
 import asyncio
 import contextlib
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
+from typing import NamedTuple
 
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -36,11 +39,16 @@ MAX_ATTEMPTS = 4
 FIRST_BACKOFF_SECONDS = 0.1
 MAX_BACKOFF_SECONDS = 5.0
 DRAIN_SECONDS = 20.0
+# How often the bus is told how far we are: that costs a transaction, and nobody goes by it but who watches the lag.
+TELL_SECONDS = 1.0
 STUCK_SECONDS = 60.0
 # A transaction costs as much as a hundred events in it. After a smaller batch the next is not taken at once, so that
 # a steady trickle comes in a few dozen batches a second; whoever comes after a silence waits for nothing.
 PACE_SECONDS = 0.05
 PACE_RECORDS = 200
+# For the same reason the batches of several partitions share a transaction as long as they come to no more than this:
+# in one that is busy, but not behind, there would be as many transactions as partitions at each turn.
+TOGETHER_RECORDS = 1_000
 
 
 @dataclass(slots=True)
@@ -51,6 +59,25 @@ class _Progress:
     attempts: int = 0
     resume_at: float | None = None
     moved_at: float = field(default_factory=monotonic)
+    # How often was gone back: what was taken before that is not to be handled any more.
+    turns: int = 0
+    # Whoever handles the batch that was taken last.
+    work: asyncio.Task[None] | None = None
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a batch is being handled, or waits to be."""
+        return self.work is not None and not self.work.done()
+
+
+class _Taken(NamedTuple):
+    """A batch, with what was so when it was taken: it is handled only if it still is, and after what came `before`."""
+
+    partition: Partition
+    records: Sequence[Record]
+    progress: _Progress
+    turns: int
+    before: asyncio.Task[None] | None
 
 
 class Runner:
@@ -80,9 +107,11 @@ class Runner:
         self._partitions: dict[Partition, _Progress] = {}
         self._draining = False
         self._polling: asyncio.Timeout | None = None
-        self._idle = asyncio.Event()
-        self._idle.set()
+        # Those who handle the batches of the round before.
+        self._working: list[asyncio.Task[None]] = []
         self._next_look = 0.0
+        self._untold: set[Partition] = set()
+        self._next_telling = 0.0
         self._lag: Mapping[Partition, int] = {}
         self._consumer: BusConsumer = bus.consumer(
             topics=tuple(dict.fromkeys(event.topic.name for event in events)),
@@ -103,9 +132,14 @@ class Runner:
         try:
             while not self._draining:
                 await self._step()
+            await _settled(self._working)
         finally:
+            for task in self._working:
+                task.cancel()
+            await asyncio.gather(*self._working, return_exceptions=True)
             with contextlib.suppress(TimeoutError, BusUnavailable, OSError):
                 async with asyncio.timeout(DRAIN_SECONDS):
+                    await self._tell_bus()
                     await self._consumer.stop()
 
     def problem(self) -> str | None:
@@ -127,6 +161,8 @@ class Runner:
     async def _step(self) -> None:
         await self._resume_due()
         await self._look_around()
+        if monotonic() >= self._next_telling:
+            await self._tell_bus()
         try:
             async with asyncio.timeout(None) as self._polling:
                 batches = await self._consumer.poll(max_records=self._max_batch, max_wait=self._patience())
@@ -138,19 +174,32 @@ class Runner:
         finally:
             self._polling = None
         if not batches:
-            metrics.CONSUMER_LAG_SECONDS.labels(self.group).set(0)
+            if all(task.done() for task in self._working):
+                metrics.CONSUMER_LAG_SECONDS.labels(self.group).set(0)
             return
-        began = monotonic()
-        is_small = sum(map(len, batches.values())) < PACE_RECORDS
-        self._idle.clear()
-        try:
-            if not is_small or len(batches) == 1 or not await self._handle_together(batches):
-                async with asyncio.TaskGroup() as group:
-                    for partition, records in batches.items():
-                        group.create_task(self._handle(partition, records))
-        finally:
-            self._idle.set()
-        if is_small:
+        await self._take(batches)
+
+    async def _take(self, batches: Mapping[Partition, Sequence[Record]]) -> None:
+        """Begin to handle batches, and wait for those of the round before; small ones are waited for themselves."""
+        began, count = monotonic(), sum(map(len, batches.values()))
+        taken = [
+            _Taken(partition, records, progress, progress.turns, progress.work)
+            for partition, records in batches.items()
+            if (progress := self._partitions.get(partition)) is not None
+        ]
+        parts = [taken] if count < TOGETHER_RECORDS else [[each] for each in taken]
+        earlier = self._working
+        working = []
+        for part in parts:
+            work = asyncio.create_task(self._handle(part))
+            working.append(work)
+            for each in part:
+                each.progress.work = work
+        self._working = [*earlier, *working]
+        await _settled(earlier)
+        self._working = working
+        if count < PACE_RECORDS:
+            await _settled(working)
             await asyncio.sleep(began + PACE_SECONDS - monotonic())
 
     def _patience(self) -> float:
@@ -167,31 +216,48 @@ class Runner:
         return offsets
 
     async def _revoked(self, partitions: Collection[Partition]) -> None:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(DRAIN_SECONDS):
-                await self._idle.wait()
+        leaving = [self._partitions[each] for each in partitions if each in self._partitions]
+        for progress in leaving:
+            # What waits to be handled is for whoever comes next.
+            progress.turns += 1
+        if working := {each.work for each in leaving if each.work is not None}:
+            await asyncio.wait(working, timeout=DRAIN_SECONDS)
+        await self._tell_bus()
         for partition in partitions:
             self._partitions.pop(partition, None)
+
+    async def _handle(self, taken: Sequence[_Taken]) -> None:
+        """Deliver batches, whatever happens, once those before them are done; never raises but for cancellation.
+
+        Several partitions' are delivered in one transaction. Whatever fails then is done one by one, so that no
+        partition waits for another's failure.
+        """
+        before = {each.before for each in taken if each.before is not None and not each.before.done()}
+        if before:
+            await asyncio.wait(before)
+            if self._draining:
+                return
+        current = [each for each in taken if self._is_current(each)]
+        if len(current) < 2 or not await self._handle_together({each.partition: each.records for each in current}):
+            await asyncio.gather(*map(self._handle_one, current))
+
+    def _is_current(self, taken: _Taken) -> bool:
+        return self._partitions.get(taken.partition) is taken.progress and taken.progress.turns == taken.turns
 
     async def _handle_together(self, batches: Mapping[Partition, Sequence[Record]]) -> bool:
         """Deliver small batches of several partitions in one transaction; False if they are to be handled one by one.
 
-        That is what becomes of any failure, so that no partition waits for another's.
+        That is what becomes of any failure: it is met again, and dealt with, where the failing partition stands alone.
         """
-        if not batches.keys() <= self._partitions.keys():
-            return False
         try:
             await self._deliver(batches)
-        except Exception:  # noqa: BLE001 - met again, and dealt with, where the failing partition stands alone
+        except Exception:  # noqa: BLE001 - see above
             return False
-        await self._commit(batches)
+        self._untold.update(batches)
         return True
 
-    async def _handle(self, partition: Partition, records: Sequence[Record]) -> None:
-        """Deliver a batch, whatever happens; never raises but for cancellation."""
-        progress = self._partitions.get(partition)
-        if progress is None:
-            return
+    async def _handle_one(self, taken: _Taken) -> None:
+        partition, records, progress, *_ = taken
         try:
             await self._deliver({partition: records})
         except Fenced:
@@ -199,7 +265,7 @@ class Runner:
         except Exception as error:  # noqa: BLE001 - the one place where any handler's failure ends
             await self._failed(partition, progress, records, error)
         else:
-            await self._commit((partition,))
+            self._untold.add(partition)
 
     async def _deliver(self, batches: Mapping[Partition, Sequence[Record]]) -> None:
         """Handle batches of our partitions in one transaction, and note how far we are."""
@@ -237,7 +303,7 @@ class Runner:
             await self._pause(partition, progress)
         else:
             progress.attempts = 0
-            await self._commit((partition,))
+            self._untold.add(partition)
 
     async def _isolate(
         self, partition: Partition, progress: _Progress, records: Sequence[Record], error: Exception, *, attempts: int
@@ -270,6 +336,11 @@ class Runner:
         delay = min(MAX_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2 ** min(progress.attempts, 10))
         progress.resume_at = monotonic() + delay
         self._consumer.pause((partition,))
+        await self._rewind(partition, progress)
+
+    async def _rewind(self, partition: Partition, progress: _Progress) -> None:
+        """Read on from where we are, and forget what was taken from there on."""
+        progress.turns += 1
         await self._consumer.rewind({partition: progress.position})
 
     async def _resume_due(self) -> None:
@@ -291,11 +362,13 @@ class Runner:
             await self._pause(partition, progress)
             return
         progress.position = stored[partition]
-        await self._consumer.rewind(stored)
+        await self._rewind(partition, progress)
 
-    async def _commit(self, partitions: Iterable[Partition]) -> None:
+    async def _tell_bus(self) -> None:
         # Only a hint: after a crash the stored offset rules.
-        positions = {each: self._partitions[each].position for each in partitions if each in self._partitions}
+        self._next_telling = monotonic() + TELL_SECONDS
+        positions = {each: self._partitions[each].position for each in self._untold if each in self._partitions}
+        self._untold.clear()
         with contextlib.suppress(BusUnavailable, OSError, TimeoutError, DBAPIError, PoolTimeout):
             await self._consumer.commit(positions)
 
@@ -305,20 +378,32 @@ class Runner:
             return
         self._next_look = monotonic() + LOOK_SECONDS
         try:
-            positions = {partition: progress.position for partition, progress in self._partitions.items()}
+            # Who is busy finds out by themselves, at the end of their batch.
+            positions = {
+                partition: progress.position for partition, progress in self._partitions.items() if not progress.is_busy
+            }
             if not await self._lookout.concerns(self.group, positions):
                 return
             async with self._db.read() as tx:
                 stored = await stored_offsets(tx, self.group, self._partitions)
                 is_asked = await dead_letters.any_to_retry(tx, self.group)
-            for partition, progress in list(self._partitions.items()):
+            for partition in positions.keys() & self._partitions.keys():
+                progress = self._partitions[partition]
                 if partition in stored and stored[partition] != progress.position:
                     log.warning("offset_was_moved", consumer=self.group, topic=partition.topic, to=stored[partition])
                     progress.position = stored[partition]
-                    await self._consumer.rewind({partition: progress.position})
+                    await self._rewind(partition, progress)
             while is_asked and await self._batches.retry_letter():
                 pass
         except Exception as error:
             if not is_passing(error):
                 raise
             log.warning("look_around_failed", consumer=self.group, error=type(error).__name__)
+
+
+async def _settled(working: Collection[asyncio.Task[None]]) -> None:
+    """Wait until all are done; what one of them raises is raised."""
+    if working:
+        await asyncio.wait(working)
+        for task in working:
+            task.result()

@@ -107,9 +107,10 @@ def with_fact(order: Order, event: Event[OrderFact]) -> Order:
         Poison: an amount or a currency that cannot be money.
     """
     fact = event.data
-    if isinstance(fact, (OrderPlaced, OrderChanged)):
+    # By type: pydantic takes as long to say what a fact is no instance of as all the rest.
+    if type(fact) is OrderPlaced or type(fact) is OrderChanged:
         _check(fact.total_minor, fact.currency)
-        placing = Placing(isinstance(fact, OrderChanged), event.time, event.id, event.subject)
+        placing = Placing(type(fact) is OrderChanged, event.time, event.id, event.subject)
         total = Total(event.time, event.id, fact.total_minor, fact.currency)
         if order is UNKNOWN:
             return Order(placing, total, UNKNOWN.refunds, is_cancelled=False)
@@ -119,7 +120,7 @@ def with_fact(order: Order, event: Event[OrderFact]) -> Order:
             order.refunds,
             order.is_cancelled,
         )
-    if isinstance(fact, OrderRefunded):
+    if type(fact) is OrderRefunded:
         _check(fact.amount_minor, fact.currency)
         refund = Refund(event.time, event.id, fact.amount_minor, fact.currency)
         known = order.refunds.get(fact.refund_id)

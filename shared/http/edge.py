@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.errors import AppError, BadRequest
 from shared.http.auth import AUDITED, RATE
+from shared.http.files import FileRoute
 from shared.http.problems import REQUEST_ID, BodyRefused, BodyTooLarge, NotJson, from_unexpected, problem
 from shared.http.settings import HttpSettings
 from shared.observability import metrics
@@ -186,7 +187,10 @@ class _Exchange:
     async def receive(self) -> Message:
         """The next part of the body; on native routes, if it comes in time and is not too much."""
         # The route is known by the time the body is asked for.
-        if self._deadline is not None and isinstance(self.scope.get("route"), APIRoute):
+        route = self.scope.get("route")
+        if self._deadline is not None and isinstance(route, APIRoute):
+            if isinstance(route, FileRoute):
+                return await self._receive_part()
             return await self._receive_in_time(self._deadline)
         message = await self._receive()
         if message["type"] == "http.disconnect":
@@ -210,6 +214,23 @@ class _Exchange:
         self._size += len(message.get("body", b""))
         if self._size > self._settings.max_body_bytes:
             raise BodyRefused(BodyTooLarge(self._settings.max_body_bytes))
+        return message
+
+    async def _receive_part(self) -> Message:
+        """The next part of a file: each in its time, however long the whole takes."""
+        try:
+            async with asyncio.timeout(self._settings.body_seconds):
+                message = await self._receive()
+        except TimeoutError:
+            raise SlowBody from None
+        if message["type"] == "http.disconnect":
+            self.is_gone = True
+            return message
+        if not message.get("more_body", False):
+            self._deadline = None
+        self._size += len(message.get("body", b""))
+        if self._size > self._settings.max_file_bytes:
+            raise BodyTooLarge(self._settings.max_file_bytes)
         return message
 
     def _check_head(self) -> None:

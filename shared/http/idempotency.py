@@ -27,33 +27,41 @@ class BadIdempotencyKey(BadRequest):
         super().__init__("Idempotency-Key is 1 to 255 printable ASCII characters without spaces.")
 
 
-async def _idempotent(
-    request: Request,
-    idempotency_key: Annotated[
-        str | None,
-        Header(
-            description="Sent again with the same key, the request has no second effect and gets the first answer "
-            "(kept for 48 hours). 1 to 255 printable characters; a UUID is a good one.",
-            # Said, not checked, by the schema: what does not fit has a code of its own.
-            json_schema_extra={"pattern": r"^[!-~]{1,255}$"},
-        ),
-    ] = None,
-) -> Idempotent | None:
-    if idempotency_key is None:
-        return None
-    if not _FORM.fullmatch(idempotency_key):
+_Key = Annotated[
+    str | None,
+    Header(
+        description="Sent again with the same key, the request has no second effect and gets the first answer "
+        "(kept for 48 hours). 1 to 255 printable characters; a UUID is a good one.",
+        # Said, not checked, by the schema: what does not fit has a code of its own.
+        json_schema_extra={"pattern": r"^[!-~]{1,255}$"},
+    ),
+]
+
+
+async def _idempotent(request: Request, idempotency_key: _Key = None) -> Idempotent | None:
+    return None if idempotency_key is None else await _of(request, idempotency_key, await request.body())
+
+
+async def _of_file(request: Request, idempotency_key: _Key = None) -> Idempotent | None:
+    """The key of a request whose body is too large to be read here: whoever reads it compares it."""
+    return None if idempotency_key is None else await _of(request, idempotency_key, b"")
+
+
+async def _of(request: Request, key: str, body: bytes) -> Idempotent:
+    if not _FORM.fullmatch(key):
         raise BadIdempotencyKey
     caller = await caller_of(request)
     digest = hashlib.sha256()
-    for part in (request.method.encode(), request.url.path.encode(), request.url.query.encode(), await request.body()):
+    for part in (request.method.encode(), request.url.path.encode(), request.url.query.encode(), body):
         # Lengths keep two requests apart whose parts only join to the same bytes.
         digest.update(len(part).to_bytes(8, "big"))
         digest.update(part)
     # Keys of one caller mean nothing to another.
-    return Idempotent(f"{caller.key_id}:{idempotency_key}", digest.digest())
+    return Idempotent(f"{caller.key_id}:{key}", digest.digest())
 
 
 IdempotencyKey = Annotated[Idempotent | None, Depends(_idempotent)]
+FileKey = Annotated[Idempotent | None, Depends(_of_file)]
 
 
 def answer(stored: Answer) -> Response:

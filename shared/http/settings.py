@@ -14,7 +14,12 @@ class HttpSettings(Settings):
     """Limits of the native routes. Ingest has its own."""
 
     max_body_bytes: int = Field(1_048_576, ge=1_024, description="Largest request body of a native route.")
-    body_seconds: float = Field(30.0, gt=0, description="How long a client may take to send a body.")
+    max_file_bytes: int = Field(
+        1_073_741_824, ge=1_024, description="Largest file, as it is sent, of a route that takes files part by part."
+    )
+    body_seconds: float = Field(
+        30.0, gt=0, description="How long a client may take to send a body; of a file, each of its parts."
+    )
     rate_per_second: float = Field(
         500.0, ge=0, description="Requests a second per key and process on native routes; 0: no limit."
     )

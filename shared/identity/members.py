@@ -1,6 +1,7 @@
 """Whose keys are locked together: whoever changes something of a person locks the person first."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from typing import Any
 from uuid import UUID
 
 from shared.db.engine import ReadTx, WriteTx
@@ -31,5 +32,7 @@ async def lock_many(tx: WriteTx, persons: Collection[UUID]) -> dict[UUID, Member
     In one statement, for every use case begins with it. Who needs several locks them in one call: two calls may meet
     another's in the opposite order.
     """
-    rows = await tx.execute(f"SELECT key, root, keys FROM lock_members(:keys, {mapping.LOCK})", {"keys": list(persons)})
-    return {row.key: Member(row.root, tuple(row.keys)) for row in rows}
+    rows: Iterable[Any] = await tx.execute(
+        f"SELECT key, root, keys FROM lock_members(:keys, {mapping.LOCK})", {"keys": list(persons)}
+    )
+    return {key: Member(root, tuple(keys)) for key, root, keys in rows}

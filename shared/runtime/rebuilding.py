@@ -184,15 +184,18 @@ async def _handle(
 
 @asynccontextmanager
 async def rebuilding(
-    manifest: Service, url: str, bus: Bus, parts: Callable[[Database], Parts]
+    manifest: Service, url: str, bus: Bus, parts: Callable[[Database], Parts], *, schema: str | None = None
 ) -> AsyncIterator[Rebuilt]:
     """The service on a scratch schema of the same database, empty; the schema is dropped in the end.
+
+    With a name it stays if the work is interrupted, and who gives that name again goes on where it was.
 
     Raises:
         LogTooShort: the log does not go back to the beginning.
     """
     await _check_log(manifest, bus)
-    schema = f"{manifest.name}_rebuilt_{uuid7().hex[-8:]}"
+    stays = schema is not None
+    schema = schema or f"{manifest.name}_rebuilt_{uuid7().hex[-8:]}"
     engine = make_engine(url, schema=schema, pool_size=2, application="tam-rebuild")
     try:
         own = [replace(tree, schema=schema) for tree in trees_of((manifest,)) if tree.schema == manifest.name]
@@ -206,11 +209,24 @@ async def rebuilding(
         # Nothing relays what the scratch schema's outbox holds: nobody hears twice what was told.
         db = Database(engine, schema=schema, outbox=OutboxWriter())
         given = parts(db)
-        yield Rebuilt(manifest, db, manifest.build(given), bus, given)
+        rebuilt = Rebuilt(manifest, db, manifest.build(given), bus, given)
+        if stays:
+            rebuilt.positions = await _positions(rebuilt)
+        yield rebuilt
+        stays = False
     finally:
-        async with engine.begin() as connection:
-            await connection.execute(text(f'DROP SCHEMA IF EXISTS "{schema}" CASCADE'))
+        if not stays:
+            async with engine.begin() as connection:
+                await connection.execute(text(f'DROP SCHEMA IF EXISTS "{schema}" CASCADE'))
         await engine.dispose()
+
+
+async def _positions(rebuilt: Rebuilt) -> dict[tuple[str, Partition], int]:
+    """How far what is told had been read when the work was interrupted."""
+    subscriptions = [each.subscription for each in rebuilt.manifest.recoveries]
+    async with rebuilt.db.read() as tx:
+        found = await live_ends(tx, subscriptions, rebuilt.bus)
+    return {(group, part): at for group, ends in found.items() for part, at in ends.items()}
 
 
 async def _check_log(manifest: Service, bus: Bus) -> None:

@@ -45,6 +45,10 @@ async def verify_told(rebuilt: Rebuilt, live: Database, moved: Moved) -> list[Ta
             subscription = replace(recovery.subscription, handler=_known(recovery, tx))
             await rebuilt.read_told(subscription, ends[subscription.group], awake)
             await _deliver(rebuilt, recovery, waiting)
+        for recovery in recoveries:
+            if recovery.settle is not None:
+                async with rebuilt.db.write() as own:
+                    await recovery.settle(own)
         verdicts: list[TableVerdict] = []
         async with rebuilt.db.read() as other:
             for recovery in recoveries:

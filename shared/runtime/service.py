@@ -13,7 +13,7 @@ from starlette.routing import BaseRoute
 from shared.bus.base import Bus
 from shared.clock import Clock
 from shared.config import PlatformSettings, Settings
-from shared.db.engine import Database, ReadTx
+from shared.db.engine import Database, ReadTx, WriteTx
 from shared.delivery.subscription import Subscription
 from shared.events.catalogue.rights import RightsAnswered
 from shared.events.envelope import Event, EventData
@@ -74,12 +74,14 @@ class Recovery:
 
     `subscription` runs when they are rebuilt, and only then: in empty tables, it makes them anew. `relations` are what
     must come out the same, by name: a table, or a query in parentheses where some of it is told to nobody. `known_to`
-    keeps of facts those whose effect a transaction on the live tables sees.
+    keeps of facts those whose effect a transaction on the live tables sees. `settle` works out, when all is rebuilt and
+    before it is compared, what follows from the rows alone.
     """
 
     subscription: Subscription
     relations: Mapping[str, str]
     known_to: Callable[[ReadTx, Sequence[Event[Any]]], Awaitable[list[Event[Any]]]]
+    settle: Callable[[WriteTx], Awaitable[None]] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,7 +107,7 @@ async def a_marketing_day(running: Running) -> None:
 
 
 async def a_voucher(running: Running) -> None:
-    """A customer is assigned a code."""
+    """A customer is assigned a code, which is frozen."""
     terms = {"benefit": {"type": "percentage", "percent": 10}}
     made = await running.crm.post(
         "/v1/loyalty/campaigns", json={"name": "Sinh nhật", "currency": "VND", "terms": terms}
@@ -118,6 +118,9 @@ async def a_voucher(running: Running) -> None:
     assert active.status_code == 200, active.text
     assigned = await running.crm.post(f"{campaign}/assignments", json={"customer": "user_id:u-1"})
     assert assigned.status_code == 201, assigned.text
+    voucher = assigned.json()["voucher"]["id"]
+    frozen = await running.crm.post(f"/v1/loyalty/vouchers/{voucher}/state", json={"state": "frozen"})
+    assert frozen.status_code == 200, frozen.text
 
 
 async def a_checkout(running: Running) -> None:
@@ -150,8 +153,9 @@ async def a_request(running: Running) -> None:
 
 
 async def some_points(running: Running) -> None:
-    """Points are given, held, spent and taken back; some end as soon as they come, and some are told to end soon."""
-    wallets = {"points": {"expiry": {"mode": "rolling", "days": 3}, "notice_days": [7]}}
+    """Points are given, held, spent, sent and taken back; some end as they come, and some are told to end soon."""
+    ends = {"expiry": {"mode": "rolling", "days": 3}, "notice_days": [7]}
+    wallets = {"points": {**ends, "transfers": {"is_allowed": True}}}
     version = await running.crm.post("/v1/loyalty/program/versions", json={"zone": "Etc/GMT-14", "wallets": wallets})
     active = await running.crm.post(f"/v1/loyalty/program/versions/{version.json()['version']}/activate", json={})
     assert active.status_code == 200, active.text
@@ -164,11 +168,13 @@ async def some_points(running: Running) -> None:
     assert held.status_code == 201, held.text
     spent = await running.crm.post(f"/v1/loyalty/holds/{held.json()['id']}/commit", json={"points": 20})
     assert spent.status_code == 200, spent.text
+    sent = await running.crm.post(f"{lan}/transfers", json={"points": 10, "to": "user_id:friend"})
+    assert sent.status_code == 201, sent.text
     await running.platform.value("loyalty").points_upkeep.run()
 
 
 async def a_tier(running: Running) -> None:
-    """Somebody is given a level by hand, and is near another by what they paid."""
+    """Somebody is given a level by hand, and for some time only after all, and is near another by what they paid."""
     track = {
         "measure": {"by": "orders"},
         "window": {"kind": "lifetime"},
@@ -178,10 +184,25 @@ async def a_tier(running: Running) -> None:
     for name, each in (("main", track), ("club", {**track, **spend})):
         made = await running.crm.put(f"/v1/loyalty/tiers/{name}", json={"track": each, "version": 0})
         assert made.status_code == 201, made.text
-    given = await running.crm.post(
-        "/v1/loyalty/members/user_id:u-1/tiers/main/grants", json={"level": "gold", "reason": PERSONAL[1]}
-    )
-    assert given.status_code == 200, given.text
+    for until in ({}, {"until": "2100-01-01T00:00:00Z"}):
+        body = {"level": "gold", "reason": PERSONAL[1], **until}
+        given = await running.crm.post("/v1/loyalty/members/user_id:u-1/tiers/main/grants", json=body)
+        assert given.status_code == 200, given.text
+
+
+async def a_reward(running: Running) -> None:
+    """Of what somebody buys with points one is handed over, and one is not."""
+    body = {"name": "Túi vải", "kind": "material", "wallet": "points", "points": 5, "stock": 2}
+    made = await running.crm.post("/v1/loyalty/rewards", json={**body, "state": "active"})
+    assert made.status_code == 201, made.text
+    for path in ("fulfil", "cancel"):
+        asked = {"customer": "user_id:u-1"}
+        bought = await running.crm.post(f"/v1/loyalty/rewards/{made.json()['id']}/purchases", json=asked)
+        assert bought.status_code == 201, bought.text
+        settled = await running.crm.post(
+            f"/v1/loyalty/reward-purchases/{bought.json()['id']}/{path}", json={"note": PERSONAL[1]}
+        )
+        assert settled.status_code == 200, settled.text
 
 
 async def a_flash_sale(running: Running) -> None:
@@ -257,13 +278,18 @@ async def a_referral(running: Running) -> None:
 
 
 async def an_achievement(running: Running) -> None:
-    """Somebody reaches something by an order, and loses it with the order."""
+    """Somebody reaches something by an order, then by another only, and loses it with that one."""
     first = {"counts": {"on": "order"}, "goal": {"kind": "count", "target": 1}, "labels": {"vi": "Đơn đầu"}}
     made = await running.crm.post("/v1/loyalty/achievements", json={"name": "first_order", "achievement": first})
     active = await running.crm.post(f"/v1/loyalty/achievements/{made.json()['id']}/activate", json={})
     assert active.status_code == 200, active.text
-    money = {"order_id": "o-9", "currency": "VND", "total": 9_000}
-    for name in ("Order Completed", "Order Cancelled"):
+    for name, order in (
+        ("Order Completed", "o-9"),
+        ("Order Completed", "o-8"),
+        ("Order Cancelled", "o-9"),
+        ("Order Cancelled", "o-8"),
+    ):
+        money = {"order_id": order, "currency": "VND", "total": 9_000}
         said = {"type": "track", "event": name, "userId": "u-9", "properties": money}
         assert (await running.shop.post("/v1/batch", json={"batch": [said]})).is_success
         await running.settled()
@@ -417,6 +443,7 @@ async def everything(running: Running) -> None:
     await a_marketing_day(running)
     await some_points(running)
     await a_tier(running)
+    await a_reward(running)
     await a_flash_sale(running)
     await a_flash_lottery(running)
     await a_referral(running)

@@ -13,6 +13,7 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, settings
 from schemathesis import Case
+from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
 from services.cli.contracts import FOLDER
@@ -64,6 +65,8 @@ schema.config.checks.negative_data_rejection.expected_statuses = [
     *schema.config.checks.negative_data_rejection.expected_statuses,
     "413",
 ]
+# Lines of JSON are text to whoever makes them up.
+schemathesis.serializer.alias("application/x-ndjson", "text/plain")
 # The one-letter addresses are the same routes.
 schema = schema.exclude(path_regex=r"^/v1/[btpisga]$")
 
@@ -80,12 +83,15 @@ def test_every_operation_answers_as_documented(case: Case, live: tuple[str, str]
     excluded = [positive_data_acceptance]
     if FORGIVING.fullmatch(case.path):
         excluded.append(negative_data_rejection)
+    # What was known at a moment has to be read from the log first: that is said by 503, with when to ask again.
+    if "known_at" in (case.query or {}):
+        excluded.append(not_a_server_error)
     case.call_and_validate(base_url=live[0], headers={"Authorization": f"Bearer {live[1]}"}, excluded_checks=excluded)
 
 
 def test_every_live_route_is_documented(live: tuple[str, str]):
     """Raw routes are documented by hand: one that is not would be found by nobody."""
-    document = httpx.get(f"{live[0]}/openapi.json", trust_env=False).json()
+    document = httpx.get(f"{live[0]}/openapi.json", trust_env=False, timeout=60).json()
 
     assert document["openapi"].startswith("3.1")
     assert len(document["paths"]) > 30

@@ -23,6 +23,10 @@ def test_it_says_that_all_is_right_and_later_that_something_is_not(empty_shop: S
     assert report["verdict"]["is_right"]
     assert report["sent"]["events"] > 50
     assert report["sent"]["answered_ms"]["say"]["p99"] > 0
+    assert min(report["watch"]["memory_mb"][empty_shop.base_url]) > 50
+    page = journal.with_suffix(".html").read_text()
+    assert "All right" in page
+    assert page.count("<svg") == 4
 
     # The same again has nothing left to send, and finds the same.
     code, _, err = loaded(empty_shop, journal)

@@ -1,9 +1,5 @@
 """A real Prometheus asks a real platform: every rule is evaluated, every panel of every dashboard shows something."""
 
-import json
-import os
-import shutil
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,11 +8,8 @@ from typing import Any
 import httpx
 import pytest
 from e2e_world import Shop, client, order
+from prometheus_world import PATIENCE_SECONDS, asked, questions, watching
 
-from shared.testing.ports import free_port
-
-ROOT = Path(__file__).parents[2]
-PATIENCE_SECONDS = 60.0
 # Some 1,500 as this is written, of 39 timed jobs and 29 consumers, and 2,000 where the tests before asked every route.
 MOST_SERIES = 2_500
 TARGETS: dict[str, dict[str, Any]] = {
@@ -39,83 +32,18 @@ EMPTY = {
     "too few customers for a model",
     "too little history",
 }
-# What the gateway tells of itself is asked where there is one: `tests/e2e/test_e2e_gateway.py`.
-ELSEWHERE = {"gateway.json"}
-
-
-@pytest.fixture(scope="module")
-def prometheus() -> str:
-    found = shutil.which("prometheus")
-    if found is None and not os.environ.get("TAM_REQUIRE_PROMETHEUS"):
-        pytest.skip("Prometheus is missing (Debian: apt install prometheus)")
-    assert found, "Prometheus is missing"
-    return found
 
 
 @pytest.fixture
-def watched(prometheus: str, one_box: Shop, tmp_path: Path) -> Iterator[httpx.Client]:
+def watched(one_box: Shop, tmp_path: Path) -> Iterator[httpx.Client]:
     """A client of a Prometheus that asks the platform each second, with our rules and alerts."""
-    port = free_port()
-    target = one_box.base_url.removeprefix("http://")
-    (tmp_path / "prometheus.yml").write_text(
-        f"""
-global: {{scrape_interval: 1s, evaluation_interval: 1s}}
-rule_files: [{ROOT}/deploy/prometheus/rules/*.yml, {ROOT}/deploy/prometheus/alerts/*.yml]
-scrape_configs: [{{job_name: tam, static_configs: [{{targets: ["{target}"]}}]}}]
-"""
-    )
-    with (tmp_path / "prometheus.log").open("wb") as log:
-        process = subprocess.Popen(
-            [
-                prometheus,
-                f"--config.file={tmp_path}/prometheus.yml",
-                f"--storage.tsdb.path={tmp_path}/tsdb",
-                f"--web.listen-address=127.0.0.1:{port}",
-            ],
-            stdout=log,
-            stderr=log,
-        )
-    try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10) as client:
-            _wait_until_ready(client, process)
-            yield client
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
-
-
-def _wait_until_ready(client: httpx.Client, process: "subprocess.Popen[bytes]") -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            if client.get("/-/ready").status_code == 200:
-                return
-        except httpx.TransportError:
-            pass
-        time.sleep(0.1)
-    raise AssertionError("Prometheus did not come up")
-
-
-def asked(client: httpx.Client, expr: str) -> list[Any]:
-    answer = client.get("/api/v1/query", params={"query": expr}).json()
-    assert answer["status"] == "success", (expr, answer)
-    return list(answer["data"]["result"])
-
-
-def expressions() -> dict[str, str]:
-    """What is asked, and what its panel says where there is nothing."""
-    return {
-        target["expr"]: panel["fieldConfig"]["defaults"]["noValue"]
-        for path in (ROOT / "deploy" / "grafana" / "dashboards").glob("*.json")
-        if path.name not in ELSEWHERE
-        for panel in json.loads(path.read_text())["panels"]
-        for target in panel.get("targets", ())
-    }
+    with watching(one_box.base_url.removeprefix("http://"), tmp_path) as client:
+        yield client
 
 
 def unexplained(client: httpx.Client) -> list[str]:
     """The expressions that find nothing, though their panels have no reason for that."""
-    return sorted(expr for expr, why in expressions().items() if why not in EMPTY and not asked(client, expr))
+    return sorted({each.expr for each in questions() if each.when_empty not in EMPTY and not asked(client, each.expr)})
 
 
 def ask_customers(shop: Shop) -> None:

@@ -323,7 +323,7 @@ def ending(shop: Installation) -> Ending:
     """The sweeper: the lease of a killed process keeps the others' waiting for a minute."""
     clock = SystemClock()
     db = Database(shop.database("loyalty").engine, schema="loyalty", outbox=OutboxWriter())
-    return Ending(db, Points(clock, Programs(db, clock, ZONE)))
+    return Ending(db, clock, Points(clock, Programs(db, clock, ZONE)))
 
 
 async def _served(tills: Tills, number: int) -> bool:

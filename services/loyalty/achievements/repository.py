@@ -54,6 +54,11 @@ class Award(NamedTuple):
         """Which time of which achievement."""
         return self.achievement_id, self.period, self.number
 
+    @property
+    def told(self) -> tuple[str, datetime, str, str | None]:
+        """What is told of it: whatever is other than it was counts as a version."""
+        return self.state, self.reached_at, self.source, self.problem
+
 
 _DEFINED = (
     "SELECT id, name, state, CAST(definition AS text) AS terms, starts_at, ends_at, created_at, created_by, "

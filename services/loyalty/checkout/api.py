@@ -17,6 +17,9 @@ from services.loyalty.checkout.errors import (
     OrderCancelled,
     OrderReserved,
     PointsRefused,
+    QuoteLapsed,
+    QuoteMismatch,
+    QuoteUnknown,
     RedemptionUnknown,
     RepeatedVoucher,
     ReservationEnded,
@@ -42,6 +45,7 @@ from services.loyalty.checkout.schemas import (
     ValidationIn,
     ValidationOut,
 )
+from services.loyalty.checkout.schemas.quotes import QuoteIn, QuoteOut
 from services.loyalty.points.errors import NotEnoughPoints
 from services.loyalty.pools.errors import NotInPool, PoolUnknown, RoleNeeded, WalletNotPooled
 from services.loyalty.programs.errors import UnknownWallet
@@ -87,12 +91,13 @@ OfOrder = Annotated[ExternalId | None, Query(description="The shop's id of an or
 
 _POOL = (PoolUnknown, NotInPool, RoleNeeded, WalletNotPooled)
 _ASKED = (BadCustomer, BadBasket, RepeatedVoucher, UnknownWallet, PepperMissing, Throttled, *_POOL)
+_QUOTED = (QuoteUnknown, QuoteLapsed, QuoteMismatch, PointsRefused)
 _TAKEN = (
     *_ASKED,
+    *_QUOTED,
     BadIdempotencyKey,
     NothingAsked,
     NotApplicable,
-    PointsRefused,
     NotEnoughPoints,
     LimitReached,
     AlreadyUsed,
@@ -101,7 +106,7 @@ _TAKEN = (
 _HELD = (BadIdempotencyKey, ReservationUnknown, ReservationEnded)
 
 
-@router.post("/validations", responses=problems(*_ASKED))
+@router.post("/validations", responses=problems(*_ASKED, *_QUOTED))
 async def validate(body: ValidationIn, caller: Checkout, loyalty: Loyalty) -> ValidationOut:
     """Say what vouchers and points are worth on a basket, or why not. Nothing is changed."""
     return await loyalty.checkout.validating.validate(_person(body.customer), body, by=caller.key_id)
@@ -119,6 +124,25 @@ async def validate_anonymously(
         raise SecretKeyNeeded("a customer who is no visitor")
     who = Who(caller.key_id, _person(body.customer), None if request.client is None else request.client.host)
     return await loyalty.checkout.validating.validate_publicly(who, body)
+
+
+@router.post(
+    "/quotes",
+    response_model=QuoteOut,
+    status_code=201,
+    responses=problems(BadCustomer, BadIdempotencyKey, BadTtl, UnknownWallet, PointsRefused),
+)
+async def quote(body: QuoteIn, caller: Checkout, loyalty: Loyalty, idem: IdempotencyKey) -> Response:
+    """Say what points pay, and honour that until the quote lapses: name it as `quote` in a reservation or redemption.
+    No points are held, and none are promised to be there."""
+    person = _named(body.customer)
+    return answer(await loyalty.checkout.promising.quote(person, body, by=caller.key_id, idem=idem))
+
+
+@router.get("/quotes/{quote}", responses=problems(QuoteUnknown))
+async def quoted(quote: UUID, caller: Checkout, loyalty: Loyalty) -> QuoteOut:
+    """Get a quote of yours, and whether it has lapsed."""
+    return await loyalty.checkout.promising.get(quote, by=caller.key_id)
 
 
 @router.post(

@@ -38,6 +38,33 @@ class RedemptionUnknown(NotFound):
         super().__init__("There is no such redemption.")
 
 
+class QuoteUnknown(NotFound):
+    """There is none of this id, or it is another caller's."""
+
+    code, title = "loyalty.quote_unknown", "Quote unknown"
+
+    def __init__(self) -> None:
+        super().__init__("There is no such quote of yours.")
+
+
+class QuoteLapsed(Conflict):
+    """A quote is honoured until its time is over."""
+
+    code, title = "loyalty.quote_lapsed", "Quote lapsed"
+
+    def __init__(self, expired_at: datetime) -> None:
+        super().__init__("The quote has lapsed; nothing was taken. Ask for another.", expired_at=expired_at.isoformat())
+
+
+class QuoteMismatch(Conflict):
+    """A quote is for one customer, one wallet and one currency."""
+
+    code, title = "loyalty.quote_mismatch", "Quote mismatch"
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"The quote is for another {what}; nothing was taken.", what=what)
+
+
 class NotApplicable(Conflict):
     """Not all that was asked can be given, so nothing was."""
 
@@ -209,8 +236,8 @@ class BadTtl(Invalid):
 
     code, title = "loyalty.bad_ttl", "Bad time to live"
 
-    def __init__(self, most: int) -> None:
-        super().__init__(f"A reservation holds for at most {most} seconds at a time.", most=most)
+    def __init__(self, most: int, what: str = "reservation") -> None:
+        super().__init__(f"A {what} holds for at most {most} seconds at a time.", most=most)
 
 
 class SecretKeyNeeded(Forbidden):

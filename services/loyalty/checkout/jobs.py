@@ -16,7 +16,13 @@ async def settle_late_returns(loyalty: LoyaltyService) -> None:
     await loyalty.checkout.refunds.settle_late()
 
 
+async def forget_quotes(loyalty: LoyaltyService) -> None:
+    """Remove quotes of points that lapsed long ago."""
+    await loyalty.checkout.promising.forget_old()
+
+
 JOBS = (
     Job("loyalty.expire_reservations", timedelta(seconds=5), expire_reservations),
     Job("loyalty.settle_late_returns", timedelta(minutes=1), settle_late_returns),
+    Job("loyalty.forget_quotes", timedelta(hours=1), forget_quotes),
 )

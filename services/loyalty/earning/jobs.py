@@ -10,10 +10,10 @@ MAX_ROUNDS = 20
 
 
 async def look_again(loyalty: LoyaltyService) -> None:
-    """Settle again for those of whom a change of rules or tracks asks it."""
+    """Settle again for those of whom a change of rules or tracks, or of a balance that tiers go by, asks it."""
     await loyalty.tracks.begin()
     for _ in range(MAX_ROUNDS):
-        if not await loyalty.earning.look_again_at_queued():
+        if not (await loyalty.earning.look_again_at_queued() + await loyalty.earning.look_again_at_moved()):
             return
 
 

@@ -44,7 +44,8 @@ the database refuses it, too.
 28  the throttle                    test_an_attacker_with_many_addresses_finds_next_to_nothing
 29  each told once, in order        versions_without_gap · test_ended_backends_lose_and_double_nothing
 30  what was told is what there is  tam_loyalty_replay_drift_rows ·
-                                    test_any_history_over_http_and_of_facts_is_rebuilt_and_what_was_changed_by_hand_is_found
+                                    test_any_history_over_http_and_of_facts_is_rebuilt_and_what_was_changed_by_hand_is_found,
+                                    test_a_history_of_everything_is_rebuilt_row_by_row
 31  trying changes nothing          test_who_only_tries_changes_no_row
 32  order of codes, sums of lines   checkout_line_sums ·
                                     test_nothing_is_below_zero_and_the_order_of_the_request_does_not_matter

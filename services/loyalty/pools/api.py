@@ -28,6 +28,7 @@ from services.loyalty.pools.schemas import (
     InvitationsOut,
     InviteIn,
     LeaveIn,
+    MemberLimitIn,
     PoolHoldIn,
     PoolIn,
     PoolOut,
@@ -128,6 +129,15 @@ async def leave_pool(pool: UUID, body: LeaveIn, _: Writer, loyalty: Loyalty, ide
 async def set_pool_role(pool: UUID, body: RoleIn, _: Writer, loyalty: Loyalty, idem: IdempotencyKey) -> Response:
     """Give a member another role: owner, spender, or saver, who spends nothing."""
     return answer(await loyalty.pools.set_role(pool, body, idem=idem))
+
+
+@router.post("/pools/{pool}/limits", response_model=PoolOut, responses=_ASKED)
+async def set_pool_member_limit(
+    pool: UUID, body: MemberLimitIn, _: Writer, loyalty: Loyalty, idem: IdempotencyKey
+) -> Response:
+    """Say what one member may spend of the pool in a local day, week or month: by itself, at the checkout and for
+    rewards alike. It is theirs under all their keys, and ends when they leave."""
+    return answer(await loyalty.pools.set_limit(pool, body, idem=idem))
 
 
 @router.post("/pools/{pool}/spends", response_model=SpentOut, status_code=201, responses=_SPENT)

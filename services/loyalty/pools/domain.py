@@ -1,7 +1,7 @@
 """Who is in a pool, and what they may."""
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Literal, NamedTuple
 from uuid import UUID
 
@@ -9,6 +9,7 @@ from shared.identity.person import Member
 
 Role = Literal["owner", "spender", "saver"]
 GuestRole = Literal["spender", "saver"]
+Period = Literal["day", "week", "month"]
 InvitationState = Literal["open", "accepted", "declined", "revoked"]
 
 
@@ -25,13 +26,16 @@ class Pool(NamedTuple):
 
 
 class Place(NamedTuple):
-    """The place of a raw person key in a pool."""
+    """The place of a raw person key in a pool. `spend_limit`: what its person may spend in a `spend_per`, besides what
+    the pool says for everybody; None: as much as that."""
 
     id: UUID
     pool_id: UUID
     person_id: UUID
     role: Role
     joined_at: datetime
+    spend_limit: int | None = None
+    spend_per: Period | None = None
 
 
 class Invitation(NamedTuple):
@@ -72,6 +76,27 @@ class Seat(NamedTuple):
 
     place: Place
     member: Member
+
+
+class Limit(NamedTuple):
+    """So many points in a local period."""
+
+    points: int
+    per: Period
+
+    def since(self, day: date) -> date:
+        """The first day of the period in which a day lies; weeks begin on Monday."""
+        if self.per == "week":
+            return day - timedelta(days=day.weekday())
+        return day.replace(day=1) if self.per == "month" else day
+
+
+def limits(pool: Pool, place: Place) -> list[Limit]:
+    """What a member may spend: by the pool, and by their own place."""
+    found = [] if pool.daily_limit is None else [Limit(pool.daily_limit, "day")]
+    if place.spend_limit is not None and place.spend_per is not None:
+        found.append(Limit(place.spend_limit, place.spend_per))
+    return found
 
 
 def seats(pool: UUID, places: Iterable[Place], members: Mapping[UUID, Member]) -> list[Seat]:

@@ -112,12 +112,14 @@ class WalletNotPooled(Conflict):
 
 
 class PoolLimit(Conflict):
-    """The member has spent what they may on a day."""
+    """The member has spent what they may in a period."""
 
-    code, title = "loyalty.pool_limit", "Daily limit"
+    code, title = "loyalty.pool_limit", "Spending limit"
 
-    def __init__(self, limit: int, left: int) -> None:
-        super().__init__("The member may not spend as much of the pool today.", limit=limit, left=left)
+    def __init__(self, limit: int, per: str, left: int) -> None:
+        super().__init__(
+            f"The member may not spend as much of the pool in this {per}.", limit=limit, per=per, left=left
+        )
 
 
 class BadPoolMember(Invalid):

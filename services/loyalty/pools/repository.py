@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from services.loyalty.invariants.domain import Check
-from services.loyalty.pools.domain import Invitation, Place, Pool, Role, Spent
+from services.loyalty.pools.domain import Invitation, Period, Place, Pool, Role, Spent
 from shared.db.engine import ReadTx, WriteTx
 
 _POOL = ", ".join(Pool._fields)
@@ -126,7 +126,9 @@ async def places_of(tx: ReadTx, persons: Collection[UUID]) -> list[Place]:
 async def join(tx: WriteTx, place: Place) -> None:
     """Store a new place."""
     await tx.execute(
-        f"INSERT INTO pool_members ({_PLACE}) VALUES (:id, :pool_id, :person_id, :role, :joined_at)", place._asdict()
+        f"INSERT INTO pool_members ({_PLACE}) VALUES (:id, :pool_id, :person_id, :role, :joined_at, :spend_limit, "
+        ":spend_per)",
+        place._asdict(),
     )
 
 
@@ -138,6 +140,14 @@ async def leave(tx: WriteTx, place: UUID, at: datetime) -> None:
 async def set_role(tx: WriteTx, place: UUID, role: Role) -> None:
     """Another role. There is one owner at most: take it from one before it is given to another."""
     await tx.execute("UPDATE pool_members SET role = :role WHERE id = :id", {"id": place, "role": role})
+
+
+async def set_limit(tx: WriteTx, place: UUID, points: int | None, per: Period | None) -> None:
+    """What the member of this place may spend in a period; None: no limit of their own."""
+    await tx.execute(
+        "UPDATE pool_members SET spend_limit = :points, spend_per = :per WHERE id = :id",
+        {"id": place, "points": points, "per": per},
+    )
 
 
 async def invite(tx: WriteTx, invitation: Invitation) -> None:
@@ -187,16 +197,16 @@ async def revoke_all(tx: WriteTx, *, pool: UUID | None, persons: Collection[UUID
     )
 
 
-async def spent_on(tx: ReadTx, pool: UUID, persons: Sequence[UUID], day: date) -> int:
-    """What a person has spent from a pool on a local day, or holds: less what came back or was let go."""
+async def spent_since(tx: ReadTx, pool: UUID, persons: Sequence[UUID], first: date, last: date) -> int:
+    """What a person has spent from a pool on these local days, or holds: less what came back or was let go."""
     found = await tx.execute(
         """
         SELECT CAST(coalesce(sum(CASE WHEN h.id IS NULL THEN s.points - s.returned WHEN h.state = 'open' THEN s.points
             ELSE h.captured - s.returned END), 0) AS bigint)
         FROM pool_spends AS s LEFT JOIN holds AS h ON s.is_hold AND h.id = s.id
-        WHERE s.pool_id = :pool AND s.person_id = ANY(:persons) AND s.day = :day
+        WHERE s.pool_id = :pool AND s.person_id = ANY(:persons) AND s.day BETWEEN :first AND :last
         """,
-        {"pool": pool, "persons": list(persons), "day": day},
+        {"pool": pool, "persons": list(persons), "first": first, "last": last},
     )
     return int(found.scalar_one())
 

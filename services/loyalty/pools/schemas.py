@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 
 from services.loyalty.points.domain.requests import Balance
 from services.loyalty.points.schemas import DEFAULT_TTL_SECONDS, MAX_REFERENCE, MAX_TTL_SECONDS
-from services.loyalty.pools.domain import GuestRole, Invitation, InvitationState, Pool, Role, Seat, Spent
+from services.loyalty.pools.domain import GuestRole, Invitation, InvitationState, Period, Pool, Role, Seat, Spent
 from services.loyalty.programs.domain.terms import DEFAULT_WALLET, MAX_POINTS, Name
 from shared.http.schemas import ExternalId, Instant, Strict
 
@@ -59,6 +59,15 @@ class RoleIn(Strict):
     by: Person = Field(description="The owner.")
     member: Person
     role: Role
+
+
+class MemberLimitIn(Strict):
+    """What one member may spend, besides what the pool says for everybody; what they hold counts as spent."""
+
+    by: Person = Field(description="The owner.")
+    member: Person
+    points: _Limit | None = Field(description="Null: no limit of their own.")
+    per: Period = Field("month", description="A local day, week (from Monday) or month.")
 
 
 class SpendIn(Strict):
@@ -114,13 +123,23 @@ class SeatOut(BaseModel):
     member: UUID
     role: Role
     joined_at: Instant
+    spend_limit: int | None = Field(description="What they may spend in a `spend_per`; null: what the pool says.")
+    spend_per: Period | None
     wallets: list[BalanceOut]
 
     @classmethod
     def of(cls, seat: Seat, balances: dict[str, Balance]) -> "SeatOut":
         """As it goes out."""
         wallets = [BalanceOut.of(*each) for each in balances.items()]
-        return cls(member=seat.member.root, role=seat.place.role, joined_at=seat.place.joined_at, wallets=wallets)
+        place = seat.place
+        return cls(
+            member=seat.member.root,
+            role=place.role,
+            joined_at=place.joined_at,
+            spend_limit=place.spend_limit,
+            spend_per=place.spend_per,
+            wallets=wallets,
+        )
 
 
 class InvitationOut(BaseModel):

@@ -1,9 +1,12 @@
-"""All SQL of replays: what the last comparison found."""
+"""All SQL of replays: rows as they were told, and what the last comparison found."""
 
 from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
+from uuid import UUID
 
+from services.loyalty.replays.domain.rows import Table, Told, Values
+from shared.db.bulk import insert_rows
 from shared.db.engine import ReadTx, WriteTx
 
 
@@ -34,3 +37,39 @@ async def found(tx: ReadTx) -> list[Drift]:
         "SELECT name, live_rows, rebuilt_rows, differing, checked_at FROM replay_findings ORDER BY name"
     )
     return [Drift._make(row) for row in rows]
+
+
+async def put(tx: WriteTx, table: Table, rows: Sequence[Told]) -> None:
+    """Store rows as they were told, one state of each; what is later already stays."""
+    keys = list(table.kinds)[: table.keys]
+    parents = [] if table.parent is None else sorted({each.values[table.place(table.parent)] for each in rows} - {None})
+    if table.before is not None:
+        await tx.execute(table.before, {"keys": parents})
+    await insert_rows(
+        tx,
+        table.name,
+        table.kinds,
+        [each.values for each in rows],
+        f"ON CONFLICT ({', '.join(keys)}) {_on_conflict(table, keys)}",
+    )
+    if table.after is not None:
+        await tx.execute(table.after, {"keys": parents})
+
+
+def _on_conflict(table: Table, keys: Sequence[str]) -> str:
+    if table.version is None:
+        return "DO NOTHING"
+    replaced = ", ".join(f"{name} = EXCLUDED.{name}" for name in table.kinds if name not in keys)
+    old, new = (table.version.format(row=row) for row in (table.name, "EXCLUDED"))
+    return f"DO UPDATE SET {replaced} WHERE {old} <= {new}"
+
+
+async def versions(tx: ReadTx, table: Table, ids: set[UUID]) -> dict[Values, int]:
+    """The states of all rows that are found by these ids, by their keys."""
+    keys = ", ".join(f"t.{name}" for name in list(table.kinds)[: table.keys])
+    version = "0" if table.version is None else table.version.format(row="t")
+    found = await tx.execute(
+        f"SELECT {keys}, {version} AS state FROM {table.name} AS t WHERE t.{table.found_by} = ANY(:ids)",
+        {"ids": list(ids)},
+    )
+    return {tuple(row[:-1]): row[-1] for row in found}

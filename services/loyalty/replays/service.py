@@ -1,12 +1,15 @@
-"""Use cases of replays: keep what a comparison found, and say it."""
+"""Use cases of replays: store rows as they were told; keep what a comparison found, and say it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from services.loyalty.replays import repository
+from services.loyalty.replays.domain.rows import Readings, Table, Told, latest, read
 from services.loyalty.replays.repository import Drift
 from shared.clock import Clock
-from shared.db.engine import Database
+from shared.db.engine import Database, ReadTx, WriteTx
+from shared.events.envelope import Event
 from shared.runtime.verdicts import TableVerdict
 
 
@@ -28,3 +31,25 @@ class Replays:
         """What the last comparison found; nothing before the first."""
         async with self.db.read() as tx:
             return await repository.found(tx)
+
+    async def restore(self, tx: WriteTx, readings: Readings, events: Sequence[Event[Any]]) -> None:
+        """Store the rows that facts tell; in any order, and as often as they come."""
+        for table, rows in latest(readings, events):
+            await repository.put(tx, table, rows)
+
+
+async def known_rows(live: ReadTx, readings: Readings, events: Sequence[Event[Any]]) -> list[Event[Any]]:
+    """Those of these facts that `live` sees told: its row is there, in that state or a later one."""
+    told = [read(readings, each) for each in events]
+    asked: dict[str, list[Told]] = {}
+    for each in told:
+        asked.setdefault(each.table.name, []).append(each)
+    seen: dict[str, dict[tuple[Any, ...], int]] = {}
+    for name, rows in asked.items():
+        table: Table = rows[0].table
+        seen[name] = await repository.versions(live, table, {each.found_by for each in rows})
+    return [
+        event
+        for event, each in zip(events, told, strict=True)
+        if (state := seen[each.table.name].get(each.key)) is not None and state >= each.version
+    ]

@@ -6,11 +6,20 @@ from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 from services.loyalty.audience.domain import Facts
+from shared.events.catalogue.loyalty_rows import RewardCancelled, RewardFulfilled, RewardOrdered, RewardStocked
+from shared.events.envelope import Event
+from shared.ids import uuid7
 
 Kind = Literal["material", "digital", "voucher", "gift_credit", "points"]
 RewardState = Literal["active", "paused", "archived"]
 PurchaseState = Literal["ordered", "fulfilled", "cancelled"]
 Obstacle = Literal["inactive", "tier", "segment", "limit_reached", "out_of_stock", "insufficient_points"]
+
+_TOLD: Mapping[PurchaseState, type[RewardOrdered | RewardFulfilled | RewardCancelled]] = {
+    "ordered": RewardOrdered,
+    "fulfilled": RewardFulfilled,
+    "cancelled": RewardCancelled,
+}
 
 
 class TierPrice(NamedTuple):
@@ -162,3 +171,29 @@ def eligibility(reward: Reward, quantity: int, standing: Standing, *, now: datet
             }
         )
     return Eligibility(required, tuple(found))
+
+
+def stocked(reward: Reward) -> Event[RewardStocked]:
+    """What is told of a reward that was put into the catalogue or changed."""
+    at = reward.updated_at
+    return Event(uuid7(), reward.id, at, at, RewardStocked(stock=reward.stock, version=reward.version))
+
+
+def told(bought: Purchase) -> Event[RewardOrdered | RewardFulfilled | RewardCancelled]:
+    """What is told of a purchase as it is: all but what was written about it in words."""
+    at = bought.settled_at or bought.ordered_at
+    said = _TOLD[bought.state](
+        purchase_id=bought.id,
+        reward_id=bought.reward_id,
+        quantity=bought.quantity,
+        wallet=bought.wallet,
+        points=bought.points,
+        vouchers=list(bought.vouchers),
+        reference=bought.reference,
+        pool=bought.pool,
+        ordered_at=bought.ordered_at,
+        ordered_by=bought.ordered_by,
+        settled_at=bought.settled_at,
+        settled_by=bought.settled_by,
+    )
+    return Event(uuid7(), bought.person_id, at, at, said)

@@ -20,6 +20,8 @@ from services.loyalty.rewards.domain import (
     RewardState,
     Standing,
     eligibility,
+    stocked,
+    told,
 )
 from services.loyalty.rewards.errors import (
     BadReward,
@@ -78,6 +80,7 @@ class Rewards:
             await self._check_wallets(tx, body, now)
             reward = _reward(body, uuid7(), 0, 1, now, by, now, by)
             await rows.add(tx, reward)
+            tx.emit(stocked(reward))
             return await _remembered(tx, idem, 201, reward)
 
     async def change(self, key: UUID, body: RewardChangeIn, *, by: str, idem: Idempotent | None) -> Answer:
@@ -103,6 +106,7 @@ class Rewards:
             await self._check_wallets(tx, body, now)
             reward = _reward(body, key, old.taken, old.version + 1, old.created_at, old.created_by, now, by)
             await rows.change(tx, reward)
+            tx.emit(stocked(reward))
             return await _remembered(tx, idem, 200, reward)
 
     async def add_stock(self, key: UUID, body: StockIn, *, by: str, idem: Idempotent | None) -> Answer:
@@ -124,6 +128,7 @@ class Rewards:
             now, stock = self.clock.now(), old.stock + body.units
             reward = old._replace(stock=stock, version=old.version + 1, updated_at=now, updated_by=by)
             await rows.change(tx, reward)
+            tx.emit(stocked(reward))
             return await _remembered(tx, idem, 200, reward)
 
     async def get(self, key: UUID) -> RewardOut:
@@ -197,6 +202,7 @@ class Rewards:
             if not await rows.take(tx, reward, body.quantity):
                 raise _gone(reward, await _known(tx, key))
             await rows.add_purchase(tx, bought)
+            tx.emit(told(bought))
             return await _answer(tx, idem, 201, bought)
 
     async def fulfil(self, key: UUID, body: NoteIn, *, by: str, idem: Idempotent | None) -> Answer:
@@ -208,8 +214,11 @@ class Rewards:
         async with self.db.write() as tx:
             if (stored := await replayed(tx, idem)) is not None:
                 return stored
-            await rows.settle(tx, key, "fulfilled", at=self.clock.now(), by=by, note=body.note)
-            return await _answer(tx, idem, 200, await _settled(tx, key, "fulfilled"))
+            is_new = await rows.settle(tx, key, "fulfilled", at=self.clock.now(), by=by, note=body.note)
+            bought = await _settled(tx, key, "fulfilled")
+            if is_new:
+                tx.emit(told(bought))
+            return await _answer(tx, idem, 200, bought)
 
     async def cancel(self, key: UUID, body: NoteIn, *, by: str, idem: Idempotent | None) -> Answer:
         """Cancel a purchase that was not handed over: its points and units are back. Once.
@@ -231,6 +240,7 @@ class Rewards:
                     )
                 if bought.pool is not None:
                     await self.purses.returned(tx, operation, bought.points)
+                tx.emit(told(await _bought(tx, key)))
             return await _answer(tx, idem, 200, await _settled(tx, key, "cancelled"))
 
     async def purchase(self, key: UUID) -> PurchaseOut:

@@ -7,6 +7,8 @@ from typing import Any
 from services.loyalty.pools.service import Pools
 from services.loyalty.rights import repository
 from services.loyalty.rights.domain import PLACES
+from services.loyalty.tiers.service.standings import forget_near
+from shared.clock import Clock
 from shared.db.engine import ReadTx, WriteTx
 from shared.identity import members
 from shared.rights.contract import Erased, Subject
@@ -23,6 +25,7 @@ class LoyaltyRights:
     """Says what loyalty keeps of a person, and forgets what names them."""
 
     pools: Pools
+    clock: Clock
 
     async def export(self, tx: ReadTx, subject: Subject) -> AsyncIterator[tuple[str, Any]]:
         """Everything under the person's keys: by table, where there is anything."""
@@ -38,6 +41,7 @@ class LoyaltyRights:
         await self.pools.forget(tx, subject.keys)
         await members.lock_many(tx, subject.keys)
         erased = Erased(kept=dict(_KEPT))
+        erased.add("tier_near", await forget_near(tx, subject.keys, self.clock.now()))
         for place in PLACES:
             if place.goes:
                 erased.add(place.table, await repository.remove(tx, place, subject.keys))

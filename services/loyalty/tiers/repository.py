@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from services.loyalty.invariants.domain import Check
+from services.loyalty.tiers.domain.balance import Change
 from services.loyalty.tiers.domain.grants import Grant
 from services.loyalty.tiers.domain.near import Near
 from services.loyalty.tiers.domain.track import Track
@@ -193,7 +194,8 @@ async def queue_everybody(tx: WriteTx, now: datetime) -> int:
     done = await tx.execute(
         "INSERT INTO earning_queue (customer, queued_at) SELECT DISTINCT customer, CAST(:now AS timestamptz) FROM ("
         "SELECT customer FROM orders WHERE customer IS NOT NULL UNION ALL SELECT customer FROM happenings "
-        "UNION ALL SELECT person FROM tier_states UNION ALL SELECT customer FROM tier_grants"
+        "UNION ALL SELECT person FROM tier_states UNION ALL SELECT customer FROM tier_grants "
+        "UNION ALL SELECT person_id FROM wallets"
         ") AS found ORDER BY customer ON CONFLICT (customer) DO NOTHING",
         {"now": now},
     )
@@ -232,6 +234,7 @@ async def persons(tx: ReadTx, *, after: UUID | None, limit: int) -> list[UUID]:
     rows = await tx.execute(
         "SELECT customer FROM (SELECT customer FROM orders WHERE customer > :after "
         "UNION SELECT customer FROM happenings WHERE customer > :after "
+        "UNION SELECT person_id FROM wallets WHERE person_id > :after "
         "UNION SELECT customer FROM tier_grants WHERE customer > :after) AS found ORDER BY customer LIMIT :limit",
         {"after": after or UUID(int=0), "limit": limit},
     )
@@ -246,6 +249,27 @@ async def grants_of(tx: ReadTx, customers: Collection[UUID]) -> list[Grant]:
         {"ids": list(customers)},
     )
     return [Grant._make(row) for row in rows]
+
+
+async def balances_of(tx: ReadTx, customers: Collection[UUID], wallets: Collection[str]) -> list[tuple[UUID, Change]]:
+    """How what these person keys can spend changed, by when it did, as the ledger has it."""
+    rows = await tx.execute(
+        "SELECT w.person_id, t.occurred_at, w.name, CAST(sum(t.available - t.debt) AS bigint) FROM wallets AS w "
+        "JOIN transactions AS t ON t.wallet_id = w.id WHERE w.person_id = ANY(:ids) AND w.name = ANY(:wallets) "
+        "AND t.available <> t.debt GROUP BY w.person_id, t.occurred_at, w.name",
+        {"ids": list(customers), "wallets": list(wallets)},
+    )
+    return [(row[0], Change._make(row[1:])) for row in rows.all()]
+
+
+async def take_moved(tx: WriteTx, limit: int) -> list[UUID]:
+    """Keys whose balance changed by which a track goes; they are off the queue if the transaction commits."""
+    rows = await tx.execute(
+        "DELETE FROM tier_balance_queue WHERE id IN ("
+        "SELECT id FROM tier_balance_queue ORDER BY id LIMIT :limit FOR UPDATE SKIP LOCKED) RETURNING customer",
+        {"limit": limit},
+    )
+    return sorted({row.customer for row in rows})
 
 
 async def add_grant(tx: WriteTx, grant: Grant) -> None:
@@ -277,7 +301,7 @@ async def is_settling(tx: ReadTx, now: datetime) -> bool:
     """Whether somebody still waits to be looked at again after a change of rules or tracks."""
     found: bool = (
         await tx.execute(
-            "SELECT EXISTS (SELECT FROM earning_queue) OR EXISTS ("
+            "SELECT EXISTS (SELECT FROM earning_queue) OR EXISTS (SELECT FROM tier_balance_queue) OR EXISTS ("
             "SELECT FROM tier_track_versions WHERE NOT is_begun AND effective_from <= :now)",
             {"now": now},
         )

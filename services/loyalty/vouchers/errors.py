@@ -1,8 +1,9 @@
 """What the vouchers room refuses.
 
-NotFound          CampaignUnknown, VoucherUnknown, JobUnknown
+NotFound          CampaignUnknown, VoucherUnknown, JobUnknown, ImportUnknown
 Conflict          CampaignMoved, CampaignNameTaken, WrongState, LimitBelowUsed, CodeTaken, WrongKindOfCodes, JobNotDone,
-                  CodesGone, AlreadyAssigned, PoolEmpty, CardsHoldMoney, AssignmentKeyTaken, TooManyPromotions
+                  CodesGone, AlreadyAssigned, PoolEmpty, CardsHoldMoney, AssignmentKeyTaken, TooManyPromotions,
+                  ImportMoved
 Invalid           BadBasket, BadRule, BadTerms, BadCode, ValueNeeded, TooManyCodes, AlreadyOver, BadCustomer,
                   ExpiresTooSoon
 Unavailable       PepperMissing
@@ -181,6 +182,24 @@ class JobUnknown(NotFound):
 
     def __init__(self) -> None:
         super().__init__("There is no job with this id.")
+
+
+class ImportUnknown(NotFound):
+    """There is no such import."""
+
+    code, title = "loyalty.import_unknown", "Import unknown"
+
+    def __init__(self) -> None:
+        super().__init__("There is no import with this id.")
+
+
+class ImportMoved(Conflict):
+    """The file is being sent a second time while the first is still read."""
+
+    code, title = "loyalty.import_moved", "Import goes on elsewhere"
+
+    def __init__(self) -> None:
+        super().__init__("Another request with this Idempotency-Key takes this file over now; send it again later.")
 
 
 class JobNotDone(Conflict):

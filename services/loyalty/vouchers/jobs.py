@@ -12,8 +12,9 @@ async def make_codes(loyalty: LoyaltyService) -> None:
 
 
 async def forget_codes(loyalty: LoyaltyService) -> None:
-    """Throw codes away that nobody downloaded in time, and what is known of failures long past."""
+    """Throw codes away that nobody downloaded in time, and end imports of files that nobody went on with."""
     await loyalty.code_jobs.forget_old()
+    await loyalty.code_files.forget_old()
 
 
 async def fill_pools(loyalty: LoyaltyService) -> None:

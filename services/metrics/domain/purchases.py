@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import NamedTuple
 
-from services.metrics.domain.lifeline import NOT_YET, Cell, Days, cells, growth
+from services.metrics.domain.lifeline import NEVER, NOT_YET, Cell, Days, cells, growth
 from services.metrics.domain.tallies import Standing, Tallies, tallies
 
 # In place of a currency: of people who bought in several, which are never added. That nobody said one is another thing.
@@ -28,6 +28,41 @@ class Bought(NamedTuple):
 
 Purchases = Mapping[Bucket, Bought]
 NOTHING: Purchases = {}
+
+
+class Line(NamedTuple):
+    """Purchases as they are stored: columns of one length, in ascending order of days and currencies."""
+
+    days: Sequence[int]
+    currencies: Sequence[str]
+    counts: Sequence[int]
+    nets: Sequence[int]
+
+    @property
+    def purchases(self) -> Purchases:
+        """The same by bucket."""
+        buckets = zip(self.days, self.currencies, strict=True)
+        return dict(zip(buckets, map(Bought, self.counts, self.nets), strict=True))
+
+
+# Who was there (None: nobody), and what came, in ascending order.
+Growth = tuple[Line | None, Sequence[tuple[Bucket, Bought]]]
+
+
+def growth_of(line: Line | None, change: Purchases) -> Growth | None:
+    """The change, if all that is new are purchases on later days in the one currency of all: what most facts say."""
+    came = sorted(change.items()) if len(change) > 1 else list(change.items())
+    currency, last = came[0][0][1], NEVER
+    if line is not None:
+        # A row may be there for its lock alone.
+        if not line.days or line.currencies.count(currency) < len(line.currencies):
+            return None
+        last = line.days[-1]
+    for (day, code), (orders, _) in came:
+        if day <= last or orders <= 0 or code != currency:
+            return None
+        last = day
+    return line, came
 
 
 class History(NamedTuple):
@@ -123,30 +158,21 @@ def standing_of(purchases: Purchases) -> Standing | None:
     return currencies[0], max(days), sum(counts), sum(nets)
 
 
-def is_growth(old: Purchases, change: Purchases) -> bool:
-    """Whether all that is new are purchases on later days: what most facts say."""
-    last = max([day for day, _ in old], default=None)
-    for day, currency in sorted(change):
-        if (last is not None and day <= last) or change[day, currency].orders <= 0:
-            return False
-        last = day
-    return True
-
-
 def difference(
-    before: Iterable[Purchases], after: Iterable[Purchases], grown: Iterable[tuple[Purchases, Purchases]] = ()
+    before: Iterable[Purchases],
+    after: Iterable[Purchases],
+    grown: Iterable[Growth] = (),
 ) -> Difference:
     """What to add to each sum when the people of `before` turn into those of `after`.
 
-    Least is to be done where each comes at the place of who they were, and of whoever has `grown`: pairs of who they
-    were and what came, for which `is_growth` is true.
+    Least is to be done where each comes at the place of who they were, and of those who have `grown`.
     """
     found = _Sums()
     for old, new in zip_longest(before, after, fillvalue=NOTHING):
         if old != new:
             found.replace(old, new)
-    for old, change in grown:
-        found.grow(old, change)
+    for line, came in grown:
+        found.grow(line, came)
     return found.difference()
 
 
@@ -174,27 +200,41 @@ class _Sums:
             self.cells[cell] += 1
         self._move(old, new)
 
-    def grow(self, old: Purchases, change: Purchases) -> None:
-        """Somebody bought on days after all others, or for the first time."""
-        days = dict(days_of(old))
-        last = max(days, default=None)
-        for (day, _), (orders, _) in sorted(change.items()):
-            if last is None:
-                days[day], last = orders, day
+    def grow(self, line: Line | None, came: Sequence[tuple[Bucket, Bought]]) -> None:
+        """Somebody bought on days after all others, in the one currency of all, or for the first time."""
+        currency = came[0][0][1]
+        days, known, spent, at_first = [], 0, 0, came[0][1].net_minor
+        if line is not None:
+            days, known, spent, at_first = [*line.days], sum(line.counts), sum(line.nets), line.nets[0]
+            self._count(currency, days, known, spent, spent - at_first, -1)
+        for (day, _), (orders, net) in came:
+            if days:
+                last = days[-1]
+                self.grown[last, day] += 1
+                if known == 1:
+                    self.again[last, day] += 1
+                self.tallies.grow(days, known, last, day, orders)
+            else:
                 self.begun[day, orders] += 1
-                continue
-            self.grown[last, day] += 1
-            if len(days) == 1 and days[last] == 1:
-                self.again[last, day] += 1
-            self.tallies.grow(days, last, day, orders)
-            days[day], last = orders, day
-        self._move(old, {**old, **change})
+            days.append(day)
+            known, spent = known + orders, spent + net
+        self._count(currency, days, known, spent, spent - at_first, 1)
+
+    def _count(self, currency: str, days: Sequence[int], orders: int, net: int, again: int, sign: int) -> None:
+        """All that does not hang on single days, of somebody who buys in one currency."""
+        last, repeats = days[-1], len(days) - 1
+        self.tallies.count((currency, last, orders, net), sign)
+        sums = self.histories[History(currency, repeats, days[0], last)]
+        sums[0] += sign
+        sums[1] += sign * again
+        if repeats:
+            self.spends[Spend(currency, repeats, again)] += sign
 
     def _move(self, old: Purchases, new: Purchases) -> None:
         """All that does not hang on single days."""
-        self.tallies.move(standing_of(old), standing_of(new))
         for sign, purchases in ((-1, old), (1, new)):
-            if purchases:
+            if (standing := standing_of(purchases)) is not None:
+                self.tallies.count(standing, sign)
                 history, again = history_of(purchases)
                 sums = self.histories[history]
                 sums[0] += sign

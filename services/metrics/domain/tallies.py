@@ -13,8 +13,9 @@ Like all sums of the ledger they are a function of the facts: what a person coun
 for now is put in. Nearly all that comes is one purchase more after the last, of which only what changes is computed.
 """
 
+from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import pairwise
@@ -65,23 +66,24 @@ class Tallies:
         if before and len(after) == len(before) + 1:
             last, day = max(before), max(after)
             if day > last and before.items() <= after.items():
-                self.grow(before, last, day, after[day])
+                self.grow(before, sum(before.values()), last, day, after[day])
                 return
         for tally in tallies(before):
             self.lives[tally] -= 1
         for tally in tallies(after):
             self.lives[tally] += 1
 
-    def grow(self, days: Days, last: int, day: int, orders: int) -> None:
-        """Somebody who bought on these days, on the `last` of them for the last time, buys on a later day."""
-        first, known = min(days), sum(days.values())
+    def grow(self, days: Collection[int], known: int, last: int, day: int, orders: int) -> None:
+        """Somebody who ordered `known` times on these days, on the `last` of them last, does so on a later day."""
+        first = min(days)
         self.grown[first, last, day] += 1
         if known <= MAX_NTH:
             self.waited[known, last, day, orders] += 1
         for period in _followed(last, day):
             cohort, here = place(period, first), place(period, last)
             later = here + 1 - cohort
-            if later < MOST_COHORTS[period] and len({place(period, each) for each in days}) == later:
+            # Whoever missed none was there at least once in each.
+            if later <= len(days) and later < MOST_COHORTS[period] and _places(period, days) == later:
                 self.lives[_EVERY[period], cohort, later] += 1
 
     def settle(self) -> None:
@@ -95,24 +97,26 @@ class Tallies:
         self.grown.clear()
         self.waited.clear()
 
-    def move(self, before: Standing | None, after: Standing | None) -> None:
-        """Count somebody where they are now instead of where they were."""
-        for sign, standing in ((-1, before), (1, after)):
-            if standing is not None:
-                currency, last, orders, net = standing
-                sums = self.crowds[currency, last, orders]
-                sums[0] += sign
-                if net is not None:
-                    sums[1] += sign * net
-                    self.worths[currency, ceiling(net)] += sign
+    def count(self, standing: Standing, sign: int) -> None:
+        """Count somebody where they stand, or with −1 no more."""
+        currency, last, orders, net = standing
+        sums = self.crowds[currency, last, orders]
+        sums[0] += sign
+        if net is not None:
+            sums[1] += sign * net
+            self.worths[currency, ceiling(net)] += sign
 
 
 def ceiling(minor: int) -> int:
     """An amount rounded up to three significant digits; what is beyond 64 bits counts as the largest there is."""
     if minor <= _THREE_DIGITS:
         return minor
-    step: int = 10 ** (len(str(minor)) - 3)
+    step: int = _STEPS[bisect_right(_STEPS, minor // _THREE_DIGITS)]
     return min(-(-minor // step) * step, _MOST)
+
+
+# What numbers are rounded to: 10 from a thousand on, 100 from ten thousand on, …; enough for sums beyond 64 bits.
+_STEPS = tuple(10**digits for digits in range(120))
 
 
 def tallies(days: Days) -> Sequence[Tally]:
@@ -184,6 +188,10 @@ def place(period: Period, day: int) -> int:
         return (day + 3) // 7
     start = to_date(period_start("month", day))
     return start.year * 12 + start.month
+
+
+def _places(period: Period, days: Iterable[int]) -> int:
+    return len({place(period, each) for each in days})
 
 
 @lru_cache(maxsize=16_384)

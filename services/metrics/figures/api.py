@@ -1,12 +1,12 @@
 """HTTP in, use cases, schemas out."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
+import orjson
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from services.metrics.alarms.domain.definitions import ALARMS
 from services.metrics.domain.calendar import Period
-from services.metrics.domain.customer import CustomerFigures
 from services.metrics.domain.definitions import DEFINITIONS, Definition
 from services.metrics.domain.series import Metric
 from services.metrics.errors import BadRange, BadReference, InTheFuture, UnknownCurrency, UnknownCustomer
@@ -18,10 +18,11 @@ from services.metrics.figures.schemas import (
     PointOut,
     SeriesOut,
     SummaryOut,
+    common,
     known_currency,
 )
-from services.metrics.figures.service import Summary
 from services.metrics.freshness.api import UNMODIFIED, aged
+from services.metrics.knowledge.errors import BeingRead, NotOnTheLog, NotYetKnown, TooManyMoments
 from services.metrics.satisfaction.domain.definitions import SATISFACTION
 from services.metrics.scorecard.domain.definitions import SCORECARD
 from services.metrics.service import MetricsService
@@ -29,6 +30,7 @@ from services.metrics.subscriptions.domain.definitions import SUBSCRIPTION
 from shared.http.access import service_of
 from shared.http.auth import require
 from shared.http.problems import problems
+from shared.http.schemas import Instant
 from shared.ids import customer_key
 
 router = APIRouter(prefix="/v1/metrics", tags=["metrics"], dependencies=[Depends(require("metrics:read"))])
@@ -46,14 +48,41 @@ Currency = Annotated[
     ),
 ]
 
+KnownAt = Annotated[
+    Instant | None,
+    Query(
+        description="By what had been learnt up to this moment, with an offset; default: by what is known now.",
+        examples=["2026-11-01T09:00:00+07:00"],
+    ),
+]
+# Why it is not answered what was known at a moment.
+UNKNOWABLE = (NotYetKnown, NotOnTheLog, TooManyMoments, BeingRead)
 
-@router.get("/summary", response_model=SummaryOut, responses={**UNMODIFIED, **problems(InTheFuture, UnknownCurrency)})
+
+@router.get(
+    "/summary",
+    response_model=SummaryOut,
+    responses={**UNMODIFIED, **problems(InTheFuture, UnknownCurrency, *UNKNOWABLE)},
+)
 async def summary(
-    metrics: Metrics, request: Request, as_of: AsOf = None, window: Window = 90, currency: Currency = None
+    metrics: Metrics,
+    request: Request,
+    as_of: AsOf = None,
+    window: Window = 90,
+    currency: Currency = None,
+    known_at: KnownAt = None,
 ) -> Response:
-    """The figures of the whole firm, live or as of any day."""
+    """The figures of the whole firm, live or as of any day; with `known_at` as they were believed to be at a moment.
+
+    Then the log is read again up to that moment, in the background: until that is done the answer is 503
+    `metrics.being_read` with Retry-After, and afterwards it is kept for two days after the last who asked.
+    """
+    if known_at is not None:
+        code = known_currency(currency)
+        believed = await metrics.knowledge.figure("summary", known_at, as_of=as_of, window=window, currency=code)
+        return aged(request, orjson.dumps(believed))
     found = await metrics.figures.summary(as_of=as_of, window=window, currency=known_currency(currency))
-    return aged(request, SummaryOut.model_validate({**_common(found), "lifecycle": found.lifecycle}))
+    return aged(request, SummaryOut.of(found))
 
 
 @router.get(
@@ -78,7 +107,7 @@ async def customer(
         raise BadReference from None
     found = await metrics.figures.customer(key, as_of=as_of, window=window, currency=known_currency(currency))
     who = {"customer": found.customer, "keys": found.keys, "lifecycle": found.lifecycle}
-    return aged(request, CustomerOut.model_validate({**_common(found), **who}))
+    return aged(request, CustomerOut.model_validate({**common(found), **who}))
 
 
 @router.get(
@@ -125,15 +154,3 @@ async def definitions() -> DefinitionsOut:
 def every_definition() -> dict[str, Definition]:
     """The definitions of all rooms, by the figure's name."""
     return DEFINITIONS | SATISFACTION | SUBSCRIPTION | ALARMS | SCORECARD
-
-
-def _common(found: Summary | CustomerFigures) -> dict[str, Any]:
-    return {
-        "as_of": found.frame.as_of,
-        "time_zone": found.frame.time_zone,
-        "staleness_seconds": found.frame.staleness_seconds,
-        "window_days": found.window,
-        "currency": found.currency,
-        "other_currencies": found.other_currencies,
-        **found.figures,
-    }

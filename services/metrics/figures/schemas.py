@@ -10,9 +10,11 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 from pydantic_core import PydanticCustomError
 
 from services.metrics.domain.calendar import Period
+from services.metrics.domain.customer import CustomerFigures
 from services.metrics.domain.definitions import Definition
 from services.metrics.domain.formulas import formula_of
 from services.metrics.domain.series import Metric, Point
+from services.metrics.domain.summary import Summary
 from services.metrics.errors import UnknownCurrency
 from shared.money import MoneyError, currency_code
 
@@ -138,6 +140,11 @@ class SummaryOut(_Answer):
     last_order: FigureOut
     lifecycle: PeriodsOut
 
+    @classmethod
+    def of(cls, found: Summary) -> "SummaryOut":
+        """As found."""
+        return cls.model_validate({**common(found), "lifecycle": found.lifecycle})
+
 
 class StatesOut(_Out):
     """What the customer did in the running day, week and month."""
@@ -224,3 +231,16 @@ class DefinitionsOut(_Out):
                 for name, each in found.items()
             }
         )
+
+
+def common(found: Summary | CustomerFigures) -> dict[str, Any]:
+    """What the summary and the figures of a customer have in common."""
+    return {
+        "as_of": found.frame.as_of,
+        "time_zone": found.frame.time_zone,
+        "staleness_seconds": found.frame.staleness_seconds,
+        "window_days": found.window,
+        "currency": found.currency,
+        "other_currencies": found.other_currencies,
+        **found.figures,
+    }

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from services.metrics.domain import calendar
 from services.metrics.domain.calendar import PERIODS, Period
 from services.metrics.domain.customer import CustomerFigures, customer_figures
-from services.metrics.domain.figure import Figure, Frame
+from services.metrics.domain.figure import Frame
 from services.metrics.domain.people import (
     People,
     at_each,
@@ -19,31 +19,19 @@ from services.metrics.domain.people import (
     window_figures,
 )
 from services.metrics.domain.series import Metric, Plan, Point, lifecycle_points, money_points, people_points
+from services.metrics.domain.summary import Summary
 from services.metrics.domain.totals import lifetime_value, main_currency, order_figures, other_currencies
 from services.metrics.errors import BadRange, InTheFuture, UnknownCustomer
 from services.metrics.figures import repository
 from services.metrics.freshness.service import Freshness
 from shared.clock import Clock
 from shared.db.engine import Database, ReadTx
-from shared.identity import mapping
+from shared.identity import members
 from shared.rights import audit
 
 MAX_POINTS = 4_000
 # How many periods a series shows where no beginning is asked for.
 POINTS: Mapping[Period, int] = {"day": 30, "week": 13, "month": 13}
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """The figures of the whole firm as of a day."""
-
-    frame: Frame
-    window: int
-    currency: str | None
-    figures: Mapping[str, Figure]
-    lifecycle: Mapping[Period, Mapping[str, Figure]]
-    other_currencies: Mapping[str, Mapping[str, Figure]]
-    windows: Mapping[int, Mapping[str, Figure]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +103,8 @@ class Figures:
         """
         day = self._day(as_of)
         async with self._snapshot(day) as (tx, frame):
-            root = (await mapping.roots(tx, [customer]))[customer]
+            root, keys = await members.find(tx, customer)
             audit.saw((root,))
-            keys = (await mapping.members(tx, [root]))[root]
             orders = await repository.orders_of(tx, keys)
         if not orders:
             raise UnknownCustomer

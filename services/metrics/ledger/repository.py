@@ -1,9 +1,10 @@
 """All SQL of the ledger. Every statement takes a whole batch, and locks rows in ascending order of their keys."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
 from uuid import UUID
 
-from services.metrics.domain.purchases import Bought, Difference, Purchases
+from services.metrics.domain.purchases import Bought, Bucket, Difference, Line, Purchases
 from shared.db.bulk import insert_new_rows, insert_rows
 from shared.db.engine import ReadTx, WriteTx
 from shared.db.orders import plain_orders
@@ -59,28 +60,23 @@ async def set_calendar_zone(tx: WriteTx, zone: str) -> None:
 
 async def activity(tx: ReadTx, customers: Collection[UUID]) -> dict[UUID, Purchases]:
     """Purchases of those of the person keys that have any."""
-    return await _activity(tx, customers, "")
+    return {customer: line.purchases for customer, line in (await _activity(tx, customers, "")).items()}
 
 
-async def lock_activity(tx: WriteTx, customers: Collection[UUID]) -> dict[UUID, Purchases]:
-    """The same, with their rows locked until the transaction ends."""
+async def lock_activity(tx: WriteTx, customers: Collection[UUID]) -> dict[UUID, Line]:
+    """The same as they are stored, with their rows locked until the transaction ends."""
     return await _activity(tx, customers, "ORDER BY customer FOR UPDATE")
 
 
-async def _activity(tx: ReadTx, customers: Collection[UUID], tail: str) -> dict[UUID, Purchases]:
+async def _activity(tx: ReadTx, customers: Collection[UUID], tail: str) -> dict[UUID, Line]:
     if not customers:
         return {}
-    rows = await tx.execute(
+    rows: Iterable[Any] = await tx.execute(
         "SELECT customer, days, currencies, counts, nets FROM activity "
         f"WHERE customer = ANY(CAST(:customers AS uuid[])) {tail}",
         {"customers": list(customers)},
     )
-    return {
-        row.customer: dict(
-            zip(zip(row.days, row.currencies, strict=True), map(Bought, row.counts, row.nets), strict=True)
-        )
-        for row in rows
-    }
+    return {customer: Line(days, currencies, counts, nets) for customer, days, currencies, counts, nets in rows}
 
 
 async def ensure_activity(tx: WriteTx, customers: Iterable[UUID]) -> None:
@@ -104,20 +100,23 @@ async def add_activity(tx: WriteTx, purchases: Mapping[UUID, Purchases]) -> None
         raise Retry("another worker stored purchases of one of these customers at the same time")
 
 
-async def append_activity(tx: WriteTx, later: Mapping[UUID, Purchases]) -> None:
+async def append_activity(tx: WriteTx, later: Mapping[UUID, tuple[Bucket, Bought]]) -> None:
     """Store purchases on one day after all others, of person keys that have a locked row."""
     if not later:
         return
-    rows = [(customer, *bucket, *bought) for customer, of in later.items() for bucket, bought in of.items()]
-    columns = map(list, zip(*rows, strict=True))
-    await tx.execute(_APPEND, dict(zip(("customers", "days", "currencies", "counts", "nets"), columns, strict=True)))
+    days, currencies = zip(*[bucket for bucket, _ in later.values()], strict=True)
+    counts, nets = zip(*[bought for _, bought in later.values()], strict=True)
+    columns = {"days": days, "currencies": currencies, "counts": counts, "nets": nets}
+    texts = {name: _array(column) for name, column in columns.items()}
+    await tx.execute(_APPEND, {"customers": list(later), **texts})
 
 
 _APPEND = """
     UPDATE activity SET days = activity.days || n.day, currencies = activity.currencies || n.currency,
         counts = activity.counts || n.count, nets = activity.nets || n.net
-    FROM unnest(CAST(:customers AS uuid[]), CAST(:days AS int[]), CAST(:currencies AS text[]), CAST(:counts AS int[]),
-        CAST(:nets AS bigint[])) AS n(customer, day, currency, count, net)
+    FROM unnest(CAST(:customers AS uuid[]), CAST(CAST(:days AS text) AS int[]),
+        CAST(CAST(:currencies AS text) AS text[]), CAST(CAST(:counts AS text) AS int[]),
+        CAST(CAST(:nets AS text) AS bigint[])) AS n(customer, day, currency, count, net)
     WHERE activity.customer = n.customer
 """
 

@@ -14,10 +14,11 @@ from services.metrics.domain.changes import Changes
 from services.metrics.domain.purchases import (
     NOTHING,
     Difference,
+    Line,
     Purchases,
     after_change,
     difference,
-    is_growth,
+    growth_of,
     together,
 )
 from services.metrics.ledger import repository
@@ -121,25 +122,25 @@ class Ledger:
         if not changes:
             return Difference()
         families = await mapping.families(tx, changes)
-        known = await self._lock_persons(tx, changes.keys(), families)
+        lines, others = await self._lock_persons(tx, changes.keys(), families)
         several = {raw for raws in families.values() for raw in raws}
         grown = {
-            raw: (known.get(raw, NOTHING), change)
+            raw: found
             for raw, change in changes.items()
-            if raw not in several and is_growth(known.get(raw, NOTHING), change)
+            if raw not in several and (found := growth_of(lines.get(raw), change)) is not None
         }
-        after: dict[UUID, Purchases] = {
-            raw: after_change(known.get(raw, NOTHING), change) for raw, change in changes.items() if raw not in grown
-        }
-        added = {raw: change for raw, (_, change) in grown.items()}
-        appended = {raw: change for raw, change in added.items() if raw in known and len(change) == 1}
+        appended = {raw: came[0] for raw, (line, came) in grown.items() if line is not None and len(came) == 1}
         await repository.append_activity(tx, appended)
-        now: dict[UUID, Purchases] = after | {
-            raw: {**known.get(raw, NOTHING), **change} for raw, change in added.items() if raw not in appended
+        longer = {raw: changes[raw] for raw in grown if raw not in appended}
+        changes = {raw: change for raw, change in changes.items() if raw not in grown}
+        known = others | {raw: line.purchases for raw, line in lines.items() if raw not in appended}
+        after: dict[UUID, Purchases] = {
+            raw: after_change(known.get(raw, NOTHING), change) for raw, change in changes.items()
         }
-        await repository.add_activity(tx, {raw: each for raw, each in now.items() if each and raw not in known})
+        stored = after | {raw: {**known.get(raw, NOTHING), **change} for raw, change in longer.items()}
+        await repository.add_activity(tx, {raw: each for raw, each in stored.items() if each and raw not in known})
         emptied = {root: NOTHING for root in families if root not in after and not known[root]}
-        await repository.replace_activity(tx, emptied | {raw: each for raw, each in now.items() if raw in known})
+        await repository.replace_activity(tx, emptied | {raw: each for raw, each in stored.items() if raw in known})
         now = known | after
         persons = [*families.values(), *([raw] for raw in after if raw not in several)]
         return difference(
@@ -150,19 +151,19 @@ class Ledger:
 
     async def _lock_persons(
         self, tx: WriteTx, customers: Set[UUID], families: Mapping[UUID, Sequence[UUID]]
-    ) -> dict[UUID, Purchases]:
+    ) -> tuple[dict[UUID, Line], dict[UUID, Purchases]]:
         """The purchases of these persons under all their keys that have a row, while nobody else changes them.
 
-        A person known under one key needs no lock where there is no row: two that insert it meet there. The others
-        are locked by the row of their root, made for it if need be, *before* the rest is read: read in one go, a row
-        that another worker inserts while we wait would be missed.
+        First those that are locked. A person known under one key needs no lock where there is no row: two that insert
+        it meet there. The others are locked by the row of their root, made for it if need be, *before* the rest is
+        read: read in one go, a row that another worker inserts while we wait would be missed.
         """
         others = {raw for root, raws in families.items() for raw in raws if raw != root}
         await repository.ensure_activity(tx, families)
         known = await repository.lock_activity(tx, families.keys() | (customers - others))
         if not families.keys() <= known.keys():
             raise Retry("another worker removed the last purchase of one of these customers at the same time")
-        return known | await repository.activity(tx, others)
+        return known, await repository.activity(tx, others)
 
     async def _regroup(self, tx: WriteTx, moved: Mapping[UUID, tuple[UUID, UUID]]) -> Difference:
         """The sums that change when person keys move from one person to another."""

@@ -9,6 +9,8 @@ from shared.runtime.service import Job
 async def count_anew(metrics: MetricsService) -> None:
     """Count what is being asked for, and takes long, before it is asked for."""
     await metrics.retention.refresh()
+    await metrics.value.refresh()
+    await metrics.value_so_far.refresh()
 
 
 JOBS = (Job("metrics.retention", timedelta(minutes=1), count_anew),)

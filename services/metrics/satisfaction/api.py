@@ -5,13 +5,15 @@ from dataclasses import replace
 from typing import Annotated
 from uuid import UUID
 
+import orjson
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from services.metrics.domain.calendar import Period
 from services.metrics.errors import BadRange, InTheFuture
-from services.metrics.figures.api import Metrics
+from services.metrics.figures.api import UNKNOWABLE, KnownAt, Metrics
 from services.metrics.figures.schemas import Day
 from services.metrics.freshness.api import STALENESS, UNMODIFIED, aged
+from services.metrics.knowledge.errors import KnownAsAWhole
 from services.metrics.satisfaction.domain import query as asking
 from services.metrics.satisfaction.domain.query import METRICS, By, Metric, Persons, Verification
 from services.metrics.satisfaction.domain.yardsticks import Yardstick
@@ -41,7 +43,6 @@ from services.metrics.satisfaction.schemas.own import (
     YardstickOut,
     YardsticksOut,
 )
-from services.metrics.schemas import DaysOut
 from shared.http.auth import require
 from shared.http.idempotency import BadIdempotencyKey, IdempotencyKey, answer
 from shared.http.problems import problems
@@ -111,29 +112,19 @@ def _figure(metric: Metric) -> Callable[..., Awaitable[Response]]:
         by: Annotated[By | None, Query(description="Also by the values of this.")] = None,
         compare_from: Annotated[Day | None, Query(description="First day to compare with.")] = None,
         compare_to: Annotated[Day | None, Query(description="Last day to compare with.")] = None,
+        known_at: KnownAt = None,
     ) -> Response:
         if (compare_from is None) != (compare_to is None):
             raise BadComparison
         other = None if compare_from is None or compare_to is None else (compare_from, compare_to)
         wanted = replace(asked, metric=metric, by=by)
+        if known_at is not None:
+            if first is not None or other is not None or wanted != asking.Query(metric):
+                raise KnownAsAWhole
+            believed = await metrics.knowledge.figure(metric, known_at, as_of=last)
+            return aged(request, orjson.dumps(believed), _AGES)
         seen = await metrics.satisfaction.figure(wanted, first=first, last=last, compare_with=other)
-        found = seen.report
-        yardsticks = [YardstickOut.model_validate(each) for each in seen.yardsticks]
-        out = SatisfactionOut(
-            **frame(wanted),
-            time_zone=seen.time_zone,
-            as_of=seen.as_of,
-            staleness_seconds=seen.staleness_seconds,
-            days=DaysOut.of(found.days),
-            compared_with=None if found.compared_with is None else DaysOut.of(found.compared_with),
-            by=by,
-            total=None if found.total is None else LineOut.of(found.total, wanted.level),
-            groups=[LineOut.of(each, wanted.level) for each in found.groups],
-            withheld=found.withheld,
-            benchmarks=[each for each in yardsticks if each.kind == "benchmark"],
-            targets=[each for each in yardsticks if each.kind == "target"],
-        )
-        return aged(request, out, _AGES)
+        return aged(request, SatisfactionOut.of(wanted, seen), _AGES)
 
     return figure
 
@@ -181,10 +172,13 @@ for _metric in METRICS:
         dependencies=_READ,
         response_model=SatisfactionOut,
         responses=UNMODIFIED
-        | problems(InTheFuture, BadRange, BadComparison, MixedFormulas, UnknownPersona, TwoSegments),
+        | problems(
+            InTheFuture, BadRange, BadComparison, MixedFormulas, UnknownPersona, TwoSegments, KnownAsAWhole, *UNKNOWABLE
+        ),
         description=f"{_NAMES[_metric]} over local days: with its interval, who answered and who did not, by a "
         "breakdown, and beside other days. An answer counts on the day it was given, at the place it was given, and "
-        "for the segments its person is in now.",
+        "for the segments its person is in now. With `known_at` it is answered of everybody, over the 90 days to `to`, "
+        "as it was believed to be at that moment.",
     )(_figure(_metric))
     router.get(
         f"/{_metric}/series",

@@ -7,8 +7,10 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from services.metrics.errors import BadReference, InTheFuture, NoFit, UnknownCurrency, UnknownCustomer
 from services.metrics.figures.schemas import Day, known_currency
+from services.metrics.freshness.api import STALENESS, aged
 from services.metrics.service import MetricsService
 from services.metrics.value.schemas.answers import PredictionOut, TotalOut
+from services.metrics.value.schemas.by_segment import SoFarBySegmentOut
 from services.metrics.value.schemas.models import ModelsOut
 from services.metrics.value.schemas.so_far import SoFarOut
 from shared.http.access import service_of
@@ -52,6 +54,20 @@ async def clv(
 async def historical_clv(metrics: Metrics, as_of: AsOf = None, currency: Currency = None) -> SoFarOut:
     """What customers have brought so far, net of refunds, each amount at the rate of its own day; per customer."""
     return SoFarOut.of(await metrics.value_so_far.converted(as_of=as_of, currency=known_currency(currency)))
+
+
+@router.get(
+    "/historical-clv-by-segment",
+    response_model=SoFarBySegmentOut,
+    responses={**UNMODIFIED, **problems(UnknownCurrency)},
+)
+async def historical_clv_by_segment(metrics: Metrics, request: Request, currency: Currency = None) -> Response:
+    """What customers have brought so far, of those who are in each segment now, personas among them.
+
+    Segments and those in none add up to everybody, less what `overlap` says is counted more than once.
+    """
+    found = await metrics.value_so_far.by_segment(currency=known_currency(currency))
+    return aged(request, SoFarBySegmentOut.of(found), (*STALENESS, "segments_staleness_seconds"))
 
 
 @router.get(

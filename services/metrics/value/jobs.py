@@ -5,13 +5,12 @@ from datetime import timedelta
 from prometheus_client import Gauge
 
 from services.metrics.service import MetricsService
+from services.metrics.value.domain.answers import Total
 from services.metrics.value.domain.buying import MODELS
 from shared.money import EXPONENTS
 from shared.observability.metrics import REGISTRY
 from shared.runtime.service import Job
 
-# All customers are valued for a scrape no more often than this.
-_OLD_ENOUGH = 60.0
 TOTAL = Gauge(
     "tam_metrics_predicted_clv_total",
     "Predicted lifetime value of all customers within a year, discounted by a tenth, in major units.",
@@ -30,10 +29,18 @@ SERVED = Gauge(
 
 
 async def refresh_gauges(metrics: MetricsService) -> None:
-    """Set the gauges; where nothing can be said the total is not shown."""
-    found = await metrics.value.total(at_most_seconds=_OLD_ENOUGH)
+    """Set the gauges, of the firm's currency and of the others that customers pay in."""
+    main = await metrics.value.total()
+    others = [each for each in await metrics.value.currencies() if each != main.currency]
+    totals = [main, *[await metrics.value.total(currency=each) for each in others]]
     for gauge in (TOTAL, FIT_AGE, SERVED):
         gauge.clear()
+    for found in totals:
+        _show(metrics, found)
+
+
+def _show(metrics: MetricsService, found: Total) -> None:
+    """Where nothing can be said the total is not shown."""
     if found.currency is None:
         return
     if found.found is not None:

@@ -17,6 +17,7 @@ from shared.events.catalogue.loyalty import (
     TierChanged,
     TierNear,
 )
+from shared.events.catalogue.loyalty_rows import TierKept
 from shared.events.catalogue.metrics import Band, ChurnRiskChanged, ClvBandChanged
 from shared.events.catalogue.surveys import CaseChanged, CaseClosed, CaseOpened, SurveyAnswered, nobody
 from shared.events.envelope import Event, EventData
@@ -60,11 +61,11 @@ def _expiring(event: Event[PointsExpiring]) -> Iterable[Fact]:
     yield Fact(event.subject, "expiring", data.wallet, version, data.points, None, data.expires_at, event.time)
 
 
-def _tier(event: Event[TierChanged]) -> Iterable[Fact]:
-    """The tier of a track: its name, and its rank as the number; no tier: rank 0."""
+def _tier(event: Event[TierChanged | TierKept]) -> Iterable[Fact]:
+    """The tier of a track: its name, and its rank as the number, since it holds; no tier: rank 0."""
     data = event.data
-    rank = 0 if data.tier is None else data.rank
-    yield Fact(event.subject, "tier", data.track, data.version, rank, data.tier, data.valid_until, event.time)
+    rank, since = 0 if data.tier is None else data.rank, data.since or event.time
+    yield Fact(event.subject, "tier", data.track, data.version, rank, data.tier, data.valid_until, since)
 
 
 def _near(event: Event[TierNear]) -> Iterable[Fact]:
@@ -125,6 +126,7 @@ READERS: Mapping[type[EventData], Callable[[Event[Any]], Iterable[Fact]]] = {
     **dict.fromkeys((PointsEarned, PointsSpent, PointsExpired, PointsReversed, PointsMoved), _points),
     PointsExpiring: _expiring,
     TierChanged: _tier,
+    TierKept: _tier,
     TierNear: _near,
     SurveyAnswered: _answer,
     CaseOpened: _opened,

@@ -6,12 +6,27 @@ from uuid import UUID
 
 from typing_extensions import TypedDict
 
+from shared.events.catalogue.loyalty_rows import (
+    AdjustmentChanged,
+    HoldChanged,
+    PointsTransferred,
+    RewardCancelled,
+    RewardFulfilled,
+    RewardOrdered,
+    RewardStocked,
+    TierGranted,
+    TierKept,
+)
 from shared.events.envelope import EventData
 from shared.events.topics import LOYALTY
 
 
 class LedgerLot(TypedDict, total=False):
-    """A lot that came in (all that is not there is none), or of one that was there what is another by now."""
+    """A lot that came in, or of one that was there what is another by now.
+
+    What is not there is none; but it is active, and one that came in is, of what its fact says too, what that says:
+    its kind, source, points, when it was earned, from when it counts and until when.
+    """
 
     id: UUID
     kind: str
@@ -31,9 +46,9 @@ class LedgerLot(TypedDict, total=False):
 class LedgerEntry(TypedDict, total=False):
     """All the rest of a transaction, so that the ledger can be made anew from its facts alone, hash by hash.
 
-    What is not there is none. `opened_at` stands in the first of a wallet. Of `draws` each says a lot, how many points
-    it gave (negative: got back), and where those were drawn before, the transaction that drew them. `standing`: what
-    the source has earned by now, and what of it could not be taken back.
+    What is not there is none. `wallet_id` and `opened_at` stand in the first of a wallet. Of `draws` each says a lot,
+    how many points it gave (negative: got back), and where those were drawn before, the transaction that drew them.
+    `standing`: what the source has earned by now, and what of it could not be taken back.
     """
 
     wallet_id: UUID
@@ -111,6 +126,7 @@ class PointsExpiring(EventData, type="tam.loyalty.points_expiring.v1", topic=LOY
     expires_at: datetime
     days: int
     version: int = 0
+    wallet_id: UUID | None = None
 
 
 class TierChanged(EventData, type="tam.loyalty.tier_changed.v1", topic=LOYALTY):
@@ -128,6 +144,7 @@ class TierChanged(EventData, type="tam.loyalty.tier_changed.v1", topic=LOYALTY):
     version: int
     reason: Literal["qualified", "downgraded", "corrected", "set", "merged", "unmerged", "rules"]
     valid_until: datetime | None = None
+    since: datetime | None = None
 
 
 class TierNear(EventData, type="tam.loyalty.tier_near.v1", topic=LOYALTY):
@@ -152,9 +169,66 @@ class _Voucher(EventData, type="tam.loyalty.voucher.v1", topic=LOYALTY):
 
 
 class VoucherIssued(_Voucher, type="tam.loyalty.voucher_issued.v1", topic=LOYALTY):
-    """A code of the campaign `campaign` (its id) was assigned to the person key `subject`."""
+    """A code of the campaign `campaign` (its id) was assigned to the person key `subject`.
+
+    `by` did it; what for is told to nobody. The `version` of a code counts with that of `VoucherChanged`.
+    """
 
     expires_at: datetime | None = None
+    assignment_id: UUID | None = None
+    by: str | None = None
+    version: int = 0
+
+
+class VouchersMade(EventData, type="tam.loyalty.vouchers_made.v1", topic=LOYALTY):
+    """Codes of the campaign `subject` (its id) were made or taken over, that say the same but for what they are.
+
+    `ids` and `prints` are the bytes of their ids and of keyed hashes of them, under the pepper `kid`, 16 each, one
+    after the other in base64. `job_id` made them; of a `pool` they are kept ready to be assigned.
+    """
+
+    ids: str
+    prints: str
+    kid: str
+    job_id: UUID | None = None
+    pool: Literal["made", "given"] | None = None
+    max_uses: int | None = None
+    value_minor: int | None = None
+    expires_at: datetime | None = None
+
+
+class VoucherChanged(EventData, type="tam.loyalty.voucher_changed.v1", topic=LOYALTY):
+    """A code of the campaign `subject` (its id) was frozen, thawed or voided, or money came on a gift card.
+
+    The highest `version` of a code holds. `loaded_minor` came on it, by `by`, as the top-up `load_id`.
+    """
+
+    voucher_id: UUID
+    state: Literal["active", "frozen", "voided"]
+    value_minor: int | None = None
+    expires_at: datetime | None = None
+    version: int
+    load_id: UUID | None = None
+    loaded_minor: int | None = None
+    by: str | None = None
+
+
+class VoucherEntry(TypedDict, total=False):
+    """All the rest of a use of a voucher at a checkout: where it stands in it, and what was taken back of it.
+
+    `minor` is on `lines`: the line (None: shipping), how much of it, and how much of that came back. Of `budgets` each
+    says the budget, the period and for whom it counts. `short`: so much more it would have been, with enough budget.
+    """
+
+    position: int
+    minor: int
+    back: int
+    budget_back: int
+    is_rolled_back: bool
+    use_returned: bool
+    lines: list[tuple[str | None, int, int]]
+    budgets: list[tuple[str, str, str]]
+    short: int
 
 
 class VoucherReserved(_Voucher, type="tam.loyalty.voucher_reserved.v1", topic=LOYALTY):
@@ -162,6 +236,7 @@ class VoucherReserved(_Voucher, type="tam.loyalty.voucher_reserved.v1", topic=LO
 
     reservation_id: UUID
     expires_at: datetime
+    entry: VoucherEntry | None = None
 
 
 class VoucherRedeemed(_Voucher, type="tam.loyalty.voucher_redeemed.v1", topic=LOYALTY):
@@ -171,6 +246,7 @@ class VoucherRedeemed(_Voucher, type="tam.loyalty.voucher_redeemed.v1", topic=LO
     order_id: str | None = None
     discount_minor: int
     currency: str
+    entry: VoucherEntry | None = None
 
 
 class VoucherRolledBack(_Voucher, type="tam.loyalty.voucher_rolled_back.v1", topic=LOYALTY):
@@ -182,6 +258,68 @@ class VoucherRolledBack(_Voucher, type="tam.loyalty.voucher_rolled_back.v1", top
     discount_minor: int
     currency: str
     is_whole: bool
+    entry: VoucherEntry | None = None
+
+
+class _Checkout(EventData, type="tam.loyalty.checkout.v1", topic=LOYALTY):
+    """What the person key `subject` pays with: vouchers, which have facts of their own, and points.
+
+    Money in minor units of `currency`. Points are of the `wallet`, of the household's `pool` where there is one.
+    """
+
+    owner: str
+    order_id: str | None = None
+    currency: str
+    total_minor: int
+    discount_minor: int
+    wallet: str | None = None
+    points: int = 0
+    points_minor: int = 0
+    pool: UUID | None = None
+    created_at: datetime
+
+
+class ReservationChanged(_Checkout, type="tam.loyalty.reservation_changed.v1", topic=LOYALTY):
+    """Vouchers and points are held for a checkout, for longer than before, or no more. The whole reservation.
+
+    It ends once; before that the one with the most `extensions` holds.
+    """
+
+    reservation_id: UUID
+    state: Literal["held", "committed", "voided", "expired"]
+    extensions: int
+    expires_at: datetime
+    ended_at: datetime | None = None
+
+
+class RedemptionChanged(_Checkout, type="tam.loyalty.redemption_changed.v1", topic=LOYALTY):
+    """Vouchers and points were taken for an order, or points came back. The whole redemption but its vouchers.
+
+    The one with the most `points_back` holds.
+    """
+
+    redemption_id: UUID
+    reservation_id: UUID | None = None
+    points_back: int = 0
+    points_back_minor: int = 0
+
+
+class RedemptionRolledBack(EventData, type="tam.loyalty.redemption_rolled_back.v1", topic=LOYALTY):
+    """A redemption of the person key `subject` was undone, wholly or in part: once for all of its vouchers and points.
+
+    Of `parts` each says the position of a voucher, what each of its lines loses, and whether nothing is left of it.
+    """
+
+    rollback_id: UUID
+    redemption_id: UUID
+    refund_id: str | None = None
+    by: str
+    discount_minor: int
+    points: int
+    points_minor: int
+    is_whole: bool
+    parts: list[tuple[int, list[int], bool]]
+    created_at: datetime
 
 
 class FlashClaimed(EventData, type="tam.loyalty.flash_claimed.v1", topic=LOYALTY):
@@ -235,7 +373,8 @@ class _Achievement(EventData, type="tam.loyalty.achievement.v1", topic=LOYALTY):
     """Of one subject, achievement, period and number the highest `version` holds.
 
     `achievement` is its name, `period` the one it was reached in (2026-W10; the empty word: it has none), `number` how
-    many times it was reached in it.
+    many times it was reached in it. `source` is the fact that reached it, at `reached_at`; `problem`: why
+    what it brings could not be given, or taken back, by now.
     """
 
     achievement_id: UUID
@@ -244,6 +383,9 @@ class _Achievement(EventData, type="tam.loyalty.achievement.v1", topic=LOYALTY):
     period: str
     number: int
     version: int
+    reached_at: datetime | None = None
+    source: str | None = None
+    problem: str | None = None
 
 
 class AchievementReached(_Achievement, type="tam.loyalty.achievement_reached.v1", topic=LOYALTY):
@@ -254,6 +396,10 @@ class AchievementLost(_Achievement, type="tam.loyalty.achievement_lost.v1", topi
     """What it was reached by turned out otherwise, such as an order that went back: it is held no more."""
 
 
+class AchievementMoved(_Achievement, type="tam.loyalty.achievement_moved.v1", topic=LOYALTY):
+    """What was reached still is, but with another fact or at another moment; or its `problem` is over, or another."""
+
+
 # Each is added by the room that sends it.
 PUBLISHES: tuple[type[EventData], ...] = (
     PointsEarned,
@@ -262,17 +408,32 @@ PUBLISHES: tuple[type[EventData], ...] = (
     PointsReversed,
     PointsMoved,
     PointsExpiring,
+    HoldChanged,
+    AdjustmentChanged,
+    PointsTransferred,
     TierChanged,
+    TierKept,
+    TierGranted,
     TierNear,
     FlashClaimed,
     FlashEntered,
     FlashDrawn,
     FlashLapsed,
+    VouchersMade,
+    VoucherChanged,
     VoucherIssued,
     VoucherReserved,
     VoucherRedeemed,
     VoucherRolledBack,
+    ReservationChanged,
+    RedemptionChanged,
+    RedemptionRolledBack,
     ReferralCompleted,
     AchievementReached,
     AchievementLost,
+    AchievementMoved,
+    RewardStocked,
+    RewardOrdered,
+    RewardFulfilled,
+    RewardCancelled,
 )

@@ -24,6 +24,9 @@ async def rebuilt(world: LoyaltyWorld, pg_url: str, *, seed: int = 0) -> list[Ta
                     piece = events[max(0, place - dice.randint(0, 5)) : place + size]
                     await recovery.subscription.handler(other.service, tx, piece)
                 place += size
+            if recovery.settle is not None:
+                async with other.db.write() as tx:
+                    await recovery.settle(tx)
             async with world.db.read() as live, other.db.read() as tx:
                 verdicts += await compare(live, tx, recovery.relations)
     return verdicts

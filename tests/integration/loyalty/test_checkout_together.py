@@ -3,8 +3,9 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from itertools import count
-from typing import Any
+from typing import Any, cast
 
+import orjson
 import pytest
 import pytest_asyncio
 from checkout_world import Till, ask, basket, codes, crowd, open_till, redeem
@@ -12,7 +13,8 @@ from checkout_world import Till, ask, basket, codes, crowd, open_till, redeem
 from services.loyalty.checkout.repository import redemptions
 from services.loyalty.checkout.schemas import ValidationIn
 from services.loyalty.checkout.service import Checkout
-from services.loyalty.checkout.service.lanes import Lane
+from services.loyalty.checkout.service.lanes import Lane, Lanes
+from shared.delivery import lanes
 from shared.delivery.idempotency import Answer, Idempotent, replayed
 from shared.events.catalogue.touchpoints import OrderPlaced
 from shared.events.envelope import Event
@@ -206,6 +208,66 @@ async def test_nobody_waits_for_a_person_or_a_request_that_others_hold(till: Til
 
     assert codes(found) == {"redeemed": 8}
     assert (await till.counters(campaign))[0] == 9
+
+
+async def test_codes_that_count_are_taken_together_and_each_one_left_out_has_its_reason(till: Till):
+    _, plain = await till.offer()
+    gone, code_of_gone = await till.offer(limits={"max_uses": 1})
+    await till.post("/redemptions", ask(somebody(), code_of_gone), 201)
+    bodies = [
+        ask(somebody(), *wanted, order_id=order(), mode="partial")
+        for wanted in ((plain,), ("KHONGCO55", plain), (code_of_gone, plain), ("KHONGCO55", code_of_gone), ())
+    ]
+
+    async with crowd(till) as (checkout, sizes):
+        found = await asyncio.gather(*(redeem(checkout, body) for body in bodies))
+
+    assert max(sizes) > 2, "nobody was taken together with others"
+    assert codes(found) == {"redeemed": 3, "loyalty.not_applicable": 1, "loyalty.nothing_asked": 1}
+    taken = [orjson.loads(each.body) for each in found[:3]]
+    left_out = [[(each["position"], each["reason"]) for each in one["skipped"]] for one in taken]
+    assert left_out == [[], [(1, "unknown_code")], [(1, "campaign_used_up")]]
+    assert [[each["position"] for each in one["vouchers"]] for one in taken] == [[1], [2], [2]]
+    assert (await till.counters(gone))[0] == 1
+
+
+async def test_who_takes_waits_for_one_commit_and_for_no_batch_drawn_too_early(monkeypatch: pytest.MonkeyPatch):
+    """All want the same counter: while one batch has it no other is drawn, so everybody who comes is in the next."""
+    monkeypatch.setattr(lanes, "PATIENCE", 60.0)
+    lane, sizes, at_work = Lanes().takes, [], asyncio.Event()
+
+    async def together(asked: Sequence[Any]) -> list[Any]:
+        sizes.append(len(asked))
+        await at_work.wait()
+        return [*asked]
+
+    waiting = [asyncio.ensure_future(lane.ask(cast("Any", number), together)) for number in range(8)]
+    await asyncio.sleep(0)
+    waiting += [asyncio.ensure_future(lane.ask(cast("Any", number), together)) for number in range(8, 20)]
+    await asyncio.sleep(0)
+    at_work.set()
+    assert await asyncio.gather(*waiting) == [*range(20)]
+    assert len(sizes) == 2
+
+
+async def test_whoever_comes_after_a_batch_that_waits_for_others_goes_on_beside_it(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(lanes, "PATIENCE", 0.0)
+    lane, stuck, served = Lanes().takes, asyncio.Event(), []
+
+    async def together(asked: Sequence[Any]) -> list[Any]:
+        if 0 in asked:
+            await stuck.wait()
+        served.extend(asked)
+        return [*asked]
+
+    first = asyncio.ensure_future(lane.ask(cast("Any", 0), together))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    async with asyncio.timeout(5):
+        assert await lane.ask(cast("Any", 1), together) == 1
+        stuck.set()
+        assert await first == 0
+    assert served == [1, 0]
 
 
 async def test_a_lane_forgets_nobody_who_comes_as_the_last_one_leaves():

@@ -11,9 +11,11 @@ from uuid import UUID
 import pytest
 import pytest_asyncio
 from flash_world import ZONE, Shop, shop
+from sqlalchemy import event
 
 from services.loyalty.flash.domain.draw import Entry
 from services.loyalty.flash.domain.sale import Claim
+from services.loyalty.flash.repository.draws import WAITING_ITEMS
 from services.loyalty.flash.schemas.draws import EntryIn
 from shared.errors import AppError
 from shared.events.catalogue.loyalty import FlashDrawn, FlashEntered, FlashLapsed
@@ -79,6 +81,7 @@ async def winners(store: Shop, tickets: dict[str, UUID]) -> list[str]:
 
 async def drawn(store: Shop, at: datetime = STARTS) -> None:
     await store.set_clock(at)
+    await store.service.flash_upkeep.expire()
     await store.service.flash_draws.run()
 
 
@@ -163,6 +166,38 @@ async def test_what_nobody_claims_in_time_goes_to_the_next(store: Shop):
     assert turns[-2:] == [("FlashLapsed", first[1]), ("FlashDrawn", second[0])]
     assert len(turns) == 4
     assert await store.faults() == {}
+
+
+async def test_who_waits_costs_nothing_while_nothing_is_free(store: Shop):
+    """A second in which nothing can be promised is one statement, which reads a handful of rows; the sum of all who
+    wait, or who may claim, would be hundreds."""
+    sale, other = await lottery(store, 100), await lottery(store, 3, max_per_person=2)
+    await asyncio.gather(*(enter(store, sale, f"w{n}") for n in range(300)))
+    await asyncio.gather(*(enter(store, other, f"w{n}", units=2) for n in range(200)))
+    await drawn(store)
+
+    statements: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        statements.append(statement)
+
+    engine = store.service.db.engine.sync_engine
+    event.listen(engine, "before_cursor_execute", note)
+    turns = await store.service.flash_draws.run()
+    event.remove(engine, "before_cursor_execute", note)
+
+    # Of the other sale one unit is left, and everybody waits for two.
+    assert (turns, len([each for each in statements if "flash_" in each])) == (0, 2)
+    async with store.service.db.read() as tx:
+        await tx.execute("SET LOCAL enable_seqscan = off")
+        (plan,) = (await tx.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {WAITING_ITEMS}")).scalar_one()
+    assert read(plan["Plan"], "flash_entries") <= 2
+
+
+def read(node: dict[str, Any], table: str) -> float:
+    """How many rows of a table a plan has read, those that did not fit included."""
+    rows = node["Actual Rows"] + node.get("Rows Removed by Filter", 0) if node.get("Relation Name") == table else 0
+    return float(rows * node["Actual Loops"]) + sum(read(each, table) for each in node.get("Plans", ()))
 
 
 async def test_a_pause_costs_nobody_their_right(store: Shop):

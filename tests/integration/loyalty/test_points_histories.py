@@ -18,6 +18,8 @@ from replay_world import differences, rebuilt
 from services.loyalty.points.errors import HoldEnded, NotEnoughPoints
 from services.loyalty.points.service import HoldRequest, Points, Spend, Target
 from shared.db.engine import WriteTx
+from shared.events.catalogue.loyalty import PointsEarned, PointsExpired, PointsMoved, PointsReversed, PointsSpent
+from shared.events.catalogue.loyalty_rows import HoldChanged
 from shared.identity import members
 from shared.ids import user_key, uuid7
 from shared.testing.postgres import fresh_database
@@ -26,6 +28,7 @@ from shared.testing.postgres import fresh_database
 SETTINGS = settings(max_examples=12, stateful_step_count=40, phases=(Phase.reuse, Phase.generate))
 KEYS = ("an", "bình", "chi")
 FAR = timedelta(days=36_500)
+TRANSACTIONS = (PointsEarned, PointsSpent, PointsExpired, PointsReversed, PointsMoved)
 
 keys = st.sampled_from(KEYS)
 points = st.integers(1, 120)
@@ -206,15 +209,25 @@ class Histories(RuleBasedStateMachine):
 
 
 async def told_in_order(world: LoyaltyWorld) -> None:
-    """Each transaction was announced once, in the order of its wallet, and the last says what the wallet has."""
+    """Each transaction was announced once, in the order of its wallet, and the last says what the wallet has; and so it
+    is with holds."""
     last: dict[tuple[UUID, str], Any] = {}
-    for event in await world.announced():
+    for event in await world.announced(*TRANSACTIONS):
         where = event.subject, event.data.wallet
         assert event.data.version == (last[where].version + 1 if where in last else 1)
         last[where] = event.data
     rows = await world.rows("SELECT person_id, name, version, available, pending, held, debt FROM wallets")
     assert {(row.person_id, row.name): tuple(row)[2:] for row in rows} == {
         where: (said.version, said.available, said.pending, said.held, said.debt) for where, said in last.items()
+    }
+    holds: dict[UUID, HoldChanged] = {}
+    for event in await world.announced(HoldChanged):
+        before = holds.get(event.data.hold_id)
+        assert event.data.version == (before.version + 1 if before else 1)
+        holds[event.data.hold_id] = event.data
+    rows = await world.rows("SELECT id, state, points, captured, expires_at FROM holds")
+    assert {row.id: tuple(row)[1:] for row in rows} == {
+        id_: (said.state, said.points, said.captured, said.expires_at) for id_, said in holds.items()
     }
 
 

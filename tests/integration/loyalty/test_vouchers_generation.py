@@ -126,11 +126,12 @@ from uuid import UUID
 from services.loyalty.vouchers.service import Generation, Vault, generation
 from shared.clock import SystemClock
 from shared.db.engine import Database, make_engine
+from shared.delivery.outbox import OutboxWriter
 
 generation.BATCH = 100
 
 async def main(url, secret, job):
-    db = Database(make_engine(url, schema="loyalty"), schema="loyalty")
+    db = Database(make_engine(url, schema="loyalty"), schema="loyalty", outbox=OutboxWriter())
     jobs = Generation(db, SystemClock(), Vault([bytes.fromhex(secret)]))
     await jobs.make(UUID(job), moved=lambda count: print(count, flush=True))
 

@@ -2,9 +2,11 @@
 
 import asyncio
 import os
+import re
 from collections.abc import Sequence
 from time import monotonic
 
+import httpx
 import pytest
 from loyalty_world import LoyaltyWorld
 from vouchers_stand import campaign, codes
@@ -271,3 +273,25 @@ async def test_staff_that_looks_up_codes_is_held_to_it_too(database_url: str, mo
         *[(429, "loyalty.throttled")] * 2,
     ]
     assert 1 <= int(answers[-1].headers["Retry-After"]) <= 20
+
+
+async def test_over_http_an_address_for_each_guess_helps_nobody(database_url: str, monkeypatch: pytest.MonkeyPatch):
+    """Each guess comes from a network of its own and as another visitor: the shop's key is held to its failures."""
+    monkeypatch.setenv("TAM_LOYALTY_CODE_FAILURES_PER_MINUTE", "8")
+    basket = {"currency": "VND", "lines": [{"id": "1", "product_id": "p", "quantity": 1, "unit_minor": 5}]}
+    answers: list[httpx.Response] = []
+    async with running_platform(database_url, [manifest], role="api") as running:
+        for number in range(24):
+            transport = httpx.ASGITransport(app=running.platform.app, client=(f"10.{number}.0.1", 5_000))
+            async with httpx.AsyncClient(
+                transport=transport, base_url="http://tam.test", auth=(running.write_key, "")
+            ) as browser:
+                body = {"basket": basket, "vouchers": [f"GUESS-{number}"], "customer": f"anonymous_id:v{number}"}
+                answers.append(await browser.post("/v1/loyalty/validations/anonymous", json=body))
+
+    looked = [each for each in answers if each.status_code == 200]
+    # Of a minute some seconds pass: a token may come back.
+    assert 8 <= len(looked) <= 11
+    assert {each.json()["code"] for each in answers if each not in looked} == {"loyalty.throttled"}
+    said = {re.sub("[0-9]", "", str(each.json()["vouchers"])) for each in looked}
+    assert len(said) == 1, "one and the same answer for every code"

@@ -1,18 +1,21 @@
 """Alarms on those who leave a contract: of people, and of the revenue that goes with them."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from random import Random
 from typing import Any, NamedTuple
+from uuid import UUID
 
 import pytest
+import satisfaction_world as satisfaction
 from alarm_world import TODAY, told
-from metrics_world import World
+from metrics_world import World, merged
 from subscription_world import changed, deliver, ended, on, started
 
-from services.metrics.alarms.domain.gathering import Morning
+from services.metrics.alarms.domain.mornings import Morning, mornings_of
 from services.metrics.alarms.repository import buckets
 from services.metrics.alarms.schemas.watches import WatchIn
+from services.metrics.alarms.service.contracted import of_segment
 from services.metrics.domain.calendar import to_date
 from shared.errors import AppError
 
@@ -147,3 +150,68 @@ async def test_what_cannot_be_said_or_watched_says_why(world: World):
         with pytest.raises(AppError) as refused:
             await watch(world, **bad, name="x")
         assert refused.value.code == "metrics.bad_watch", bad
+
+
+async def in_segment(world: World, name: str, places: Iterable[int]) -> UUID:
+    """These subscribers are in a segment; its id."""
+    await satisfaction.deliver(world, [satisfaction.entered(name, f"c{place}") for place in places])
+    return satisfaction.segment(name)
+
+
+async def test_mornings_of_a_segment_are_those_of_its_members(world: World):
+    lives = a_firm(Random(3))
+    await tell(world, lives)
+    first, last = TODAY - 60, TODAY - 1
+    everybody = await in_segment(world, "all", range(len(lives)))
+    third = await in_segment(world, "third", range(0, len(lives), 3))
+    # Somebody in a segment under another key of theirs is in it once.
+    await deliver(world, [merged("c3", "c0", 1)])
+
+    async with world.db.read() as tx:
+        people = await buckets.subscribers(tx, first, last)
+        money = await buckets.revenue(tx, first, last, "USD")
+        whole = await of_segment(tx, everybody, world.metrics.figures.zone, {})
+        part = await of_segment(tx, third, world.metrics.figures.zone, {})
+        nobody = await of_segment(tx, satisfaction.segment("nobody"), world.metrics.figures.zone, {})
+
+    assert mornings_of(whole, first, last) == {day: each for day, each in people.items() if day >= first}
+    assert mornings_of(whole, first, last, "USD") == {day: each for day, each in money.items() if day >= first}
+    assert mornings_of(nobody, first, last) == {}
+    members = [each for place, each in enumerate(lives) if place % 3 == 0 and place not in (0, 3)]
+    for day in range(first, last + 1):
+        there = [each for each in members if each.came < day and (each.left is None or each.left >= day)]
+        # The two who are one are there as long as either of them is.
+        both = [each for each in (lives[0], lives[3]) if each.left is None or each.left >= day]
+        found = mornings_of(part, first, last)[day]
+        assert found.people == len(there) + bool(both)
+        assert found.lost >= sum(each.left == day for each in there)
+
+
+async def test_more_departures_of_a_segment_are_raised_for_it_alone(world: World):
+    await alone(world)
+    lives = a_firm(Random(4))
+    # Beside those who leave there are ten times as many who stay.
+    stay = [Life(TODAY - DAYS, None, 1_000, None) for _ in range(3_000)]
+    await tell(world, lives + stay)
+    leaving = await in_segment(world, "leaving", range(len(lives)))
+    staying = await in_segment(world, "staying", range(len(lives), len(lives) + len(stay)))
+    for name, segment in (("Rời", leaving), ("Ở lại", staying)):
+        await watch(
+            world,
+            name=name,
+            metric="subscriber_churn",
+            direction="worse",
+            dimension="segment",
+            value=str(segment),
+            base_weeks=12,
+        )
+
+    assert await world.metrics.watching.look() == 2
+    [(kind, event)] = await told(world)
+    assert (kind, event["name"], event["dimension"], event["value"]) == (
+        "alarm_raised",
+        "Rời",
+        "segment",
+        str(leaving),
+    )
+    assert event["arl0_days"] == 365

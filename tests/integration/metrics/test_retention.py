@@ -294,23 +294,44 @@ async def test_what_takes_long_is_kept_and_says_how_old_it_is(world: World, monk
         assert (await tx.execute("SELECT count(*) FROM kept_scans")).scalar_one() == 0
 
 
-async def test_of_a_past_day_whoever_asks_waits_for_what_is_too_old(world: World, monkeypatch: pytest.MonkeyPatch):
-    """Sums know only how it stands; as of a day before, everybody is looked at, and what was found is kept."""
+async def test_of_a_past_day_nobody_waits_twice(world: World, monkeypatch: pytest.MonkeyPatch):
+    """Sums know only how it stands; as of a day before, everybody is looked at, and what was found is kept.
+
+    Where facts have come since it is given away with its age, and counted anew in the background.
+    """
     monkeypatch.setattr(scanning, "QUICK_SECONDS", -1.0)
-    day = (NOW - timedelta(days=1)).date()
-    await world.consume(placed("o1", "c1", NOW - timedelta(days=2)), placed("o2", "c1", NOW))
+    day = (NOW - timedelta(days=2)).date()
+    await world.consume(placed("o1", "c1", NOW - timedelta(days=3)), placed("o2", "c1", NOW))
     await read_up_to(world, 1)
     found = await world.metrics.retention.recurring(as_of=day)
     assert (found.customers, found.again) == (1, 0)
-    await world.consume(placed("o3", "c3", NOW - timedelta(days=3)))
+    await world.consume(placed("o3", "c3", NOW - timedelta(days=4)))
     await read_up_to(world, 2)
-    world.clock.time += timedelta(seconds=299)
-    assert (await world.metrics.retention.recurring(as_of=day)).customers == 1
+    assert await world.metrics.retention.refresh() == 0
+    world.clock.time += timedelta(seconds=3_000)
+    found = await world.metrics.retention.recurring(as_of=day)
+    assert (found.customers, found.frame.staleness_seconds) == (1, 3_000.0)
     # What is live needs nothing kept, and the job counts none of it.
     assert (await world.metrics.retention.recurring()).customers == 2
+    assert await world.metrics.retention.refresh() == 2
+    found = await world.metrics.retention.recurring(as_of=day)
+    assert (found.customers, found.frame.staleness_seconds) == (2, 0.0)
     assert await world.metrics.retention.refresh() == 0
-    world.clock.time += timedelta(seconds=2)
-    assert (await world.metrics.retention.recurring(as_of=day)).customers == 2
+
+
+async def test_of_a_past_day_of_many_customers_the_job_counts_what_is_asked_for(
+    world: World, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(scanning, "SMALL", 0)
+    monkeypatch.setattr(scanning, "QUICK_SECONDS", -1.0)
+    day = (NOW - timedelta(days=1)).date()
+    await world.consume(placed("o1", "c1", NOW - timedelta(days=2), currency="VND"))
+    await read_up_to(world, 1)
+    assert (await world.metrics.retention.rfm(currency="VND", as_of=day)).groups is None
+    assert await world.metrics.retention.refresh() == 1
+    groups_then = (await world.metrics.retention.rfm(currency="VND", as_of=day)).groups
+    assert groups_then is not None
+    assert sum(each.customers for each in groups_then) == 1
 
 
 async def test_purchases_of_days_to_come_count_only_then(world: World):

@@ -26,8 +26,8 @@ from services.metrics.domain.intervals import nps_interval
 from services.metrics.errors import BadRange, InTheFuture
 from services.metrics.satisfaction.domain.query import Query
 from services.metrics.satisfaction.domain.report import Line
+from services.metrics.satisfaction.domain.seen import Seen
 from services.metrics.satisfaction.errors import MixedFormulas, OneDimension, TwoSegments, UnknownPersona
-from services.metrics.satisfaction.service.figures import Seen
 from services.metrics.satisfaction.service.telling import MOST_AT_ONCE
 from shared.events.envelope import Event
 from shared.ids import derived_id

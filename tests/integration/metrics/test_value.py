@@ -11,6 +11,8 @@ import pytest
 from metrics_world import NOW, World, merged, placed, refunded, unmerged
 
 from services.metrics.errors import NoFit, UnknownCustomer
+from services.metrics.retention.service import scanning
+from services.metrics.value.domain.answers import Asking
 from services.metrics.value.domain.fitted import MIN_CUSTOMERS
 from services.metrics.value.schemas.answers import PredictionOut, TotalOut
 from services.metrics.value.schemas.models import ModelsOut
@@ -210,3 +212,41 @@ async def test_silence_makes_a_customer_worth_less_day_by_day(world: World):
 
     assert np.all(np.diff(values) < 0)
     assert np.all(np.diff(risks) > 0)
+
+
+async def test_of_many_customers_the_value_is_kept_and_says_how_old_it_is(
+    world: World, monkeypatch: pytest.MonkeyPatch
+):
+    """INVARIANT: what is kept is the answer of its moment, by the fit of its moment, and says its age."""
+    monkeypatch.setattr(scanning, "QUICK_SECONDS", -1.0)
+    await sell(world, a_shop(7))
+    await world.metrics.refitting.refit()
+    value = world.metrics.value
+    await read_up_to(world, 1)
+    # The clock has counted the plain question before anybody asks it.
+    await value.refresh()
+    first = await value.total()
+    assert first.found is not None
+    async with world.db.read() as tx:
+        names = (await tx.execute("SELECT subject FROM kept_scans")).scalars().all()
+    assert [Asking.named(name) for name in names] == [Asking(value.currency, None, 365, 0.1)]
+
+    await world.consume(placed("more", "VND-1", NOW, 900_000, "VND"), placed("new", "VND-new", NOW, 5_000, "VND"))
+    await read_up_to(world, 2)
+    world.clock.time += timedelta(seconds=100)
+    old = await value.total()
+    assert (old.found, old.staleness_seconds) == (first.found, 100.0)
+    world.clock.time += timedelta(seconds=300)
+    anew = await value.total()
+    assert anew.staleness_seconds == 0.0
+    assert anew.customers == first.customers + 1
+
+
+async def read_up_to(world: World, offset: int) -> None:
+    """Note, as the runner does, how far the log was read."""
+    async with world.db.write() as tx:
+        await tx.execute(
+            "INSERT INTO offsets (consumer, topic, partition, next_offset) VALUES ('metrics.orders', 'o', 0, :n)"
+            " ON CONFLICT (consumer, topic, partition) DO UPDATE SET next_offset = EXCLUDED.next_offset",
+            {"n": offset},
+        )

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from time import monotonic
 from typing import Any
 
@@ -13,6 +13,7 @@ from services.profiles.app import service as profiles
 from services.touchpoints.app import service as touchpoints
 from shared.bus.base import OutRecord
 from shared.events.catalogue.loyalty import PointsEarned, TierChanged
+from shared.events.catalogue.loyalty_rows import TierKept
 from shared.events.envelope import Event, encode
 from shared.ids import user_key, uuid7
 from shared.testing.platform import Running, running_platform
@@ -167,6 +168,8 @@ async def test_points_and_tiers_are_what_loyalty_told_last(running: Running) -> 
     rich = await segment(running, "Rich", {"computed": "points", "wallet": "points", "gte": 100})
     gold = await segment(running, "Gold", {"computed": "tier", "track": "main", "eq": "gold"})
     data = TierChanged(track="main", tier="gold", rank=3, previous=None, version=1, reason="qualified")
+    since, until = NOW - timedelta(days=3), NOW + timedelta(days=90)
+    longer = TierKept(track="main", tier="gold", rank=3, version=2, since=since, valid_until=until)
 
     await told(
         running,
@@ -174,6 +177,7 @@ async def test_points_and_tiers_are_what_loyalty_told_last(running: Running) -> 
         points("1", 1, 900),
         points("2", 1, 50),
         Event(uuid7(), user_key("1"), NOW, NOW, data),
+        Event(uuid7(), user_key("1"), NOW, NOW, longer),
     )
 
     await becomes(running, gold, {one})
@@ -183,6 +187,8 @@ async def test_points_and_tiers_are_what_loyalty_told_last(running: Running) -> 
     computed = (await running.crm.get("/v1/customers/user_id:2/computed")).json()
     assert computed["points"] == {"points": 110}
     assert (computed["tiers"]["main"]["tier"], computed["tiers"]["main"]["rank"]) == ("gold", 3)
+    assert datetime.fromisoformat(computed["tiers"]["main"]["valid_until"]) == until
+    assert datetime.fromisoformat(computed["tiers"]["main"]["since"]) == since
     await running.crm.post("/v1/customers/user_id:1/unmerge", json={"reason": "they are two"})
     assert (await members(running, rich), await members(running, gold)) == (set(), {one})
 

@@ -104,6 +104,21 @@ async def test_values_that_are_equal_but_not_alike_are_kept_apart(db: Database, 
     assert [(str(a), str(b)) for a, b in stored] == [(str(a), str(b)) for _, a, b in rows]
 
 
+async def test_ids_and_bytes_of_many_rows_are_read_back_also_where_the_driver_read_them(db: Database):
+    kinds = {"n": "int", "id": "uuid", "raw": "bytea"}
+    drawn = [(number, uuid4(), bytes((number, 0, 255 - number, 34, 92))) for number in range(100)]
+    given = [*drawn, (100, None, b""), (101, uuid4(), None)]
+    async with db.write() as tx:
+        await tx.execute("CREATE TABLE keys (n int, id uuid, raw bytea)")
+        await insert_rows(tx, "keys", kinds, given)
+        read = (await tx.execute("SELECT n, id, raw FROM keys ORDER BY n")).all()
+        await insert_rows(tx, "keys", kinds, [(number + 200, key, raw) for number, key, raw in read])
+        again = (await tx.execute("SELECT n - 200, id, raw FROM keys WHERE n >= 200 ORDER BY n")).all()
+
+    assert read == given
+    assert again == given
+
+
 async def test_no_rows_is_no_statement(db: Database):
     async with db.write() as tx:
         assert await insert_rows(tx, "no_such_table", {"id": "uuid"}, []) == ()

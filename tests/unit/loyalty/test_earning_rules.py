@@ -105,6 +105,39 @@ def test_a_rule_that_works(rule: dict[str, Any]):
             "/conditions/dates",
             "within the campaign",
         ),
+        (
+            a_rule(ORDER, **{"from": "2026-02-10", "until": "2026-02-12"}, conditions={"weekdays": ["mon", "sun"]}),
+            "/conditions/weekdays",
+            "No day of the campaign",
+        ),
+        (
+            # Of the dates only Wednesday to Friday lie within the campaign.
+            a_rule(
+                ORDER,
+                **{"from": "2026-02-11"},
+                conditions={"dates": [{"from": "2026-02-09", "until": "2026-02-13"}], "weekdays": ["mon"]},
+            ),
+            "/conditions/weekdays",
+            "None of the dates",
+        ),
+        (
+            a_rule(ORDER, conditions={"order_number": {"at_least": 6, "at_most": 9, "every": 5}}),
+            "/conditions/order_number/every",
+            "No multiple of 5",
+        ),
+        (
+            a_rule(ORDER, effect=PER, conditions={"amount": {"currency": "VND", "at_most_minor": 0}}),
+            "/conditions/amount/at_most_minor",
+            "nothing is given",
+        ),
+        (
+            a_rule(
+                {"trigger": {"on": "segment_entered", "segment": SEGMENT}, "effect": {"kind": "fixed", "points": 5}},
+                conditions={"segments": {"none_of": [SEGMENT]}},
+            ),
+            "/conditions/segments/none_of",
+            "is in it",
+        ),
         (a_rule(ORDER, **{"from": "2026-03-01", "until": "2026-02-01"}), "/until", "swap"),
         (a_rule(REVIEW, conditions={"first_order": True}), "/conditions/first_order", "only orders"),
         (a_rule(REVIEW, conditions={"lines": {"skus": ["a"]}}), "/conditions/lines", "only orders"),

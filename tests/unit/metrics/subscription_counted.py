@@ -11,7 +11,7 @@ from services.metrics.subscriptions.domain.facts import Subscription, fact_of
 from services.metrics.subscriptions.domain.lives import PEOPLE, Tally
 from services.metrics.subscriptions.domain.people import Crowd, Ended, all_ended, of_people
 from services.metrics.subscriptions.domain.policy import Policy
-from services.metrics.subscriptions.domain.stream import DaySum, Stream, currencies, stream_of
+from services.metrics.subscriptions.domain.stream import DaySum, Stream, streams_of
 from shared.events.envelope import Event
 
 
@@ -51,4 +51,4 @@ class Counted:
 
     def streams(self, first: int, last: int) -> list[Stream]:
         rows = self.rows(first, last)
-        return [stream_of(rows, code, first) for code in currencies(rows)]
+        return streams_of(rows, first)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from alarm_simulation import MONDAY
 
-from services.metrics.alarms.domain.gathering import Morning, losses
+from services.metrics.alarms.domain.gathering import losses
+from services.metrics.alarms.domain.mornings import Morning
 from services.metrics.alarms.domain.path import Rule, walk
 
 DAYS = 9_000
@@ -39,6 +40,26 @@ def between_alarms(mornings: dict[int, Morning], rule: Rule, *, is_compound: boo
     path = walk(losses(MONDAY, MONDAY + DAYS - 1, mornings, is_compound=is_compound), rule, MONDAY)
     quiet = sum(step.statistic is not None and not step.is_raised for step in path.steps) + len(path.episodes)
     return quiet / len(path.episodes) / rule.arl0
+
+
+@pytest.mark.parametrize(
+    ("subscribers", "leave", "change"),
+    [
+        pytest.param(400, 0.01, 0.7, id="a segment of four hundred"),
+        pytest.param(2_000, 0.003, 0.2, id="of two thousand", marks=pytest.mark.long),
+    ],
+)
+def test_of_a_small_segment_false_alarms_come_as_seldom_as_is_stated(subscribers: int, leave: float, change: float):
+    """A segment's subscribers are counted as all are; there are fewer, so single days reach farther."""
+    firm = a_firm(np.random.default_rng(11), subscribers, leave, DAYS, spread=0.0)
+    mornings = {day: Morning(each.people, each.people, len_of(each)) for day, each in firm.items()}
+
+    assert 0.75 < between_alarms(mornings, Rule("up", change, 100, 26), is_compound=False) < 1.6
+
+
+def len_of(morning: Morning) -> float:
+    """How many left, where all pay the same."""
+    return round(morning.people * morning.lost / morning.whole)
 
 
 @pytest.mark.long

@@ -10,11 +10,12 @@ from services.metrics.domain.lifeline import NEVER, NOT_YET, cells
 from services.metrics.domain.purchases import (
     Bought,
     Difference,
+    Line,
     Purchases,
     days_of,
     difference,
+    growth_of,
     history_of,
-    is_growth,
     together,
 )
 
@@ -140,16 +141,35 @@ def test_each_chain_goes_from_never_to_not_yet_without_a_gap(days: dict[int, int
 
 
 NEWS = st.dictionaries(BUCKETS, st.builds(Bought, st.integers(-1, 3), st.integers(0, 10**12)), min_size=1, max_size=3)
+# Of one currency, as nearly everybody is.
+PLAIN_BUYER = st.dictionaries(
+    st.tuples(DAYS, st.just("VND")), st.builds(Bought, st.integers(1, 3), st.integers(0, 10**12)), max_size=5
+)
 
 
-@given(st.lists(st.tuples(BUYER, NEWS), max_size=8))
+def line_of(bought: Purchases) -> Line | None:
+    """The same as a row of the table has it."""
+    if not bought:
+        return None
+    buckets = sorted(bought)
+    days, currencies = zip(*buckets, strict=True)
+    return Line(days, currencies, *zip(*[bought[each] for each in buckets], strict=True))
+
+
+@given(st.lists(st.tuples(st.one_of(PLAIN_BUYER, BUYER), NEWS), max_size=8))
 def test_who_bought_later_is_counted_as_anybody_who_changed(people: list[tuple[Purchases, Purchases]]):
+    grown, old, new = [], [], []
     for before, news in people:
-        days = sorted(day for day, _ in news)
+        days, line = sorted(day for day, _ in news), line_of(before)
         later = len(set(days)) == len(days) and all(day < days[0] for day, _ in before)
-        assert is_growth(before, news) == (later and all(orders > 0 for orders, _ in news.values()))
-    grown = [(old, news) for old, news in people if is_growth(old, news)]
-    old, new = [old for old, _ in grown], [{**old, **news} for old, news in grown]
+        alike = len({currency for _, currency in [*before, *news]}) == 1
+        found = growth_of(line, news)
+        assert line is None or line.purchases == before
+        assert (found is not None) == (later and alike and all(orders > 0 for orders, _ in news.values()))
+        if found is not None:
+            grown.append(found)
+            old.append(before)
+            new.append({**before, **news})
 
     assert counts_of(difference([], [], grown)) == counts_of(difference(old, new))
 

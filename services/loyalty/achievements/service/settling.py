@@ -25,8 +25,8 @@ from services.loyalty.vouchers.service.gifts import settle_gift
 from shared.clock import Clock
 from shared.db.engine import Database, ReadTx, WriteTx
 from shared.errors import AppError
-from shared.events.catalogue.loyalty import AchievementLost, AchievementReached
-from shared.events.envelope import Event
+from shared.events.catalogue.loyalty import AchievementLost, AchievementMoved, AchievementReached
+from shared.events.envelope import Event, EventData
 from shared.identity import members
 from shared.identity.person import Member
 from shared.ids import derived_id
@@ -118,20 +118,23 @@ class AchievementSettling:
         # Who holds it goes on holding it, as long as anybody does: nothing is taken from one key to give it to another.
         holder = None if reach is None else _holder(reach, before)
         changed: list[tuple[Award, Award | None]] = [
-            (old._replace(state="lost", version=old.version + 1, problem=None, retry_at=None), old)
+            (old._replace(state="lost", problem=None, retry_at=None), old)
             for old in before
             if old.customer != holder and old.state == "reached"
         ]
         if reach is None or holder is None:
             return changed
         old = next((each for each in before if each.customer == holder), None)
-        award = Award(key[0], holder, key[1], key[2], "reached", reach.at, reach.source, 1)
-        if old is None:
-            changed.append((award, None))
-        elif old.state == "lost":
-            changed.append((award._replace(version=old.version + 1), old))
-        elif (old.reached_at, old.source) != (reach.at, reach.source) or (old.retry_at and old.retry_at <= now):
-            changed.append((award._replace(version=old.version), old))
+        award = Award(
+            key[0], holder, key[1], key[2], "reached", reach.at, reach.source, 0 if old is None else old.version
+        )
+        if (
+            old is None
+            or old.state == "lost"
+            or (old.reached_at, old.source) != (reach.at, reach.source)
+            or (old.retry_at and old.retry_at <= now)
+        ):
+            changed.append((award, old))
         return changed
 
     async def _give(
@@ -145,9 +148,11 @@ class AchievementSettling:
             needs = before is None or before.state != award.state or before.problem is not None
             problem = await self._rewards(tx, award, achievement) if needs else None
             retry = None if problem is None else self.clock.now() + RETRY
-            kept.append(award._replace(problem=problem, retry_at=retry))
-            if before is None or before.state != award.state:
-                tx.emit(_told(award, achievement, self.clock.now()))
+            now_held = award._replace(problem=problem, retry_at=retry)
+            if before is None or now_held.told != before.told:
+                now_held = now_held._replace(version=award.version + 1)
+                tx.emit(_told(now_held, before, achievement, self.clock.now()))
+            kept.append(now_held)
         await rows.put_awards(tx, kept)
 
     async def _rewards(self, tx: WriteTx, award: Award, achievement: Defined) -> str | None:
@@ -267,7 +272,7 @@ def _holder(reach: Reach, before: Sequence[Award]) -> UUID:
     return reach.customer if reach.customer in holding or not holding else min(holding)
 
 
-def _told(award: Award, achievement: Defined, now: datetime) -> Event[AchievementReached] | Event[AchievementLost]:
+def _told(award: Award, before: Award | None, achievement: Defined, now: datetime) -> Event[EventData]:
     key = derived_id("achievement", *(str(each) for each in award[:4]), str(award.version))
     said = {
         "achievement_id": award.achievement_id,
@@ -276,7 +281,12 @@ def _told(award: Award, achievement: Defined, now: datetime) -> Event[Achievemen
         "period": award.period,
         "number": award.number,
         "version": award.version,
+        "reached_at": award.reached_at,
+        "source": award.source,
+        "problem": award.problem,
     }
     if award.state == "lost":
         return Event(key, award.customer, now, now, AchievementLost(**said))
+    if before is not None and before.state == "reached":
+        return Event(key, award.customer, now, now, AchievementMoved(**said))
     return Event(key, award.customer, award.reached_at, now, AchievementReached(**said))

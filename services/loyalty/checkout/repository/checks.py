@@ -3,7 +3,7 @@
 from services.loyalty.invariants.domain import Check
 
 # Of each campaign, what rows say of its uses and its money.
-_CAMPAIGN_ROWS = """
+CAMPAIGN_ROWS = """
     SELECT campaign_id, sum(redeemed) AS redeemed, sum(reserved) AS reserved, sum(spent) AS spent, sum(held) AS held
     FROM (
         SELECT campaign_id, count(*) FILTER (WHERE NOT use_returned) AS redeemed, 0 AS reserved,
@@ -15,7 +15,7 @@ _CAMPAIGN_ROWS = """
         WHERE r.state = 'held' GROUP BY v.campaign_id
     ) AS each GROUP BY campaign_id
 """
-_VOUCHER_ROWS = """
+VOUCHER_ROWS = """
     SELECT voucher_id, sum(redeemed) AS redeemed, sum(reserved) AS reserved, sum(spent) AS spent, sum(held) AS held
     FROM (
         SELECT voucher_id, count(*) FILTER (WHERE NOT use_returned) AS redeemed, 0 AS reserved,
@@ -27,7 +27,7 @@ _VOUCHER_ROWS = """
         WHERE r.state = 'held' GROUP BY v.voucher_id
     ) AS each GROUP BY voucher_id
 """
-_USE_ROWS = """
+USE_ROWS = """
     SELECT campaign_id, person, sum(redeemed) AS redeemed, sum(reserved) AS reserved, sum(spent) AS spent,
            sum(held) AS held
     FROM (
@@ -41,7 +41,7 @@ _USE_ROWS = """
     ) AS each GROUP BY campaign_id, person
 """
 # Of each counter of a budget, what rows say that count in it.
-_BUDGET_ROWS = """
+BUDGET_ROWS = """
     SELECT campaign_id, budget, period, who, sum(redeemed) AS redeemed, sum(reserved) AS reserved, sum(spent) AS spent,
            sum(held) AS held
     FROM (
@@ -62,7 +62,7 @@ CHECKS = (
         "checkout_campaign_counters",
         "A campaign's counters are what its redemptions and live holds come to.",
         f"""
-        SELECT c.id::text AS what FROM campaigns AS c LEFT JOIN ({_CAMPAIGN_ROWS}) AS r ON r.campaign_id = c.id
+        SELECT c.id::text AS what FROM campaigns AS c LEFT JOIN ({CAMPAIGN_ROWS}) AS r ON r.campaign_id = c.id
         WHERE (c.redeemed, c.reserved, c.spent_minor, c.reserved_minor) IS DISTINCT FROM (
             coalesce(r.redeemed, 0), coalesce(r.reserved, 0), coalesce(r.spent, 0), coalesce(r.held, 0))
         """,
@@ -79,9 +79,14 @@ CHECKS = (
         "checkout_voucher_counters",
         "A code's uses, and a gift card's money, are what its redemptions and live holds come to.",
         f"""
-        SELECT c.id::text AS what FROM ({_VOUCHER_ROWS}) AS r JOIN codes AS c ON c.id = r.voucher_id
-        WHERE (c.redeemed, c.reserved) IS DISTINCT FROM (r.redeemed, r.reserved)
-           OR (c.value_minor IS NOT NULL AND (c.spent_minor, c.held_minor) IS DISTINCT FROM (r.spent, r.held))
+        SELECT coalesce(c.id, r.voucher_id)::text AS what FROM ({VOUCHER_ROWS}) AS r
+        FULL JOIN (
+            SELECT * FROM codes WHERE redeemed <> 0 OR reserved <> 0 OR spent_minor <> 0 OR held_minor <> 0
+        ) AS c ON c.id = r.voucher_id
+        WHERE (coalesce(c.redeemed, 0), coalesce(c.reserved, 0))
+            IS DISTINCT FROM (coalesce(r.redeemed, 0), coalesce(r.reserved, 0))
+           OR (c.value_minor IS NOT NULL AND (c.spent_minor, c.held_minor)
+               IS DISTINCT FROM (coalesce(r.spent, 0), coalesce(r.held, 0)))
            OR c.redeemed + c.reserved > c.max_uses OR c.spent_minor + c.held_minor > c.value_minor
         """,
     ),
@@ -91,7 +96,7 @@ CHECKS = (
         f"""
         SELECT coalesce(u.campaign_id, r.campaign_id) || ' ' || coalesce(u.person, r.person) AS what
         FROM voucher_uses AS u
-        FULL JOIN ({_USE_ROWS}) AS r ON r.campaign_id = u.campaign_id AND r.person = u.person
+        FULL JOIN ({USE_ROWS}) AS r ON r.campaign_id = u.campaign_id AND r.person = u.person
         WHERE (coalesce(u.redeemed, 0), coalesce(u.reserved, 0), coalesce(u.spent_minor, 0),
                coalesce(u.reserved_minor, 0))
             IS DISTINCT FROM (coalesce(r.redeemed, 0), coalesce(r.reserved, 0), coalesce(r.spent, 0),
@@ -104,7 +109,7 @@ CHECKS = (
         f"""
         SELECT coalesce(c.campaign_id, r.campaign_id) || ' ' || coalesce(c.budget, r.budget) || ' '
                || coalesce(c.period, r.period) AS what
-        FROM budget_counters AS c FULL JOIN ({_BUDGET_ROWS}) AS r USING (campaign_id, budget, period, who)
+        FROM budget_counters AS c FULL JOIN ({BUDGET_ROWS}) AS r USING (campaign_id, budget, period, who)
         WHERE (coalesce(c.redeemed, 0), coalesce(c.reserved, 0), coalesce(c.spent_minor, 0),
                coalesce(c.reserved_minor, 0))
             IS DISTINCT FROM (coalesce(r.redeemed, 0), coalesce(r.reserved, 0), coalesce(r.spent, 0),

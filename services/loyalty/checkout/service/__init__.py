@@ -4,6 +4,7 @@
 `taking` what all of them share: vouchers judged, counters moved, rows written
 """
 
+from services.loyalty.checkout.repository.settling import settle
 from services.loyalty.checkout.service.desk import Checkout
 
-__all__ = ["Checkout"]
+__all__ = ["Checkout", "settle"]

@@ -23,6 +23,12 @@ class Asked(NamedTuple):
     points: int
     mode: Mode = "all"
     pool: UUID | None = None
+    quote: UUID | None = None
+
+    @property
+    def pays(self) -> bool:
+        """Whether points are to pay."""
+        return self.points > 0 or self.quote is not None
 
 
 class Look(NamedTuple):
@@ -36,6 +42,7 @@ class Look(NamedTuple):
     when: When
     explain: bool = False
     pool: UUID | None = None
+    quote: UUID | None = None
 
 
 class Take(NamedTuple):
@@ -56,7 +63,7 @@ def asked_of(body: RedemptionIn, person: UUID, by: str) -> Asked:
     basket = body.basket.basket()
     refuse_repeated(body.vouchers)
     who = Who(by, person, body.address)
-    return Asked(who, person, basket, body.vouchers, body.wallet, body.points, body.mode, body.pool)
+    return Asked(who, person, basket, body.vouchers, body.wallet, body.points, body.mode, body.pool, body.quote)
 
 
 def look_of(body: ValidationIn, person: UUID | None, by: str, when: When) -> Look:
@@ -64,5 +71,13 @@ def look_of(body: ValidationIn, person: UUID | None, by: str, when: When) -> Loo
     basket = body.basket.basket()
     refuse_repeated(body.vouchers)
     return Look(
-        Who(by, person, body.address), basket, body.vouchers, body.wallet, body.points, when, body.explain, body.pool
+        Who(by, person, body.address),
+        basket,
+        body.vouchers,
+        body.wallet,
+        body.points,
+        when,
+        body.explain,
+        body.pool,
+        body.quote,
     )

@@ -6,6 +6,7 @@ from services.loyalty.checkout.service.crowd import Crowd
 from services.loyalty.checkout.service.ending import Ending
 from services.loyalty.checkout.service.knowing import Knowing
 from services.loyalty.checkout.service.lanes import Lanes
+from services.loyalty.checkout.service.promising import Promising
 from services.loyalty.checkout.service.quoting import Quoting
 from services.loyalty.checkout.service.redeeming import Redeeming
 from services.loyalty.checkout.service.refunds import Refunds
@@ -68,7 +69,7 @@ class Checkout:
     @property
     def ending(self) -> Ending:
         """Ends holds that have run out."""
-        return Ending(self.db, self.points)
+        return Ending(self.db, self.clock, self.points)
 
     @property
     def reserving(self) -> Reserving:
@@ -79,6 +80,11 @@ class Checkout:
     def redeeming(self) -> Redeeming:
         """Redeems."""
         return Redeeming(self.db, self.clock, self.taking, self.ending, self.crowd, self.lanes.takes)
+
+    @property
+    def promising(self) -> Promising:
+        """Quotes what points pay."""
+        return Promising(self.db, self.clock, self.settings, self.programs, self.points)
 
     @property
     def rolling_back(self) -> RollingBack:

@@ -7,9 +7,11 @@ from uuid import UUID
 from services.loyalty.checkout.domain.effects import Effects, letting_go
 from services.loyalty.checkout.domain.reservation import Reservation
 from services.loyalty.checkout.repository import counters, reservations
+from services.loyalty.checkout.service.telling import tell_reservation
 from services.loyalty.points.repository import ledger
 from services.loyalty.points.service import Points
 from services.loyalty.pools.service.purses import keys_of
+from shared.clock import Clock
 from shared.db.engine import Database, ReadTx, WriteTx
 from shared.identity import members
 
@@ -23,6 +25,7 @@ class Ending:
     """Ends holds."""
 
     db: Database
+    clock: Clock
     points: Points
 
     async def reclaim(
@@ -63,7 +66,10 @@ class Ending:
     async def _expire(self, tx: WriteTx, due: Sequence[tuple[UUID, UUID]]) -> int:
         await members.lock_many(tx, await persons_of(tx, due))
         mine = [reservation_id for reservation_id, _ in sorted(due) if await reservations.expire(tx, reservation_id)]
-        await self.let_go(tx, [held for each in mine if (held := await reservations.find(tx, each)) is not None])
+        ended = [held for each in mine if (held := await reservations.find(tx, each)) is not None]
+        await self.let_go(tx, ended)
+        for held in ended:
+            tell_reservation(tx, held, self.clock.now())
         return len(mine)
 
     async def let_go(self, tx: WriteTx, ended: Sequence[Reservation]) -> None:

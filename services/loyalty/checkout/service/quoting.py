@@ -227,16 +227,26 @@ class Quoting:
         return Priced(basket, _placed(slips, priced), priced)
 
     async def pay(
-        self, tx: ReadTx, priced: Priced, buyer: Buyer, wallet: str | None, points: int, now: datetime
+        self,
+        tx: ReadTx,
+        priced: Priced,
+        buyer: Buyer,
+        wallet: str | None,
+        points: int,
+        now: datetime,
+        promised: Rate | None = None,
     ) -> Pay | None:
         """What points could pay of what is left, and whether `points` can; None: the programme lets none pay.
+
+        By the terms of now, or those that were `promised`.
 
         Raises:
             UnknownWallet, WalletNotPooled: the programme has no such wallet, or the household does not share it.
         """
-        terms = await self.programs.current(tx, now)
-        purse = buyer.purse
-        rate = rate_of(terms, wallet, priced.basket.currency, among=None if purse is None else purse.pool.wallets)
+        purse, rate = buyer.purse, promised
+        if rate is None:
+            terms = await self.programs.current(tx, now)
+            rate = rate_of(terms, wallet, priced.basket.currency, among=None if purse is None else purse.pool.wallets)
         if rate is None:
             return None
         available = (await self.points.balance(tx, buyer.payer, rate.wallet)).available

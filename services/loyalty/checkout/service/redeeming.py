@@ -15,13 +15,13 @@ from services.loyalty.checkout.service.ending import Ending
 from services.loyalty.checkout.service.lanes import Lane
 from services.loyalty.checkout.service.taking import (
     Taking,
-    announce_redeemed,
     counted,
     persistently,
     redemption_of,
     skipped_of,
     taking_effects,
 )
+from services.loyalty.checkout.service.telling import announce_redeemed
 from shared.clock import Clock
 from shared.db.engine import Database
 from shared.delivery.idempotency import Answer, Idempotent, remember, replayed
@@ -59,7 +59,7 @@ class Redeeming:
 
     async def _take(self, take: Take) -> Answer:
         asked = take.asked
-        if asked.points == 0 and asked.pool is None and asked.mode == "all":
+        if not asked.pays and asked.pool is None:
             answer = await self.lane.ask(take, self._redeem_together)
             if answer is not None:
                 return answer

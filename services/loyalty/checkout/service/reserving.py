@@ -45,13 +45,13 @@ from services.loyalty.checkout.service.quoting import Buyer, Slip
 from services.loyalty.checkout.service.taking import (
     Taking,
     Terms,
-    announce_redeemed,
     counted,
     drawn,
     persistently,
     skipped_of,
     standing_of,
 )
+from services.loyalty.checkout.service.telling import announce_redeemed, tell_changed, tell_reserved
 from services.loyalty.checkout.settings import CheckoutSettings
 from services.loyalty.points.service import HoldRequest, Points
 from services.loyalty.pools.errors import NotInPool, PoolUnknown, RoleNeeded
@@ -59,8 +59,6 @@ from services.loyalty.throttle.domain import Who
 from shared.clock import Clock
 from shared.db.engine import Database, ReadTx, WriteTx
 from shared.delivery.idempotency import Answer, Idempotent, remember, replayed
-from shared.events.catalogue.loyalty import VoucherReserved
-from shared.events.envelope import Event
 from shared.identity import members
 from shared.identity.person import Member
 from shared.ids import uuid7
@@ -136,6 +134,7 @@ class Reserving:
                 {hold.voucher_id for hold in standing.holds} | {each.id for each in found},
             )
             await self.ending.let_go(tx, [standing])
+            await tell_changed(tx, (standing.id,), self.clock.now())
 
     async def _hold(
         self, tx: WriteTx, asked: Asked, terms: Terms, ttl: timedelta, by: str, buyer: Buyer
@@ -170,19 +169,8 @@ class Reserving:
             await self.points.hold(tx, HoldRequest(made.id, buyer.payer, wallet, points, made.expires_at))
         if pool is not None:
             await self.taking.purses.note(tx, drawn(made.id, made.person, made.paid, made.order_id, by, now, None))
-        self._announce(tx, made)
+        tell_reserved(tx, made, now)
         return made
-
-    def _announce(self, tx: WriteTx, made: Reservation) -> None:
-        now = self.clock.now()
-        for hold in made.holds:
-            said = VoucherReserved(
-                voucher_id=hold.voucher_id,
-                campaign=str(hold.campaign_id),
-                reservation_id=made.id,
-                expires_at=made.expires_at,
-            )
-            tx.emit(Event(id=uuid7(), subject=made.person, time=now, recorded=now, data=said))
 
     async def extend(self, reservation_id: UUID, seconds: int | None, *, by: str, idem: Idempotent | None) -> Answer:
         """Hold it longer, from now on; at most `MAX_EXTENSIONS` times.
@@ -203,6 +191,7 @@ class Reserving:
                 raise await _why_not_extended(tx, reservation_id, ttl)
             if held.paid.points:
                 await self.points.extend_hold(tx, reservation_id, until)
+            await tell_changed(tx, (reservation_id,), self.clock.now())
             answer = await _state(tx, reservation_id)
             await remember(tx, idem, answer)
             return answer
@@ -222,6 +211,7 @@ class Reserving:
             if not await reservations.end(tx, reservation_id, "voided"):
                 raise await _ended(tx, reservation_id)
             await self.ending.let_go(tx, [held])
+            await tell_changed(tx, (reservation_id,), self.clock.now())
             answer = await _state(tx, reservation_id)
             await remember(tx, idem, answer)
             return answer
@@ -275,6 +265,7 @@ class Reserving:
         effects = Effects()
         points_held: UUID | None = None
         if await reservations.end(tx, held.id, "committed", order_id):
+            await tell_changed(tx, (held.id,), self.clock.now())
             points_held = held.id if held.paid.points else None
             minors = {hold.position: hold.minor for hold in used}
             for hold in held.holds:
@@ -313,6 +304,7 @@ class Reserving:
             raise NotInPool
         if await reservations.expire(tx, held.id):
             await self.ending.let_go(tx, [held])
+            await tell_changed(tx, (held.id,), self.clock.now())
         basket = basket_of(await reservations.basket_of(tx, held.id))
         vouchers = await self.taking.quoting.vouchers.load(tx, [hold.voucher_id for hold in used])
         slips = tuple(Slip(hold.position, vouchers.get(hold.voucher_id)) for hold in used)

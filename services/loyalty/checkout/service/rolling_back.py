@@ -13,6 +13,7 @@ from services.loyalty.checkout.errors import NothingLeft, RedemptionUnknown, Rol
 from services.loyalty.checkout.repository import counters, redemptions, rollbacks
 from services.loyalty.checkout.schemas import RollbackIn, RollbackOut
 from services.loyalty.checkout.service.taking import spend_key
+from services.loyalty.checkout.service.telling import tell_rolled_back
 from services.loyalty.points.repository import ledger
 from services.loyalty.points.service import Points
 from services.loyalty.pools.service.purses import Purses
@@ -21,8 +22,6 @@ from services.loyalty.vouchers.service import Vouchers
 from shared.clock import Clock
 from shared.db.engine import Database, ReadTx, WriteTx
 from shared.delivery.idempotency import Answer, Idempotent, remember, replayed
-from shared.events.catalogue.loyalty import VoucherRolledBack
-from shared.events.envelope import Event
 from shared.identity import members
 from shared.ids import uuid7
 
@@ -113,7 +112,9 @@ class RollingBack:
                 await self.points.give_back(tx, spent, undoing.points, f"rollback:{rollback.id}")
                 if undoing.redemption.paid.pool is not None:
                     await self.purses.returned(tx, spent, undoing.points)
-            _announce(tx, undoing, rollback, now)
+            stands = await redemptions.find(tx, undoing.redemption.id)
+            assert stands is not None, "redemptions are never deleted"
+            tell_rolled_back(tx, stands, rollback, now)
         return made
 
     async def _write(
@@ -170,21 +171,3 @@ async def persons_of(tx: ReadTx, found: Sequence[Redemption]) -> set[UUID]:
         if each.paid.points:
             persons.update(await ledger.operation_persons(tx, spend_key(each.id)))
     return persons
-
-
-def _announce(tx: WriteTx, undoing: Undoing, rollback: Rollback, now: datetime) -> None:
-    redemption = undoing.redemption
-    by_position = {each.position: each for each in redemption.vouchers}
-    for each in undoing.returned:
-        voucher = by_position[each.position]
-        said = VoucherRolledBack(
-            voucher_id=voucher.voucher_id,
-            campaign=str(voucher.campaign_id),
-            redemption_id=redemption.id,
-            rollback_id=rollback.id,
-            order_id=redemption.order_id,
-            discount_minor=each.minor,
-            currency=redemption.currency,
-            is_whole=each.is_whole,
-        )
-        tx.emit(Event(id=uuid7(), subject=redemption.person, time=now, recorded=now, data=said))

@@ -27,6 +27,7 @@ from services.loyalty.checkout.repository import counters, redemptions
 from services.loyalty.checkout.schemas import PointsQuoteOut, SkippedOut
 from services.loyalty.checkout.service.asking import Asked
 from services.loyalty.checkout.service.knowing import Knowing, facts_by_person
+from services.loyalty.checkout.service.promising import promised
 from services.loyalty.checkout.service.quoting import (
     Buyer,
     Pay,
@@ -45,8 +46,6 @@ from services.loyalty.throttle.domain import Who
 from services.loyalty.throttle.service import Guard
 from shared.clock import Clock
 from shared.db.engine import ReadTx, WriteTx
-from shared.events.catalogue.loyalty import VoucherRedeemed
-from shared.events.envelope import Event
 from shared.identity import members
 from shared.ids import uuid7
 
@@ -94,9 +93,10 @@ class Taking:
             Throttled: too many codes have failed before.
             NotApplicable: a voucher does not apply; with the reason of each.
             PointsRefused: points cannot pay that.
+            QuoteUnknown, QuoteLapsed, QuoteMismatch: they were not quoted so.
         """
         standing, order_id = await self.quoting.board.standing(tx), asked.basket.order_id
-        if not asked.codes and not asked.points and not standing.promotions:
+        if not asked.codes and not asked.pays and not standing.promotions:
             raise NothingAsked
         if not asked.codes:
             return await self.agree_on(tx, await self.quoting.with_promotions(tx, (), order_id), asked, buyer)
@@ -122,14 +122,23 @@ class Taking:
         return await self._settle(tx, priced, asked, buyer)
 
     async def _settle(self, tx: WriteTx, priced: Priced, asked: Asked, buyer: Buyer) -> Terms:
-        is_empty = not priced.quote.applied and not asked.points
+        is_empty = not priced.quote.applied and not asked.pays
         if not priced.is_whole and (asked.mode == "all" or is_empty):
             raise NotApplicable(rejections(priced), priced.scarce())
         if is_empty:
             raise NothingAsked
         paid = NOTHING
-        if asked.points:
-            pay = await self.quoting.pay(tx, priced, buyer, asked.wallet, asked.points, self.clock.now())
+        if asked.pays:
+            points, rate = await promised(
+                tx,
+                asked.quote,
+                by=asked.who.key_id,
+                member=buyer.member,
+                currency=asked.basket.currency,
+                wallet=asked.wallet,
+                points=asked.points,
+            )
+            pay = await self.quoting.pay(tx, priced, buyer, asked.wallet, points, self.clock.now(), rate)
             paid = _settled(pay)
         return Terms(priced, priced.holds(asked.person), paid)
 
@@ -208,20 +217,6 @@ def taking_effects(terms: Terms, person: UUID) -> Effects:
     for hold in terms.holds:
         effects.add(hold.campaign_id, hold.voucher_id, person, redeeming(hold.minor), hold.charges)
     return effects
-
-
-def announce_redeemed(tx: WriteTx, made: Redemption, now: datetime) -> None:
-    """Tell of each voucher that was redeemed."""
-    for each in made.vouchers:
-        said = VoucherRedeemed(
-            voucher_id=each.voucher_id,
-            campaign=str(each.campaign_id),
-            redemption_id=made.id,
-            order_id=made.order_id,
-            discount_minor=each.minor,
-            currency=made.currency,
-        )
-        tx.emit(Event(id=uuid7(), subject=made.person, time=now, recorded=now, data=said))
 
 
 def drawn(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from services.loyalty.checkout.domain.payment import Rate
-from services.loyalty.checkout.errors import STRANGERS
+from services.loyalty.checkout.errors import STRANGERS, QuoteMismatch
 from services.loyalty.checkout.schemas import (
     AppliesOut,
     ChoiceOut,
@@ -22,6 +22,7 @@ from services.loyalty.checkout.schemas import (
 from services.loyalty.checkout.service.asking import Look, look_of
 from services.loyalty.checkout.service.knowing import Knowing, Knowledge, facts_by_person, facts_in
 from services.loyalty.checkout.service.lanes import Lane
+from services.loyalty.checkout.service.promising import promised
 from services.loyalty.checkout.service.quoting import (
     Buyer,
     Pay,
@@ -71,7 +72,7 @@ class Validating:
         """
         look = look_of(body, person, by, When(body.as_of or self.clock.now(), body.mode, body.as_of))
         answer = None
-        if look.pool is None:
+        if look.pool is None and look.quote is None:
             answer = await self.lane.ask(look, self._look_together)
         if answer is None:
             answer = await self._look_alone(look)
@@ -191,12 +192,23 @@ class Validating:
             slips = await self.quoting.look_up(tx, look.codes)
             slips = await self.quoting.with_promotions(tx, slips, look.basket.order_id)
             priced = await self.quoting.look(tx, slips, look.basket, member, look.when)
-            pay = None
+            pay, points = None, look.points
+            if member is None and look.quote is not None:
+                raise QuoteMismatch("customer")
             if member is not None:
                 purse = None if look.pool is None else await self.quoting.purses.look(tx, look.pool, member.root)
                 buyer = Buyer(member, purse)
-                pay = await self.quoting.pay(tx, priced, buyer, look.wallet, look.points, look.when.now)
-        return _out(priced, pay, asked_points=look.points, explain=look.explain)
+                points, rate = await promised(
+                    tx,
+                    look.quote,
+                    by=look.who.key_id,
+                    member=member,
+                    currency=look.basket.currency,
+                    wallet=look.wallet,
+                    points=points,
+                )
+                pay = await self.quoting.pay(tx, priced, buyer, look.wallet, points, look.when.now, rate)
+        return _out(priced, pay, asked_points=points, explain=look.explain)
 
 
 def _out(priced: Priced, pay: Pay | None, *, asked_points: int, explain: bool = False) -> ValidationOut:

@@ -10,6 +10,7 @@ from services.loyalty.earning.domain.rule import (
     Fixed,
     Multiplier,
     OnOrder,
+    OnSegment,
     PerAmount,
     PerUnit,
     Rule,
@@ -60,6 +61,10 @@ def _numbers(said: Conditions) -> Iterator[Problem]:
         yield _contradiction("amount", "at_least_minor is more than at_most_minor; swap them.")
     if number is not None and _is_between(number.at_least, number.at_most):
         yield _contradiction("order_number", "at_least is more than at_most; swap them.")
+    elif number is not None and number.every is not None and number.at_most is not None:
+        first = -(-(number.at_least or 1) // number.every) * number.every
+        if first > number.at_most:
+            yield _contradiction("order_number/every", f"No multiple of {number.every} lies between the bounds.")
 
 
 def _lines(said: Conditions) -> Iterator[Problem]:
@@ -96,9 +101,6 @@ def _days(said: Conditions) -> Iterator[Problem]:
     for place, dates in enumerate(said.dates or ()):
         if dates.from_ > dates.until:
             yield _contradiction(f"dates/{place}", "It ends before it begins; swap the days.")
-    ranges = [each for each in said.dates or () if each.from_ <= each.until]
-    if said.weekdays and ranges and not any(_holds_weekday(said, each.from_, each.until) for each in ranges):
-        yield _contradiction("weekdays", "None of the dates falls on one of the weekdays.")
 
 
 def _holds_weekday(said: Conditions, first: date, last: date) -> bool:
@@ -109,6 +111,9 @@ def _holds_weekday(said: Conditions, first: date, last: date) -> bool:
 def _trigger(rule: Rule) -> Iterator[Problem]:
     if isinstance(rule.trigger, OnOrder):
         return
+    segments = rule.conditions.segments
+    if isinstance(rule.trigger, OnSegment) and segments is not None and rule.trigger.segment in segments.none_of:
+        yield _contradiction("segments/none_of", "Who enters a segment is in it; leave it out.")
     for name in ("lines", "amount", "first_order", "order_number", "coupons"):
         if getattr(rule.conditions, name) is not None:
             yield _contradiction(name, f"A {rule.trigger.on} has no {name}; only orders have.")
@@ -133,6 +138,8 @@ def _effect(rule: Rule) -> Iterator[Problem]:
         yield Problem("/effect/factor", "contradiction", "A multiplier is more than 1; this one would give nothing.")
     if rule.is_multiplier and rule.conditions.lines is not None and not isinstance(effect, Multiplier):
         yield _contradiction("lines", "A tier's multiplier is of all lines; leave lines out.")
+    if isinstance(effect, PerAmount) and effect.of == "goods" and amount is not None and amount.at_most_minor == 0:
+        yield _contradiction("amount/at_most_minor", "For nothing paid nothing is given; say more, or fixed points.")
 
 
 def _caps(rule: Rule) -> Iterator[Problem]:
@@ -167,6 +174,14 @@ def _campaign(rule: Rule) -> Iterator[Problem]:
         (last is None or each.from_ <= last) and (first is None or each.until >= first) for each in dates
     ):
         yield _contradiction("dates", "None of the dates lies within the campaign.")
+        return
+    # The days that are left: those of the campaign, or of each of the dates as far as it lies in it.
+    spans = [(each.from_, each.until) for each in dates or ()] or [(first or date.min, last or date.max)]
+    within = [(max(a, first or a), min(b, last or b)) for a, b in spans]
+    left = [(a, b) for a, b in within if a <= b]
+    if rule.conditions.weekdays and left and not any(_holds_weekday(rule.conditions, a, b) for a, b in left):
+        said = "None of the dates" if dates else "No day of the campaign"
+        yield _contradiction("weekdays", f"{said} falls on one of the weekdays.")
 
 
 def _life(rule: Rule) -> Iterator[Problem]:

@@ -186,19 +186,19 @@ def _extra(fact: Fact, base: Sequence[Given], multipliers: Sequence[Live], terms
     # What adds nothing gets no share.
     adding = [(place, each, more) for place, each in enumerate(multipliers) if (more := _more(fact, each)).over]
     sums = [0] * len(multipliers)
-    for given in base:
+    for given in base if adding else ():
         wallet = given.live.wallet
         ours = [each for each in adding if each[1].wallet == wallet]
         if not ours:
             continue
         # What a cap cut is not multiplied.
         over, under = given.exact if given.points == given.uncapped else (given.points, 1)
-        parts: list[Ratio] = []
+        parts: list[tuple[int, int]] = []
         for _, live, (over_more, under_more) in ours:
             share, all_of_it = _share(fact, given.live, live) if live.wanted is not None else ONE
-            parts.append(Ratio(over_more * share, under_more * all_of_it))
-        common = lcm(*(each.under for each in parts))
-        weights = [each.over * (common // each.under) for each in parts]
+            parts.append((over_more * share, under_more * all_of_it))
+        common = lcm(*[each for _, each in parts])
+        weights = [each * (common // parted) for each, parted in parts]
         whole = rounded(Ratio(over * (common + sum(weights)), under * common), _rounding(given.live, terms))
         extra = max(0, whole - given.points)
         if len(ours) == 1:

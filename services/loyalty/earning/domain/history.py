@@ -24,8 +24,9 @@ from services.loyalty.earning.domain.rule import Life, Wait
 from services.loyalty.points.domain.requests import NEVER, WAITING
 from services.loyalty.programs.domain.calendar import add_days, add_months, day_end, day_start, local_day
 from services.loyalty.programs.domain.terms import MAIN, Terms, Timeline
+from services.loyalty.tiers.domain.balance import BalanceWalk, Change, is_by_balance
 from services.loyalty.tiers.domain.grants import Grant, Standing
-from services.loyalty.tiers.domain.track import ByMetric
+from services.loyalty.tiers.domain.track import ByBalance, ByMetric
 from services.loyalty.tiers.domain.walk import Earned, Version, Walk
 
 # (person key, source): one fact, however often it comes.
@@ -76,20 +77,28 @@ class Settled(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What is known of one person, under all their keys. `moves` are in the order of time for each key."""
+    """What is known of one person, under all their keys. `moves` are in the order of time for each key.
+
+    `balances` is how what they can spend changed, in the order of time, of wallets that tiers go by.
+    """
 
     orders: Sequence[KnownOrder] = ()
     touchpoints: Sequence[KnownTouchpoint] = ()
     moves: Mapping[UUID, Sequence[Move]] = field(default_factory=dict)
     seen_at: datetime | None = None
     grants: Sequence[Grant] = ()
+    balances: Sequence[Change] = ()
 
     def until(self, now: datetime) -> datetime:
         """Now, or the last fact where another machine's clock is a little ahead of ours: it must not go missing."""
-        latest = [each.placed_at for each in self.orders if each.placed_at > now]
-        latest += [each.at for each in self.touchpoints if each.at > now]
-        latest += [each.at for own in self.moves.values() for each in own if each.at > now]
-        return max(latest, default=now)
+        latest = now
+        for order in self.orders:
+            latest = max(latest, order.placed_at)
+        for touchpoint in self.touchpoints:
+            latest = max(latest, touchpoint.at)
+        for own in self.moves.values():
+            latest = max(latest, own[-1].at if own else now)
+        return latest
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +118,12 @@ class Rules:
                 if isinstance(measure := each.track.measure, ByMetric):
                     found[measure.name] |= {measure.property} if measure.property else set()
         object.__setattr__(self, "metrics", {name: frozenset(of) for name, of in found.items()})
+
+    @property
+    def balances(self) -> frozenset[str]:
+        """The wallets whose balance tracks go by."""
+        measures = (each.track.measure for versions in self.tracks.values() for each in versions)
+        return frozenset(measure.wallet for measure in measures if isinstance(measure, ByBalance))
 
     @property
     def needs_history(self) -> bool:
@@ -262,7 +277,12 @@ def _standings(history: History, rules: Rules, until: datetime) -> dict[str, Sta
     terms = rules.timeline.at(until)
     zones = {key: terms.zone_in(versions[-1].track.program) for key, versions in rules.tracks.items()}
     return {
-        key: Standing(Walk(key, versions, zones[key], joined), [each for each in history.grants if each.track == key])
+        key: Standing(
+            BalanceWalk(key, versions, zones[key], joined, changes=history.balances)
+            if is_by_balance(versions)
+            else Walk(key, versions, zones[key], joined),
+            [each for each in history.grants if each.track == key],
+        )
         for key, versions in rules.tracks.items()
     }
 

@@ -167,6 +167,14 @@ class Earning:
             await self._settle(tx, waiting, rules, cause="rules")
             return len(waiting)
 
+    async def look_again_at_moved(self) -> int:
+        """Settle again for some of those whose balance changed by which a track goes; how many."""
+        async with self.db.write() as tx:
+            rules = await self._open(tx)
+            moved = await tier_rows.take_moved(tx, CHUNK)
+            await self._settle(tx, moved, rules)
+            return len(moved)
+
     async def review_tiers(self) -> int:
         """Look at those whose tier time has come to its end; how many."""
         async with self.db.write() as tx:
@@ -208,7 +216,9 @@ class Earning:
             for key, at in customers.items():
                 since[owners[key]] = min(at, since.get(owners[key], at))
         now = self.clock.now()
-        read = await histories(tx, persons, rules, fresh)
+        read = await histories(
+            tx, persons, rules, fresh, since=min(since.values()) if since.keys() >= persons else None
+        )
         keys = [key for member in persons for key in member.keys]
         stored = await awards_rows.of_customers(tx, keys)
         due: Due = {}

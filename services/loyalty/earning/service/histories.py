@@ -12,6 +12,7 @@ from services.loyalty.earning.domain.history import History, Rules
 from services.loyalty.earning.repository import rules as rows
 from services.loyalty.programs.service import Programs
 from services.loyalty.tiers import repository as tiers
+from services.loyalty.tiers.domain.balance import Change, together
 from services.loyalty.tiers.domain.grants import Grant
 from shared.db.engine import ReadTx
 from shared.identity.person import Member
@@ -27,15 +28,18 @@ async def histories(
     members: Iterable[Member],
     rules: Rules,
     fresh: Mapping[str, KnownOrder | None] = MappingProxyType({}),
+    *,
+    since: datetime | None = None,
 ) -> dict[Member, History]:
     """The histories of persons, each over all their keys: as much of them as the rules ask.
 
-    `fresh` are orders that the caller knows, and which need not be read; None: it is none any more.
+    `fresh` are orders that the caller knows, and which need not be read; None: it is none any more. Of orders before
+    `since` only time and money are told.
     """
     members = list(members)
     owner = {key: member for member in members for key in member.keys}
     orders: defaultdict[Member, list[KnownOrder]] = defaultdict(list)
-    for order in await audience.orders_of(tx, owner, fresh):
+    for order in await audience.orders_of(tx, owner, fresh, since=since):
         orders[owner[order.customer]].append(order)
     touchpoints: defaultdict[Member, list[KnownTouchpoint]] = defaultdict(list)
     if rules.hears_touchpoints:
@@ -48,6 +52,10 @@ async def histories(
         seen_at = await audience.seen_at(tx, owner)
         for grant in await tiers.grants_of(tx, owner):
             grants[owner[grant.customer]].append(grant)
+    balances: defaultdict[Member, list[Change]] = defaultdict(list)
+    if names := rules.balances:
+        for key, change in await tiers.balances_of(tx, owner, names):
+            balances[owner[key]].append(change)
     return {
         member: History(
             orders[member],
@@ -55,6 +63,7 @@ async def histories(
             {key: moves[key] for key in member.keys if key in moves},
             min((seen_at[key] for key in member.keys if key in seen_at), default=None),
             grants[member],
+            together(balances[member]) if member in balances else (),
         )
         for member in members
     }

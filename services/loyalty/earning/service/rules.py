@@ -23,12 +23,14 @@ from services.loyalty.earning.repository.rules import Progress
 from services.loyalty.earning.schemas.rules import RuleChangeIn, RuleIn, RuleOut
 from services.loyalty.programs.service import Programs
 from services.loyalty.tiers import repository as tiers
+from services.loyalty.tiers.domain.balance import is_by_balance
 from shared.clock import Clock
 from shared.db.engine import Database, ReadTx, WriteTx
 from shared.delivery.idempotency import Answer, Idempotent, remember, replayed
 from shared.ids import uuid7
 
 MAX_RULES = 500
+BY_BALANCE = "The track {!r} goes by a balance, which this rule would change by what it gives; name another track."
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +177,8 @@ async def rule_problems(
     for key in tracks_of(rule):
         if key not in tracks:
             found.append(Problem("/conditions/tiers/track", "unknown_track", f"There is no tier track {key!r}."))
+        elif is_by_balance(tracks[key]):
+            found.append(Problem(_asks_at(rule, key), "track_by_balance", BY_BALANCE.format(key)))
     asked = rule.conditions.tiers
     if asked is not None and asked.track in tracks:
         levels = {level.key for version in tracks[asked.track] for level in version.track.levels}
@@ -184,6 +188,12 @@ async def rule_problems(
             if level not in levels
         ]
     return found
+
+
+def _asks_at(rule: Rule, track: str) -> str:
+    """Where a rule names a track."""
+    asked = rule.conditions.tiers
+    return "/conditions/tiers/track" if asked is not None and asked.track == track else "/effect/track"
 
 
 async def _answer(tx: WriteTx, idem: Idempotent | None, status: int, version: RuleVersion) -> Answer:

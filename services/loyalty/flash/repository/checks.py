@@ -76,6 +76,15 @@ CHECKS = (
         """,
     ),
     Check(
+        "flash_promised_units",
+        "What is promised of an item is what those may claim who were drawn.",
+        """
+        SELECT d.item_id AS what FROM flash_item_draws AS d
+        LEFT JOIN flash_entries AS e ON e.item_id = d.item_id AND e.state = 'won'
+        GROUP BY d.item_id, d.promised HAVING d.promised <> coalesce(sum(e.units), 0)
+        """,
+    ),
+    Check(
         "flash_room_numbers",
         "Nobody in a waiting room has a number that was not given yet.",
         """

@@ -87,20 +87,25 @@ async def draw(tx: WriteTx, sale: UUID, seed: bytes) -> bool:
     return bool(found.scalar_one())
 
 
+# Of an item with nothing free for anybody who waits it reads a handful of rows, however many wait or may claim.
+WAITING_ITEMS = """
+    SELECT i.id, i.sale_id, i.item FROM flash_draws AS d
+    JOIN flash_sales AS s ON s.id = d.sale_id JOIN flash_items AS i ON i.sale_id = s.id
+    JOIN flash_item_draws AS p ON p.item_id = i.id
+    WHERE d.drawn_at IS NOT NULL AND s.ended_early_at IS NULL AND s.ends_at > (SELECT flash_now()) AND NOT s.is_paused
+      AND (
+        EXISTS (SELECT FROM flash_entries AS e
+                WHERE e.item_id = i.id AND e.state = 'won' AND e.right_until <= (SELECT flash_now()))
+        OR (i.units - i.taken > p.promised AND EXISTS (
+            SELECT FROM flash_entries AS e
+            WHERE e.item_id = i.id AND e.state = 'waiting' AND e.units <= i.units - i.taken - p.promised))
+      ) ORDER BY i.id
+"""
+
+
 async def waiting_items(tx: ReadTx) -> list[tuple[UUID, UUID, str]]:
-    """Items with rights that lapse, or with units that could be promised: item, sale, what the shop calls it."""
-    rows = await tx.execute(
-        """
-        SELECT i.id, i.sale_id, i.item FROM flash_draws AS d
-        JOIN flash_sales AS s ON s.id = d.sale_id JOIN flash_items AS i ON i.sale_id = s.id
-        WHERE d.drawn_at IS NOT NULL AND s.ended_early_at IS NULL AND s.ends_at > flash_now() AND NOT s.is_paused
-          AND (
-            EXISTS (SELECT FROM flash_entries AS e
-                    WHERE e.item_id = i.id AND e.state = 'won' AND e.right_until <= flash_now())
-            OR EXISTS (SELECT FROM flash_entries AS e WHERE e.item_id = i.id AND e.state = 'waiting')
-          ) ORDER BY i.id
-        """
-    )
+    """Items with rights that lapse, or units that somebody waits for: item, sale, what the shop calls it."""
+    rows = await tx.execute(WAITING_ITEMS)
     return [(row.id, row.sale_id, row.item) for row in rows]
 
 

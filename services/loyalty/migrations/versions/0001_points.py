@@ -167,6 +167,7 @@ _HOLDS = """
         created_at timestamptz NOT NULL,
         expires_at timestamptz NOT NULL,
         ended_at timestamptz,
+        version integer NOT NULL DEFAULT 1 CHECK (version > 0),
         CHECK ((state = 'open') = (ended_at IS NULL)),
         CHECK (captured = 0 OR state = 'captured')
     ) WITH (fillfactor = 80);

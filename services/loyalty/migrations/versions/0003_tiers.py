@@ -76,9 +76,37 @@ CREATE TABLE tier_grants (
 CREATE INDEX tier_grants_of ON tier_grants (customer, track, at);
 """
 
+# A key may stand here several times, so that nobody who posts waits for anybody.
+_BALANCES = """
+CREATE TABLE tier_balance_queue (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    customer uuid NOT NULL
+)
+"""
+
+# However points came or went: tiers that go by a balance are looked at again.
+_MOVED = """
+CREATE FUNCTION balances_moved() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT FROM tier_track_versions WHERE definition -> 'measure' ->> 'by' = 'balance') THEN
+        INSERT INTO tier_balance_queue (customer)
+        SELECT DISTINCT w.person_id FROM posted AS t JOIN wallets AS w ON w.id = t.wallet_id
+        WHERE t.available <> t.debt AND w.name IN (
+            SELECT definition -> 'measure' ->> 'wallet' FROM tier_track_versions
+            WHERE definition -> 'measure' ->> 'by' = 'balance'
+        );
+    END IF;
+    RETURN NULL;
+END $$
+"""
+_TRIGGER = """
+CREATE TRIGGER transactions_move_balances AFTER INSERT ON transactions REFERENCING NEW TABLE AS posted
+    FOR EACH STATEMENT EXECUTE FUNCTION balances_moved()
+"""
+
 
 def upgrade() -> None:
     """Make the tables."""
-    for statement in TIERS.split(";\n"):
+    for statement in (*TIERS.split(";\n"), _BALANCES, _MOVED, _TRIGGER):
         if statement.strip():
             op.execute(statement)

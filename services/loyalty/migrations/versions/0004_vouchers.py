@@ -11,6 +11,7 @@ def upgrade() -> None:
     _campaigns()
     _codes()
     _jobs()
+    _imports()
     _throttle()
 
 
@@ -91,11 +92,13 @@ def _codes() -> None:
             public_code text,
             sealed bytea,
             pool text CHECK (pool IN ('made', 'given')),
+            version integer NOT NULL DEFAULT 0,
             CONSTRAINT codes_fingerprint UNIQUE (fingerprint),
             CONSTRAINT codes_uses CHECK (redeemed + reserved <= max_uses),
             CONSTRAINT codes_value CHECK (spent_minor + held_minor <= value_minor)
         ) WITH (fillfactor = 90);
         COMMENT ON COLUMN codes.fingerprint IS 'HMAC-SHA256 of the canonical code under the pepper kid, 128 bits';
+        COMMENT ON COLUMN codes.version IS 'counts changes of its state, its value or its end, and being assigned';
         COMMENT ON COLUMN codes.holder IS 'raw person key it was assigned to';
         COMMENT ON COLUMN codes.public_code IS 'of a shared code, which everybody may know';
         COMMENT ON COLUMN codes.sealed IS 'the code under a key outside the database, while its holder may ask for it';
@@ -174,6 +177,48 @@ def _jobs() -> None:
             sealed bytea NOT NULL,
             PRIMARY KEY (job_id, number)
         );
+        """
+    )
+
+
+def _imports() -> None:
+    op.execute(
+        """
+        CREATE TABLE code_imports (
+            id uuid PRIMARY KEY,
+            campaign_id uuid NOT NULL,
+            key text COLLATE "C" UNIQUE,
+            asked bytea NOT NULL,
+            is_dry_run boolean NOT NULL,
+            to_assign boolean NOT NULL,
+            state text NOT NULL CHECK (state IN ('running', 'done', 'abandoned')),
+            rows bigint NOT NULL CHECK (rows = imported + refused),
+            imported bigint NOT NULL CHECK (imported >= 0),
+            refused bigint NOT NULL CHECK (refused >= 0),
+            reasons jsonb NOT NULL,
+            digest bytea NOT NULL,
+            created_at timestamptz NOT NULL,
+            created_by text NOT NULL,
+            changed_at timestamptz NOT NULL,
+            finished_at timestamptz,
+            CHECK ((state = 'running') = (finished_at IS NULL))
+        );
+        COMMENT ON TABLE code_imports IS 'files of codes: how far each is read; no part of any file is kept';
+        COMMENT ON COLUMN code_imports.digest IS 'of all rows that were read, keyed: they are compared when sent again';
+        CREATE INDEX code_imports_of_campaign ON code_imports (campaign_id, id);
+        CREATE INDEX code_imports_running ON code_imports (changed_at) WHERE state = 'running';
+        CREATE TABLE code_import_refusals (
+            import_id uuid NOT NULL REFERENCES code_imports,
+            line bigint NOT NULL,
+            reason text NOT NULL,
+            PRIMARY KEY (import_id, line)
+        );
+        CREATE TABLE code_import_seen (
+            import_id uuid NOT NULL REFERENCES code_imports,
+            fingerprint bytea NOT NULL,
+            PRIMARY KEY (import_id, fingerprint)
+        );
+        COMMENT ON TABLE code_import_seen IS 'keyed hashes that a dry run came across, until it ends';
         """
     )
 

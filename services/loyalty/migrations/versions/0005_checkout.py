@@ -30,6 +30,7 @@ def upgrade() -> None:
     _reservations()
     _redemptions()
     _rollbacks()
+    _quotes()
     op.execute(
         """
         CREATE TABLE checkout_orders (
@@ -249,3 +250,26 @@ def _rollbacks() -> None:
     )
     # Whole is the end: nothing can be rolled back after it.
     op.execute("CREATE UNIQUE INDEX rollbacks_whole ON rollbacks (redemption_id) WHERE is_whole")
+
+
+def _quotes() -> None:
+    op.execute(
+        """
+        CREATE TABLE point_quotes (
+            id                 uuid PRIMARY KEY,
+            person             uuid        NOT NULL,
+            owner              text        NOT NULL,
+            wallet             text        NOT NULL,
+            currency           text        NOT NULL,
+            rate_points        bigint      NOT NULL CHECK (rate_points > 0),
+            rate_minor         bigint      NOT NULL CHECK (rate_minor > 0),
+            share_basis_points integer     NOT NULL CHECK (share_basis_points BETWEEN 1 AND 10000),
+            minimum_points     bigint      NOT NULL CHECK (minimum_points >= 0),
+            points             bigint      NOT NULL CHECK (points > 0),
+            created_at         timestamptz NOT NULL,
+            expires_at         timestamptz NOT NULL CHECK (expires_at > created_at)
+        )
+        """
+    )
+    op.execute("CREATE INDEX point_quotes_over ON point_quotes (expires_at)")
+    op.execute("CREATE INDEX point_quotes_person ON point_quotes (person)")

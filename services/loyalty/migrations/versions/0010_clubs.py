@@ -38,7 +38,7 @@ _ACHIEVEMENTS = """
     ) WITH (fillfactor = 80);
     CREATE INDEX achievement_awards_customer ON achievement_awards (customer, reached_at DESC);
     CREATE INDEX achievement_awards_retry ON achievement_awards (retry_at) WHERE retry_at IS NOT NULL;
-    COMMENT ON COLUMN achievement_awards.source IS 'the fact that reached it; version counts up with the state';
+    COMMENT ON COLUMN achievement_awards.source IS 'the fact that reached it; version counts what is told of it';
     COMMENT ON COLUMN achievement_awards.problem IS 'why the reward could not be given; it is tried again at retry_at';
 
     CREATE TABLE achievement_queue (
@@ -65,7 +65,10 @@ _POOLS = """
         person_id uuid NOT NULL,
         role text NOT NULL CHECK (role IN ('owner', 'spender', 'saver')),
         joined_at timestamptz NOT NULL,
-        left_at timestamptz
+        left_at timestamptz,
+        spend_limit bigint CHECK (spend_limit >= 0),
+        spend_per text CHECK (spend_per IN ('day', 'week', 'month')),
+        CHECK ((spend_limit IS NULL) = (spend_per IS NULL))
     );
     CREATE UNIQUE INDEX pool_members_one_pool ON pool_members (person_id) WHERE left_at IS NULL;
     CREATE UNIQUE INDEX pool_members_one_owner ON pool_members (pool_id) WHERE left_at IS NULL AND role = 'owner';

@@ -26,8 +26,10 @@ _DRAWS = """
         item_id uuid PRIMARY KEY REFERENCES flash_items,
         sale_id uuid NOT NULL,
         entries bigint NOT NULL,
-        digest bytea NOT NULL
-    );
+        digest bytea NOT NULL,
+        promised bigint NOT NULL DEFAULT 0 CHECK (promised >= 0)
+    ) WITH (fillfactor = 50);
+    COMMENT ON COLUMN flash_item_draws.promised IS 'units of those who may claim: whether any are free costs no sum';
     COMMENT ON COLUMN flash_item_draws.digest IS 'SHA-256 of the tickets that counted, 16 bytes each, in their order';
     CREATE TABLE flash_entries (
         id uuid PRIMARY KEY,
@@ -49,7 +51,26 @@ _DRAWS = """
     COMMENT ON COLUMN flash_entries.place IS 'in the order that was drawn, from one; NULL: it did not count';
     CREATE UNIQUE INDEX flash_entries_place ON flash_entries (item_id, place) WHERE place IS NOT NULL;
     CREATE INDEX flash_entries_waiting ON flash_entries (item_id, place) WHERE state = 'waiting';
+    CREATE INDEX flash_entries_wanting ON flash_entries (item_id, units) WHERE state = 'waiting';
     CREATE INDEX flash_entries_won ON flash_entries (item_id, right_until) WHERE state = 'won';
+"""
+
+# Whoever changes who may claim holds the item, so nobody else counts meanwhile.
+_PROMISED = """
+    CREATE FUNCTION flash_count_promised() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        UPDATE flash_item_draws AS d SET promised = d.promised + change.units
+        FROM (
+            SELECT item_id, sum(units) AS units FROM (
+                SELECT item_id, units FROM new_entries WHERE state = 'won'
+                UNION ALL SELECT item_id, -units FROM old_entries WHERE state = 'won'
+            ) AS each GROUP BY item_id HAVING sum(units) <> 0
+        ) AS change WHERE d.item_id = change.item_id;
+        RETURN NULL;
+    END $$;
+    CREATE TRIGGER flash_entries_promised AFTER UPDATE ON flash_entries
+        REFERENCING OLD TABLE AS old_entries NEW TABLE AS new_entries
+        FOR EACH STATEMENT EXECUTE FUNCTION flash_count_promised();
 """
 
 _ROOMS = """
@@ -209,7 +230,8 @@ _DRAW = """
     END $$;
 """
 
-# Rights that nobody used fall; what is free is promised to the next who were drawn. Never more than there is.
+# Rights that nobody used fall, and nothing else: claims that were not paid fall by themselves, and then their units
+# are free. What is free is promised to the next who were drawn. Never more than there is.
 _ADVANCE = """
     CREATE FUNCTION flash_advance(_item uuid, _most integer)
     RETURNS TABLE (id uuid, person_id uuid, units integer, state text, at timestamptz, right_until timestamptz)
@@ -231,9 +253,6 @@ _ADVANCE = """
         moment := flash_now();
         IF draw.drawn_at IS NULL OR sale.is_paused OR sale.ended_early_at IS NOT NULL OR moment >= sale.ends_at THEN
             RETURN;
-        END IF;
-        IF sale.claim_seconds IS NOT NULL THEN
-            item.taken := item.taken - flash_expire(_item, moment, 1000);
         END IF;
         RETURN QUERY UPDATE flash_entries AS e SET state = 'lapsed'
             WHERE e.item_id = _item AND e.state = 'won' AND e.right_until <= moment
@@ -314,5 +333,5 @@ _JOIN = """
 
 def upgrade() -> None:
     """What is drawn is said by SQL alone, under the locks of the items: nobody draws twice, or promises too much."""
-    for part in (_DRAWS, _ROOMS, _RIGHTS, _ENTER, _DRAW, _ADVANCE, _JOIN):
+    for part in (_DRAWS, _PROMISED, _ROOMS, _RIGHTS, _ENTER, _DRAW, _ADVANCE, _JOIN):
         op.execute(part)

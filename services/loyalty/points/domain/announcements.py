@@ -70,9 +70,9 @@ def entry(posting: Posting) -> LedgerEntry:
     """What else the ledger says of a transaction, as short as can be: most events have none of the most."""
     posted = posting.transaction
     cause = posted.cause
-    told: LedgerEntry = {"wallet_id": posted.wallet_id, "kind": posted.kind}
+    told: LedgerEntry = {"kind": posted.kind}
     if posted.version == 1:
-        told["opened_at"] = posting.opened_at
+        told["wallet_id"], told["opened_at"] = posted.wallet_id, posting.opened_at
     if posted.account is not None:
         told["account"] = posted.account
     if cause.operation is not None:
@@ -82,7 +82,7 @@ def entry(posting: Posting) -> LedgerEntry:
     if cause.actor is not None:
         told["actor"] = cause.actor
     if posting.lot is not None:
-        told["lot"] = _lot(posting.lot)
+        told["lot"] = _lot(posting.lot, posting)
     if posting.changed:
         told["changed"] = [_changed(lot) for lot in posting.changed]
     if posting.draws:
@@ -92,27 +92,44 @@ def entry(posting: Posting) -> LedgerEntry:
     return told
 
 
-def _lot(lot: Lot) -> LedgerLot:
-    told: LedgerLot = {"points": lot.points, "kind": lot.kind, "source": lot.source, "earned_at": lot.earned_at}
+def _lot(lot: Lot, posting: Posting) -> LedgerLot:
+    """A lot that came in: of what the fact says anyway nothing."""
+    posted = posting.transaction
+    told: LedgerLot = {}
+    if lot.points != _points(posting):
+        told["points"] = lot.points
+    if lot.kind != posted.kind:
+        told["kind"] = lot.kind
+    if lot.source != posted.cause.source:
+        told["source"] = lot.source
+    if lot.earned_at != posted.cause.occurred_at:
+        told["earned_at"] = lot.earned_at
     if lot.reference is not None:
         told["reference"] = lot.reference
     if lot.slides:
         told["slides"] = True
     if lot.origin_id is not None:
         told["origin_id"] = lot.origin_id
-    told.update(_changed(lot))
+    told.update(_standing(lot))
     return told
 
 
 def _changed(lot: Lot) -> LedgerLot:
-    told: LedgerLot = {"id": lot.id, "is_active": lot.is_active}
+    told = _standing(lot)
     if lot.active_at is not None:
         told["active_at"] = lot.active_at
+    if lot.expires_at is not None:
+        told["expires_at"] = lot.expires_at
+    return told
+
+
+def _standing(lot: Lot) -> LedgerLot:
+    told: LedgerLot = {"id": lot.id}
+    if not lot.is_active:
+        told["is_active"] = False
     if lot.expires_on is not None and lot.zone is not None:
         told["expires_on"] = lot.expires_on
         told["zone"] = lot.zone
-    if lot.expires_at is not None:
-        told["expires_at"] = lot.expires_at
     return told
 
 

@@ -82,7 +82,7 @@ def rebook(book: Book, event: Event[PointsFact]) -> Standing | None:
         setattr(wallet, name, getattr(told, name))
     wallet.hash = posted.hash
     if "lot" in entry:
-        book.add(wallet, _lot(wallet.id, entry["lot"]))
+        book.add(wallet, _lot(wallet.id, entry["lot"], event, entry))
     for each in entry.get("changed", ()):
         _change(_known(wallet, each["id"]), each)
     for lot_id, points, *of in entry.get("draws", ()):
@@ -140,27 +140,31 @@ def _known(wallet: Wallet, lot_id: UUID) -> Lot:
     return wallet.lots[lot_id]
 
 
-def _lot(wallet_id: UUID, told: LedgerLot) -> Lot:
+def _lot(wallet_id: UUID, told: LedgerLot, event: Event[PointsFact], entry: LedgerEntry) -> Lot:
+    """A lot that came in. What it does not say is what its fact says."""
+    fact = event.data
+    points = told.get("points", fact.points)
+    begins, ends = (fact.active_at, fact.expires_at) if isinstance(fact, PointsEarned) else (None, None)
     return Lot(
         id=told["id"],
         wallet_id=wallet_id,
-        kind=told["kind"],
-        source=told["source"],
+        kind=told.get("kind", entry["kind"]),
+        source=told.get("source", entry.get("source", "")),
         reference=told.get("reference"),
-        points=told["points"],
-        remaining=told["points"],
-        earned_at=told["earned_at"],
-        active_at=told.get("active_at"),
-        is_active=told["is_active"],
+        points=points,
+        remaining=points,
+        earned_at=told.get("earned_at", event.time),
+        active_at=told.get("active_at", begins),
+        is_active=told.get("is_active", True),
         expires_on=told.get("expires_on"),
         zone=told.get("zone"),
-        expires_at=told.get("expires_at"),
+        expires_at=told.get("expires_at", ends),
         slides=told.get("slides", False),
         origin_id=told.get("origin_id"),
     )
 
 
 def _change(lot: Lot, told: LedgerLot) -> None:
-    lot.is_active = told["is_active"]
+    lot.is_active = told.get("is_active", True)
     lot.active_at = told.get("active_at")
     lot.expires_on, lot.zone, lot.expires_at = told.get("expires_on"), told.get("zone"), told.get("expires_at")

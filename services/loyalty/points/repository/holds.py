@@ -2,29 +2,32 @@
 
 from collections.abc import Collection
 from datetime import datetime
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 from uuid import UUID
 
 from shared.db.engine import ReadTx, WriteTx
 
+State = Literal["open", "captured", "released", "expired"]
+
 
 class Hold(NamedTuple):
-    """Points set apart until `expires_at`; `is_over` by the database's clock."""
+    """Points set apart until `expires_at`; `is_over` by the database's clock. `version` counts what became of them."""
 
     id: UUID
     person_id: UUID
     wallet: str
     points: int
     captured: int
-    state: str
+    state: State
     created_at: datetime
     expires_at: datetime
     ended_at: datetime | None
+    version: int
     is_over: bool
 
 
 _HOLD = """
-    SELECT id, person_id, wallet, points, captured, state, created_at, expires_at, ended_at,
+    SELECT id, person_id, wallet, points, captured, state, created_at, expires_at, ended_at, version,
         expires_at <= clock_timestamp() AS is_over
     FROM holds
 """
@@ -36,34 +39,14 @@ async def get(tx: ReadTx, hold_id: UUID) -> Hold | None:
     return row and Hold._make(row)
 
 
-async def put(
-    tx: WriteTx, hold_id: UUID, person_id: UUID, wallet: str, points: int, *, expires_at: datetime, now: datetime
-) -> None:
-    """Store a new hold."""
+async def put(tx: WriteTx, hold: Hold) -> None:
+    """Store a new hold, or what became of one that stood: its persons are locked."""
     await tx.execute(
-        "INSERT INTO holds (id, person_id, wallet, points, state, created_at, expires_at) "
-        "VALUES (:id, :person, :wallet, :points, 'open', :now, :expires_at)",
-        {
-            "id": hold_id,
-            "person": person_id,
-            "wallet": wallet,
-            "points": points,
-            "now": now,
-            "expires_at": expires_at,
-        },
-    )
-
-
-async def extend(tx: WriteTx, hold_id: UUID, expires_at: datetime) -> None:
-    """Let a hold last until another moment."""
-    await tx.execute("UPDATE holds SET expires_at = :at WHERE id = :id", {"id": hold_id, "at": expires_at})
-
-
-async def end(tx: WriteTx, hold_id: UUID, state: str, captured: int, now: datetime) -> None:
-    """Note how a hold ended."""
-    await tx.execute(
-        "UPDATE holds SET state = :state, captured = :captured, ended_at = :now WHERE id = :id AND state = 'open'",
-        {"id": hold_id, "state": state, "captured": captured, "now": now},
+        "INSERT INTO holds (id, person_id, wallet, points, captured, state, created_at, expires_at, ended_at, version) "
+        "VALUES (:id, :person_id, :wallet, :points, :captured, :state, :created_at, :expires_at, :ended_at, :version) "
+        "ON CONFLICT (id) DO UPDATE SET captured = EXCLUDED.captured, state = EXCLUDED.state, "
+        "expires_at = EXCLUDED.expires_at, ended_at = EXCLUDED.ended_at, version = EXCLUDED.version",
+        hold._asdict(),
     )
 
 

@@ -10,6 +10,8 @@ from uuid import UUID
 from services.loyalty.points.domain.ledger import Book, Draw, Lot, Wallet
 from services.loyalty.points.domain.moves import OVER_LIMIT
 from services.loyalty.points.domain.settling import Source
+from shared.db.arrays import literal
+from shared.db.bulk import array_of
 from shared.db.engine import ReadTx, WriteTx
 
 # Which lots of a wallet are needed: those with points left, or only those that time has overtaken, or none at all.
@@ -237,22 +239,23 @@ _ARRAY = re.compile(r"CAST\(:((\w)_\w+) AS (\w+)\[\]\)")
 # Of fewer rows each shape would be a statement of its own, to be prepared for a handful of values.
 _MANY = 64
 # Columns that do not travel as arrays of their own: each with the one that is like it, or with itself where one value
-# stands in all rows. To encode an array costs the driver more than the rest of a statement.
+# stands in all rows. To encode an array costs the driver more than the rest of a statement; so those that do travel go
+# as texts where that is exact.
 _Shape = tuple[tuple[str, str], ...]
+_KINDS = {name: kind for part in _PARTS.values() for name, _, kind in _ARRAY.findall(part)}
 
 
 @lru_cache(maxsize=256)
-def _unit(names: tuple[str, ...], shape: _Shape) -> str:
+def _unit(names: tuple[str, ...], shape: _Shape, texts: frozenset[str]) -> str:
     """The statement that writes these parts, and counts the wallets among them."""
     same = dict(shape)
 
     def sent(found: re.Match[str]) -> str:
         name, part, kind = found.groups()
-        if (of := same.get(name)) is None:
-            return found[0]
+        of = same.get(name)
         if of == name:
             return f"array_fill(CAST(:{name} AS {kind}), ARRAY[CAST(:{part}_rows AS integer)])"
-        return f"CAST(:{of} AS {kind}[])"
+        return array_of(of or name, kind, is_text=(of or name) in texts)
 
     parts = ", ".join(f"{name} AS ({_ARRAY.sub(sent, _PARTS[name])})" for name in names)
     counts = [f"(SELECT count(*) FROM {name})" for name in _COUNTED if name in names]
@@ -284,7 +287,9 @@ async def save(tx: WriteTx, book: Book, settled: dict[tuple[UUID, str], Source] 
         sent, same = _sent(part)
         values |= sent
         shape += same
-    written = await tx.execute(_unit(tuple(name for name, part in parts.items() if part), tuple(shape)), values)
+    texts = _as_texts(values)
+    unit = _unit(tuple(name for name, part in parts.items() if part), tuple(shape), frozenset(texts))
+    written = await tx.execute(unit, values | texts)
     if written.scalar_one() != len(changed):
         raise RuntimeError("a wallet was changed by somebody who did not lock its person")
 
@@ -310,6 +315,13 @@ def _sent(columns: Mapping[str, list[Any]]) -> tuple[dict[str, Any], list[tuple[
     if not any(name == of for name, of in shape):
         del values[next(iter(values))]
     return values, shape
+
+
+def _as_texts(values: Mapping[str, Any]) -> dict[str, str]:
+    """The columns of many rows that go as texts."""
+    many = ((name, each) for name, each in values.items() if type(each) is list and len(each) >= _MANY)
+    found = ((name, literal(_KINDS[name], each)) for name, each in many)
+    return {name: text for name, text in found if text is not None}
 
 
 def _is_alike(one: list[Any], other: list[Any]) -> bool:

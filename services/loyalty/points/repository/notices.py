@@ -11,6 +11,7 @@ from shared.db.engine import WriteTx
 class Notice(NamedTuple):
     """Points of a raw key that end soon."""
 
+    wallet_id: UUID
     person_id: UUID
     points: int
     expires_at: datetime
@@ -34,7 +35,7 @@ async def note(tx: WriteTx, wallet: str, days: int, *, now: datetime, until: dat
             INSERT INTO expiry_notices (wallet_id, expires_at, days) SELECT id, expires_at, :days FROM ending
             ON CONFLICT DO NOTHING RETURNING wallet_id, expires_at
         )
-        SELECT ending.person_id, ending.points, ending.expires_at, ending.version
+        SELECT ending.id, ending.person_id, ending.points, ending.expires_at, ending.version
         FROM told JOIN ending ON ending.id = told.wallet_id AND ending.expires_at = told.expires_at
         ORDER BY ending.expires_at, ending.person_id
         """,

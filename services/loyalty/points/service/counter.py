@@ -30,6 +30,7 @@ from services.loyalty.points.schemas import (
     TransferIn,
     TransferOut,
 )
+from services.loyalty.points.service import telling
 from services.loyalty.points.service.ledger import Points
 from services.loyalty.programs.domain.calendar import local_day
 from services.loyalty.programs.domain.terms import Terms
@@ -37,6 +38,7 @@ from services.loyalty.programs.service import Programs
 from shared.clock import Clock
 from shared.db.engine import Database, ReadTx, WriteTx
 from shared.delivery.idempotency import Answer, Idempotent, remember, replayed
+from shared.events.envelope import Event
 from shared.identity import members
 from shared.ids import customer_key, uuid7
 
@@ -68,7 +70,7 @@ class Counter:
             )  # fmt: skip
             if terms.four_eyes_above is None or abs(body.points) <= terms.four_eyes_above:
                 asked = await self._post(tx, asked, now, by)
-            await requests.put_adjustment(tx, asked)
+            await _keep(tx, asked, now)
             return await _answer(tx, idem, 202 if asked.state == "waiting" else 201, AdjustmentOut.of(asked))
 
     async def decide(self, adjustment_id: UUID, *, is_approved: bool, by: str, idem: Idempotent | None) -> Answer:
@@ -93,7 +95,7 @@ class Counter:
             now = self.clock.now()
             refused = asked._replace(state="refused", decided_at=now, decided_by=by)
             decided = await self._post(tx, asked, now, by) if is_approved else refused
-            await requests.put_adjustment(tx, decided)
+            await _keep(tx, decided, now)
             return await _answer(tx, idem, 200, AdjustmentOut.of(decided))
 
     async def waiting(self, *, after: UUID | None, limit: int) -> Sequence[Adjustment]:
@@ -134,6 +136,7 @@ class Counter:
             moved = Transfer(uuid7(), person, recipient, body.wallet, body.points, fee, day, now, by)
             await self.points.transfer(tx, moved.id, sender, recipient, body.wallet, body.points, fee)
             await requests.put_transfer(tx, moved)
+            tx.emit(Event(uuid7(), person, now, now, telling.transferred(moved)))
             return await _answer(tx, idem, 201, TransferOut.of(moved))
 
     async def hold(self, person: UUID, body: HoldIn, *, idem: Idempotent | None) -> Answer:
@@ -202,6 +205,12 @@ class Counter:
         if (found := await hold_rows.get(tx, hold_id)) is None:
             raise HoldUnknown
         return await _answer(tx, idem, status, HoldOut.of(found))
+
+
+async def _keep(tx: WriteTx, asked: Adjustment, now: datetime) -> None:
+    """Store what an adjustment is by now, and tell of it."""
+    await requests.put_adjustment(tx, asked)
+    tx.emit(Event(uuid7(), asked.person_id, now, now, telling.asked(asked)))
 
 
 def _allow(body: TransferIn, terms: Terms, *, sent: int) -> None:

@@ -33,14 +33,17 @@ from services.loyalty.points.errors import (
 )
 from services.loyalty.points.repository import holds as hold_rows
 from services.loyalty.points.repository import ledger as repository
-from services.loyalty.points.repository.holds import Hold
+from services.loyalty.points.repository.holds import Hold, State
+from services.loyalty.points.service.telling import held
 from services.loyalty.programs.domain.terms import Terms, Timeline
 from services.loyalty.programs.domain.validity import End
 from services.loyalty.programs.service import Programs
 from shared.clock import Clock
 from shared.db.engine import ReadTx, WriteTx
+from shared.events.envelope import Event
 from shared.identity import members
 from shared.identity.person import Member
+from shared.ids import uuid7
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,15 +288,13 @@ class Points:
         cause = Cause("held", book.now, _hold_key(request.id))
         moves.hold(book, wallets, request.points, terms.wallet(request.wallet).draws, cause)
         await self._save(tx, book)
-        await hold_rows.put(
+        held_by = request.member.root
+        await _keep(
             tx,
-            request.id,
-            request.member.root,
-            request.wallet,
-            request.points,
-            expires_at=request.expires_at,
-            now=book.now,
-        )
+            Hold(request.id, held_by, request.wallet, request.points, 0, "open", book.now, request.expires_at, None, 1,
+                 is_over=False),
+            book.now,
+        )  # fmt: skip
         held = [posting.transaction.id for posting in book.postings if posting.transaction.kind == "held"]
         return Posted(held[0], tuple(held), request.wallet, request.points)
 
@@ -303,8 +304,8 @@ class Points:
         Raises:
             HoldUnknown, HoldEnded: there is none that stands.
         """
-        await self._locked_hold(tx, hold_id)
-        await hold_rows.extend(tx, hold_id, expires_at)
+        hold = await self._locked_hold(tx, hold_id)
+        await _keep(tx, hold._replace(expires_at=expires_at, version=hold.version + 1), self.clock.now())
 
     async def capture(
         self, tx: WriteTx, hold_id: UUID, points: int, key: str, reason: str, reference: str | None = None
@@ -330,7 +331,7 @@ class Points:
             if (made := moves.capture(book, wallet, draws, shares[wallet.id], cause)) is not None:
                 posted.append(made)
         await self._save(tx, book)
-        await hold_rows.end(tx, hold_id, "captured", points, book.now)
+        await _end(tx, hold, "captured", points, book.now)
         first = min(posted, default=book.postings[0].transaction.id)
         return Posted(first, tuple(sorted(posted)), hold.wallet, points)
 
@@ -426,7 +427,7 @@ class Points:
         for wallet, draws in await self._held(tx, book, hold):
             moves.release(book, wallet, draws, Cause("released", book.now))
         await self._save(tx, book)
-        await hold_rows.end(tx, hold.id, "expired" if hold.is_over else "released", 0, book.now)
+        await _end(tx, hold, "expired" if hold.is_over else "released", 0, book.now)
 
     async def _save(self, tx: WriteTx, book: Book, settled: dict[tuple[UUID, str], Source] | None = None) -> None:
         await repository.save(tx, book, settled)
@@ -449,6 +450,17 @@ class Points:
             for each in book.of(member.keys, name):
                 moves.prolong(book, each, end, Cause("activity", at))
         await self._save(tx, book)
+
+
+async def _end(tx: WriteTx, hold: Hold, state: State, captured: int, now: datetime) -> None:
+    """A hold that stands ends."""
+    await _keep(tx, hold._replace(state=state, captured=captured, ended_at=now, version=hold.version + 1), now)
+
+
+async def _keep(tx: WriteTx, hold: Hold, now: datetime) -> None:
+    """Store what a hold is by now, and tell of it."""
+    await hold_rows.put(tx, hold)
+    tx.emit(Event(uuid7(), hold.person_id, now, now, held(hold)))
 
 
 def _hold_key(hold_id: UUID) -> str:

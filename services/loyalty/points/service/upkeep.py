@@ -69,7 +69,12 @@ class Upkeep:
             found = await notices.note(tx, wallet, days, now=now, until=now + timedelta(days=days), limit=PIECE)
             for each in found:
                 said = PointsExpiring(
-                    wallet=wallet, points=each.points, expires_at=each.expires_at, days=days, version=each.version
+                    wallet=wallet,
+                    points=each.points,
+                    expires_at=each.expires_at,
+                    days=days,
+                    version=each.version,
+                    wallet_id=each.wallet_id,
                 )
                 tx.emit(Event(uuid7(), each.person_id, now, now, said))
         return bool(found)

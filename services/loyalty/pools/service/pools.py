@@ -29,6 +29,7 @@ from services.loyalty.pools.schemas import (
     InvitationOut,
     InviteIn,
     LeaveIn,
+    MemberLimitIn,
     PoolHoldIn,
     PoolIn,
     PoolOut,
@@ -199,6 +200,22 @@ class Pools:
             if body.role == "owner" and seat.place.id != owner.place.id:
                 await rows.set_role(tx, owner.place.id, "spender")
             await rows.set_role(tx, seat.place.id, body.role)
+            return await self._answer(tx, idem, 200, await self._pool(tx, found.pool))
+
+    async def set_limit(self, key: UUID, body: MemberLimitIn, *, idem: Idempotent | None) -> Answer:
+        """Say what a member may spend in a period; it ends when they leave.
+
+        Raises:
+            PoolUnknown, NotInPool, RoleNeeded: the owner alone may.
+        """
+        by, person = read_member(body.by), read_member(body.member)
+        async with self.db.write() as tx:
+            if (stored := await replayed(tx, idem)) is not None:
+                return stored
+            found = await self.purses.open(tx, key)
+            found.owner(by)
+            place = found.seat(person).place
+            await rows.set_limit(tx, place.id, body.points, None if body.points is None else body.per)
             return await self._answer(tx, idem, 200, await self._pool(tx, found.pool))
 
     async def spend(self, key: UUID, body: SpendIn, *, actor: str, idem: Idempotent | None) -> Answer:

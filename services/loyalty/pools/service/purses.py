@@ -10,7 +10,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from services.loyalty.pools import repository as rows
-from services.loyalty.pools.domain import Place, Pool, Seat, Spent, seats, together
+from services.loyalty.pools.domain import Limit, Place, Pool, Seat, Spent, limits, seats, together
 from services.loyalty.pools.errors import NotInPool, PoolLimit, PoolUnknown, RoleNeeded, WalletNotPooled
 from services.loyalty.programs.domain.calendar import local_day
 from services.loyalty.programs.service import Programs
@@ -51,16 +51,24 @@ class Open(NamedTuple):
         Raises:
             NotInPool, RoleNeeded: they may not.
         """
-        spender = _may(self.seat(person), "spender").member
-        return Purse(self.pool, spender, together(self.seats, spender))
+        seat = _may(self.seat(person), "spender")
+        return Purse(self.pool, seat.member, together(self.seats, seat.member), limits(self.pool, seat.place))
 
 
 class Purse(NamedTuple):
-    """A pool as one of its members spends of it; `all` has the keys of everybody in it."""
+    """A pool as one of its members spends of it; `all` has the keys of everybody in it, `limits` are the member's."""
 
     pool: Pool
     spender: Member
     all: Member
+    limits: Sequence[Limit]
+
+
+class Left(NamedTuple):
+    """So many points may still be spent under a limit."""
+
+    points: int
+    limit: Limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +113,16 @@ class Purses:
         return Open(pool, await seats_of(tx, key, places, found.values())).purse(person)
 
     async def left(self, tx: ReadTx, purse: Purse, wallet: str) -> int | None:
-        """How many points the member may still spend of the pool on this day; None: as many as there are.
+        """How many points the member may still spend of the pool by now; None: as many as there are.
+
+        Raises:
+            WalletNotPooled: the points of this wallet are not shared.
+        """
+        tightest = await self._tightest(tx, purse, wallet)
+        return None if tightest is None else tightest.points
+
+    async def _tightest(self, tx: ReadTx, purse: Purse, wallet: str) -> Left | None:
+        """The limit that leaves least; None: there is none.
 
         Raises:
             WalletNotPooled: the points of this wallet are not shared.
@@ -113,11 +130,15 @@ class Purses:
         pool = purse.pool
         if wallet not in pool.wallets:
             raise WalletNotPooled(wallet, pool.wallets)
-        if pool.daily_limit is None:
+        if not purse.limits:
             return None
         now = self.clock.now()
         day = local_day(now, (await self.programs.current(tx, now)).zone_of(wallet))
-        return max(0, pool.daily_limit - await rows.spent_on(tx, pool.id, purse.spender.keys, day))
+        found = []
+        for limit in purse.limits:
+            spent = await rows.spent_since(tx, pool.id, purse.spender.keys, limit.since(day), day)
+            found.append(Left(max(0, limit.points - spent), limit))
+        return min(found, key=lambda each: each.points)
 
     async def allow(self, tx: ReadTx, purse: Purse, wallet: str, points: int) -> None:
         """Let the member spend so many.
@@ -125,9 +146,9 @@ class Purses:
         Raises:
             WalletNotPooled, PoolLimit: they may not.
         """
-        left = await self.left(tx, purse, wallet)
-        if left is not None and points > left:
-            raise PoolLimit(purse.pool.daily_limit or 0, left)
+        left = await self._tightest(tx, purse, wallet)
+        if left is not None and points > left.points:
+            raise PoolLimit(left.limit.points, left.limit.per, left.points)
 
     async def note(self, tx: WriteTx, spent: Spent) -> None:
         """Keep what was spent or set apart, under the local day it counts on."""

@@ -2,6 +2,7 @@
 
 from calendar import monthrange
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 DAY = timedelta(days=1)
@@ -11,11 +12,20 @@ _FURTHEST = timedelta(hours=26)
 
 def local_day(at: datetime, zone: ZoneInfo) -> date:
     """The local day on which the moment `at` falls."""
+    # A moment that is not in UTC may be equal to another, of the hour that comes twice.
+    return _day_of(at, zone) if at.tzinfo is UTC else _local_day(at, zone)
+
+
+def _local_day(at: datetime, zone: ZoneInfo) -> date:
     try:
         return at.astimezone(zone).date()
     except OverflowError:
         # Within a day of the first or the last year there is no local time.
         return at.astimezone(UTC).date()
+
+
+# What happens to somebody is asked for its day again and again, and soon.
+_day_of = lru_cache(maxsize=16_384)(_local_day)
 
 
 def day_start(day: date, zone: ZoneInfo) -> datetime:

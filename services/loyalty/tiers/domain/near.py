@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Literal, NamedTuple
 
 from services.loyalty.tiers.domain.grants import Standing
-from services.loyalty.tiers.domain.track import ByMetric, ByPoints, BySpend, Measure
+from services.loyalty.tiers.domain.track import ByBalance, ByMetric, ByPoints, BySpend, Measure
 
 NEAR_SHARE = 0.75
 
@@ -33,4 +33,4 @@ def unit(measure: Measure) -> tuple[Literal["points", "spend", "orders"], str | 
     """What a track measures, and the currency of money."""
     if isinstance(measure, BySpend):
         return "spend", measure.currency
-    return ("points" if isinstance(measure, ByPoints) else "orders"), None
+    return ("points" if isinstance(measure, ByPoints | ByBalance) else "orders"), None

@@ -7,6 +7,9 @@
 * **Reviewed** when its time is over and the days of grace have passed; what came in them still counts. Then the level
   is the one that is qualified for, or one lower than before, or stays for ever, as `downgrade` says.
 * What went back, or was cancelled, never counted: a correction of facts takes effect at once.
+* **A balance** goes down as well as up, and has no period: `window` is `current`. It lifts at once; when it no longer
+  reaches the level, the level is kept for the days of grace, local days after the one on which it fell, and for good
+  if it recovers in them. Then `downgrade` applies; `one_down` goes on so, a level each time the grace is over.
 * **Another version** of a track lifts those who qualify now at once; it lowers nobody before their time is over
   (`on_change: keep`), unless it says `apply`.
 """
@@ -71,7 +74,16 @@ class ByMetric(Part):
     decimals: Annotated[int, Field(strict=True, ge=0, le=6)] = 0
 
 
-Measure = ByPoints | BySpend | ByOrders | ByMetric
+class ByBalance(Part):
+    """Points that a person can spend at the moment (what is owed is taken off), wherever they came from; pending and
+    held ones do not count. By the ledger, so it can be worked out for any date. No earning rule can ask for such a
+    track: what the rule gives would change it."""
+
+    by: Literal["balance"]
+    wallet: Key = "points"
+
+
+Measure = ByPoints | BySpend | ByOrders | ByMetric | ByBalance
 
 
 class Calendar(Part):
@@ -99,6 +111,12 @@ class Lifetime(Part):
     kind: Literal["lifetime"]
 
 
+class Current(Part):
+    """What is there at the moment: for balances, and for them alone."""
+
+    kind: Literal["current"]
+
+
 class Benefits(Part):
     """What a level gives: `multiplier` is there for earning rules, `words` for people, the rest for your own use."""
 
@@ -123,7 +141,7 @@ class Track(Part):
 
     program: Key = "main"
     measure: Annotated[Measure, Field(discriminator="by")]
-    window: Annotated[Calendar | Rolling | Anniversary | Lifetime, Field(discriminator="kind")]
+    window: Annotated[Calendar | Rolling | Anniversary | Lifetime | Current, Field(discriminator="kind")]
     holds: Literal["period", "next_period"] = "next_period"
     downgrade: Literal["to_qualified", "one_down", "never"] = "to_qualified"
     grace_days: Annotated[int, Field(strict=True, ge=0, le=366)] = 0
@@ -138,6 +156,20 @@ class Track(Part):
         thresholds = [level.threshold for level in self.levels]
         if any(upper <= lower for lower, upper in pairwise(thresholds)):
             raise ValueError("each threshold must be above the one before; order the levels from the lowest up")
+        return self
+
+    @model_validator(mode="after")
+    def _goes_together(self) -> "Track":
+        if isinstance(self.measure, ByBalance) != isinstance(self.window, Current):
+            raise ValueError("a balance is measured in the window `current`, and nothing else is")
+        if not isinstance(self.measure, ByBalance):
+            return self
+        if self.holds != "next_period":
+            raise ValueError("a balance has no period to hold a level for; leave `holds` out, and say `grace_days`")
+        if self.downgrade == "one_down" and not self.grace_days:
+            raise ValueError(
+                "with `one_down` a balance needs `grace_days`: how long each level is kept on the way down"
+            )
         return self
 
     @cached_property

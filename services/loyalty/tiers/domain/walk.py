@@ -15,7 +15,16 @@ from zoneinfo import ZoneInfo
 
 from services.loyalty.programs.domain import calendar
 from services.loyalty.programs.domain.calendar import add_days, add_months, in_year, local_day
-from services.loyalty.tiers.domain.track import ByMetric, ByPoints, BySpend, Calendar, Level, Lifetime, Rolling, Track
+from services.loyalty.tiers.domain.track import (
+    ByMetric,
+    ByPoints,
+    BySpend,
+    Calendar,
+    Level,
+    Lifetime,
+    Rolling,
+    Track,
+)
 
 Reason = Literal["qualified", "downgraded", "rules"]
 _NOWHERE = -1
@@ -113,10 +122,11 @@ class Walk:
     @property
     def review_at(self) -> datetime | None:
         """When time alone may change something next."""
-        due = [self.versions[self._next].effective_from] if self._next < len(self.versions) else []
-        if (review := self._review()) is not None:
-            due.append(review)
-        return min(due, default=None)
+        review = self._review()
+        if self._next == len(self.versions):
+            return review
+        other = self.versions[self._next].effective_from
+        return other if review is None else min(review, other)
 
     def advance(self, to: datetime) -> None:
         """Let time pass until a moment, that moment included: reviews, and other versions of the track."""

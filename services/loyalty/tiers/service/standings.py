@@ -11,6 +11,7 @@ from services.loyalty.tiers.domain.near import Near, near, unit
 from services.loyalty.tiers.repository import Difference, State, StateKey, Told
 from shared.db.engine import ReadTx, WriteTx
 from shared.events.catalogue.loyalty import TierChanged, TierNear
+from shared.events.catalogue.loyalty_rows import TierKept
 from shared.events.envelope import Event
 from shared.ids import uuid7
 
@@ -59,6 +60,9 @@ async def save(
                 after = after._replace(version=before.version + 1)
                 reason = _reason(standing, before, after, now, cause)
                 _announce(tx, person, track, before, after, reason, now)
+            elif before.version > 0 and (after.since, after.valid_until) != (before.since, before.valid_until):
+                after = after._replace(version=before.version + 1)
+                tx.emit(Event(uuid7(), person, now, now, _kept(track, after)))
             if after != before and after.version > 0:
                 changed[person, track] = after
     for (person, track), before in stored.items():
@@ -125,8 +129,31 @@ def _announce(
         version=after.version,
         reason=reason,
         valid_until=after.valid_until,
+        since=after.since,
     )
     tx.emit(Event(uuid7(), person, now if after.since is None else min(after.since, now), now, changed))
+
+
+def _kept(track: str, after: State) -> TierKept:
+    return TierKept.model_construct(
+        track=track,
+        tier=after.level,
+        rank=after.rank,
+        version=after.version,
+        valid_until=after.valid_until,
+        since=after.since,
+    )
+
+
+async def forget_near(tx: WriteTx, persons: Collection[UUID], now: datetime) -> int:
+    """Forget how near these persons are to the next tier, and tell so; of how many tracks. They are locked."""
+    told = {key: each for key, each in (await repository.told_near(tx, persons)).items() if each.near is not None}
+    gone = {key: Told(None, told[key].version + 1) for key in sorted(told)}
+    for (person, track), each in gone.items():
+        nothing = TierNear(track=track, tier=None, missing=0, threshold=0, measure="points", version=each.version)
+        tx.emit(Event(uuid7(), person, now, now, nothing))
+    await repository.put_near(tx, gone)
+    return len(gone)
 
 
 async def differences(tx: ReadTx, walked: Mapping[UUID, Mapping[str, Standing]], now: datetime) -> list[Difference]:

@@ -13,8 +13,9 @@ from services.loyalty.earning.service.histories import histories, rules_of
 from services.loyalty.programs.domain.terms import MAIN
 from services.loyalty.programs.service import Programs
 from services.loyalty.tiers import repository
+from services.loyalty.tiers.domain.balance import is_by_balance
 from services.loyalty.tiers.domain.grants import Grant, Standing
-from services.loyalty.tiers.domain.track import ByPoints, Track
+from services.loyalty.tiers.domain.track import ByBalance, ByPoints, Track
 from services.loyalty.tiers.errors import (
     BadTrack,
     LevelUnknown,
@@ -38,6 +39,8 @@ from services.loyalty.tiers.service.standings import differences
 from shared.clock import Clock
 from shared.db.engine import Database, ReadTx
 from shared.delivery.idempotency import Answer, Idempotent, remember, replayed
+from shared.events.catalogue.loyalty_rows import TierGranted
+from shared.events.envelope import Event
 from shared.identity import members
 from shared.ids import uuid7
 from shared.observability.logging import logger
@@ -141,8 +144,8 @@ class TracksService:
         now = self.clock.now()
         at = body.effective_from or now
         async with self.db.read() as tx:
-            await self._check(tx, body.track, at)
             before = await rules_of(tx, self.programs)
+            await self._check(tx, key, body.track, at, before)
             known = await repository.versions(tx)
             more = TrackVersion(key, 1 + max((each.version for each in known), default=0), body.track, at, now, "")
             after = Rules(before.book, before.timeline, repository.in_effect([*known, more]))
@@ -200,6 +203,8 @@ class TracksService:
             now = self.clock.now()
             grant = Grant(uuid7(), customer, key, body.level, now, body.until, body.reason, by)
             await repository.add_grant(tx, grant)
+            said = TierGranted(grant_id=grant.id, track=key, tier=grant.level, until=grant.until, by=by)
+            tx.emit(Event(uuid7(), customer, now, now, said))
             await self.earning.look_again(tx, [customer], cause="fact")
             member = await members.find(tx, customer)
             rules = await rules_of(tx, self.programs)
@@ -234,14 +239,20 @@ class TracksService:
             log.error("tier_is_not_what_facts_say", persons=len(found), example=str(found[0].person))
         return len(walked)
 
-    async def _check(self, tx: ReadTx, track: Track, at: datetime) -> None:
+    async def _check(self, tx: ReadTx, key: str, track: Track, at: datetime, rules: Rules) -> None:
         terms = await self.programs.current(tx, at)
-        if isinstance(track.measure, ByPoints) and track.measure.wallet not in terms.wallets:
-            raise BadTrack("/track/measure/wallet", f"The programme has no wallet {track.measure.wallet!r}.")
+        wallet = track.measure.wallet if isinstance(track.measure, ByPoints | ByBalance) else None
+        if wallet is not None and wallet not in terms.wallets:
+            raise BadTrack("/track/measure/wallet", f"The programme has no wallet {wallet!r}.")
         if track.program != MAIN and track.program not in terms.zones:
             raise BadTrack("/track/program", f"No programme {track.program!r} is in force.")
-        if isinstance(track.measure, ByPoints) and terms.program_of(track.measure.wallet) != track.program:
+        if wallet is not None and terms.program_of(wallet) != track.program:
             raise BadTrack("/track/measure/wallet", f"The programme {track.program!r} has no such wallet.")
+        is_balance = isinstance(track.measure, ByBalance)
+        if key in rules.tracks and is_by_balance(rules.tracks[key]) != is_balance:
+            raise BadTrack("/track/measure/by", "A balance is no other measure's next version; make another track.")
+        if is_balance and key in rules.book.tracks:
+            raise BadTrack("/track/measure/by", "An earning rule asks for this track, and would change the balance.")
 
 
 async def _latest(tx: ReadTx, key: str) -> TrackVersion:

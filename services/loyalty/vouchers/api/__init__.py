@@ -2,8 +2,9 @@
 
 from fastapi import APIRouter
 
-from services.loyalty.vouchers.api import assignments, campaigns, codes
+from services.loyalty.vouchers.api import assignments, campaigns, codes, imports
 
 router = APIRouter()
-for _page in (campaigns, codes, assignments):
+for _page in (campaigns, codes, imports, assignments):
     router.include_router(_page.router)
+router.include_router(imports.files)

@@ -24,7 +24,8 @@ _VOUCHERS = f"SELECT {CODE}, {CAMPAIGN} FROM codes JOIN campaigns ON campaigns.i
 class NewCode(NamedTuple):
     """A code to keep. `sealed` is the code itself, for a holder; `public_code` that of a shared one.
 
-    `pool`: it is kept ready to be assigned, `made` ahead or `given` by somebody else.
+    `pool`: it is kept ready to be assigned, `made` ahead or `given` by somebody else. `job_id`: what made it, or took
+    it over from a file.
     """
 
     id: UUID
@@ -40,12 +41,14 @@ class NewCode(NamedTuple):
     public_code: str | None = None
     sealed: bytes | None = None
     pool: str | None = None
+    job_id: UUID | None = None
 
 
 async def by_fingerprints(tx: ReadTx, fingerprints: Collection[bytes]) -> Sequence[Row[Any]]:
-    """The codes with these keyed hashes, each with its campaign; `fingerprint` is one of the columns."""
+    """The codes with these keyed hashes, each with its campaign; `fingerprint` and `job_id` are columns."""
     rows = await tx.execute(
-        f"SELECT codes.fingerprint, {_VOUCHERS.removeprefix('SELECT ')} WHERE codes.fingerprint = ANY(:fingerprints)",
+        f"SELECT codes.fingerprint, codes.job_id, {_VOUCHERS.removeprefix('SELECT ')} "
+        "WHERE codes.fingerprint = ANY(:fingerprints)",
         {"fingerprints": list(fingerprints)},
     )
     return rows.fetchall()
@@ -94,6 +97,7 @@ async def put(tx: WriteTx, codes: Sequence[NewCode]) -> set[UUID]:
             "public_code": "text",
             "sealed": "bytea",
             "pool": "text",
+            "job_id": "uuid",
         },
         in_order,
         "ON CONFLICT (fingerprint) DO NOTHING RETURNING id",
@@ -169,7 +173,8 @@ async def states(tx: ReadTx, campaign: UUID, *, after: UUID | None, limit: int) 
 async def lock(tx: WriteTx, code: UUID) -> Row[Any] | None:
     """A code for whoever changes it."""
     found = await tx.execute(
-        "SELECT id, campaign_id, state, value_minor, spent_minor, held_minor FROM codes WHERE id = :id FOR UPDATE",
+        "SELECT id, campaign_id, state, value_minor, spent_minor, held_minor, expires_at, version FROM codes "
+        "WHERE id = :id FOR UPDATE",
         {"id": code},
     )
     return found.one_or_none()
@@ -177,13 +182,15 @@ async def lock(tx: WriteTx, code: UUID) -> Row[Any] | None:
 
 async def set_state(tx: WriteTx, code: UUID, state: str) -> None:
     """Bring a code into a state."""
-    await tx.execute("UPDATE codes SET state = :state WHERE id = :id", {"id": code, "state": state})
+    await tx.execute(
+        "UPDATE codes SET state = :state, version = version + 1 WHERE id = :id", {"id": code, "state": state}
+    )
 
 
 async def top_up(tx: WriteTx, code: UUID, amount_minor: int, *, until: datetime | None) -> None:
     """Put money on a gift card, which then holds until a moment at least, if it expires at all."""
     await tx.execute(
-        "UPDATE codes SET value_minor = value_minor + :amount, "
+        "UPDATE codes SET value_minor = value_minor + :amount, version = version + 1, "
         "expires_at = CASE WHEN expires_at IS NOT NULL THEN greatest(expires_at, :until) END WHERE id = :id",
         {"id": code, "amount": amount_minor, "until": until},
     )

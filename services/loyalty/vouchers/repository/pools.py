@@ -33,17 +33,20 @@ async def counted(tx: ReadTx, campaign: UUID, now: datetime) -> Pool:
     return Pool._make(rows.one())
 
 
-async def take(tx: WriteTx, campaign: UUID, holder: UUID, *, until: datetime | None, now: datetime) -> UUID | None:
-    """Give a free code to somebody, until a moment at most; which one. Two who take at once never take the same."""
+async def take(
+    tx: WriteTx, campaign: UUID, holder: UUID, *, until: datetime | None, now: datetime
+) -> tuple[UUID, int] | None:
+    """Give a free code to somebody, until a moment at most; which one, and its version. Two who take at once never
+    take the same."""
     rows = await tx.execute(
         f"WITH free AS (SELECT id FROM codes WHERE campaign_id = :campaign AND {_FREE} "
         "ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED) "
-        "UPDATE codes SET holder = :holder, expires_at = least(codes.expires_at, :until) FROM free "
-        "WHERE codes.id = free.id RETURNING codes.id",
+        "UPDATE codes SET holder = :holder, expires_at = least(codes.expires_at, :until), version = version + 1 "
+        "FROM free WHERE codes.id = free.id RETURNING codes.id, codes.version",
         {"campaign": campaign, "holder": holder, "until": until, "now": now},
     )
     row = rows.one_or_none()
-    return None if row is None else row.id
+    return None if row is None else (row.id, row.version)
 
 
 async def has_given(tx: ReadTx, campaign: UUID) -> bool:

@@ -34,6 +34,7 @@ from services.loyalty.vouchers.schemas.assignments import AssignedOut, AssignIn
 from services.loyalty.vouchers.schemas.codes import VoucherOut
 from services.loyalty.vouchers.service.codes import outs, plain
 from services.loyalty.vouchers.service.finding import Vouchers
+from services.loyalty.vouchers.service.telling import tell_made
 from services.loyalty.vouchers.service.vault import Vault
 from shared.clock import Clock
 from shared.db.engine import Database, ReadTx, WriteTx
@@ -126,15 +127,21 @@ class Assignments:
             first = await rows.first_of(tx, asked.campaign_id, member.keys)
             if first is not None:
                 raise AlreadyAssigned(first)
-        code_id, text = await self._ready(tx, asked, version, now)
-        kept = await rows.add(
-            tx, Assignment(uuid7(), asked.campaign_id, asked.person, asked.key, code_id, now, asked.by)
-        )
+        code_id, text, code_version = await self._ready(tx, asked, version, now)
+        assignment = Assignment(uuid7(), asked.campaign_id, asked.person, asked.key, code_id, now, asked.by)
+        kept = await rows.add(tx, assignment)
         if not kept:
             # Another transaction used the key for another person, whose lock is not ours.
             raise AssignmentKeyTaken
         voucher = (await self.vouchers.load(tx, (code_id,)))[code_id]
-        issued = VoucherIssued(voucher_id=code_id, campaign=str(asked.campaign_id), expires_at=voucher.expires_at)
+        issued = VoucherIssued(
+            voucher_id=code_id,
+            campaign=str(asked.campaign_id),
+            expires_at=voucher.expires_at,
+            assignment_id=assignment.id,
+            by=asked.by,
+            version=code_version,
+        )
         tx.emit(Event(derived_id("voucher_issued", str(code_id)), asked.person, now, now, issued))
         return Assigned(voucher, text, is_new=True)
 
@@ -155,12 +162,12 @@ class Assignments:
         row = (await code_rows.details(tx, (voucher_id,)))[voucher_id]
         return plain(row, await self.vault.peppers(tx))
 
-    async def _ready(self, tx: WriteTx, asked: Assign, version: Version, now: datetime) -> tuple[UUID, str | None]:
-        """A code that is kept ready; where none are kept, or more may be made, a new one."""
+    async def _ready(self, tx: WriteTx, asked: Assign, version: Version, now: datetime) -> tuple[UUID, str | None, int]:
+        """A code that is kept ready, with its version; where none are kept, or more may be made, a new one."""
         until = _expiry(version, now)
         taken = await pools.take(tx, asked.campaign_id, asked.person, until=until, now=now)
         if taken is not None:
-            return taken, await self._code(tx, taken)
+            return taken[0], await self._code(tx, taken[0]), taken[1]
         if version.coding.pool_max is not None:
             # Whoever makes codes ahead has the campaign to itself: so it is known how many there are.
             await campaign_rows.rows(tx, (asked.campaign_id,), lock=True)
@@ -169,7 +176,7 @@ class Assignments:
         elif await pools.has_given(tx, asked.campaign_id):
             raise PoolEmpty
         code, text = await self._draw(tx, asked, version, now)
-        return code.id, text
+        return code.id, text, 0
 
     async def _draw(self, tx: WriteTx, asked: Assign, version: Version, now: datetime) -> tuple[NewCode, str]:
         peppers, form = await self.vault.using(tx, now), version.coding.form
@@ -192,6 +199,7 @@ class Assignments:
                 pool=None if version.coding.pool_max is None else "made",
             )
             if await code_rows.put(tx, [code]):
+                tell_made(tx, [code], now)
                 return code, text
         raise RuntimeError("five random codes in a row were there already")
 

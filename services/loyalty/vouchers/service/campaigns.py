@@ -40,6 +40,7 @@ from services.loyalty.vouchers.schemas.campaigns import (
     zone_of,
 )
 from services.loyalty.vouchers.service.sense import check
+from services.loyalty.vouchers.service.telling import tell_made
 from services.loyalty.vouchers.service.vault import Vault
 from shared.clock import Clock
 from shared.db.engine import Database, ReadTx, WriteTx
@@ -100,7 +101,9 @@ class Campaigns:
             )
             await rows.put(tx, campaign, self._written(body, campaign, coding, by))
             if campaign.is_automatic:
-                await code_rows.put(tx, [_silent_code(campaign, self.clock.now())])
+                silent = _silent_code(campaign, self.clock.now())
+                await code_rows.put(tx, [silent])
+                tell_made(tx, [silent], silent.created_at)
             return await self._answer(tx, idem, 201, campaign.id)
 
     async def change(self, campaign_id: UUID, body: CampaignChangeIn, *, by: str, idem: Idempotent | None) -> Answer:

@@ -1,9 +1,9 @@
 """Single codes: shared ones, those of other systems, their states, what is on a gift card, and who asks for one."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from sqlalchemy import Row
@@ -25,7 +25,7 @@ from services.loyalty.vouchers.errors import (
 )
 from services.loyalty.vouchers.repository import campaigns as campaign_rows
 from services.loyalty.vouchers.repository import codes as rows
-from services.loyalty.vouchers.repository import statements
+from services.loyalty.vouchers.repository import imports, statements
 from services.loyalty.vouchers.repository.campaigns import Version
 from services.loyalty.vouchers.repository.codes import NewCode
 from services.loyalty.vouchers.repository.statements import Movement
@@ -41,10 +41,13 @@ from services.loyalty.vouchers.schemas.codes import (
     VoucherOut,
 )
 from services.loyalty.vouchers.service.finding import Vouchers
+from services.loyalty.vouchers.service.telling import tell_made
 from services.loyalty.vouchers.service.vault import Vault
 from shared.clock import Clock
 from shared.db.engine import Database, ReadTx, WriteTx
 from shared.delivery.idempotency import Answer, Idempotent, remember, replayed
+from shared.events.catalogue.loyalty import VoucherChanged
+from shared.events.envelope import Event
 from shared.ids import uuid7
 from shared.money import MAX_MINOR
 
@@ -73,7 +76,7 @@ class CodesService:
         async with self.db.write() as tx:
             if (stored := await replayed(tx, idem)) is not None:
                 return stored
-            version = await self._version(tx, campaign_id, "shared")
+            version = await self.version(tx, campaign_id, "shared")
             now = self.clock.now()
             peppers = await self.vault.using(tx, now)
             if await rows.by_fingerprints(tx, peppers.fingerprints(text)):
@@ -94,6 +97,7 @@ class CodesService:
             )
             if not await rows.put(tx, [code]):
                 raise CodeTaken
+            tell_made(tx, [code], now)
             await rows.put_shapes(tx, [Shape("", len(text), is_checked=False)])
             return await self._answer(tx, idem, 201, code.id)
 
@@ -120,9 +124,11 @@ class CodesService:
         async with self.db.write() as tx:
             return await self.take_over(tx, campaign_id, body)
 
-    async def take_over(self, tx: WriteTx, campaign_id: UUID, body: ImportIn) -> ImportOut:
-        """The same inside a transaction. A dry run writes nothing."""
-        version = await self._version(tx, campaign_id, "unique")
+    async def take_over(
+        self, tx: WriteTx, campaign_id: UUID, body: ImportIn, *, import_id: UUID | None = None
+    ) -> ImportOut:
+        """The same inside a transaction; `import_id`: it is a step of that one. A dry run writes no code."""
+        version = await self.version(tx, campaign_id, "unique")
         now, given = self.clock.now(), body.codes
         peppers = await self.vault.peppers(tx) if body.dry_run else await self.vault.using(tx, now)
         reader = _Imports(version, now, to_assign=body.to_assign)
@@ -130,7 +136,7 @@ class CodesService:
         texts = {position: codes.canonical(given[position].code) for position in new}
         prints = {position: peppers.fingerprints(text) for position, text in texts.items()}
         there = {
-            bytes(row.fingerprint)
+            bytes(row.fingerprint): row.job_id
             for row in await rows.by_fingerprints(tx, [each for several in prints.values() for each in several])
         }
         kept = {
@@ -139,13 +145,21 @@ class CodesService:
                 kid=peppers.current,
                 sealed=peppers.seal(given[position].code.strip().encode(), code.id.bytes) if body.to_assign else None,
                 pool="given" if body.to_assign else None,
+                job_id=import_id,
             )
             for position, code in new.items()
-            if there.isdisjoint(prints[position])
+            if there.keys().isdisjoint(prints[position])
         }
-        stored = {each.id for each in kept.values()} if body.dry_run else await rows.put(tx, list(kept.values()))
-        taken = [position for position in new if position not in kept or kept[position].id not in stored]
-        refused = reader.refused + [RefusedOut(position=position, reason="taken") for position in taken]
+        if not body.dry_run:
+            stored = await rows.put(tx, list(kept.values()))
+            tell_made(tx, (each for each in kept.values() if each.id in stored), now)
+        else:
+            stored = await _unseen(tx, import_id, kept.values())
+        refused = reader.refused + [
+            RefusedOut(position=position, reason=_met({there[each] for each in of if each in there}, import_id, body))
+            for position, of in prints.items()
+            if position not in kept or kept[position].id not in stored
+        ]
         if not body.dry_run:
             await rows.put_shapes(tx, {Shape("", len(texts[position]), is_checked=False) for position in kept})
         return ImportOut(
@@ -192,6 +206,7 @@ class CodesService:
             if row.state == "voided" and body.state != "voided":
                 raise WrongState("voided", body.state)
             await rows.set_state(tx, voucher_id, body.state)
+            await self._tell_changed(tx, voucher_id, self.clock.now())
             return await self._answer(tx, idem, 200, voucher_id)
 
     async def top_up(self, voucher_id: UUID, body: TopUpIn, *, by: str, idem: Idempotent | None) -> Answer:
@@ -214,7 +229,9 @@ class CodesService:
                 raise WrongState("full", "topped up")
             now = self.clock.now()
             await rows.top_up(tx, voucher_id, body.amount_minor, until=await self._renewed(tx, row, now))
-            await statements.add_load(tx, uuid7(), voucher_id, body.amount_minor, now=now, by=by, why=body.reference)
+            load = uuid7()
+            await statements.add_load(tx, load, voucher_id, body.amount_minor, now=now, by=by, why=body.reference)
+            await self._tell_changed(tx, voucher_id, now, load_id=load, loaded_minor=body.amount_minor, by=by)
             return await self._answer(tx, idem, 200, voucher_id)
 
     async def statement(self, voucher_id: UUID) -> StatementOut:
@@ -235,6 +252,18 @@ class CodesService:
         loaded = sum(each.amount_minor for each in found if each.kind == "top_up")
         first = Movement("issued", voucher_id, card.value_minor - loaded, issued_at, None)
         return StatementOut.of(card, [first, *found], self.clock.now())
+
+    async def _tell_changed(self, tx: WriteTx, voucher_id: UUID, now: datetime, **loaded: Any) -> None:
+        row = await _locked(tx, voucher_id)
+        said = VoucherChanged(
+            voucher_id=voucher_id,
+            state=row.state,
+            value_minor=row.value_minor,
+            expires_at=row.expires_at,
+            version=row.version,
+            **loaded,
+        )
+        tx.emit(Event(uuid7(), row.campaign_id, now, now, said))
 
     async def _renewed(self, tx: ReadTx, row: Row[Any], now: datetime) -> datetime | None:
         """Until when a card holds at least that is topped up now; None: as it did."""
@@ -270,7 +299,12 @@ class CodesService:
                 raise CodesGone
             return text
 
-    async def _version(self, tx: WriteTx, campaign_id: UUID, kind: str) -> Version:
+    async def version(self, tx: WriteTx, campaign_id: UUID, kind: str) -> Version:
+        """What a campaign says now whose codes are of a kind.
+
+        Raises:
+            CampaignUnknown, WrongKindOfCodes: there is none like that.
+        """
         row = (await campaign_rows.rows(tx, (campaign_id,))).get(campaign_id)
         if row is None:
             raise CampaignUnknown
@@ -288,6 +322,20 @@ class CodesService:
         answer = Answer(status, (await self._out(tx, voucher_id)).model_dump_json().encode())
         await remember(tx, idem, answer)
         return answer
+
+
+async def _unseen(tx: WriteTx, import_id: UUID | None, found: Collection[NewCode]) -> set[UUID]:
+    """Those of these codes that a dry run has not come across before."""
+    if import_id is None:
+        return {each.id for each in found}
+    new = await imports.see(tx, import_id, [each.fingerprint for each in found])
+    return {each.id for each in found if each.fingerprint in new}
+
+
+def _met(owners: Collection[UUID | None], import_id: UUID | None, body: ImportIn) -> Literal["duplicate", "taken"]:
+    """Why a code is not new: `owners` are the jobs that made it, none if it came meanwhile or was only seen."""
+    is_ours = owners == {import_id} if owners else body.dry_run
+    return "duplicate" if import_id is not None and is_ours else "taken"
 
 
 class _Imports:

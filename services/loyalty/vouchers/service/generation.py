@@ -37,6 +37,7 @@ from services.loyalty.vouchers.repository import codes as code_rows
 from services.loyalty.vouchers.repository.campaigns import Version
 from services.loyalty.vouchers.repository.code_jobs import Job
 from services.loyalty.vouchers.schemas.codes import JobIn, JobOut
+from services.loyalty.vouchers.service.telling import tell_batch
 from services.loyalty.vouchers.service.vault import Vault
 from shared.clock import Clock
 from shared.db.engine import Database, ReadTx, WriteTx
@@ -211,6 +212,18 @@ class Generation:
                 now = self.clock.now()
                 drawn = await ahead.drawn(place, lambda at: _draw(at, key, hash_key, now))
                 await rows.copy(tx, drawn.rows)
+                tell_batch(
+                    tx,
+                    job.campaign_id,
+                    [each[0] for each in drawn.rows],
+                    [each[2] for each in drawn.rows],
+                    now,
+                    kid=job.kid,
+                    job_id=job_id,
+                    max_uses=job.max_uses,
+                    value_minor=job.value_minor,
+                    expires_at=job.expires_at,
+                )
                 await rows.progress(tx, job, place.number, drawn.sealed, job.made + count, now)
                 return count
         except rows.DrawnBefore:

@@ -18,6 +18,7 @@ from services.loyalty.vouchers.repository import pools as rows
 from services.loyalty.vouchers.repository.campaigns import Version
 from services.loyalty.vouchers.repository.codes import NewCode
 from services.loyalty.vouchers.schemas.campaigns import PoolOut
+from services.loyalty.vouchers.service.telling import tell_made
 from services.loyalty.vouchers.service.vault import Vault
 from shared.clock import Clock
 from shared.db.engine import Database, WriteTx
@@ -71,7 +72,10 @@ class CodePools:
             missing = min((coding.pool_min or 0) - pool.free, (coding.pool_max or 0) - pool.made, BATCH)
             if missing <= 0 or (row.ends_at is not None and row.ends_at <= now):
                 return 0
-            return len(await code_rows.put(tx, await self._drawn(tx, version, missing, now)))
+            drawn = await self._drawn(tx, version, missing, now)
+            stored = await code_rows.put(tx, drawn)
+            tell_made(tx, (each for each in drawn if each.id in stored), now)
+            return len(stored)
 
     async def _drawn(self, tx: WriteTx, version: Version, count: int, now: datetime) -> Sequence[NewCode]:
         peppers, form = await self.vault.using(tx, now), version.coding.form

@@ -1,11 +1,12 @@
 """Days as a watch sees them: closed ones alone, in whole weeks from a Monday on."""
 
 from collections.abc import Mapping
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 
 from services.metrics.alarms.domain.measuring import LAPSED, LOST_SUBSCRIBERS, VALUES, counts_of
+from services.metrics.alarms.domain.mornings import Morning
 from services.metrics.alarms.domain.series import WEEK, Series
 from services.metrics.domain.calendar import period_start
 from services.metrics.satisfaction.domain.measures import Measure
@@ -16,14 +17,6 @@ PATH_WEEKS: Final = 57
 _SPARE_WEEKS: Final = 16
 # Alarms of the first weeks of a path are as they were said last: where it begins may change what is found there.
 FIRM_WEEKS: Final = 13
-
-
-class Morning(NamedTuple):
-    """A day: how many subscribe in its morning, what they come to (people, or minor units), and what of it went."""
-
-    people: int
-    whole: float
-    lost: float
 
 
 def first_day(last: int, base_weeks: int) -> int:

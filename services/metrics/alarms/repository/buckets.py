@@ -1,6 +1,6 @@
 """What days come to: read from the sums by day that figures are read from, never from customers."""
 
-from services.metrics.alarms.domain.gathering import Morning
+from services.metrics.alarms.domain.mornings import Morning
 from services.metrics.domain.lifeline import NEVER
 from services.metrics.subscriptions.domain.lives import MOVEMENTS, PEOPLE
 from shared.db.engine import ReadTx

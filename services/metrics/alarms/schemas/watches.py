@@ -48,7 +48,12 @@ class WatchIn(Strict):
         None, description="Of lapses: days without a purchase; default: 90."
     )
     survey_id: UUID | None = Field(None, description="Of satisfaction: only this survey.")
-    dimension: Dimension | None = Field(None, description="Of satisfaction: only answers with this `value` of it.")
+    dimension: Dimension | None = Field(
+        None,
+        description="Of satisfaction: only answers with this `value` of it. Of subscriptions `segment` alone: the "
+        "subscribers who are in it now, with all they ever subscribed to; so not of a segment that one leaves by "
+        "unsubscribing. Few subscribers: the watch says how many it lacks.",
+    )
     value: Text | None = None
     currency: str | None = Field(
         None,
@@ -81,8 +86,8 @@ class WatchIn(Strict):
             raise BadWatch("dimension and value go together.")
         is_lapse = self.metric == "lapse"
         is_contractual = self.metric in CONTRACTUAL
-        if is_contractual and (self.survey_id is not None or self.dimension is not None):
-            raise BadWatch("Subscribers are counted all together: survey_id, dimension and value are of satisfaction.")
+        if is_contractual and (self.survey_id is not None or self.dimension not in (None, "segment")):
+            raise BadWatch("Subscribers are counted all together, or by segment: all else is of satisfaction.")
         currency = None if self.currency is None else self.currency.strip().upper()
         if currency is not None and (self.metric != "mrr_churn" or currency not in EXPONENTS):
             raise BadWatch("currency is of mrr_churn alone, and an ISO 4217 code.")

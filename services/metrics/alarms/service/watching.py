@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import NamedTuple
@@ -12,11 +12,13 @@ from zoneinfo import ZoneInfo
 from services.metrics.alarms.domain.evaluation import Evaluation, Silence, evaluate
 from services.metrics.alarms.domain.gathering import answers, first_day, lapses, losses
 from services.metrics.alarms.domain.measuring import LAPSED, LOST_REVENUE, LOST_SUBSCRIBERS
+from services.metrics.alarms.domain.mornings import mornings_of
 from services.metrics.alarms.domain.revising import changes
 from services.metrics.alarms.domain.series import Series
 from services.metrics.alarms.domain.watch import Direction, Watch
 from services.metrics.alarms.repository import alarms, arms, buckets, watches
 from services.metrics.alarms.repository.arms import Arm
+from services.metrics.alarms.service.contracted import Kept, of_segment
 from services.metrics.alarms.service.saying import Saying
 from services.metrics.domain import calendar
 from services.metrics.freshness.service import Freshness
@@ -55,6 +57,7 @@ class Watching:
     satisfaction: Satisfaction
     freshness: Freshness
     currency: str | None
+    walked: Kept = field(default_factory=dict)
 
     async def look(self) -> int:
         """Look at all that changed since the last time; how many directions of watches that were."""
@@ -129,12 +132,21 @@ class Watching:
 
     async def _losses(self, tx: ReadTx, watch: Watch, last: int) -> Seen:
         first = first_day(last, watch.base_weeks)
+        tally = None
+        if watch.value is not None:
+            tally = await of_segment(tx, UUID(watch.value), self.zone, self.walked)
         if watch.metric == "subscriber_churn":
-            measure, mornings = LOST_SUBSCRIBERS, await buckets.subscribers(tx, first, last)
+            measure = LOST_SUBSCRIBERS
+            mornings = await buckets.subscribers(tx, first, last) if tally is None else mornings_of(tally, first, last)
         else:
             measure = LOST_REVENUE
             code = watch.currency or self.currency or await buckets.main_currency(tx, last)
-            mornings = {} if code is None else await buckets.revenue(tx, first, last, code)
+            if code is None:
+                mornings = {}
+            elif tally is None:
+                mornings = await buckets.revenue(tx, first, last, code)
+            else:
+                mornings = mornings_of(tally, first, last, code)
         whole = {day: each for day, each in mornings.items() if first <= day and each.people > 0}
         if not whole:
             return Seen(measure, Silence("no_subscribers"))

@@ -24,15 +24,27 @@ def pairs(repeats: Array, age: Array) -> tuple[Array, Array, Ints]:
     """
     often, long = repeats.astype(np.int64), age.astype(np.int64)
     width = int(long.max(initial=0)) + 1
-    packed = often * width + long
-    if packed.max(initial=0) < max(_SPARSE * len(packed), _LIMIT):
-        # A table of all that could be is quicker than sorting what is.
-        is_there = np.zeros(int(packed.max(initial=0)) + 1, np.bool_)
-        is_there[packed] = True
-        distinct, place = np.flatnonzero(is_there), (np.cumsum(is_there) - 1)[packed]
-    else:
-        distinct, place = np.unique(packed, return_inverse=True)
+    distinct, place = _distinct(often * width + long)
     return (distinct // width).astype(np.float64), (distinct % width).astype(np.float64), place
+
+
+def numbered(values: Array) -> tuple[Array, Ints]:
+    """The distinct values, none below zero, and the place of each among them."""
+    whole = values.astype(np.int64)
+    if (whole != values).any():
+        return np.unique(values, return_inverse=True)
+    distinct, place = _distinct(whole)
+    return distinct.astype(np.float64), place
+
+
+def _distinct(numbers: Ints) -> tuple[Ints, Ints]:
+    most = int(numbers.max(initial=0))
+    if most >= max(_SPARSE * len(numbers), _LIMIT):
+        return np.unique(numbers, return_inverse=True)
+    # A table of all that could be is quicker than sorting what is.
+    is_there = np.zeros(most + 1, np.bool_)
+    is_there[numbers] = True
+    return np.flatnonzero(is_there), (np.cumsum(is_there) - 1)[numbers]
 
 
 @dataclass(frozen=True, slots=True)

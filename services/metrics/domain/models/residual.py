@@ -7,6 +7,7 @@ give 12 digits and more.
 
 Of many customers the rate is needed at many more points than it has shapes: under BG/NBD and MBG/NBD it is the same
 function of u for all who bought as often, analytic but for |Im u| >= π. A Chebyshev series of each gives all digits.
+How far u goes depends on the age alone, so what all frequencies come to at all ages is one product of two matrices.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,7 +19,7 @@ from scipy.special import hyp2f1
 
 from services.metrics.domain.models.betageo import Parameters as BetaGeo
 from services.metrics.domain.models.betageo import Variant
-from services.metrics.domain.models.histories import Array, Ints
+from services.metrics.domain.models.histories import Array, Ints, numbered
 from services.metrics.domain.models.pareto import Parameters as Pareto
 
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(24)
@@ -27,46 +28,64 @@ _ENOUGH = 4
 _LONGEST_SERIES = 60
 # The last terms of a series that has come to its end, beside its greatest.
 _NEGLIGIBLE = 1e-13
+# Of more frequencies times ages no table is made.
+_MOST_CELLS = 1 << 22
+# Multiplications of a product of matrices for which BLAS wakes no threads, that wait for one another on a busy machine.
+_ONE_THREAD = 1 << 18
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Histories by how often and how long ago was bought, of which there are few: `shape`, `place` are where each is.
+
+    `flow_of` is the flow of each frequency, `scales` the scale of each age.
+    """
+
+    flow_of: Callable[[Array], Array]
+    shape: Ints
+    scales: Array
+    place: Ints
 
 
 @dataclass(frozen=True, slots=True)
 class Course:
     """How each of several histories goes on, by u = log(1 + days ahead / scale).
 
-    `flow` is purchases per unit of u of somebody alive now; it takes u of shape (histories, nodes). Where `shape` is
-    given, it says which histories have the same flow, and `flow_of` what that of each shape is.
+    `flow` is purchases per unit of u of somebody alive now; it takes u of shape (histories, nodes). Where `grid` is
+    given, the same is read from a table.
     """
 
     flow: Callable[[Array], Array]
     scale: Array
-    shape: Ints | None = None
-    flow_of: Callable[[Array], Array] | None = None
+    grid: Grid | None = None
+
+    def tabled(self, end: float, discounts: Sequence[float], begin: float = 0.0) -> Array | None:
+        """What `until` answers, from a table; None: there is none, or it would cost more."""
+        grid = self.grid
+        if grid is None:
+            return None
+        low = np.log1p(begin / grid.scales) if begin else None
+        high = np.log1p(end / grid.scales)
+        series = _Series.of(grid, float(high.max()))
+        if series is None:
+            return None
+        tables = {each: series.purchases(low, high, grid.scales, each) for each in dict.fromkeys(discounts)}
+        places = grid.shape * len(grid.scales) + grid.place
+        return np.stack([tables[each].ravel()[places] for each in discounts])
 
     def until(self, end: float, discounts: Sequence[float], begin: float = 0.0) -> Array:
         """Purchases from `begin` to `end`, by each of the continuous discounts per day: shape (discounts, histories).
 
         What costs time is the flow, which is the same for all discounts.
         """
+        if (found := self.tabled(end, discounts, begin)) is not None:
+            return found
         low, high = np.log1p(begin / self.scale), np.log1p(end / self.scale)
-        flow, plain = self.flow, None
-        if self.shape is not None and self.flow_of is not None:
-            series = _Series.of(self.flow_of, self.shape, float(high.max()))
-            if series is not None:
-                flow, plain = series.at, series.integral(high)
-                if begin:
-                    plain = plain - series.integral(low)
-        if plain is not None and not any(discounts):
-            return np.stack([plain for _ in discounts])
         half = (high - low) / 2
         u = low[:, None] + half[:, None] * (NODES + 1)
-        values = flow(u)
+        values = self.flow(u)
         ahead = self.scale[:, None] * np.expm1(u)
-        return np.stack(
-            [
-                plain if plain is not None and not each else half * ((values * np.exp(-each * ahead)) @ WEIGHTS)
-                for each in discounts
-            ]
-        )
+        return np.stack([half * ((values * np.exp(-each * ahead)) @ WEIGHTS) for each in discounts])
 
     def cumulated(self, days: Array, discount: float = 0.0) -> Array:
         """Purchases within each of `days`, which ascend: shape (histories, days)."""
@@ -81,32 +100,47 @@ class _Series:
 
     terms: Array
     integrals: Array
-    shape: Ints
     end: float
 
     @classmethod
-    def of(cls, flow_of: Callable[[Array], Array], shape: Ints, end: float) -> "_Series | None":
+    def of(cls, grid: Grid, end: float) -> "_Series | None":
         """As long as the nearest singularity asks for; None: it would not end, or the function itself is cheaper."""
-        if end <= 0 or len(shape) < _ENOUGH * (int(shape.max()) + 1):
+        shapes = int(grid.shape.max()) + 1
+        if end <= 0 or len(grid.shape) < _ENOUGH * shapes or shapes * len(grid.scales) > _MOST_CELLS:
             return None
         farness = 2 * np.pi / end
         length = int(np.ceil(35 / np.log(farness + np.hypot(1, farness)))) + 4
         if length > _LONGEST_SERIES:
             return None
         places, wave = _waves(length)
-        values = flow_of(end / 2 * (1 + places)[None, :])
+        values = grid.flow_of(end / 2 * (1 + places)[None, :])
         terms = np.einsum("kj,sj->ks", wave, values)
         if (np.abs(terms[-2:]).max(axis=0) > _NEGLIGIBLE * np.abs(terms).max(axis=0)).any():
             return None
-        return cls(terms, _integrated(terms, end / 2), shape, end)
+        return cls(terms, _integrated(terms, end / 2), end)
 
-    def at(self, u: Array) -> Array:
-        """The flow at u, of shape (histories, nodes)."""
-        return _clenshaw(self.terms[:, self.shape, None], 2 * u / self.end - 1)
+    def purchases(self, low: Array | None, high: Array, scales: Array, discount: float) -> Array:
+        """From u = `low` (None: 0) to `high` of each age, discounted: shape (frequencies, ages)."""
+        if not discount:
+            waves = self._waves(high, len(self.integrals))
+            return _product(self.integrals, waves if low is None else waves - self._waves(low, len(self.integrals)))
+        low = np.zeros(len(high)) if low is None else low
+        half = ((high - low) / 2)[:, None]
+        u = low[:, None] + half * (NODES + 1)
+        weights = half * WEIGHTS * np.exp(-discount * scales[:, None] * np.expm1(u))
+        return _product(self.terms, np.einsum("kan,an->ka", self._waves(u, len(self.terms)), weights))
 
-    def integral(self, u: Array) -> Array:
-        """The flow from 0 to u, one for each history."""
-        return _clenshaw(self.integrals[:, self.shape], 2 * u / self.end - 1)
+    def _waves(self, u: Array, number: int) -> Array:
+        """The first Chebyshev polynomials at u."""
+        angle = np.arccos(np.clip(2 / self.end * u - 1, -1, 1))
+        return np.asarray(np.cos(np.multiply.outer(np.arange(number), angle)), dtype=np.float64)
+
+
+def _product(terms: Array, waves: Array) -> Array:
+    """The sum over the first axis of both: shape (shapes, ages)."""
+    at_once = max(1, _ONE_THREAD // terms.size)
+    columns = range(0, waves.shape[1], at_once)
+    return np.concatenate([terms.T @ waves[:, begin : begin + at_once] for begin in columns], axis=1)
 
 
 @lru_cache(maxsize=_LONGEST_SERIES)
@@ -129,13 +163,6 @@ def _integrated(terms: Array, scale: float) -> Array:
     return found
 
 
-def _clenshaw(terms: Array, y: Array) -> Array:
-    one, two = np.zeros_like(y), np.zeros_like(y)
-    for term in terms[:0:-1]:
-        one, two = term + 2 * y * one - two, one
-    return np.asarray(terms[0] + y * one - two, dtype=np.float64)
-
-
 def betageo(of: BetaGeo, variant: Variant, repeats: Array, age: Array) -> Course:
     """Under BG/NBD or MBG/NBD. What day they were last seen does not matter once they are alive."""
     r, alpha, a, b = of
@@ -144,8 +171,8 @@ def betageo(of: BetaGeo, variant: Variant, repeats: Array, age: Array) -> Course
         above = b + often + (variant == "mbg_nbd")
         return lambda u: (r + often)[:, None] * np.exp(u) * _hyp(r + often + 1, a, a + above, np.expm1(u))
 
-    distinct, shape = np.unique(repeats, return_inverse=True)
-    return Course(flow_of(repeats), alpha + age, shape, flow_of(distinct))
+    (often, shape), (ages, place) = numbered(repeats), numbered(age)
+    return Course(flow_of(repeats), alpha + age, Grid(flow_of(often), shape, alpha + ages, place))
 
 
 def pareto(of: Pareto, repeats: Array, age: Array) -> Course:

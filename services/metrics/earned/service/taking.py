@@ -9,7 +9,7 @@ from services.metrics.earned.repository import JoiningAnswer, Version
 from shared.db.engine import WriteTx
 from shared.events.catalogue.loyalty import ReferralCompleted
 from shared.events.catalogue.surveys import SurveyAnswered, SurveyPublished
-from shared.events.envelope import Event, EventData
+from shared.events.envelope import Event, EventData, those_of
 
 HEARD: tuple[type[EventData], ...] = (SurveyPublished, SurveyAnswered, ReferralCompleted)
 TABLES = ("joining_versions", "joining_answers", "completed_referrals")
@@ -25,11 +25,9 @@ class Joining:
 
     async def take(self, tx: WriteTx, events: Sequence[Event[EventData]]) -> None:
         """Take facts in; the rows are the same whatever their order and number of repeats."""
-        published = [each.data for each in events if isinstance(each.data, SurveyPublished)]
-        answered = [(each, each.data) for each in events if isinstance(each.data, SurveyAnswered)]
-        referrals = {
-            (each.subject, each.data.referral_id) for each in events if isinstance(each.data, ReferralCompleted)
-        }
+        published = [each.data for each in those_of(events, (SurveyPublished,))]
+        answered = [(each, each.data) for each in those_of(events, (SurveyAnswered,))]
+        referrals = {(each.subject, each.data.referral_id) for each in those_of(events, (ReferralCompleted,))}
         if published:
             await repository.claim_versions(tx)
             await self._learn(tx, published)

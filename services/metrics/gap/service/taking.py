@@ -9,7 +9,7 @@ from services.metrics.gap import repository
 from services.metrics.gap.domain.promises import PromiseFact, fold
 from shared.db.engine import WriteTx
 from shared.events.catalogue.surveys import MirrorAnswered, MirrorWaveClosed
-from shared.events.envelope import Event, EventData
+from shared.events.envelope import Event, EventData, those_of
 from shared.runtime.service import Projection
 
 HEARD: tuple[type[EventData], ...] = (MirrorAnswered, MirrorWaveClosed)
@@ -24,8 +24,8 @@ class Mirrors:
 
     async def take(self, tx: WriteTx, events: Sequence[Event[EventData]]) -> None:
         """Take facts in; the rows are the same whatever their order and number of repeats."""
-        answered = [each.data for each in events if isinstance(each.data, MirrorAnswered)]
-        closed = [(each.data, each.time) for each in events if isinstance(each.data, MirrorWaveClosed)]
+        answered = [each.data for each in those_of(events, (MirrorAnswered,))]
+        closed = [(each.data, each.time) for each in those_of(events, (MirrorWaveClosed,))]
         await repository.add_answers(tx, answered)
         await repository.add_waves(tx, closed)
 

@@ -79,14 +79,23 @@ async def want(tx: WriteTx, subject: str, day: int, at: datetime) -> None:
     )
 
 
-async def wanted(tx: ReadTx, since: datetime) -> list[tuple[str, datetime]]:
-    """The subjects that somebody has asked for since, as of whichever day, and when they last did."""
+class Wanted(NamedTuple):
+    """Somebody asked for a subject as of a day; `is_waiting`: it was not counted yet."""
+
+    subject: str
+    day: int
+    asked_at: datetime
+    is_waiting: bool
+
+
+async def wanted(tx: ReadTx, since: datetime) -> list[Wanted]:
+    """What somebody has asked for since."""
     rows = await tx.execute(
-        "SELECT subject, max(asked_at) AS asked_at FROM kept_scans WHERE asked_at >= :since GROUP BY subject "
-        "ORDER BY subject",
+        "SELECT subject, day, asked_at, mark = '' AS is_waiting FROM kept_scans WHERE asked_at >= :since "
+        "ORDER BY subject, day",
         {"since": since},
     )
-    return [(row.subject, row.asked_at) for row in rows]
+    return [Wanted._make(row) for row in rows]
 
 
 async def forget(tx: WriteTx, before: datetime) -> None:

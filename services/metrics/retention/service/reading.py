@@ -45,7 +45,7 @@ from services.metrics.satisfaction.repository.reading import personas
 from services.metrics.value.repository import outlooks
 from shared.clock import Clock
 from shared.db.engine import Database
-from shared.identity import mapping
+from shared.identity import members
 from shared.rights import audit
 
 # Three years of days; each has six figures.
@@ -176,9 +176,8 @@ class Retention:
         """
         day = self._day(as_of)
         async with self.db.read() as tx:
-            root = (await mapping.roots(tx, [customer]))[customer]
+            root, keys = await members.find(tx, customer)
             audit.saw((root,))
-            keys = (await mapping.members(tx, [root]))[root]
             if not await figures.orders_of(tx, keys):
                 raise UnknownCustomer
             is_refused = bool(await outlooks.refused(tx, keys))

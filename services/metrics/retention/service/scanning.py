@@ -28,7 +28,7 @@ from shared.observability.logging import logger
 log = logger(__name__)
 
 # What took less is counted at each read.
-QUICK_SECONDS = 0.05
+QUICK_SECONDS = 0.025
 # Of the time, so much at most goes into counting one subject anew.
 REST = 20
 # Older than so many times what counting takes, and than so long, it is not given away while it could be counted anew.
@@ -53,12 +53,16 @@ Read = Callable[[ReadTx, int], Awaitable[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What is counted: by its name, from what these consumers have taken in, up to a day; `live` reads it from sums."""
+    """What is counted: by its name, from what these consumers have taken in, up to a day; `live` reads it from sums.
+
+    `also` says what else it depends on: where that is another, what was counted is of before.
+    """
 
     name: str
     groups: tuple[str, ...]
     count: Read
     live: Read | None = None
+    also: Callable[[ReadTx], Awaitable[str]] | None = None
 
 
 class Counted(NamedTuple):
@@ -103,16 +107,13 @@ class Scans:
     async def offered(self, subject: Subject, day: int, customers: int) -> Counted | None:
         """What a subject came to when it was counted last; None: it has not been, and the job soon will.
 
-        Of few `customers` (or orders) it is counted now, and is live; as of another day whoever asks waits.
+        Of few `customers` (or orders) it is counted now, and is live.
         """
-        now = self.clock.now()
-        if day != calendar.day_of(now, self.zone):
-            return await self.get(subject, day)
         if customers <= SMALL:
-            return await self._kept(subject, day, most_seconds=0) or await self.count(subject, day)
+            return await self._kept(subject, day, most_seconds=-1) or await self.count(subject, day)
         if (found := await self._kept(subject, day, most_seconds=inf)) is None:
             async with self.db.write() as tx:
-                await kept.want(tx, subject.name, day, now)
+                await kept.want(tx, subject.name, day, self.clock.now())
         return found
 
     async def _kept(self, subject: Subject, day: int, *, most_seconds: float | None = None) -> Counted | None:
@@ -122,28 +123,34 @@ class Scans:
             stored = await kept.kept(tx, subject.name, day)
             if stored is None or not stored.mark:
                 return None
-            mark = await kept.mark(tx, subject.groups, self.zone.key)
+            mark = await self._mark(tx, subject)
             staleness = await self.freshness.staleness(tx, measured)
         now = self.clock.now()
-        if stored.mark != mark:
+        has_moved = stored.mark != mark
+        if has_moved:
             age = (now - stored.counted_at).total_seconds()
-            if most_seconds is None:
-                is_quick = stored.took_seconds <= QUICK_SECONDS
-                most_seconds = 0 if is_quick else max(PATIENCE_SECONDS, PATIENCE * stored.took_seconds)
-            if age > most_seconds or not most_seconds:
+            if age > (self._patience(stored, day) if most_seconds is None else most_seconds):
                 return None
             staleness = None if staleness is None else max(staleness, age)
-        if now - stored.asked_at > _NOTED:
+        if now - stored.asked_at > _NOTED or (has_moved and stored.asked_at <= stored.counted_at):
             async with self.db.write() as tx:
                 await kept.asked(tx, subject.name, day, now)
         return Counted(stored.document, staleness)
+
+    def _patience(self, stored: Kept, day: int) -> float:
+        """How old, in seconds, it may be given away though facts have come since."""
+        if stored.took_seconds <= QUICK_SECONDS:
+            return -1
+        # What is over hardly changes: who asks gets what is known, and the job soon counts it anew.
+        is_over = day < calendar.day_of(self.clock.now(), self.zone)
+        return inf if is_over else max(PATIENCE_SECONDS, PATIENCE * stored.took_seconds)
 
     async def count(self, subject: Subject, day: int, asked_at: datetime | None = None) -> Counted:
         """Count a subject now; keep it if that took long, or if it was kept already, asked for at `asked_at`."""
         measured = await self.freshness.ends()
         counted_at, begun = self.clock.now(), perf_counter()
         async with self.db.read() as tx:
-            mark = await kept.mark(tx, subject.groups, self.zone.key)
+            mark = await self._mark(tx, subject)
             staleness = await self.freshness.staleness(tx, measured)
             # As it will be read again: one form, whether it was kept or not.
             document = orjson.loads(orjson.dumps(await subject.count(tx, day)))
@@ -154,25 +161,40 @@ class Scans:
         return Counted(document, staleness)
 
     async def refresh(self, subject_of: Callable[[str], Subject | None]) -> int:
-        """Count anew, as of today, what is being asked for and has moved, where that has rested; how many were."""
+        """Count what was asked for and is not there yet, and anew what has moved and rested; how much was.
+
+        What was asked for today or yesterday, as of today; what of a day before, as of that day, where it was asked
+        for since it was counted.
+        """
         now = self.clock.now()
-        day = calendar.day_of(now, self.zone)
+        today = calendar.day_of(now, self.zone)
         async with self.db.write() as tx:
             await kept.forget(tx, now - WANTED)
+        due: dict[tuple[str, int], tuple[Subject, datetime]] = {}
         async with self.db.read() as tx:
-            wanted = [(subject_of(name), at) for name, at in await kept.wanted(tx, now - WANTED)]
-            due = [(each, at) for each, at in wanted if each is not None and await self._is_due(tx, each, day, now)]
-        for subject, asked_at in due:
+            for each in await kept.wanted(tx, now - WANTED):
+                subject = subject_of(each.subject)
+                day = each.day if each.is_waiting or each.day < today - 1 else today
+                if subject is not None and (each.is_waiting or await self._is_due(tx, subject, day, now)):
+                    due[each.subject, day] = subject, each.asked_at
+        for (name, day), (subject, asked_at) in due.items():
             await self.count(subject, day, asked_at)
-            log.info("counted_anew", subject=subject.name, day=day)
+            log.info("counted_anew", subject=name, day=day)
         return len(due)
 
+    async def _mark(self, tx: ReadTx, subject: Subject) -> str:
+        mark = await kept.mark(tx, subject.groups, self.zone.key)
+        return mark if subject.also is None else f"{mark} {await subject.also(tx)}"
+
     async def _is_due(self, tx: ReadTx, subject: Subject, day: int, now: datetime) -> bool:
-        if subject.live is not None and not await sums.is_ahead(tx, day):
+        is_over = day < calendar.day_of(now, self.zone)
+        if not is_over and subject.live is not None and not await sums.is_ahead(tx, day):
             return False
         stored = await kept.kept(tx, subject.name, day)
         if stored is None or not stored.mark:
-            return True
+            return not is_over
+        if is_over and stored.asked_at <= stored.counted_at:
+            return False
         if (now - stored.counted_at).total_seconds() < REST * stored.took_seconds:
             return False
-        return stored.mark != await kept.mark(tx, subject.groups, self.zone.key)
+        return stored.mark != await self._mark(tx, subject)

@@ -1,7 +1,7 @@
 """Wire models of the figures of satisfaction."""
 
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -9,6 +9,7 @@ from services.metrics.domain.intervals import wilson
 from services.metrics.satisfaction.domain.definitions import SATISFACTION
 from services.metrics.satisfaction.domain.query import Query
 from services.metrics.satisfaction.domain.report import Compared, Line, Response
+from services.metrics.satisfaction.domain.seen import Seen
 from services.metrics.satisfaction.schemas.own import YardstickOut
 from services.metrics.schemas import DaysOut, Explained, Explaining
 
@@ -208,6 +209,26 @@ class SatisfactionOut(_Answer):
     withheld: int = Field(description="Groups of which nothing is shown, for fewer than five answered anonymously.")
     benchmarks: list[YardstickOut]
     targets: list[YardstickOut]
+
+    @classmethod
+    def of(cls, query: Query, seen: Seen) -> Self:
+        """As found."""
+        found = seen.report
+        yardsticks = [YardstickOut.model_validate(each) for each in seen.yardsticks]
+        return cls(
+            **frame(query),
+            time_zone=seen.time_zone,
+            as_of=seen.as_of,
+            staleness_seconds=seen.staleness_seconds,
+            days=DaysOut.of(found.days),
+            compared_with=None if found.compared_with is None else DaysOut.of(found.compared_with),
+            by=query.by,
+            total=None if found.total is None else LineOut.of(found.total, query.level),
+            groups=[LineOut.of(each, query.level) for each in found.groups],
+            withheld=found.withheld,
+            benchmarks=[each for each in yardsticks if each.kind == "benchmark"],
+            targets=[each for each in yardsticks if each.kind == "target"],
+        )
 
 
 class PointOut(LineOut):

@@ -19,7 +19,7 @@ from services.metrics.satisfaction.domain.measures import Measure, measure_of
 from services.metrics.satisfaction.domain.query import METRICS, Days, Metric, Query
 from services.metrics.satisfaction.domain.report import NOBODY, Group, Line, Report
 from services.metrics.satisfaction.domain.scores import Formula, Item, Scores, too_few
-from services.metrics.satisfaction.domain.yardsticks import Yardstick
+from services.metrics.satisfaction.domain.seen import Seen
 from services.metrics.satisfaction.errors import MixedFormulas, OneDimension, TwoSegments, UnknownPersona
 from services.metrics.satisfaction.repository import own, reading, single
 from services.metrics.satisfaction.repository.reading import Slot
@@ -29,16 +29,6 @@ from shared.db.engine import Database, ReadTx
 DEFAULT_DAYS = 90
 MAX_POINTS = 1_000
 _POINTS: Mapping[Period, int] = {"day": 30, "week": 13, "month": 13}
-
-
-class Seen(NamedTuple):
-    """An answer, and when and how fresh what it stands on was."""
-
-    report: Report
-    yardsticks: Sequence[Yardstick]
-    as_of: datetime
-    time_zone: str
-    staleness_seconds: float | None
 
 
 @dataclass(frozen=True, slots=True)

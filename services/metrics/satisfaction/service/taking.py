@@ -29,7 +29,7 @@ from shared.events.catalogue.surveys import (
     SurveyInvited,
     SurveyPublished,
 )
-from shared.events.envelope import Event
+from shared.events.envelope import Event, those_of
 from shared.identity import mapping, members
 from shared.runtime.service import Projection
 
@@ -115,11 +115,11 @@ class Taking:
 
         Answers the segments that keys were in which are in others now, for other rooms to regroup; they stay locked.
         """
-        await stored.store_surveys(tx, [each.data for each in events if isinstance(each.data, SurveyPublished)])
-        await stored.store_cases(tx, _statuses([each.data for each in events if isinstance(each.data, _Case)]))
-        personas = [each.data for each in events if isinstance(each.data, PersonaChanged)]
+        await stored.store_surveys(tx, [each.data for each in those_of(events, (SurveyPublished,))])
+        await stored.store_cases(tx, _statuses([each.data for each in those_of(events, _CASES)]))
+        personas = [each.data for each in those_of(events, (PersonaChanged,))]
         await stored.store_personas(tx, _personas(personas))
-        personal = [each for each in events if isinstance(each.data, _PERSONAL)]
+        personal = those_of(events, _PERSONAL)
         return await self._take_personal(tx, personal) if personal else {}
 
     async def regroup(self, tx: WriteTx, moved: Mapping[UUID, tuple[UUID, UUID]]) -> None:
@@ -159,7 +159,8 @@ class Taking:
         await sums.add(tx, tally)
 
 
-_PERSONAL = SurveyAnswered | SurveyInvited | SurveyDelivered | SurveyExpired | SegmentEntered | SegmentLeft
+_CASES = (CaseOpened, CaseChanged, CaseClosed)
+_PERSONAL = (SurveyAnswered, SurveyInvited, SurveyDelivered, SurveyExpired, SegmentEntered, SegmentLeft)
 
 
 async def _read(tx: WriteTx, keys: Collection[UUID]) -> _Kept:

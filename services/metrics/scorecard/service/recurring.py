@@ -13,7 +13,7 @@ from services.metrics.subscriptions.domain.lives import MOVEMENTS, PEOPLE, Tally
 from services.metrics.subscriptions.repository import facts as subscriptions
 from services.metrics.subscriptions.repository import own
 from shared.db.engine import Database, ReadTx
-from shared.identity import mapping
+from shared.identity import members
 
 # Persons at a time: what they have is small, and no read goes on for long.
 PAGE = 1_000
@@ -55,10 +55,9 @@ async def recurring(db: Database, zone: ZoneInfo, days: Sequence[int], currency:
 
 async def _segments(tx: ReadTx, customers: Sequence[UUID]) -> dict[UUID, set[UUID]]:
     """The segments that the person behind each of these keys is in, under whichever key."""
-    roots = await mapping.roots(tx, customers)
-    families = await mapping.members(tx, set(roots.values()))
-    of = await facts.segments(tx, {raw for family in families.values() for raw in family})
-    return {key: set().union(*(of.get(raw, ()) for raw in families[root])) for key, root in roots.items()}
+    found = await members.find_many(tx, customers)
+    of = await facts.segments(tx, {raw for member in found.values() for raw in member.keys})
+    return {key: set().union(*(of.get(raw, ()) for raw in member.keys)) for key, member in found.items()}
 
 
 def _balance(tally: Tally, day: int) -> Money:

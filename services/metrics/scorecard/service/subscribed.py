@@ -11,7 +11,7 @@ from services.metrics.scorecard.domain.opinions import AFTER, BEFORE
 from services.metrics.subscriptions.domain import report
 from services.metrics.subscriptions.domain.exchange import Exchange
 from services.metrics.subscriptions.domain.people import Crowd, of_people
-from services.metrics.subscriptions.domain.stream import Stream, currencies, stream_of
+from services.metrics.subscriptions.domain.stream import Stream, streams_of
 from services.metrics.subscriptions.repository import own, reading
 from shared.db.engine import ReadTx
 
@@ -35,7 +35,7 @@ async def subscribed(tx: ReadTx, make: Maker, periods: Mapping[str, Days], curre
     left = [crowd.standard(each.first, each.last) for each in (now, before)]
     churn = make.share("churn_standard", (left[0].part, left[0].whole), (left[1].part, left[1].whole))
     drafts = [(EVERYBODY, "churn_rate", churn)]
-    streams = [stream_of(rows, code, before.first) for code in currencies(rows)]
+    streams = streams_of(rows, before.first)
     into = currency or (streams[0].currency if len(streams) == 1 else None)
     exchange = None if into is None else Exchange(await own.rates(tx, into), into)
     total, _ = report.together(streams, exchange, now.last)

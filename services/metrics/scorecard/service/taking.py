@@ -18,7 +18,7 @@ from shared.db.engine import WriteTx
 from shared.errors import Retry
 from shared.events.catalogue.loyalty import PointsEarned, PointsExpired, PointsReversed, PointsSpent
 from shared.events.catalogue.surveys import CaseChanged, CaseClosed, CaseOpened
-from shared.events.envelope import Event, EventData
+from shared.events.envelope import Event, EventData, those_of
 from shared.identity import mapping, members
 from shared.runtime.service import Projection
 
@@ -51,8 +51,8 @@ class Engagement:
 
     async def take(self, tx: WriteTx, events: Sequence[Event[Any]]) -> None:
         """Fold a batch of facts about points and cases; the rows are the same whatever their order and repeats."""
-        points = [each for each in events if isinstance(each.data, Points)]
-        cases = [each for each in events if isinstance(each.data, Case)]
+        points = those_of(events, _FLOWS)
+        cases = those_of(events, (CaseOpened, CaseChanged, CaseClosed))
         if not points and not cases:
             return
         case_ids = {each.data.case_id for each in cases}

@@ -77,7 +77,7 @@ def fact_of(event: Event[SubscriptionFact]) -> Fact:
     )
     if (terms.monthly_minor or 0) > MAX_MINOR:
         raise Poison("price and quantity together are too large to be money")
-    end = said if isinstance(said, catalogue.SubscriptionCancelled) else None
+    end = said if type(said) is catalogue.SubscriptionCancelled else None
     return Fact(
         _utc(event.time),
         event.id,
@@ -97,8 +97,10 @@ def _utc(at: datetime) -> datetime: ...
 def _utc(at: datetime | None) -> datetime | None: ...
 def _utc(at: datetime | None) -> datetime | None:
     # One moment has one text, so that a rebuilt table equals the live one.
+    if at is None or at.tzinfo is UTC:
+        return at
     try:
-        return None if at is None else at.astimezone(UTC)
+        return at.astimezone(UTC)
     except (OverflowError, ValueError):
         raise Poison("a time lies beyond the first or the last year") from None
 
@@ -123,9 +125,15 @@ class Subscription(NamedTuple):
 
     def with_facts(self, more: Iterable[Fact]) -> "Subscription":
         """The same with facts it may or may not know yet: each id counts once."""
+        more = tuple(more)
+        if len(more) == 1 and (not self.facts or _order(self.facts[-1]) < _order(more[0])):
+            # Nearly all come in their order; what comes after all others is none of them.
+            if all(each.id != more[0].id for each in self.facts):
+                return Subscription(self.id, (*self.facts, *more))
+            return self
         known = {each.id for each in self.facts}
         # Of an id that came twice the first counts.
-        new = [each for each in {each.id: each for each in reversed(tuple(more))}.values() if each.id not in known]
+        new = [each for each in {each.id: each for each in reversed(more)}.values() if each.id not in known]
         return Subscription(self.id, tuple(sorted((*self.facts, *new), key=_order))) if new else self
 
     def document(self) -> list[list[Any]]:

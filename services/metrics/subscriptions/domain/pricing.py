@@ -104,10 +104,10 @@ class Terms(NamedTuple):
     @property
     def monthly_minor(self) -> int | None:
         """What it brings in a month; None: nobody said, or for an interval that cannot be read."""
-        if self.mrr_minor is not None:
+        if self.mrr_minor is not None or self.price_minor is None:
             return self.mrr_minor
         every = interval_of(self.interval, self.interval_count)
-        if self.price_minor is None or every is None:
+        if every is None:
             return None
         return _a_month(self.price_minor * (self.quantity or 1), every)
 

@@ -4,7 +4,7 @@ Of one currency all is whole minor units. Brought into another, each day's movem
 day says, and what a new rate makes of what was there already is told apart, as `fx`: never growth, never shrinkage.
 """
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -56,10 +56,12 @@ class Stream:
 
     def moved(self, first: int, last: int) -> dict[Movement, Amount]:
         """Each movement within days."""
-        return {
-            kind: sum(each.get(kind, 0) for day, each in self.days.items() if first <= day <= last)
-            for kind in MOVEMENTS
-        }
+        found: dict[Movement, Amount] = dict.fromkeys(MOVEMENTS, 0)
+        for day, each in self.days.items():
+            if first <= day <= last:
+                for kind, amount in each.items():
+                    found[kind] += amount
+        return found
 
     def waterfall(self, first: int, last: int) -> Waterfall:
         """From the end of the day before `first` to that of `last`. What rounding leaves, the row of rates takes."""
@@ -103,15 +105,24 @@ class Stream:
 
 def stream_of(rows: Iterable[DaySum], currency: str, first: int) -> Stream:
     """The stream of one currency; rows of days before `first` are what it begins with."""
-    days: defaultdict[int, Counter[Movement]] = defaultdict(Counter)
+    days: defaultdict[int, dict[Movement, int]] = defaultdict(dict)
     start = 0
-    for row in rows:
-        if row.currency == currency and row.kind in MOVEMENTS:
-            if row.day < first:
-                start += row.minor
+    for day, kind, _, of, _, minor in rows:
+        if of == currency and kind in MOVEMENTS:
+            if day < first:
+                start += minor
             else:
-                days[row.day][row.kind] += row.minor
+                moved = days[day]
+                moved[kind] = moved.get(kind, 0) + minor
     return Stream(currency, first, start, days, {})
+
+
+def streams_of(rows: Iterable[DaySum], first: int) -> list[Stream]:
+    """The stream of each currency in which there ever was a movement, by its code."""
+    own: defaultdict[str, list[DaySum]] = defaultdict(list)
+    for row in rows:
+        own[row.currency].append(row)
+    return [stream_of(own[code], code, first) for code in sorted(own.keys() - {PEOPLE})]
 
 
 def brought_together(streams: Sequence[Stream], exchange: Exchange, last: int) -> Stream:
@@ -138,8 +149,3 @@ def brought_together(streams: Sequence[Stream], exchange: Exchange, last: int) -
                 moved_by = exchange.factor(code, day) - exchange.factor(code, day - 1)
                 fx[day] = fx.get(day, 0) + held * moved_by
     return Stream(exchange.into, first, start, days, fx)
-
-
-def currencies(rows: Iterable[DaySum]) -> list[str]:
-    """The currencies in which there ever was a movement."""
-    return sorted({row.currency for row in rows if row.currency != PEOPLE})

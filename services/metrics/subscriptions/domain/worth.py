@@ -43,21 +43,19 @@ class Aged(NamedTuple):
     minor: int
 
 
-def by_renewals(terms: Iterable[tuple[str, int, int, int, int]], day: int) -> list[Aged]:
-    """Subscriptions (interval, first day, renewal lost at or 0, people, minor units) by renewals, as of a day.
+def by_renewals(begun: Iterable[tuple[str, int, Iterable[tuple[int, int, int]]]], day: int) -> list[Aged]:
+    """Subscriptions by renewals, as of a day: of each interval and first day (renewal lost at or 0, people, minor).
 
     One that is to end within the period that runs, or later, is there after the last renewal it has done.
     """
     sums: defaultdict[tuple[str, int, bool, bool], list[int]] = defaultdict(lambda: [0, 0])
-    over: dict[tuple[str, int], int] = {}
-    for period, started, lost_at, people, minor in terms:
-        done = over.get((period, started))
-        if done is None:
-            done = over[period, started] = Interval.of_name(period).over(started, day)
-        is_lost = 0 < lost_at <= done
-        total = sums[period, lost_at if is_lost else done, is_lost, not lost_at]
-        total[0] += people
-        total[1] += minor
+    for period, started, terms in begun:
+        done = Interval.of_name(period).over(started, day)
+        for lost_at, people, minor in terms:
+            is_lost = 0 < lost_at <= done
+            total = sums[period, lost_at if is_lost else done, is_lost, not lost_at]
+            total[0] += people
+            total[1] += minor
     return [Aged(*key, *total) for key, total in sorted(sums.items())]
 
 

@@ -31,7 +31,7 @@ from services.metrics.subscriptions.domain.report import (
     Step,
     Value,
 )
-from services.metrics.subscriptions.domain.stream import Stream, currencies, stream_of
+from services.metrics.subscriptions.domain.stream import Stream, streams_of
 from services.metrics.subscriptions.domain.worth import worth_of
 from services.metrics.subscriptions.repository import own, reading
 from shared.clock import Clock
@@ -155,7 +155,7 @@ class Subscriptions:
         periods = calendar.periods_between(period, since, end, most=MAX_PERIODS)
         if periods is None or end - periods[0].start >= MAX_DAYS:
             raise BadRange(f"The range has more than {MAX_PERIODS} periods, or {MAX_DAYS} days.")
-        seen = await self._seen(periods[0].start, end, currency, with_departures=False)
+        seen = await self._seen(periods[0].start, end, currency, with_departures=False, with_people=False)
         today = self._day(None)
         days = [Days(each.start, min(each.end - 1, end)) for each in periods]
         steps = [
@@ -187,7 +187,7 @@ class Subscriptions:
         first = calendar.period_start("month", day)
         for _ in range(_LTV_MONTHS):
             first = calendar.period_before("month", first)
-        seen = await self._seen(first, day, currency)
+        seen = await self._seen(first, day, currency, only=currency or self.currency)
         code = currency or self.currency or max(seen.streams, key=_size, default=_NO_STREAM).currency
         async with self._snapshot(day) as (tx, frame):
             aged = await reading.aged(tx, code, day)
@@ -210,12 +210,22 @@ class Subscriptions:
             raise BadRange(f"The range has more than {MAX_CHURN_DAYS} days.")
         return Days(since, end)
 
-    async def _seen(self, first: int, last: int, currency: str | None, *, with_departures: bool = True) -> Seen:
+    async def _seen(
+        self,
+        first: int,
+        last: int,
+        currency: str | None,
+        *,
+        with_departures: bool = True,
+        with_people: bool = True,
+        only: str | None = None,
+    ) -> Seen:
+        """Not `with_people`: nobody is in the crowd, for figures of money alone. `only`: no stream but of this."""
         async with self._snapshot(last) as (tx, frame):
             counting = await own.counting(tx)
-            rows = await reading.moves(tx, first, last)
+            rows = await reading.moves(tx, first, last, with_people=with_people, only=only)
             ended = await reading.ended(tx, first, last) if with_departures else []
-            streams = [stream_of(rows, code, first) for code in currencies(rows)]
+            streams = streams_of(rows, first)
             into = currency or self.currency or (streams[0].currency if len(streams) == 1 else None)
             exchange = None if into is None else Exchange(await own.rates(tx, into), into)
         total, reasons = report.together(streams, exchange, last)

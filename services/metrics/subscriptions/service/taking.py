@@ -18,7 +18,7 @@ from services.metrics.subscriptions.repository import facts as stored
 from services.metrics.subscriptions.repository import own, sums
 from shared.db.engine import WriteTx
 from shared.errors import Retry
-from shared.events.envelope import Event, EventData
+from shared.events.envelope import Event, EventData, those_of
 from shared.identity import mapping, members
 from shared.runtime.service import Projection
 
@@ -42,7 +42,7 @@ class Subscribing:
 
     async def take(self, tx: WriteTx, events: Sequence[Event[EventData]]) -> None:
         """Fold those that tell of subscriptions, and carry what changes into the sums."""
-        told = [cast("Event[SubscriptionFact]", each) for each in events if isinstance(each.data, HEARD)]
+        told = cast("list[Event[SubscriptionFact]]", those_of(events, KINDS))
         if not told:
             return
         news: defaultdict[str, list[Fact]] = defaultdict(list)

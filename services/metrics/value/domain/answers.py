@@ -1,15 +1,19 @@
 """Answers: what people are worth together, what one will probably do, and by which fit."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
+from services.metrics.domain.calendar import to_date
 from services.metrics.value.domain.fitted import Fitted, Reason
 from services.metrics.value.domain.one import Prediction
 from services.metrics.value.domain.worth import Question, Worth
+
+# What the names of kept answers begin with.
+NAME = "worth"
 
 
 class Stored(NamedTuple):
@@ -50,6 +54,72 @@ class Total:
     stored: Stored | None
     reasons: tuple[Reason, ...]
     found: Valued | None
+
+
+class Asking(NamedTuple):
+    """A question of what customers are worth, whatever the day; its name says it all. The currency may be left open."""
+
+    currency: str | None
+    segment: UUID | None
+    horizon_days: int
+    annual_discount: float
+
+    @property
+    def name(self) -> str:
+        """As it is kept by."""
+        return "|".join((NAME, self.currency or "", str(self.segment or ""), *map(repr, self[2:])))
+
+    @classmethod
+    def named(cls, name: str) -> "Asking | None":
+        """The inverse of `name`; None: it is the name of something else."""
+        kind, _, rest = name.partition("|")
+        if kind != NAME:
+            return None
+        currency, segment, horizon, discount = rest.split("|")
+        return cls(currency or None, UUID(segment) if segment else None, int(horizon), float(discount))
+
+
+class Counted(NamedTuple):
+    """What was found, as it is kept: by which fit, of whom, and what they are worth, or why that cannot be said."""
+
+    currency: str | None
+    customers: int
+    in_several_currencies: int
+    fit_id: str | None
+    reasons: tuple[Reason, ...]
+    found: Valued | None
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any]) -> "Counted":
+        """As it was kept; the inverse of `document`."""
+        found = document["found"]
+        return cls(
+            **{
+                **document,
+                "reasons": tuple(document["reasons"]),
+                "found": None if found is None else Valued(Worth(*found[0]), *found[1:]),
+            }
+        )
+
+    def document(self) -> dict[str, Any]:
+        """As it is kept."""
+        found = None if self.found is None else [list(self.found.worth), self.found.own, self.found.spread]
+        return {**self._asdict(), "found": found}
+
+    def total(self, asked: Question, segment: UUID | None, stored: Stored | None, staleness: float | None) -> Total:
+        """The answer, by the fit that it was found by."""
+        return Total(
+            asked,
+            to_date(asked.day),
+            segment,
+            self.currency,
+            self.customers,
+            self.in_several_currencies,
+            staleness,
+            stored,
+            self.reasons,
+            self.found,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,8 @@ class Buying:
 
         What is expected of whoever is alive depends on repeats and age alone: there are far fewer such pairs.
         """
+        if (found := self.course(repeats, age).tabled(days, discounts)) is not None:
+            return found
         often, long, place = pairs(repeats, age)
         return np.asarray(self.course(often, long).until(days, discounts)[:, place], dtype=np.float64)
 

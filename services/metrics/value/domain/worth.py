@@ -95,9 +95,15 @@ def worths(
     plain, kept = buying.ahead(x, age, asked.horizon_days, (0.0, asked.per_day)) * alive
     active = buying.active(x, recency, age, asked.horizon_days, alive)
     per_row = (1.0, alive, active, plain, kept)
-    sums = [np.bincount(group, weights=base.customers * each, minlength=groups) for each in per_row]
-    value = np.bincount(group, weights=kept * _spend(base, spending) * margin, minlength=groups)
+    sums = [_by_group(base.customers * each, group, groups) for each in per_row]
+    value = _by_group(kept * _spend(base, spending) * margin, group, groups)
     return [Worth(*map(float, each)) for each in zip(*sums, value, strict=True)]
+
+
+def _by_group(values: Array, group: Ints, groups: int) -> Array:
+    if groups == 1:
+        return np.asarray([values.sum()], dtype=np.float64)
+    return np.asarray(np.bincount(group, weights=values, minlength=groups), dtype=np.float64)
 
 
 def _spend(base: Base, spending: gamma_gamma.Parameters) -> Array:

@@ -37,41 +37,66 @@ _KEYS_OF_SEGMENTS = f"""
 
 
 class Crowd(NamedTuple):
-    """Customers whose purchases are all in one currency, up to a day; `mark` is what a fit is fitted to."""
+    """Customers whose purchases are all in one currency, up to a day."""
 
     currency: str
     customers: int
     repeaters: int
     first_day: int
-    mark: Mark
 
 
 def crowd_of(currency: str, base: Base) -> Crowd:
     """The same of customers who are counted already."""
-    people, repeats = base.customers, base.repeats
-    mark = (int(people.sum()), int(people @ repeats), int(base.repeat_minor.sum()))
-    return Crowd(currency, mark[0], int(people[repeats > 0].sum()), int(base.first_day.min()), mark)
+    people = base.customers
+    return Crowd(currency, int(people.sum()), int(people[base.repeats > 0].sum()), int(base.first_day.min()))
 
 
 async def crowds(tx: ReadTx, day: int) -> list[Crowd]:
     """The customers of each currency who bought for the last time on or before a day, the most first.
 
-    Those who bought in several currencies are one crowd more, under `*`.
+    Those who bought in several currencies are one crowd more, under `*`. Of histories no more than the first of each
+    number of repeats is read, and those without any: as many rows as days, whatever the number of customers.
     """
     rows = await tx.execute(
         """
-        SELECT currency, CAST(sum(customers) AS bigint) AS customers,
-               CAST(coalesce(sum(customers) FILTER (WHERE repeats > 0), 0) AS bigint) AS repeaters,
-               min(first_day) AS first_day, CAST(sum(customers * repeats) AS bigint) AS repeats,
-               sum(repeat_minor) AS money
-        FROM histories WHERE last_day <= :day GROUP BY currency ORDER BY 2 DESC, 1
+        WITH RECURSIVE often AS (
+            (SELECT currency, repeats FROM histories ORDER BY currency, repeats LIMIT 1)
+            UNION ALL
+            SELECT n.* FROM often CROSS JOIN LATERAL (
+                SELECT h.currency, h.repeats FROM histories h
+                WHERE (h.currency, h.repeats) > (often.currency, often.repeats)
+                ORDER BY h.currency, h.repeats LIMIT 1
+            ) AS n
+        ), firsts AS (
+            SELECT currency, min(f.first_day) AS first_day FROM often CROSS JOIN LATERAL (
+                SELECT h.first_day FROM histories h
+                WHERE h.currency = often.currency AND h.repeats = often.repeats AND h.last_day <= :day
+                ORDER BY h.first_day LIMIT 1
+            ) AS f GROUP BY currency
+        ), everybody AS (
+            SELECT currency, CAST(sum(customers) AS bigint) AS customers FROM rfm_crowds
+            WHERE last_day <= :day GROUP BY currency
+        )
+        SELECT currency, customers, customers - once AS repeaters, first_day
+        FROM everybody JOIN firsts USING (currency) CROSS JOIN LATERAL (
+            SELECT CAST(coalesce(sum(h.customers), 0) AS bigint) AS once FROM histories h
+            WHERE h.currency = everybody.currency AND h.repeats = 0 AND h.last_day <= :day
+        ) AS o ORDER BY customers DESC, currency
         """,
         {"day": day},
     )
-    return [
-        Crowd(row.currency, row.customers, row.repeaters, row.first_day, (row.customers, row.repeats, int(row.money)))
-        for row in rows
-    ]
+    return [Crowd._make(row) for row in rows]
+
+
+async def mark(tx: ReadTx, currency: str, day: int) -> Mark:
+    """What a fit is fitted to: customers, days bought again, money spent again. Looks at all histories."""
+    rows = await tx.execute(
+        "SELECT CAST(sum(customers) AS bigint) AS customers, CAST(sum(customers * repeats) AS bigint) AS repeats, "
+        "sum(repeat_minor) AS money FROM histories WHERE currency = :currency AND last_day <= :day",
+        {"currency": currency, "day": day},
+    )
+    row = rows.one()
+    return row.customers, row.repeats, int(row.money)
 
 
 async def base(tx: ReadTx, currency: str, day: int) -> Base:
@@ -156,6 +181,30 @@ async def newest(tx: ReadTx, currency: str, day: int | None = None) -> Stored | 
     )
     row = rows.one_or_none()
     return None if row is None else Stored(row.id, row.fitted_at, Fitted.model_validate(row.document))
+
+
+async def stored(tx: ReadTx, fit_id: UUID) -> Stored | None:
+    """A fit by its id; None: it is kept no more."""
+    rows = await tx.execute("SELECT id, fitted_at, document FROM fits WHERE id = :id", {"id": fit_id})
+    row = rows.one_or_none()
+    return None if row is None else Stored(row.id, row.fitted_at, Fitted.model_validate(row.document))
+
+
+async def newest_id(tx: ReadTx, currency: str | None) -> UUID | None:
+    """Which fit of a currency, or of any, was made last."""
+    rows = await tx.execute(
+        "SELECT id FROM fits WHERE CAST(:currency AS text) IS NULL OR currency = :currency "
+        "ORDER BY fitted_at DESC, id DESC LIMIT 1",
+        {"currency": currency},
+    )
+    found: UUID | None = rows.scalar_one_or_none()
+    return found
+
+
+async def currencies(tx: ReadTx, since: datetime) -> list[str]:
+    """The currencies of fits that were made since, by name: all that customers pay in."""
+    rows = await tx.execute("SELECT DISTINCT currency FROM fits WHERE fitted_at >= :since ORDER BY 1", {"since": since})
+    return list(rows.scalars())
 
 
 async def served(tx: ReadTx) -> dict[str, Fitted]:

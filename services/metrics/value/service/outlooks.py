@@ -18,7 +18,7 @@ from services.metrics.value.service.valuing import Value
 from shared.db.engine import WriteTx
 from shared.events.catalogue.metrics import ChurnRiskChanged, ClvBandChanged
 from shared.events.envelope import Event, EventData
-from shared.identity import mapping
+from shared.identity import mapping, members
 from shared.ids import uuid7
 
 AT_ONCE = 1_000
@@ -64,9 +64,9 @@ class Outlooks:
 
     async def _tell(self, tx: WriteTx, keys: Collection[UUID], fits: Mapping[str, Fitted], day: int) -> int:
         await mapping.hold(tx)
-        roots = await mapping.roots(tx, keys)
-        persons = {*keys, *roots.values()}
-        families = await mapping.members(tx, set(roots.values()))
+        whose = await members.find_many(tx, keys)
+        families = dict(whose.values())
+        persons = {*keys, *families}
         everybody = {raw for raws in families.values() for raw in raws}
         refused = await outlooks.refused(tx, everybody)
         bought = await ledger.activity(tx, everybody)

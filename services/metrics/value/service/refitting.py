@@ -52,14 +52,15 @@ class Refitting:
         async with self.db.read() as tx:
             stored = await repository.newest(tx, crowd.currency)
             earlier = None if stored is None else stored.fit
-            if earlier is not None and earlier.day == day and not _has_moved(earlier.mark, crowd.mark, MOVED):
+            mark = await repository.mark(tx, crowd.currency, day)
+            if earlier is not None and earlier.day == day and not _has_moved(earlier.mark, mark, MOVED):
                 return False
             base = await repository.base(tx, crowd.currency, day)
             spends = await repository.spends(tx, crowd.currency)
-            needs_trial = earlier is None or _needs_trial(earlier, crowd.mark, day)
+            needs_trial = earlier is None or _needs_trial(earlier, mark, day)
             past = await _past(tx, crowd, day) if needs_trial else None
         fit = await asyncio.to_thread(
-            fitted, base, spends, past, currency=crowd.currency, day=day, mark=crowd.mark, earlier=earlier
+            fitted, base, spends, past, currency=crowd.currency, day=day, mark=mark, earlier=earlier
         )
         async with self.db.write() as tx:
             await repository.add(tx, uuid7(), self.clock.now(), fit)

@@ -2,10 +2,10 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from datetime import date
-from time import monotonic
-from typing import TypeVar
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from functools import partial
+from typing import Any, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -19,7 +19,10 @@ from services.metrics.domain.purchases import SEVERAL, history_of, together
 from services.metrics.errors import InTheFuture, NoFit, UnknownCustomer
 from services.metrics.figures import repository as facts
 from services.metrics.freshness.service import Freshness
-from services.metrics.value.domain.answers import One, Stored, Total, Valued
+from services.metrics.ledger.service import IDENTITY_GROUP, ORDERS_GROUP
+from services.metrics.retention.service.scanning import Locks, Scans, Subject, locks
+from services.metrics.satisfaction.service.taking import GROUP as SEGMENTS_GROUP
+from services.metrics.value.domain.answers import Asking, Counted, One, Stored, Total, Valued
 from services.metrics.value.domain.buying import Buying
 from services.metrics.value.domain.fitted import Fitted, Reason
 from services.metrics.value.domain.fitting import missing
@@ -28,17 +31,16 @@ from services.metrics.value.domain.worth import Base, Question, uncertainty, wor
 from services.metrics.value.repository import sums as repository
 from services.metrics.value.repository.sums import Crowd, crowd_of
 from shared.clock import Clock
-from shared.db.engine import Database
-from shared.identity import mapping
+from shared.db.engine import Database, ReadTx
+from shared.identity import members
 from shared.rights import audit
 
-# What people are worth is computed at most this often for one question.
-_KEEP_SECONDS = 10.0
-_MOST_KEPT = 64
-_Key = tuple[Question, str | None, UUID | None]
+# The plain question, which is counted in the background before anybody asks it.
+HORIZON_DAYS, ANNUAL_DISCOUNT = 365, 0.1
+_HEARD = (ORDERS_GROUP, IDENTITY_GROUP, SEGMENTS_GROUP)
 _K = TypeVar("_K")
-# Answers that were given, and when.
-Worths = dict[_Key, tuple[float, Total]]
+# Fits are made anew each day on which somebody has bought, or could have.
+_FRESH = timedelta(days=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,69 +53,78 @@ class Value:
     currency: str | None
     margin: str
     freshness: Freshness
-    kept: Worths = field(default_factory=dict)
+    locks: Locks = field(default_factory=locks)
 
     async def total(
         self,
         *,
         as_of: date | None = None,
         segment: UUID | None = None,
-        horizon_days: int = 365,
-        annual_discount: float = 0.1,
+        horizon_days: int = HORIZON_DAYS,
+        annual_discount: float = ANNUAL_DISCOUNT,
         currency: str | None = None,
-        at_most_seconds: float = _KEEP_SECONDS,
     ) -> Total:
         """What all customers together, or those in a segment now, will probably bring within the horizon.
 
         As of a past day by what they had bought up to it, as is known now; by the fit of that day, or the first after.
-        An answer given `at_most_seconds` ago is given again, and says so.
+        Of many customers it is counted in the background while it is being asked for, and says how old it is.
 
         Raises:
             InTheFuture: the day has not come yet.
         """
         asked = Question(self._day(as_of), horizon_days, annual_discount)
-        key = (asked, currency, segment)
-        if (kept := self.kept.get(key)) is not None and (age := monotonic() - kept[0]) < at_most_seconds:
-            known = kept[1].staleness_seconds
-            return replace(kept[1], staleness_seconds=None if known is None else known + age)
-        found = await self._total(asked, currency, segment)
-        if found.found is not None:
-            if len(self.kept) >= _MOST_KEPT:
-                self.kept.clear()
-            self.kept[key] = (monotonic(), found)
-        return found
+        subject = self._subject(Asking(currency or self.currency, segment, horizon_days, annual_discount))
+        counted = await self._scans().get(subject, asked.day)
+        found = Counted.of(counted.document)
+        stored = None
+        if found.fit_id is not None:
+            async with self.db.read() as tx:
+                stored = await repository.stored(tx, UUID(found.fit_id))
+        return found.total(asked, segment, stored, counted.staleness_seconds)
 
-    async def _total(self, asked: Question, currency: str | None, segment: UUID | None) -> Total:
-        measured = await self.freshness.ends()
+    async def currencies(self) -> list[str]:
+        """Those that models were fitted for in the last days, served or withheld."""
         async with self.db.read() as tx:
-            staleness = await self.freshness.staleness(tx, measured)
-            bases = None
-            if segment is not None:
-                bases = (await repository.bases(tx, asked.day, [segment])).get(segment, {})
-            elif asked.day < calendar.day_number(self.today()):
-                bases = (await repository.bases(tx, asked.day)).get(None, {})
-            crowds = await repository.crowds(tx, asked.day) if bases is None else _crowds(bases)
-            code = currency or self.currency or _most(crowds)
-            crowd = next((each for each in crowds if each.currency == code), None)
-            stored = None if code is None else await repository.newest(tx, code, asked.day)
-            reasons = _reasons(crowd, stored, asked.day, is_part=segment is not None)
-            found = None
-            if stored is not None and crowd is not None and not reasons:
-                base = bases[crowd.currency] if bases else await repository.base(tx, crowd.currency, asked.day)
-                of = self.valued_parts if segment is not None else self.valued
-                found = (await asyncio.to_thread(of, {segment: base}, stored.fit, asked))[segment]
-        return Total(
-            asked,
-            calendar.to_date(asked.day),
-            segment,
-            code,
-            0 if crowd is None else crowd.customers,
-            repository.several(crowds),
-            staleness,
-            stored,
-            reasons,
-            found,
-        )
+            return await repository.currencies(tx, self.clock.now() - _FRESH)
+
+    async def refresh(self) -> int:
+        """Count anew what is being asked for, and the plain question before anybody asks; how much was."""
+        scans = self._scans()
+        await scans.get(self._subject(Asking(self.currency, None, HORIZON_DAYS, ANNUAL_DISCOUNT)), self._day(None))
+        return await scans.refresh(self._subject_named)
+
+    def _scans(self) -> Scans:
+        return Scans(self.db, self.clock, self.zone, self.freshness, self.locks)
+
+    def _subject(self, asking: Asking) -> Subject:
+        return Subject(asking.name, _HEARD, partial(self._count, asking), also=partial(self._made_by, asking))
+
+    def _subject_named(self, name: str) -> Subject | None:
+        asking = Asking.named(name)
+        return None if asking is None else self._subject(asking)
+
+    async def _made_by(self, asking: Asking, tx: ReadTx) -> str:
+        return f"{self.margin} {await repository.newest_id(tx, asking.currency)}"
+
+    async def _count(self, asking: Asking, tx: ReadTx, day: int) -> dict[str, Any]:
+        asked, segment, bases = Question(day, asking.horizon_days, asking.annual_discount), asking.segment, None
+        if segment is not None:
+            bases = (await repository.bases(tx, day, [segment])).get(segment, {})
+        elif day < calendar.day_number(self.today()):
+            bases = (await repository.bases(tx, day)).get(None, {})
+        crowds = await repository.crowds(tx, day) if bases is None else _crowds(bases)
+        code = asking.currency or _most(crowds)
+        crowd = next((each for each in crowds if each.currency == code), None)
+        stored = None if code is None else await repository.newest(tx, code, day)
+        reasons = _reasons(crowd, stored, day, is_part=segment is not None)
+        found = None
+        if stored is not None and crowd is not None and not reasons:
+            base = bases[crowd.currency] if bases else await repository.base(tx, crowd.currency, day)
+            of = self.valued_parts if segment is not None else self.valued
+            found = (await asyncio.to_thread(of, {segment: base}, stored.fit, asked))[segment]
+        customers = 0 if crowd is None else crowd.customers
+        fit_id = None if stored is None else str(stored.id)
+        return Counted(code, customers, repository.several(crowds), fit_id, reasons, found).document()
 
     def valued(self, bases: Mapping[_K, Base], fit: Fitted, asked: Question) -> dict[_K, Valued]:
         """What the customers of each base are worth by a fit that is served, all of the fit's currency.
@@ -157,9 +168,8 @@ class Value:
         measured = await self.freshness.ends()
         async with self.db.read() as tx:
             staleness = await self.freshness.staleness(tx, measured)
-            root = (await mapping.roots(tx, [customer]))[customer]
+            root, keys = await members.find(tx, customer)
             audit.saw((root,))
-            keys = (await mapping.members(tx, [root]))[root]
             changes = Changes(self.zone)
             for order in await facts.orders_of(tx, keys):
                 changes.replace(None, order)

@@ -36,6 +36,10 @@ Pool = Annotated[
     UUID | None,
     Field(description="The household pool whose points pay; the customer is in it, and may spend of it."),
 ]
+Quoted = Annotated[
+    UUID | None,
+    Field(description="A quote of points: they pay by its terms, all that it names where `points` names none."),
+]
 Ttl = Annotated[int, Field(strict=True, ge=1, le=604_800, description="Seconds to hold; none: as the firm set it.")]
 
 
@@ -62,6 +66,7 @@ class ValidationIn(Strict):
     wallet: Wallet | None = None
     points: Annotated[Amount, Field(description="Points to pay with; none: only what they could pay is said.")] = 0
     pool: Pool = None
+    quote: Quoted = None
     mode: Application = "all"
     explain: Annotated[bool, Field(description="Say of every promotion that does not apply why not.")] = False
     as_of: Annotated[Instant | None, Field(description="Judge as if it were then; with a secret key.")] = None
@@ -77,6 +82,7 @@ class RedemptionIn(Strict):
     wallet: Wallet | None = None
     points: Amount = 0
     pool: Pool = None
+    quote: Quoted = None
     mode: Application = "all"
 
 

@@ -1,0 +1,1 @@
+"""What facts tell of rows, and of which table they do."""

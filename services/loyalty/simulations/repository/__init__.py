@@ -1,0 +1,1 @@
+"""SQL of simulations: the work itself, and what they read of others."""

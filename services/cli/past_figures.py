@@ -84,15 +84,7 @@ async def known(
 async def told(metrics: MetricsService, as_of: date | None, window: int, currency: str | None) -> dict[str, Any]:
     """What a metrics service says: the summary, and satisfaction over the 90 days up to the day."""
     summary = await metrics.figures.summary(as_of=as_of, window=window, currency=currency)
-    common = {
-        "as_of": summary.frame.as_of,
-        "time_zone": summary.frame.time_zone,
-        "staleness_seconds": summary.frame.staleness_seconds,
-        "window_days": summary.window,
-        "currency": summary.currency,
-        "other_currencies": summary.other_currencies,
-    }
-    shown = SummaryOut.model_validate({**common, **summary.figures, "lifecycle": summary.lifecycle})
+    shown = SummaryOut.of(summary)
     opinions: dict[str, Any] = {}
     for metric in METRICS:
         try:

@@ -190,36 +190,29 @@ class _Exchange:
         route = self.scope.get("route")
         if self._deadline is not None and isinstance(route, APIRoute):
             if isinstance(route, FileRoute):
-                return await self._receive_part()
-            return await self._receive_in_time(self._deadline)
+                # Each part of a file in its time, however long the whole takes.
+                by = asyncio.get_running_loop().time() + self._settings.body_seconds
+                return await self._receive_within(by, self._settings.max_file_bytes)
+            return await self._receive_json(self._deadline)
         message = await self._receive()
         if message["type"] == "http.disconnect":
             self.is_gone = not self.status
         return message
 
-    async def _receive_in_time(self, deadline: float) -> Message:
+    async def _receive_json(self, deadline: float) -> Message:
+        """The next part of a body that is read whole before it is looked at."""
         if not deadline:
             self._check_head()
             deadline = self._deadline = asyncio.get_running_loop().time() + self._settings.body_seconds
         try:
-            async with asyncio.timeout_at(deadline):
-                message = await self._receive()
-        except TimeoutError:
-            raise BodyRefused(SlowBody()) from None
-        if message["type"] == "http.disconnect":
-            self.is_gone = True
-            return message
-        if not message.get("more_body", False):
-            self._deadline = None
-        self._size += len(message.get("body", b""))
-        if self._size > self._settings.max_body_bytes:
-            raise BodyRefused(BodyTooLarge(self._settings.max_body_bytes))
-        return message
+            return await self._receive_within(deadline, self._settings.max_body_bytes)
+        except (SlowBody, BodyTooLarge) as refusal:
+            raise BodyRefused(refusal) from None
 
-    async def _receive_part(self) -> Message:
-        """The next part of a file: each in its time, however long the whole takes."""
+    async def _receive_within(self, deadline: float, at_most: int) -> Message:
+        """The next part, by a time of the loop; with those before it, not over so many bytes."""
         try:
-            async with asyncio.timeout(self._settings.body_seconds):
+            async with asyncio.timeout_at(deadline):
                 message = await self._receive()
         except TimeoutError:
             raise SlowBody from None
@@ -229,8 +222,8 @@ class _Exchange:
         if not message.get("more_body", False):
             self._deadline = None
         self._size += len(message.get("body", b""))
-        if self._size > self._settings.max_file_bytes:
-            raise BodyTooLarge(self._settings.max_file_bytes)
+        if self._size > at_most:
+            raise BodyTooLarge(at_most)
         return message
 
     def _check_head(self) -> None:

@@ -13,9 +13,12 @@ find "$site" -type d \( -name tests -o -name test \) -prune -exec rm -rf {} +
 find "$site" -type f \( -name '*.pyx' -o -name '*.pxd' -o -name '*.pyi' -o -name '*.c' -o -name '*.h' -o -name '*.a' \) \
     -delete
 rm -rf "$site"/numpy/distutils "$site"/sqlalchemy/testing "$site"/alembic/testing
+# What NumPy's own tests call.
+rm -f "$site"/numpy/_core/_simd.*.so "$site"/numpy/_core/_*_tests.*.so
 # Messages of services that traces are not sent to; what pydantic was.
 rm -rf "$site"/google/api "$site"/google/type "$site"/pydantic/v1
-rm -rf "$site"/sqlalchemy/dialects/mysql "$site"/sqlalchemy/dialects/oracle "$site"/sqlalchemy/dialects/mssql
+rm -rf "$site"/sqlalchemy/dialects/mysql "$site"/sqlalchemy/dialects/oracle "$site"/sqlalchemy/dialects/mssql \
+    "$site"/sqlalchemy/dialects/sqlite
 find "$site/pygments/lexers" -name '*.py' ! -name '__init__.py' ! -name '_mapping.py' ! -name 'python.py' \
     ! -name 'special.py' ! -name 'text.py' -delete
 
@@ -24,6 +27,8 @@ for part in cluster datasets differentiate fft fftpack integrate interpolate io 
     signal sparse spatial stats; do
     rm -rf "$site/scipy/$part"
 done
+# The optimisers' own part of what all parts share.
+rm -rf "$site/scipy/_lib/cobyqa"
 rm -f "$site"/scipy/special/cython_special*
 # Libraries that only those parts stood on; a second time, for what stood on them.
 for _ in 1 2; do

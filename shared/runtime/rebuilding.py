@@ -229,6 +229,16 @@ async def _positions(rebuilt: Rebuilt) -> dict[tuple[str, Partition], int]:
     return {(group, part): at for group, ends in found.items() for part, at in ends.items()}
 
 
+def database_url_of(parts: Parts) -> str:
+    """Where the service's own database is; embedded, only the engine knows."""
+    return parts.platform.database_url or parts.db.engine.url.render_as_string(hide_password=False)
+
+
+async def may_rebuild(tx: ReadTx) -> bool:
+    """Whether this role may make what is rebuilt a place of its own."""
+    return bool((await tx.execute("SELECT has_database_privilege(current_database(), 'CREATE')")).scalar_one())
+
+
 async def _check_log(manifest: Service, bus: Bus) -> None:
     groups = {group for projection in manifest.projections for group in projection.groups}
     heard = [each for each in manifest.subscriptions if each.group in groups]

@@ -48,11 +48,6 @@ async def finish(tx: WriteTx, schema: str, phase: Phase, now: datetime, reason: 
     )
 
 
-async def may_make_schemas(tx: ReadTx) -> bool:
-    """Whether this role may make what is rebuilt a place of its own."""
-    return bool((await tx.execute("SELECT has_database_privilege(current_database(), 'CREATE')")).scalar_one())
-
-
 async def drop(tx: WriteTx, schema: str) -> None:
     """What a run that nobody goes on with has left."""
     await tx.connection.execute(text(f'DROP SCHEMA IF EXISTS "{schema}" CASCADE'))

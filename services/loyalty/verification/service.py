@@ -13,7 +13,7 @@ from shared.clock import Clock
 from shared.db.engine import Database
 from shared.ids import uuid7
 from shared.observability.logging import logger
-from shared.runtime.rebuilding import LogTooShort, Rebuilt, log_ends, rebuilding
+from shared.runtime.rebuilding import LogTooShort, Rebuilt, database_url_of, log_ends, may_rebuild, rebuilding
 from shared.runtime.recovering import verify_told
 from shared.runtime.service import Parts, Service
 from shared.runtime.verdicts import TableVerdict
@@ -66,7 +66,7 @@ class Verification:
         """For Prometheus."""
         async with self.db.read() as tx:
             last = await repository.last(tx)
-            is_on = self.settings.verify_nightly and await repository.may_make_schemas(tx)
+            is_on = self.settings.verify_nightly and await may_rebuild(tx)
         took = None
         if last is not None and last.reason is None and last.finished_at is not None:
             took = (last.finished_at - last.started_at).total_seconds()
@@ -94,7 +94,7 @@ class Verification:
                 night = night._replace(schema=last.schema, started_at=last.started_at)
             else:
                 await repository.drop(tx, last.schema)
-            if not await repository.may_make_schemas(tx):
+            if not await may_rebuild(tx):
                 log.warning("books_not_verified", reason="the role may not make schemas")
                 await repository.put(tx, night._replace(phase="failed", finished_at=now, reason="may_not_make_schemas"))
                 return None
@@ -105,7 +105,7 @@ class Verification:
         def own(db: Database) -> Parts:
             return Parts(db, parts.bus, parts.clock, parts.platform, parts.settings, parts.seal)
 
-        async with rebuilding(manifest, _url(self.db, parts), parts.bus, own, schema=night.schema) as rebuilt:
+        async with rebuilding(manifest, database_url_of(parts), parts.bus, own, schema=night.schema) as rebuilt:
             await self._read(rebuilt, self._beating(night, "reading"))
             await self._beat(night, "comparing")
             verdicts = await verify_told(rebuilt, self.db, self._beating(night, "comparing"))
@@ -138,8 +138,3 @@ class Verification:
     async def _finish(self, night: Night, phase: Phase, reason: str | None) -> None:
         async with self.db.write() as tx:
             await repository.finish(tx, night.schema, phase, self.clock.now(), reason)
-
-
-def _url(db: Database, parts: Parts) -> str:
-    """Where the service's own database is; embedded, only the engine knows."""
-    return parts.platform.database_url or db.engine.url.render_as_string(hide_password=False)

@@ -23,7 +23,7 @@ from services.metrics.satisfaction.schemas.figures import SatisfactionOut
 from services.metrics.satisfaction.service.figures import Satisfaction
 from shared.db.engine import Database
 from shared.observability.logging import logger
-from shared.runtime.rebuilding import LogTooShort, StoppedClock, log_ends, rebuilding
+from shared.runtime.rebuilding import LogTooShort, StoppedClock, database_url_of, log_ends, may_rebuild, rebuilding
 from shared.runtime.service import Parts, Service
 
 log = logger(__name__)
@@ -107,11 +107,13 @@ class Knowledge:
         return len(waiting)
 
     async def _document(self, moment: Moment) -> dict[str, Any]:
-        if not await self._may_rebuild():
+        async with self.parts.db.read() as tx:
+            is_allowed = await may_rebuild(tx)
+        if not is_allowed:
             why = "This service's role may make no schema in its database: ask `tam figures --known-at` instead."
             return {"refused": why}
         parts = self.parts
-        url = parts.platform.database_url or parts.db.engine.url.render_as_string(hide_password=False)
+        url = database_url_of(parts)
 
         def stopped(db: Database) -> Parts:
             return replace(parts, db=db, clock=StoppedClock(moment.at))
@@ -124,11 +126,6 @@ class Knowledge:
                 return await told(value.figures, value.satisfaction, moment)
         except LogTooShort as error:
             return {"refused": str(error)}
-
-    async def _may_rebuild(self) -> bool:
-        async with self.parts.db.read() as tx:
-            found = await tx.execute("SELECT has_database_privilege(current_database(), 'CREATE')")
-            return bool(found.scalar_one())
 
 
 async def _unseen(left: int) -> None:

@@ -19,7 +19,8 @@ from shared.config import PlatformSettings
 from shared.errors import UserError
 from shared.load.journal import Journal
 from shared.load.judge import Verdict
-from shared.load.plan import LEAST_CUSTOMERS, Order
+from shared.load.order import Order
+from shared.load.plan import LEAST_CUSTOMERS
 from shared.load.profiles import PROFILES
 from shared.load.report import page
 from shared.load.session import Session

@@ -7,8 +7,8 @@ from typing import Any
 
 from shared.errors import UserError
 from shared.ids import derived_id
+from shared.load.order import Order
 from shared.load.pace import ZONE
-from shared.load.plan import Order
 from shared.load.visits import FLASH_ITEMS
 from shared.load.wire import Reply, Wire
 

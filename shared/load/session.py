@@ -16,8 +16,9 @@ from shared.load.drive import Drive, Timing
 from shared.load.firm import Terms, set_up
 from shared.load.journal import Journal
 from shared.load.judge import Difference, Judge, Verdict
+from shared.load.order import Order
 from shared.load.pace import ZONE
-from shared.load.plan import Order, Planned, plan
+from shared.load.plan import Planned, plan
 from shared.load.watch import Watch
 from shared.load.wire import Wire
 

@@ -3,29 +3,18 @@
 import heapq
 from collections.abc import Iterator
 from random import Random
-from typing import TYPE_CHECKING, NamedTuple
 
-from shared.load.acts import Act, Ask, Reply
+from shared.load.acts import Ask, Reply
 from shared.load.chance import stream
+from shared.load.order import Due, Order
 from shared.load.profiles import PROFILES
-
-if TYPE_CHECKING:
-    from shared.load.plan import Order
 
 # Of those who answer at all, half do so within this share of the run; how far the others are from that (log-normal).
 _MEDIAN_DELAY, _SPREAD = 0.04, 1.2
 _SAID = ("Nhanh, gọn.", "Giá hơi cao.", "Sẽ giới thiệu bạn bè.", "Chờ lâu quá.", "Fine.", "")
 
 
-class Due(NamedTuple):
-    """An act, when it is due, in seconds of the run, and whose it is."""
-
-    due: float
-    customer: int
-    act: Act
-
-
-def wave(order: "Order") -> Iterator[Due]:
+def wave(order: Order) -> Iterator[Due]:
     """Who is asked when, and who answers, in the order in which it is due; everybody is asked once at most."""
     profile = PROFILES[order.profile]
     chance = stream(order.seed, order.profile, "wave")
@@ -51,7 +40,7 @@ def wave(order: "Order") -> Iterator[Due]:
         yield heapq.heappop(answers)
 
 
-def _reply(chance: Random, order: "Order", due: float, customer: int, ask: Ask) -> Due:
+def _reply(chance: Random, order: Order, due: float, customer: int, ask: Ask) -> Due:
     """What they say; whoever would only think of it after the run says it at its end."""
     later = order.seconds * _MEDIAN_DELAY * chance.lognormvariate(0, _SPREAD)
     nps = min(10, int(chance.triangular(0, 12, 9.5)))

@@ -20,7 +20,7 @@ from stand import Platform, cpu_seconds, descendants, durable_postgres, memory_m
 
 from shared.clock import SystemClock
 from shared.load.journal import Journal
-from shared.load.plan import Order
+from shared.load.order import Order
 from shared.load.session import Session
 from shared.load.wire import connected
 from shared.testing.kafka import KafkaBroker

@@ -13,7 +13,7 @@ from installation import Installation
 from shared.clock import SystemClock
 from shared.load.journal import Journal
 from shared.load.judge import Verdict
-from shared.load.plan import Order
+from shared.load.order import Order
 from shared.load.session import Session
 from shared.load.wire import connected
 from shared.testing.platform import PlatformProcess

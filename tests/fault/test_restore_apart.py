@@ -21,7 +21,7 @@ from shared.backup.manifest import read
 from shared.bus.postgres.connections import plain_url
 from shared.clock import SystemClock
 from shared.load.journal import Journal
-from shared.load.plan import Order
+from shared.load.order import Order
 from shared.load.session import Session
 from shared.load.wire import Wire
 from shared.testing.outage import private_postgres

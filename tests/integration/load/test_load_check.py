@@ -15,7 +15,8 @@ from shared.clock import SystemClock
 from shared.load.acts import Act, Answer, Say
 from shared.load.journal import Journal
 from shared.load.judge import Difference, Verdict
-from shared.load.plan import Order, plan
+from shared.load.order import Order
+from shared.load.plan import plan
 from shared.load.session import Session
 from shared.load.wire import Reply, Wire
 from shared.testing.platform import BASE_URL, Running, running_platform

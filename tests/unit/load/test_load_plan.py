@@ -18,7 +18,8 @@ from shared.load.chance import stream, zipf
 from shared.load.drive import Drive
 from shared.load.firm import Terms
 from shared.load.journal import Journal
-from shared.load.plan import Order, plan
+from shared.load.order import Order
+from shared.load.plan import plan
 from shared.load.profiles import PROFILES
 from shared.load.watch import Watch
 from shared.load.wire import Wire

@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import pytest
 
 from shared.load.judge import Difference, Verdict
-from shared.load.plan import Order
+from shared.load.order import Order
 from shared.load.plot import plot
 from shared.load.report import page
 from shared.load.watch import Watch

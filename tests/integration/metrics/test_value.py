@@ -223,13 +223,16 @@ async def test_of_many_customers_the_value_is_kept_and_says_how_old_it_is(
     await world.metrics.refitting.refit()
     value = world.metrics.value
     await read_up_to(world, 1)
-    # The clock has counted the plain question before anybody asks it.
+    # The clock has counted everybody before anybody asks, for whatever time ahead and discount.
     await value.refresh()
-    first = await value.total()
+    first, half = await value.total(), await value.total(horizon_days=180, annual_discount=0.0)
     assert first.found is not None
+    assert half.found is not None
+    assert first.found.worth.purchases > half.found.worth.purchases > 0
+    assert half.found.worth.discounted_purchases == half.found.worth.purchases
     async with world.db.read() as tx:
         names = (await tx.execute("SELECT subject FROM kept_scans")).scalars().all()
-    assert [Asking.named(name) for name in names] == [Asking(value.currency, None, 365, 0.1)]
+    assert names == [Asking(value.currency, None, 365, 0.1).living]
 
     await world.consume(placed("more", "VND-1", NOW, 900_000, "VND"), placed("new", "VND-new", NOW, 5_000, "VND"))
     await read_up_to(world, 2)

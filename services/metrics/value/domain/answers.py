@@ -10,10 +10,10 @@ from uuid import UUID
 from services.metrics.domain.calendar import to_date
 from services.metrics.value.domain.fitted import Fitted, Reason
 from services.metrics.value.domain.one import Prediction
-from services.metrics.value.domain.worth import Question, Worth
+from services.metrics.value.domain.worth import Living, Question, Worth
 
-# What the names of kept answers begin with.
-NAME = "worth"
+# What the names of kept answers begin with, and those of what all answers of today are read from.
+NAME, LIVING = "worth", "living"
 
 
 class Stored(NamedTuple):
@@ -69,6 +69,11 @@ class Asking(NamedTuple):
         """As it is kept by."""
         return "|".join((NAME, self.currency or "", str(self.segment or ""), *map(repr, self[2:])))
 
+    @property
+    def living(self) -> str:
+        """What everybody of the currency is kept by, whatever time ahead is asked for."""
+        return f"{LIVING}|{self.currency or ''}"
+
     @classmethod
     def named(cls, name: str) -> "Asking | None":
         """The inverse of `name`; None: it is the name of something else."""
@@ -80,7 +85,10 @@ class Asking(NamedTuple):
 
 
 class Counted(NamedTuple):
-    """What was found, as it is kept: by which fit, of whom, and what they are worth, or why that cannot be said."""
+    """What was found, as it is kept: by which fit, of whom, and what they are worth, or why that cannot be said.
+
+    `living` instead of `found`: what they are worth within any time is read from it.
+    """
 
     currency: str | None
     customers: int
@@ -88,23 +96,25 @@ class Counted(NamedTuple):
     fit_id: str | None
     reasons: tuple[Reason, ...]
     found: Valued | None
+    living: Living | None = None
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> "Counted":
         """As it was kept; the inverse of `document`."""
-        found = document["found"]
+        found, living = document["found"], document["living"]
         return cls(
             **{
                 **document,
                 "reasons": tuple(document["reasons"]),
                 "found": None if found is None else Valued(Worth(*found[0]), *found[1:]),
+                "living": None if living is None else Living.read(living),
             }
         )
 
     def document(self) -> dict[str, Any]:
         """As it is kept."""
         found = None if self.found is None else [list(self.found.worth), self.found.own, self.found.spread]
-        return {**self._asdict(), "found": found}
+        return {**self._asdict(), "found": found, "living": None if self.living is None else self.living.document()}
 
     def total(self, asked: Question, segment: UUID | None, stored: Stored | None, staleness: float | None) -> Total:
         """The answer, by the fit that it was found by."""

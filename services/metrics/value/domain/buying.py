@@ -62,9 +62,16 @@ class Buying:
         """How likely it is that they buy within `days`, where it is known how likely they are alive."""
         if self.model == "pareto_nbd":
             return 1 - self.silent(repeats, recency, age, days)
+        return np.asarray(alive * self.bought(repeats, age, days), dtype=np.float64)
+
+    def bought(self, repeats: Array, age: Array, days: float) -> Array:
+        """How likely somebody alive is to buy within `days`: when they bought last says no more of whoever is alive."""
+        if self.model == "pareto_nbd":
+            # Whoever has just bought is alive for certain.
+            return 1 - self.silent(repeats, age, age, days)
         of = betageo.Parameters(*self.parameters)
-        bought = -np.expm1((of.r + repeats) * (np.log(of.alpha + age) - np.log(of.alpha + age + days)))
-        return np.asarray(alive * bought, dtype=np.float64)
+        silent = (of.r + repeats) * (np.log(of.alpha + age) - np.log(of.alpha + age + days))
+        return np.asarray(-np.expm1(silent), dtype=np.float64)
 
 
 def fit(model: Model, histories: Histories, start: tuple[float, ...] | None = None) -> Fit:

@@ -1,13 +1,14 @@
 """What customers are worth: purchases still to come, times what each is expected to be, times the margin."""
 
-from collections.abc import Callable, Sequence
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
 from services.metrics.domain.models import gamma_gamma
-from services.metrics.domain.models.histories import Array, Histories, Ints, counted
+from services.metrics.domain.models.histories import Array, Histories, Ints, counted, pairs
 from services.metrics.value.domain.buying import Buying
 
 
@@ -75,6 +76,48 @@ def worth(base: Base, buying: Buying, spending: gamma_gamma.Parameters, asked: Q
     """What is still to come of everybody, by the sums alone."""
     (whole,) = worths(base, np.zeros(len(base.repeats), np.int64), 1, buying, spending, asked, margin)
     return whole
+
+
+@dataclass(frozen=True, slots=True)
+class Living:
+    """Customers by how often they bought again and how many days ago first: all that any time ahead needs of them.
+
+    Of each such pair `alive` is how many probably are customers still, and `spend` what a purchase of each of those is
+    expected to be, all together. What somebody alive will do does not depend on when they bought last, so there are as
+    many rows as frequencies times ages, and no more with more customers.
+    """
+
+    repeats: Array
+    age: Array
+    customers: Array
+    alive: Array
+    spend: Array
+
+    @classmethod
+    def of(cls, base: Base, buying: Buying, spending: gamma_gamma.Parameters, day: int) -> "Living":
+        """As of the end of a day."""
+        ages = day - base.first_day
+        alive = buying.alive(base.repeats, base.last_day - base.first_day, ages)
+        repeats, age, place = pairs(base.repeats, ages)
+        sums = (base.customers, base.customers * alive, alive * _spend(base, spending))
+        return cls(repeats, age, *(_by_group(each, place, len(repeats)) for each in sums))
+
+    @classmethod
+    def read(cls, document: Mapping[str, str]) -> "Living":
+        """As it was kept; the inverse of `document`."""
+        return cls(**{name: np.frombuffer(b64decode(column), "<f8") for name, column in document.items()})
+
+    def document(self) -> dict[str, str]:
+        """As it is kept: columns of doubles. As numbers of JSON they would take longer to read than to use."""
+        columns = ("repeats", "age", "customers", "alive", "spend")
+        return {name: b64encode(getattr(self, name).astype("<f8").tobytes()).decode() for name in columns}
+
+    def worth(self, buying: Buying, asked: Question, margin: float) -> Worth:
+        """The same as `worth` of whom these are."""
+        plain, kept = buying.ahead(self.repeats, self.age, asked.horizon_days, (0.0, asked.per_day))
+        active = buying.bought(self.repeats, self.age, asked.horizon_days)
+        per_pair = (self.customers, self.alive, self.alive * active, self.alive * plain, self.alive * kept)
+        return Worth(*(float(each.sum()) for each in (*per_pair, self.spend * kept * margin)))
 
 
 def worths(

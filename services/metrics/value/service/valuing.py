@@ -22,12 +22,12 @@ from services.metrics.freshness.service import Freshness
 from services.metrics.ledger.service import IDENTITY_GROUP, ORDERS_GROUP
 from services.metrics.retention.service.scanning import Locks, Scans, Subject, locks
 from services.metrics.satisfaction.service.taking import GROUP as SEGMENTS_GROUP
-from services.metrics.value.domain.answers import Asking, Counted, One, Stored, Total, Valued
+from services.metrics.value.domain.answers import LIVING, Asking, Counted, One, Stored, Total, Valued
 from services.metrics.value.domain.buying import Buying
 from services.metrics.value.domain.fitted import Fitted, Reason
 from services.metrics.value.domain.fitting import missing
 from services.metrics.value.domain.one import predicted
-from services.metrics.value.domain.worth import Base, Question, uncertainty, worths
+from services.metrics.value.domain.worth import Base, Living, Question, uncertainty, worths
 from services.metrics.value.repository import sums as repository
 from services.metrics.value.repository.sums import Crowd, crowd_of
 from shared.clock import Clock
@@ -67,19 +67,23 @@ class Value:
         """What all customers together, or those in a segment now, will probably bring within the horizon.
 
         As of a past day by what they had bought up to it, as is known now; by the fit of that day, or the first after.
-        Of many customers it is counted in the background while it is being asked for, and says how old it is.
+        Of many customers it is counted in the background while it is being asked for, and says how old it is. As of
+        today everybody is counted before anybody asks, for any time ahead and any discount.
 
         Raises:
             InTheFuture: the day has not come yet.
         """
         asked = Question(self._day(as_of), horizon_days, annual_discount)
-        subject = self._subject(Asking(currency or self.currency, segment, horizon_days, annual_discount))
-        counted = await self._scans().get(subject, asked.day)
+        asking = Asking(currency or self.currency, segment, horizon_days, annual_discount)
+        is_whole = segment is None and asked.day == self._day(None)
+        counted = await self._scans().get(self._everybody(asking) if is_whole else self._subject(asking), asked.day)
         found = Counted.of(counted.document)
         stored = None
         if found.fit_id is not None:
             async with self.db.read() as tx:
                 stored = await repository.stored(tx, UUID(found.fit_id))
+        if found.living is not None and stored is not None:
+            found = found._replace(found=await asyncio.to_thread(self._of_living, found.living, stored.fit, asked))
         return found.total(asked, segment, stored, counted.staleness_seconds)
 
     async def currencies(self) -> list[str]:
@@ -88,9 +92,10 @@ class Value:
             return await repository.currencies(tx, self.clock.now() - _FRESH)
 
     async def refresh(self) -> int:
-        """Count anew what is being asked for, and the plain question before anybody asks; how much was."""
+        """Count anew what is being asked for, and everybody before anybody asks; how much was."""
         scans = self._scans()
-        await scans.get(self._subject(Asking(self.currency, None, HORIZON_DAYS, ANNUAL_DISCOUNT)), self._day(None))
+        plain = Asking(self.currency, None, HORIZON_DAYS, ANNUAL_DISCOUNT)
+        await scans.get(self._everybody(plain), self._day(None))
         return await scans.refresh(self._subject_named)
 
     def _scans(self) -> Scans:
@@ -99,7 +104,13 @@ class Value:
     def _subject(self, asking: Asking) -> Subject:
         return Subject(asking.name, _HEARD, partial(self._count, asking), also=partial(self._made_by, asking))
 
+    def _everybody(self, asking: Asking) -> Subject:
+        return Subject(asking.living, _HEARD, partial(self._count_living, asking), also=partial(self._made_by, asking))
+
     def _subject_named(self, name: str) -> Subject | None:
+        kind, _, currency = name.partition("|")
+        if kind == LIVING:
+            return self._everybody(Asking(currency or None, None, HORIZON_DAYS, ANNUAL_DISCOUNT))
         asking = Asking.named(name)
         return None if asking is None else self._subject(asking)
 
@@ -107,24 +118,40 @@ class Value:
         return f"{self.margin} {await repository.newest_id(tx, asking.currency)}"
 
     async def _count(self, asking: Asking, tx: ReadTx, day: int) -> dict[str, Any]:
-        asked, segment, bases = Question(day, asking.horizon_days, asking.annual_discount), asking.segment, None
-        if segment is not None:
-            bases = (await repository.bases(tx, day, [segment])).get(segment, {})
-        elif day < calendar.day_number(self.today()):
-            bases = (await repository.bases(tx, day)).get(None, {})
-        crowds = await repository.crowds(tx, day) if bases is None else _crowds(bases)
+        asked, segment = Question(day, asking.horizon_days, asking.annual_discount), asking.segment
+        if segment is None and day == calendar.day_number(self.today()):
+            # Asked for of a day that was to come, and has.
+            return await self._count_living(asking, tx, day)
+        bases = (await repository.bases(tx, day, None if segment is None else [segment])).get(segment, {})
+        counted, stored = await self._whom(tx, asking, day, _crowds(bases))
+        if stored is None or counted.reasons or counted.currency not in bases:
+            return counted.document()
+        of = self.valued_parts if segment is not None else self.valued
+        found = await asyncio.to_thread(of, {segment: bases[counted.currency]}, stored.fit, asked)
+        return counted._replace(found=found[segment]).document()
+
+    async def _count_living(self, asking: Asking, tx: ReadTx, day: int) -> dict[str, Any]:
+        counted, stored = await self._whom(tx, asking, day, await repository.crowds(tx, day))
+        if stored is None or counted.reasons or counted.currency is None:
+            return counted.document()
+        buying, spending = _models(stored.fit)
+        base = await repository.base(tx, counted.currency, day)
+        return counted._replace(living=await asyncio.to_thread(Living.of, base, buying, spending, day)).document()
+
+    async def _whom(self, tx: ReadTx, asking: Asking, day: int, crowds: list[Crowd]) -> tuple[Counted, Stored | None]:
+        """Who is asked about, and by which fit; not yet what they are worth."""
         code = asking.currency or _most(crowds)
         crowd = next((each for each in crowds if each.currency == code), None)
         stored = None if code is None else await repository.newest(tx, code, day)
-        reasons = _reasons(crowd, stored, day, is_part=segment is not None)
-        found = None
-        if stored is not None and crowd is not None and not reasons:
-            base = bases[crowd.currency] if bases else await repository.base(tx, crowd.currency, day)
-            of = self.valued_parts if segment is not None else self.valued
-            found = (await asyncio.to_thread(of, {segment: base}, stored.fit, asked))[segment]
+        reasons = _reasons(crowd, stored, day, is_part=asking.segment is not None)
         customers = 0 if crowd is None else crowd.customers
         fit_id = None if stored is None else str(stored.id)
-        return Counted(code, customers, repository.several(crowds), fit_id, reasons, found).document()
+        return Counted(code, customers, repository.several(crowds), fit_id, reasons, None), stored
+
+    def _of_living(self, living: Living, fit: Fitted, asked: Question) -> Valued:
+        buying, _ = _models(fit)
+        found = living.worth(buying, asked, float(self.margin))
+        return Valued(found, *fit.spread(fit.error or 0.0, found.purchases))
 
     def valued(self, bases: Mapping[_K, Base], fit: Fitted, asked: Question) -> dict[_K, Valued]:
         """What the customers of each base are worth by a fit that is served, all of the fit's currency.
@@ -227,10 +254,14 @@ class Value:
 
 def _parts(bases: Mapping[_K, Base], fit: Fitted) -> tuple[Base, Ints, Buying, gamma_gamma.Parameters]:
     """All rows together, which base each is of, and the models."""
+    group = np.repeat(np.arange(len(bases)), [len(each.repeats) for each in bases.values()])
+    return Base.joined(list(bases.values())), group, *_models(fit)
+
+
+def _models(fit: Fitted) -> tuple[Buying, gamma_gamma.Parameters]:
     if (buying := fit.buying) is None or (spending := fit.spend) is None:
         raise LookupError("a fit that is served has both models")
-    group = np.repeat(np.arange(len(bases)), [len(each.repeats) for each in bases.values()])
-    return Base.joined(list(bases.values())), group, buying, spending
+    return buying, spending
 
 
 def _crowds(bases: Mapping[str, Base]) -> list[Crowd]:

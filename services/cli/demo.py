@@ -198,6 +198,7 @@ async def _where_to_look(platform: Platform, base_url: str, log: Log) -> None:
         f'{curl} "{base_url}/v1/metrics/summary?as_of={log.last_day}&window=90"',
         f'{curl} "{base_url}/v1/metrics/customers/user_id:{log.a_customer}"',
         f'{curl} "{base_url}/v1/customers/user_id:{log.a_customer}/touchpoints"',
+        f"{base_url}/              in a browser: the score card (the key is the user name, no password)",
         f"{base_url}/metrics        for Prometheus",
         f"{base_url}/docs           every route",
         "Ctrl-C ends it; the data stay.",

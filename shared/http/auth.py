@@ -8,7 +8,8 @@ from fastapi import Request
 from fastapi.openapi.models import HTTPBearer
 from fastapi.security.base import SecurityBase
 
-from shared.http.caller import BadKey, Caller, MissingKey, MissingScope, WrongKeyKind, presented
+from shared.http.browsers import CHALLENGE, asks_for_page, check_origin
+from shared.http.caller import BadKey, Caller, MissingKey, MissingScope, Refused, WrongKeyKind, presented
 from shared.http.key_store import KeyInfo
 from shared.http.key_text import looks_like_key
 from shared.http.keys import KeyRing
@@ -82,7 +83,12 @@ async def caller_of(request: Request) -> Caller:
     if known is None:
         authenticator: Authenticator = request.app.state.authenticator
         address = None if request.client is None else request.client.host
-        known = await authenticator.authenticate(request.headers.get("authorization"), address)
+        try:
+            known = await authenticator.authenticate(request.headers.get("authorization"), address)
+        except Refused as refusal:
+            if asks_for_page(request):
+                refusal.headers["WWW-Authenticate"] = CHALLENGE
+            raise
         request.scope[RATE] = authenticator.take(known)
         request.state.caller = known
         # Whom this request sees from now on is told to the audit log when it is answered.
@@ -100,6 +106,7 @@ class require(SecurityBase):  # noqa: N801 - reads as what it does: Depends(requ
 
     async def __call__(self, request: Request) -> Caller:
         caller = await caller_of(request)
+        check_origin(request)
         if caller.kind != "secret":
             raise WrongKeyKind
         if not caller.may(self.scope):

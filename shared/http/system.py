@@ -21,6 +21,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from shared.http import whole
+from shared.http.browsers import asks_for_page
 from shared.http.caller import BadKey, MissingKey, presented
 from shared.http.openapi import reference
 from shared.http.settings import HttpSettings
@@ -46,6 +47,8 @@ def _json(value: Any, status: int = 200) -> Response:
 
 
 async def _root(request: Request) -> Response:
+    if asks_for_page(request):
+        return HTMLResponse(await asyncio.to_thread(whole.front), headers=_DOCS_HEADERS | {"Vary": "Accept"})
     return _json(
         {
             "name": request.app.title,

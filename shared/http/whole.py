@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from shared.http.front import front_page
 from shared.http.openapi import METHODS, reference
 
 _OPS, _OPS_OF_ONE = "/v1/ops/", "/v1/ops/{service}/"
@@ -32,6 +33,12 @@ def contract() -> bytes:
 def page() -> str:
     """The page that lists its operations."""
     return reference(_whole())
+
+
+@lru_cache(maxsize=1)
+def front() -> str:
+    """The page that a browser opens first."""
+    return front_page(_whole())
 
 
 def _whole() -> dict[str, Any]:

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from answers_world import RELATIONSHIP, invite
-from pages_chromium import served
+from shared.testing.chromium import served
 from surveys_world import HandClock, SurveysWorld
 
 from services.profiles.app import service as profiles

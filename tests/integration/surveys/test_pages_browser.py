@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from answers_world import RELATIONSHIP
-from pages_chromium import DESK, PHONE, Tab, Wire, axe_script, chromium, served
+from shared.testing.chromium import DESK, PHONE, Tab, Wire, axe_script, chromium, served
 from pages_world import PagesWorld, pages_of_a_module
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -14,7 +14,7 @@ import httpx
 import pytest
 import pytest_asyncio
 from answers_world import RELATIONSHIP
-from pages_chromium import DESK, PHONE, Wire, axe_script, chromium, served
+from shared.testing.chromium import DESK, PHONE, Wire, axe_script, chromium, served
 from pages_world import PagesWorld, pages_on_a_platform
 from starlette.applications import Starlette
 from starlette.requests import Request

@@ -23,7 +23,7 @@ from starlette.types import ASGIApp
 from shared.testing.once import one_at_a_time
 from shared.testing.ports import free_port
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 AXE = "axe-core@4.10.3"
 INSTALL_SECONDS = 300
 FLAGS = (

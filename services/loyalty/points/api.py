@@ -12,7 +12,6 @@ from services.loyalty.points.domain.requests import Place
 from services.loyalty.points.errors import (
     AdjustmentDecided,
     AdjustmentUnknown,
-    AsOfPast,
     BadMember,
     HoldEnded,
     HoldUnknown,
@@ -93,13 +92,18 @@ HoldId = Annotated[UUID, Path(alias="hold")]
 AdjustmentId = Annotated[UUID, Path(alias="adjustment")]
 
 
-@router.get("/members/{member}", response_model=MemberOut, responses={**UNMODIFIED, **problems(BadMember, AsOfPast)})
+@router.get("/members/{member}", response_model=MemberOut, responses={**UNMODIFIED, **problems(BadMember)})
 async def member(
     member: Member,
     _: Reader,
     loyalty: Loyalty,
     request: Request,
-    as_of: Annotated[Instant | None, Query(description="As it will be then if nothing happens; none: now.")] = None,
+    as_of: Annotated[
+        Instant | None,
+        Query(
+            description="As it was, by event time and all that is known now, or will be if nothing happens; none: now."
+        ),
+    ] = None,
 ) -> Response:
     """Get what a member has, in every wallet; what is due counts, what is over does not."""
     found = await loyalty.accounts.get(member, as_of=as_of)

@@ -1,7 +1,5 @@
 """What the ledger refuses."""
 
-from datetime import datetime
-
 from shared.errors import Conflict, Invalid, NotFound
 
 
@@ -135,12 +133,3 @@ class TransferLimit(Conflict):
 
     def __init__(self, *, least: int, most: int, left_today: int) -> None:
         super().__init__("That is not within what may be sent.", least=least, most=most, left_today=left_today)
-
-
-class AsOfPast(Invalid):
-    """What will be is told, not what was."""
-
-    code, title = "loyalty.as_of_past", "Moment in the past"
-
-    def __init__(self, now: datetime) -> None:
-        super().__init__("Name a moment that is still to come; the ledger tells what was.", now=now.isoformat())

@@ -1,6 +1,7 @@
 """Points over HTTP: what staff and shops do with them, what they are told, and what is refused."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -142,6 +143,27 @@ async def test_nobody_spends_what_they_have_not(module_running: Running):
     more = await running.crm.post(f"/v1/loyalty/holds/{hold['id']}/commit", json={"points": 31})
     assert refused(more) == (409, "loyalty.more_than_held")
     assert refused(await running.crm.post(f"/v1/loyalty/holds/{uuid7()}/void")) == (404, "loyalty.hold_unknown")
+
+
+async def test_what_somebody_had_and_will_have_is_told_by_the_moment(module_running: Running):
+    running, member = module_running, lan()
+    ends = (datetime.now(UTC) + timedelta(days=30)).isoformat()
+    first = await given(running, member, 100, expires_at=ends)
+    between = (await running.crm.get(member)).json()["as_of"]
+    assert (await given(running, member, -30)).status_code == 201
+
+    async def at(moment: str) -> tuple[int, int]:
+        answer = await running.crm.get(member, params={"as_of": moment})
+        assert (answer.status_code, answer.json()["as_of"][:19]) == (200, moment[:19]), answer.text
+        found = next(each for each in answer.json()["wallets"] if each["wallet"] == "points")
+        return found["available"], sum(each["points"] for each in found["expiring"])
+
+    before = (datetime.fromisoformat(first.json()["asked_at"]) - timedelta(seconds=1)).isoformat()
+    assert await at(before.replace("+00:00", "Z")) == (0, 0)
+    assert await at(between) == (100, 100)
+    assert await at("2100-01-01T00:00:00Z") == (0, 0)
+    assert (await wallet(running, member))["available"] == 70
+    assert refused(await running.crm.get(member, params={"as_of": "yesterday"})) == (422, "invalid")
 
 
 async def test_who_is_asked_about_must_be_named_rightly(module_running: Running):

@@ -114,6 +114,26 @@ async def test_points_that_end_by_themselves_take_the_level_too(earning: Earning
     assert steps[-1].at == datetime(2026, 12, 2, 17, tzinfo=UTC)
 
 
+async def test_what_comes_back_over_its_end_was_not_missing_in_between(earning: EarningWorld):
+    world = earning.world
+    await earning.rule({**PER_10K, "expiry": {"days": 10}})
+    await earning.track({**BALANCE, "grace_days": 0})
+    await earning.hear(placed("o1", "An", 1_200_000, at=world.clock.time))
+    world.clock.forward(days=5)
+    await earning.hear(placed("o2", "An", 1_200_000, at=world.clock.time))
+    await spend(earning, "An", 120)
+    key_of_spend = await world.value("SELECT operation FROM transactions WHERE kind = 'spent'")
+    world.clock.forward(days=7)
+    between = world.clock.time - timedelta(days=1)
+    before = await as_of(earning, "An", between)
+    async with world.db.write() as tx:
+        assert await world.service.points.give_back(tx, key_of_spend, 120, "back") is not None
+
+    assert before == await as_of(earning, "An", between) == ("silver", 120)
+    assert await level(earning, "An") == "silver"
+    assert await earning.differences() == []
+
+
 async def test_merged_they_have_it_together_and_apart_each_their_own(earning: EarningWorld):
     world = earning.world
     await earning.rule(PER_10K)

@@ -237,7 +237,7 @@ def release(book: Book, wallet: Wallet, held: Sequence[Draw], cause: Cause) -> N
     book.post(
         wallet, "released", None, Deltas(available=points - repaid, held=-points, debt=-repaid), cause, [*back, *draws]
     )
-    catch_up(book, wallet)
+    _end_again(book, wallet, held)
 
 
 def give_back(book: Book, wallet: Wallet, spent: Sequence[Draw], cause: Cause) -> UUID:
@@ -254,8 +254,14 @@ def give_back(book: Book, wallet: Wallet, spent: Sequence[Draw], cause: Cause) -
         [*back, *draws],
         changed=[each.lot for each in spent if each.lot.id in book.lots],
     )
-    catch_up(book, wallet)
+    _end_again(book, wallet, spent)
     return posted.id
+
+
+def _end_again(book: Book, wallet: Wallet, back: Sequence[Draw]) -> None:
+    """What came back to lots that are over ends as it comes: at their end it was in no lot."""
+    lots = {each.lot.id: each.lot for each in back if each.lot.is_over(book.now)}
+    _expire(book, wallet, list(lots.values()), book.now)
 
 
 def claw_back(book: Book, wallet: Wallet, points: int, policy: Clawback, max_debt: int, cause: Cause) -> int:

@@ -1,15 +1,15 @@
 """Use cases that read: what members have, what was booked, and what the firm owes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from services.loyalty.points.domain.requests import Place
-from services.loyalty.points.errors import AsOfPast
+from services.loyalty.points.domain.past import balance_at
+from services.loyalty.points.domain.requests import Balance, Place
 from services.loyalty.points.repository import holds as hold_rows
-from services.loyalty.points.repository import reading, standing
+from services.loyalty.points.repository import past, reading, standing
 from services.loyalty.points.repository.holds import Hold
 from services.loyalty.points.repository.reading import Entry, LotLine, Outstanding, Turnover
 from services.loyalty.points.repository.standing import Standing
@@ -18,8 +18,9 @@ from services.loyalty.points.service.ledger import Points
 from services.loyalty.programs.domain.terms import Terms
 from services.loyalty.programs.service import Programs
 from shared.clock import Clock
-from shared.db.engine import Database
+from shared.db.engine import Database, ReadTx
 from shared.identity import members
+from shared.identity.person import Member
 
 
 class Account(NamedTuple):
@@ -56,21 +57,20 @@ class Accounts:
     async def get(self, person: UUID, *, as_of: datetime | None = None) -> Account:
         """What a person has in every wallet of the programmes, and in those they still have from before.
 
-        With `as_of`, what they will have then if nothing happens: what is pending begins, and what is over ends.
-
-        Raises:
-            AsOfPast: that moment is over; the ledger tells what was.
+        With `as_of` in the future, what they will have then if nothing happens: what is pending begins, and what is
+        over ends. In the past, what they had then, by event time and by all that is known now: also who they are.
         """
         now = self.clock.now()
-        if as_of is not None and as_of < now:
-            raise AsOfPast(now)
         async with self.db.read() as tx:
-            now = as_of or now
-            terms = await self.programs.current(tx, now)
+            at = as_of or now
+            terms = await self.programs.current(tx, at)
             member = await members.find(tx, person)
             names = sorted({*terms.wallets, *await reading.wallet_names(tx, member.keys)})
-            balances = await self.points.balances(tx, member, names, at=now)
-        return Account(member.root, now, terms, [Seen(name, balances[name]) for name in names])
+            if at < now:
+                balances = await _balances_at(tx, member, names, at)
+            else:
+                balances = await self.points.balances(tx, member, names, at=at)
+        return Account(member.root, at, terms, [Seen(name, balances[name]) for name in names])
 
     async def entries(self, person: UUID, *, wallet: str | None, before: Place | None, limit: int) -> Sequence[Entry]:
         """The ledger of a person, the latest first; one more than `limit` if there are more."""
@@ -107,3 +107,8 @@ class Accounts:
             now = self.clock.now()
             terms = await self.programs.current(tx, now)
             return Liability(now, terms, await reading.outstanding(tx, terms, now), await reading.turnover(tx))
+
+
+async def _balances_at(tx: ReadTx, member: Member, names: Iterable[str], at: datetime) -> dict[str, Balance]:
+    lots, lines = await past.lots_at(tx, member.keys, at), await past.lines_to(tx, member.keys, at)
+    return {name: balance_at(lots.get(name, ()), lines.get(name, ()), at) for name in names}

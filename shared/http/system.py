@@ -162,7 +162,7 @@ async def _whole_docs(_: Request) -> Response:
 
 
 def _descriptions(app: FastAPI) -> list[BaseRoute]:
-    # Written once: whoever asks for them again and again must not make us write a megabyte each time.
+    # Written once, which takes seconds, and beside what is answered meanwhile.
     @lru_cache(maxsize=1)
     def contract() -> bytes:
         return orjson.dumps(app.openapi())
@@ -172,10 +172,10 @@ def _descriptions(app: FastAPI) -> list[BaseRoute]:
         return reference(app.openapi())
 
     async def openapi(_: Request) -> Response:
-        return Response(contract(), media_type="application/json")
+        return Response(await asyncio.to_thread(contract), media_type="application/json")
 
     async def docs(_: Request) -> Response:
-        return HTMLResponse(page(), headers=_DOCS_HEADERS)
+        return HTMLResponse(await asyncio.to_thread(page), headers=_DOCS_HEADERS)
 
     return [
         Route("/openapi.json", openapi),

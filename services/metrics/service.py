@@ -18,6 +18,7 @@ from services.metrics.ledger.service import PROJECTION as PURCHASES
 from services.metrics.ledger.service import Ledger
 from services.metrics.retention.service.reading import Retention
 from services.metrics.retention.service.scanning import Locks, locks
+from services.metrics.retention.service.walking import Walking
 from services.metrics.rights.service import MetricsRights
 from services.metrics.satisfaction.service.figures import Satisfaction
 from services.metrics.satisfaction.service.taking import PROJECTION as ANSWERS
@@ -150,6 +151,11 @@ class MetricsService:
         """When silence is leaving, who comes back, and who customers are by what they did."""
         of = self.figures
         return Retention(of.db, of.clock, of.zone, of.currency, of.freshness, self.voices, self.scans)
+
+    @property
+    def walking(self) -> Walking:
+        """How retention was on every past day."""
+        return Walking(self.figures.db, self.figures.clock, self.figures.zone)
 
     @property
     def scorecard(self) -> ScoreCard:

@@ -17,6 +17,7 @@ from bench_subscriptions import FILL as SUBSCRIPTIONS
 from shop import DAYS, TODAY
 from stand import Platform, durable_postgres, percentile, platform, store
 
+from services.metrics.retention.service.scanning import SMALL
 from services.metrics.value.domain.fitted import Fitted, Parameters
 from services.metrics.value.repository import sums
 from shared.db.engine import Database
@@ -115,14 +116,24 @@ def parameters(*found: float) -> Parameters:
     )
 
 
+async def counted(under_test: Platform, url: str, customers: int) -> None:
+    """Wait until what the clock counts was counted once, as in a shop that runs, where scrapes come all the time."""
+    db, deadline = slow_database(url), monotonic() + PATIENCE_SECONDS
+    async with under_test.client() as client:
+        while b"predicted_clv_total{" not in (await client.get("/metrics")).content and monotonic() < deadline:
+            await asyncio.sleep(1)
+    while customers > SMALL and monotonic() < deadline:
+        async with db.read() as tx:
+            if (await tx.execute("SELECT count(*) FROM past_walk")).scalar_one():
+                break
+        await asyncio.sleep(1)
+    await db.dispose()
+
+
 async def reads(under_test: Platform) -> dict[str, dict[str, float]]:
     """Milliseconds and CPU of each route."""
     found: dict[str, dict[str, float]] = {}
     async with under_test.client() as client:
-        # As in a shop that runs: what is counted by the clock was counted once, and scrapes come every some seconds.
-        deadline = monotonic() + PATIENCE_SECONDS
-        while b"predicted_clv_total{" not in (await client.get("/metrics")).content and monotonic() < deadline:
-            await asyncio.sleep(1)
         for route in ROUTES:
             address, begun = f"/v1/metrics/{route}", monotonic()
             answer = await client.get(address)
@@ -157,6 +168,7 @@ async def main(populations: tuple[int, ...]) -> None:
     for customers in populations:
         async with durable_postgres() as (url, pid), platform(url, pid, ["all"], TAM_CURRENCY="VND") as under_test:
             await fill(url, customers)
+            await counted(under_test, url, customers)
             figures[f"{customers:,} customers"] = await reads(under_test)
     store("routes", figures)
 

@@ -13,4 +13,12 @@ async def count_anew(metrics: MetricsService) -> None:
     await metrics.value_so_far.refresh()
 
 
-JOBS = (Job("metrics.retention", timedelta(minutes=1), count_anew),)
+async def walk(metrics: MetricsService) -> None:
+    """Know how past days were before somebody asks."""
+    await metrics.walking.walk()
+
+
+JOBS = (
+    Job("metrics.retention", timedelta(minutes=1), count_anew),
+    Job("metrics.past", timedelta(minutes=1), walk),
+)

@@ -334,6 +334,54 @@ async def test_of_a_past_day_of_many_customers_the_job_counts_what_is_asked_for(
     assert sum(each.customers for each in groups_then) == 1
 
 
+async def test_of_many_customers_every_past_day_is_known_before_anybody_asks(
+    world: World, monkeypatch: pytest.MonkeyPatch
+):
+    """INVARIANT: who asks first waits for no count; is told how old it is where facts came since; and the next walk,
+    which the asking brings on, has them."""
+    monkeypatch.setattr(scanning, "SMALL", 0)
+    walking = world.metrics.walking
+    day = (NOW - timedelta(days=2)).date()
+    await world.consume(placed("o1", "c1", NOW - timedelta(days=3)), placed("o2", "c1", NOW))
+    await read_up_to(world, 1)
+    assert await walking.walk()
+    assert not await walking.walk()
+    async with world.db.write() as tx:
+        await tx.execute("ALTER TABLE activity RENAME TO nobody_may_look")
+    assert await past_answers(world, day) == (1, 1, 1, 0.0)
+    async with world.db.write() as tx:
+        await tx.execute("ALTER TABLE nobody_may_look RENAME TO activity")
+
+    await world.consume(placed("o3", "c3", NOW - timedelta(days=4)))
+    await read_up_to(world, 2)
+    world.clock.time += timedelta(seconds=700)
+    # What nobody asks for can wait until tomorrow.
+    assert not await walking.walk()
+    assert await past_answers(world, day) == (1, 1, 1, 700.0)
+    world.clock.time += timedelta(seconds=1)
+    assert await walking.walk()
+    assert await past_answers(world, day) == (2, 2, 2, 0.0)
+    assert await past_answers(world, (NOW - timedelta(days=4)).date()) == (1, 1, 1, 0.0)
+
+    # A cancelled order never was one, and a day has ended since.
+    await world.consume(cancelled("o3", "c3", NOW))
+    await read_up_to(world, 3)
+    world.clock.time += timedelta(days=1)
+    assert await walking.walk()
+    assert await past_answers(world, day) == (1, 1, 1, 0.0)
+    assert await past_answers(world, NOW.date()) == (1, 1, 1, 0.0)
+
+
+async def past_answers(world: World, day: date) -> tuple[int, int, int, float | None]:
+    """Customers as of a past day by three answers, and how old the last is."""
+    retention = world.metrics.retention
+    found, by_month = await retention.rfm(as_of=day), await retention.cohorts("month", "on", as_of=day)
+    recurring = await retention.recurring(as_of=day)
+    customers = 0 if found.crowd is None else found.crowd.customers
+    months = sum(each.customers for each in by_month.cohorts)
+    return customers, months, recurring.customers, recurring.frame.staleness_seconds
+
+
 async def test_purchases_of_days_to_come_count_only_then(world: World):
     """A shop whose clock is wrong says that somebody buys tomorrow: today that is not so, and tomorrow it is."""
     await world.consume(placed("o1", "c1", NOW), placed("o2", "c1", NOW + timedelta(days=1)))

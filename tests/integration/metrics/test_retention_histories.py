@@ -12,10 +12,10 @@ from metrics_truth import Truth, period_end
 from metrics_world import World
 from test_metrics_histories import ZONE, History, deliver, delivered
 
-from services.metrics.domain.calendar import PERIODS, day_number
+from services.metrics.domain.calendar import PERIODS, day_number, to_date
 from services.metrics.domain.tallies import MAX_NTH
 from services.metrics.retention.domain.cohorts import RULES
-from services.metrics.retention.repository import sums
+from services.metrics.retention.repository import past, sums
 from services.metrics.retention.service import scanning, subjects
 from services.metrics.retention.service.scanning import Subject
 
@@ -27,6 +27,8 @@ BLOCKS, PER_BLOCK = 2, 6
 def nothing_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     """Facts come without a log here, so that what is kept could not be told from what is new."""
     monkeypatch.setattr(scanning, "QUICK_SECONDS", float("inf"))
+    # A handful of customers are many.
+    monkeypatch.setattr(scanning, "SMALL", -1)
 
 
 async def counted(world: World, subject: Subject, day: date) -> Any:
@@ -98,6 +100,30 @@ COHORTS = subjects.COHORTS.values()
 CHECKED: Counter[str] = Counter()
 
 
+async def check_walk(world: World, dice: random.Random) -> None:
+    """INVARIANT: a walk through all past days ends, on each of them, in what counting everybody up to it gives."""
+    async with world.db.write() as tx:
+        await tx.execute("DELETE FROM past_walk")
+    assert await world.metrics.walking.walk()
+    async with world.db.read() as tx:
+        done = await past.walk(tx, ZONE.key)
+        assert done is not None
+        every = range(done.first_day, done.last_day + 1)
+        days = {done.last_day, *dice.choices(every, k=2)} if every else set()
+        walked = {
+            (subject, day): await past.document(tx, subject.name, day)
+            for subject in (subjects.SILENCES, subjects.SECOND_ORDERS, subjects.NEXT_ORDERS, subjects.RFM, *COHORTS)
+            for day in days
+        }
+        assert (await tx.execute("SELECT count(DISTINCT day) FROM past_days")).scalar_one() == len(every)
+    for (subject, day), found in walked.items():
+        assert whole(found) == whole(await counted(world, subject, to_date(day))), (subject.name, to_date(day))
+        WALKED[subject.name] += bool(found)
+
+
+WALKED: Counter[str] = Counter()
+
+
 async def check_cohorts(world: World, truth: Truth, day: date, period: Any) -> None:
     count = {"day": 20, "week": 12, "month": 14}[period]
     for rule in RULES:
@@ -142,6 +168,7 @@ async def test_what_is_counted_is_what_brute_force_counts(world: World, block: i
         await deliver(world, batches, at_once=dice.random() < 0.7)
         truth = Truth(*delivered(batches), ZONE)
         await check_live(world)
+        await check_walk(world, dice)
         for day in (TODAY, TODAY - timedelta(days=dice.choice((1, 6, dice.randint(2, 40), 300)))):
             await check_waits(world, truth, day, dice)
             await check_cohorts(world, truth, day, dice.choice(PERIODS))
@@ -150,6 +177,7 @@ async def test_what_is_counted_is_what_brute_force_counts(world: World, block: i
         await world.empty()
     # Else nothing of the above was looked at.
     assert min(CHECKED.values()) > PER_BLOCK // 3
+    assert min(WALKED.values()) > PER_BLOCK
 
 
 async def check_lifecycle(world: World, truth: Truth, day: date, period: Any) -> None:

@@ -7,7 +7,7 @@ down_revision = "0005"
 
 
 def upgrade() -> None:
-    """Make the tables. What is in `kept_scans` depends on when it was counted, so it is no part of the projection."""
+    """Make the tables. What is in `kept_scans` and of past days depends on when it was counted: no projection."""
     op.execute(
         """
         CREATE TABLE life_sums (
@@ -42,6 +42,24 @@ def upgrade() -> None:
             PRIMARY KEY (subject, day)
         );
         COMMENT ON COLUMN kept_scans.mark IS 'how far the log had been read: the same, and the figures are still live';
+        CREATE TABLE past_days (
+            subject text COLLATE "C" NOT NULL,
+            day int NOT NULL,
+            document bytea NOT NULL,
+            PRIMARY KEY (subject, day)
+        );
+        COMMENT ON TABLE past_days IS 'how it was at the end of every past day, by the last walk: compressed JSON';
+        ALTER TABLE past_days ALTER document SET STORAGE EXTERNAL;
+        CREATE TABLE past_walk (
+            only_one boolean PRIMARY KEY DEFAULT true CHECK (only_one),
+            counted_at timestamptz NOT NULL,
+            took_seconds double precision NOT NULL,
+            mark text NOT NULL,
+            zone text NOT NULL,
+            first_day int NOT NULL,
+            last_day int NOT NULL,
+            asked_at timestamptz NOT NULL
+        );
         CREATE INDEX segment_members_segment ON segment_members (segment_id, customer);
         """
     )

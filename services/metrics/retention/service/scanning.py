@@ -19,7 +19,7 @@ import orjson
 
 from services.metrics.domain import calendar
 from services.metrics.freshness.service import Freshness
-from services.metrics.retention.repository import kept, sums
+from services.metrics.retention.repository import kept, past, sums
 from services.metrics.retention.repository.kept import Kept
 from shared.clock import Clock
 from shared.db.engine import Database, ReadTx
@@ -55,7 +55,8 @@ Read = Callable[[ReadTx, int], Awaitable[Any]]
 class Subject:
     """What is counted: by its name, from what these consumers have taken in, up to a day; `live` reads it from sums.
 
-    `also` says what else it depends on: where that is another, what was counted is of before.
+    `also` says what else it depends on: where that is another, what was counted is of before. `is_walked`: of many
+    customers past days are known before anybody asks (`walking`).
     """
 
     name: str
@@ -63,6 +64,7 @@ class Subject:
     count: Read
     live: Read | None = None
     also: Callable[[ReadTx], Awaitable[str]] | None = None
+    is_walked: bool = False
 
 
 class Counted(NamedTuple):
@@ -87,6 +89,8 @@ class Scans:
         found = None if subject.live is None else await self.live(subject.live, day)
         if found is None:
             found = await self._kept(subject, day)
+        if found is None and subject.is_walked:
+            found = await self._walked(subject, day)
         if found is not None:
             return found
         async with self.locks[subject.name]:
@@ -115,6 +119,26 @@ class Scans:
             async with self.db.write() as tx:
                 await kept.want(tx, subject.name, day, self.clock.now())
         return found
+
+    async def _walked(self, subject: Subject, day: int) -> Counted | None:
+        """What was found on the last walk through all past days; where facts have come since, that is soon another."""
+        measured = await self.freshness.ends()
+        async with self.db.read() as tx:
+            walk = await past.walk(tx, self.zone.key)
+            if walk is None or not walk.first_day <= day <= walk.last_day:
+                return None
+            document = await past.document(tx, subject.name, day)
+            mark = await self._mark(tx, subject)
+            staleness = await self.freshness.staleness(tx, measured)
+        if document is None:
+            return None
+        if walk.mark != mark:
+            now = self.clock.now()
+            staleness = None if staleness is None else max(staleness, (now - walk.counted_at).total_seconds())
+            if walk.asked_at <= walk.counted_at:
+                async with self.db.write() as tx:
+                    await past.asked(tx, now)
+        return Counted(document, staleness)
 
     async def _kept(self, subject: Subject, day: int, *, most_seconds: float | None = None) -> Counted | None:
         """What is kept and has not changed since; or is no older than that, or than one has to bear with."""

@@ -14,7 +14,7 @@ from services.metrics.retention.service.scanning import Subject
 from services.metrics.satisfaction.service.taking import GROUP as SEGMENTS_GROUP
 from shared.db.engine import ReadTx
 
-_BOUGHT = (ORDERS_GROUP, IDENTITY_GROUP)
+BOUGHT = (ORDERS_GROUP, IDENTITY_GROUP)
 
 
 async def _silences(tx: ReadTx, day: int) -> dict[str, Any]:
@@ -74,15 +74,17 @@ async def _scores(tx: ReadTx, day: int) -> list[list[Any]]:
     return found
 
 
-SILENCES = Subject("silences", _BOUGHT, _silences, _live_silences)
-SECOND_ORDERS = Subject("second_orders", _BOUGHT, _recurring, _live_recurring)
-GROUPED_SILENCES = Subject("grouped_silences", _BOUGHT, _grouped)
-NEXT_ORDERS = Subject("next_orders", _BOUGHT, scans.next_orders, sums.live_next_orders)
-RFM = Subject("rfm", _BOUGHT, _scores, sums.scores)
-RFM_GROUPS = Subject("rfm_groups", _BOUGHT, scans.scores)
-SEGMENTS = Subject("segments", (*_BOUGHT, SEGMENTS_GROUP), scans.last_purchases)
+SILENCES = Subject("silences", BOUGHT, _silences, _live_silences, is_walked=True)
+SECOND_ORDERS = Subject("second_orders", BOUGHT, _recurring, _live_recurring, is_walked=True)
+GROUPED_SILENCES = Subject("grouped_silences", BOUGHT, _grouped)
+NEXT_ORDERS = Subject("next_orders", BOUGHT, scans.next_orders, sums.live_next_orders, is_walked=True)
+RFM = Subject("rfm", BOUGHT, _scores, sums.scores, is_walked=True)
+RFM_GROUPS = Subject("rfm_groups", BOUGHT, scans.scores)
+SEGMENTS = Subject("segments", (*BOUGHT, SEGMENTS_GROUP), scans.last_purchases)
 COHORTS: dict[Period, Subject] = {
-    period: Subject(f"cohorts.{period}", _BOUGHT, partial(_chains, period), partial(_live_chains, period))
+    period: Subject(
+        f"cohorts.{period}", BOUGHT, partial(_chains, period), partial(_live_chains, period), is_walked=True
+    )
     for period in PERIODS
 }
 _BY_NAME = {
@@ -93,7 +95,7 @@ _BY_NAME = {
 
 def silent_then(horizon: int) -> Subject:
     """Who had been silent so many days before, and has bought since."""
-    return Subject(f"silent_then.{horizon}", _BOUGHT, partial(_silent_then, horizon))
+    return Subject(f"silent_then.{horizon}", BOUGHT, partial(_silent_then, horizon))
 
 
 def subject_of(zone: ZoneInfo, name: str) -> Subject | None:

@@ -87,7 +87,7 @@ class Asking(NamedTuple):
 class Counted(NamedTuple):
     """What was found, as it is kept: by which fit, of whom, and what they are worth, or why that cannot be said.
 
-    `living` instead of `found`: what they are worth within any time is read from it.
+    With `living` it is of everybody: what they are worth within any time is read from that.
     """
 
     currency: str | None

@@ -82,7 +82,8 @@ class Value:
         if found.fit_id is not None:
             async with self.db.read() as tx:
                 stored = await repository.stored(tx, UUID(found.fit_id))
-        if found.living is not None and stored is not None:
+        is_plain = (horizon_days, annual_discount) == (HORIZON_DAYS, ANNUAL_DISCOUNT)
+        if found.living is not None and stored is not None and not (is_plain and found.found is not None):
             found = found._replace(found=await asyncio.to_thread(self._of_living, found.living, stored.fit, asked))
         return found.total(asked, segment, stored, counted.staleness_seconds)
 
@@ -134,9 +135,11 @@ class Value:
         counted, stored = await self._whom(tx, asking, day, await repository.crowds(tx, day))
         if stored is None or counted.reasons or counted.currency is None:
             return counted.document()
-        buying, spending = _models(stored.fit)
         base = await repository.base(tx, counted.currency, day)
-        return counted._replace(living=await asyncio.to_thread(Living.of, base, buying, spending, day)).document()
+        living = await asyncio.to_thread(Living.of, base, *_models(stored.fit), day)
+        # The plain question with it: nearly all ask that one.
+        plain = self._of_living(living, stored.fit, Question(day, HORIZON_DAYS, ANNUAL_DISCOUNT))
+        return counted._replace(living=living, found=plain).document()
 
     async def _whom(self, tx: ReadTx, asking: Asking, day: int, crowds: list[Crowd]) -> tuple[Counted, Stored | None]:
         """Who is asked about, and by which fit; not yet what they are worth."""

@@ -1,0 +1,88 @@
+"""Use case: know how every past day was before somebody asks, by walking through all of them now and then."""
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import islice
+from time import perf_counter
+from zoneinfo import ZoneInfo
+
+from services.metrics.domain import calendar
+from services.metrics.figures import repository as figures
+from services.metrics.retention.domain.past import Changes, Document, walked
+from services.metrics.retention.repository import kept, past
+from services.metrics.retention.repository.past import Walk
+from services.metrics.retention.service import scanning
+from services.metrics.retention.service.scanning import REST
+from services.metrics.retention.service.subjects import BOUGHT
+from shared.clock import Clock
+from shared.db.engine import Database
+from shared.observability.logging import logger
+
+log = logger(__name__)
+
+# Three years of days; what was before is counted when it is asked for.
+MOST_DAYS = 1_100
+# So many persons are looked at in one statement, and so many days written in one.
+_PERSONS, _DAYS = 20_000, 16
+# A walk is made no sooner than this after the last, and at the latest so, where facts have come.
+_NOT_SOONER, _LATEST = timedelta(minutes=10), timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Walking:
+    """Walks through the past days: of few customers each is counted at once, so that they need none."""
+
+    db: Database
+    clock: Clock
+    zone: ZoneInfo
+
+    async def walk(self) -> bool:
+        """Walk through all past days where that is due; whether it was."""
+        now = self.clock.now()
+        yesterday = calendar.day_of(now, self.zone) - 1
+        async with self.db.read() as tx:
+            customers = await figures.customers(tx, yesterday)
+            before = await past.walk(tx, self.zone.key)
+            mark = await kept.mark(tx, BOUGHT, self.zone.key)
+        if customers <= scanning.SMALL or (before is not None and not _is_due(before, mark, now, yesterday)):
+            return False
+        begun = perf_counter()
+        changes, currencies, mark = await self._changes(1 + customers // _PERSONS)
+        # Where nobody has bought there is no day to walk through, and what was kept of any goes.
+        first = max(yesterday - MOST_DAYS + 1, yesterday + 1 if changes.first_day is None else changes.first_day)
+        days = walked(changes, currencies, first, yesterday)
+        while batch := await asyncio.to_thread(_packed, days):
+            async with self.db.write() as tx:
+                await past.keep(tx, batch)
+        took = perf_counter() - begun
+        async with self.db.write() as tx:
+            await past.finish(tx, Walk(now, took, mark, self.zone.key, first, yesterday, now))
+        log.info("past_days_walked", days=yesterday - first + 1, seconds=round(took, 1))
+        return True
+
+    async def _changes(self, parts: int) -> tuple[Changes, list[str], str]:
+        """What changed on each day, in one snapshot: with the currencies there are, and the mark of the log."""
+        changes = Changes()
+        currencies: list[str] = []
+        async with self.db.read() as tx:
+            mark = await kept.mark(tx, BOUGHT, self.zone.key)
+            for part in range(parts):
+                lines = await past.lines(tx, part, parts, currencies)
+                await asyncio.to_thread(changes.take, lines)
+        return changes, currencies, mark
+
+
+def _packed(days: Iterator[tuple[int, Mapping[str, Document]]]) -> list[tuple[int, dict[str, bytes]]]:
+    return [(day, past.packed(documents)) for day, documents in islice(days, _DAYS)]
+
+
+def _is_due(before: Walk, mark: str, now: datetime, yesterday: int) -> bool:
+    """A day has ended since; or facts have come, and somebody was given what they may have changed."""
+    if before.last_day < yesterday:
+        return True
+    age = now - before.counted_at
+    if before.mark == mark or age < max(_NOT_SOONER, timedelta(seconds=REST * before.took_seconds)):
+        return False
+    return before.asked_at > before.counted_at or age > _LATEST

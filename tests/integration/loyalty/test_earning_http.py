@@ -1,5 +1,6 @@
 """Earning rules over HTTP, as staff and shops use them; bad input is refused with a code and a place."""
 
+import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -64,6 +65,22 @@ async def test_a_rule_is_made_read_changed_and_ended(crm: AsyncClient):
     assert [(each["version"], each["rule"]["effect"]["points"]) for each in versions] == [(2, "2"), (1, "1")]
 
 
+async def test_conditions_in_one_another_are_read_back_as_they_were_written(crm: AsyncClient):
+    inner = {"any_of": [{"first_order": True}, {"lines": {"categories": ["Trà"]}, "none_of": [{"sources": ["pos"]}]}]}
+    text = json.dumps(named(rule={**PER_10K, "conditions": "DEEP"}))
+    deep = [
+        text.replace('"DEEP"', '{"any_of": [' * n + '{"first_order": true}' + "]}" * n) for n in (4, 60, 400, 5_000)
+    ]
+
+    made = await crm.post(RULES, json=named(rule={**PER_10K, "conditions": inner}))
+    refused = [await crm.post(RULES, content=each, headers={"Content-Type": "application/json"}) for each in deep]
+
+    read = (await crm.get(f"{RULES}/{made.json()['id']}")).json()["rule"]["conditions"]
+    assert (made.status_code, read["any_of"][1]["none_of"][0]["sources"]) == (201, ["pos"])
+    assert read["any_of"][1]["lines"]["categories"] == ["Trà"]
+    assert [each.status_code for each in refused] == [422, 422, 422, 400]
+
+
 async def test_the_same_request_again_makes_no_second_rule(crm: AsyncClient):
     body, headers = named(), {"Idempotency-Key": str(uuid4())}
 
@@ -82,6 +99,11 @@ async def test_the_same_request_again_makes_no_second_rule(crm: AsyncClient):
         (
             {**PER_10K, "conditions": {"tiers": {"track": "x", "any_of": ["y"]}}},
             "/conditions/tiers/track",
+            "unknown_track",
+        ),
+        (
+            {**PER_10K, "conditions": {"none_of": [{"tiers": {"track": "x", "any_of": ["y"]}}]}},
+            "/conditions/none_of/0/tiers/track",
             "unknown_track",
         ),
         ({**PER_10K, "from": "2026-02-02", "until": "2026-02-01"}, "/until", "contradiction"),

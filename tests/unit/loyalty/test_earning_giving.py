@@ -287,6 +287,112 @@ def test_a_rule_says_in_a_word_why_it_does_not_match(conditions: dict[str, Any],
     assert reasons(found([an_order(source="web")], {"effect": FIXED, "conditions": conditions})) == [reason]
 
 
+LEAVES: list[dict[str, Any]] = [
+    {"sources": ["web"]},
+    {"coupons": ["TET"]},
+    {"first_order": True},
+    {"order_number": {"every": 2}},
+    {"amount": {"currency": "VND", "at_least_minor": 50_000}},
+    {"lines": {"categories": ["tea"]}},
+    {"lines": {"categories": ["tea"]}, "amount": {"currency": "VND", "at_least_minor": 50_000}},
+]
+TREES = st.recursive(
+    st.sampled_from(LEAVES),
+    lambda inner: st.fixed_dictionaries(
+        {}, optional={"any_of": st.lists(inner, min_size=1, max_size=3), "none_of": st.lists(inner, max_size=3)}
+    ),
+    max_leaves=8,
+)
+
+
+def holds_by_hand(said: dict[str, Any], order: KnownOrder, number: int) -> bool:
+    """The same, of a tree of the conditions above alone."""
+    tea = sum(line.quantity * (line.unit_minor or 0) for line in order.lines or () if line.category == "tea")
+    own = {
+        "sources": order.source in said.get("sources", ()),
+        "coupons": order.coupon in said.get("coupons", ()),
+        "first_order": number == 1,
+        "order_number": number % 2 == 0,
+        "amount": (tea if "lines" in said else order.net_minor) >= 50_000,
+        "lines": tea > 0,
+        "any_of": any(holds_by_hand(each, order, number) for each in said.get("any_of", ())),
+        "none_of": not any(holds_by_hand(each, order, number) for each in said.get("none_of", ())),
+    }
+    return all(own[name] for name in said)
+
+
+@given(
+    tree=TREES,
+    told=st.lists(
+        st.tuples(
+            st.sampled_from(["web", "pos"]), st.sampled_from([None, "TET"]), st.integers(0, 9), st.integers(1, 9)
+        ),
+        min_size=1,
+        max_size=4,
+    ),
+)
+@settings(max_examples=300, deadline=None)
+def test_conditions_in_one_another_hold_as_they_do_by_hand(
+    tree: dict[str, Any], told: list[tuple[str, str | None, int, int]]
+):
+    orders = [
+        an_order(
+            (tea + other) * 10_000,
+            at=MONDAY + timedelta(days=n),
+            name=f"o{n}",
+            source=source,
+            coupon=coupon,
+            lines=lines(*([("tea", tea, 10_000)] if tea else []), ("rice", other, 10_000)),
+        )
+        for n, (source, coupon, tea, other) in enumerate(told)
+    ]
+    # Within another one, lines say nothing of what counts; by themselves they are asked in the same way.
+    done = found(orders, {"effect": FIXED, "conditions": {"any_of": [tree]}})
+
+    assert [bool(given_by(done, f"o{n}")) for n in range(len(told))] == [
+        holds_by_hand(tree, order, n + 1) for n, order in enumerate(orders)
+    ]
+
+
+def test_why_none_of_the_conditions_holds_or_which_does():
+    web, first = {"sources": ["web"]}, {"first_order": True}
+    order = [an_order(source="web")]
+
+    assert reasons(found(order, {"effect": FIXED, "conditions": {"any_of": [{"sources": ["pos"]}]}})) == ["any_of"]
+    assert reasons(found(order, {"effect": FIXED, "conditions": {"none_of": [{"sources": ["pos"]}, web]}})) == [
+        "none_of:1"
+    ]
+    assert reasons(found(order, {"effect": FIXED, "conditions": {"any_of": [{**web, "none_of": [first]}]}})) == [
+        "any_of"
+    ]
+
+
+def test_segments_and_tracks_are_known_to_be_asked_wherever_they_stand():
+    inner = {"segments": {"none_of": [str(UUID(int=5))]}, "tiers": {"track": "club", "any_of": ["gold"]}}
+    book = Rulebook([version(1, {"effect": FIXED, "conditions": {"any_of": [{"none_of": [inner]}]}})])
+
+    assert (book.segments, book.tracks, book.needs_history) == ({UUID(int=5)}, {"club"}, True)
+
+
+@given(
+    parts=st.lists(st.integers(1, 10**7), min_size=1, max_size=8),
+    per=st.integers(1, 10**5),
+    mode=st.sampled_from(sorted(MODES)),
+)
+def test_an_order_in_parts_earns_what_the_whole_does_but_for_less_than_a_point_each(
+    parts: list[int], per: int, mode: Rounding
+):
+    rule = {"effect": {**PER, "per_minor": per, "rounding": mode}}
+    whole = sum(given_by(found([an_order(sum(parts))], rule)).values())
+    split = found([an_order(part, name=f"o{n}") for n, part in enumerate(parts)], rule)
+    exact = Fraction(sum(parts), per)
+    steps = Decimal(sum(parts)) / Decimal(per)
+
+    assert whole == (int(exact) if exact.denominator == 1 else int(steps.to_integral_value(MODES[mode])))
+    # One part is the whole; of more, each is off by less than a point, and so is the whole.
+    assert abs(sum(award.points for award in split.awards.values()) - whole) < max(1, len(parts))
+
+
 def test_another_currency_earns_nothing_by_amount():
     assert reasons(found([an_order(currency="USD")], {"effect": PER})) == ["currency"]
 

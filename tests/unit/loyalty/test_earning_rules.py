@@ -18,10 +18,16 @@ def a_rule(base: dict[str, Any], **more: Any) -> Rule:
     return Rule.model_validate({**base, **more})
 
 
+def nested(depth: int) -> dict[str, Any]:
+    return {"any_of": [nested(depth - 1)]} if depth else {"first_order": True}
+
+
 @pytest.mark.parametrize(
     "rule",
     [
         ORDER,
+        {**ORDER, "conditions": {"any_of": [{"first_order": True}, {"lines": {"skus": ["a"]}}], **nested(0)}},
+        {**ORDER, "conditions": nested(3)},
         REVIEW,
         {**ORDER, "effect": PER},
         {
@@ -54,6 +60,24 @@ def test_a_rule_that_works(rule: dict[str, Any]):
             "ruled out",
         ),
         (a_rule(ORDER, conditions={"segments": {}}), "/conditions/segments", "leave it out"),
+        (a_rule(ORDER, conditions={"any_of": []}), "/conditions/any_of", "empty list"),
+        (a_rule(ORDER, conditions={"any_of": [{"first_order": True}, {}]}), "/conditions/any_of/1", "always holds"),
+        (
+            a_rule(ORDER, conditions={"none_of": [{"any_of": [{"sources": ["web"]}, {"lines": {}}]}]}),
+            "/conditions/none_of/0/any_of/1/lines",
+            "Name categories",
+        ),
+        (a_rule(ORDER, conditions=nested(4)), "/conditions" + "/any_of/0" * 4, "3 deep"),
+        (
+            a_rule(ORDER, conditions={"any_of": [{"none_of": [{"first_order": True}] * 10}] * 3}),
+            "/conditions",
+            "30 are the most",
+        ),
+        (
+            a_rule(REVIEW, conditions={"any_of": [{"first_order": True}]}),
+            "/conditions/any_of/0/first_order",
+            "only orders",
+        ),
         (
             a_rule(ORDER, conditions={"tiers": {"track": "m", "any_of": ["g"], "none_of": ["g"]}}),
             "/conditions/tiers",

@@ -147,7 +147,11 @@ class Rulebook:
         self.triggers = frozenset(trigger_of(rule) for rule in rules)
         self.entries = frozenset(rule.trigger.segment for rule in rules if isinstance(rule.trigger, OnSegment))
         self.segments = self.entries | {
-            each for rule in rules if (said := rule.conditions.segments) for each in (*said.any_of, *said.none_of)
+            each
+            for rule in rules
+            for _, part in rule.conditions.tree()
+            if (said := part.segments)
+            for each in (*said.any_of, *said.none_of)
         }
         self.waits = frozenset(rule.pending.until for rule in rules if rule.pending and rule.pending.until)
         self.tracks = frozenset(track for rule in rules for track in tracks_of(rule))
@@ -203,9 +207,9 @@ class Rulebook:
 
 
 def tracks_of(rule: Rule) -> list[str]:
-    """The tier tracks a rule asks for."""
-    said = [rule.conditions.tiers.track] if rule.conditions.tiers else []
-    return [*said, rule.effect.track] if isinstance(rule.effect, TierMultiplier) else said
+    """The tier tracks a rule asks for, each once."""
+    said = dict.fromkeys(part.tiers.track for _, part in rule.conditions.tree() if part.tiers is not None)
+    return list(said | {rule.effect.track: None} if isinstance(rule.effect, TierMultiplier) else said)
 
 
 def _rank(each: Live) -> tuple[int, UUID]:
@@ -214,11 +218,9 @@ def _rank(each: Live) -> tuple[int, UUID]:
 
 def _needs_history(rule: Rule) -> bool:
     """Whether what it gives for a fact hangs on other facts of the person."""
-    said = rule.conditions
     return (
         any(cap.per != "transaction" for cap in rule.caps)
-        or said.first_order is not None
-        or said.order_number is not None
+        or any(part.first_order is not None or part.order_number is not None for _, part in rule.conditions.tree())
         or isinstance(rule.trigger, OnBirthday | OnSegment)
         or bool(tracks_of(rule))
     )
@@ -234,6 +236,14 @@ def _tests(rule: Rule, wanted: Wanted | None) -> Iterable[tuple[str, Test]]:
     if rule.late_days is not None:
         latest = timedelta(days=rule.late_days)
         yield "late", lambda fact, _: "late" if fact.told_at is not None and fact.told_at - fact.at > latest else None
+    yield from _own(said)
+    if wanted is not None and not rule.is_multiplier:
+        yield "lines", lambda fact, _: _lines(fact, wanted)
+    yield from _rest(said, wanted)
+
+
+def _own(said: Conditions) -> Iterable[tuple[str, Test]]:
+    """What is asked of the fact and the person."""
     yield from _when(said)
     if (sources := said.sources) is not None:
         yield "sources", lambda fact, _: None if fact.channel in sources else "sources"
@@ -245,10 +255,31 @@ def _tests(rule: Rule, wanted: Wanted | None) -> Iterable[tuple[str, Test]]:
     if (number := said.order_number) is not None:
         yield "order_number", lambda fact, _: _number(number, fact.number)
     yield from _who(said)
-    if wanted is not None and not rule.is_multiplier:
-        yield "lines", lambda fact, _: _lines(fact, wanted)
+
+
+def _rest(said: Conditions, wanted: Wanted | None) -> Iterable[tuple[str, Test]]:
+    """What is asked of the money of these lines (None: of the goods), and of what is in the conditions."""
     if (amount := said.amount) is not None:
         yield "amount", lambda fact, _: _amount(amount, fact, wanted)
+    if said.any_of is not None:
+        some = tuple(map(_whole, said.any_of))
+        yield "any_of", lambda fact, terms: None if any(each(fact, terms) for each in some) else "any_of"
+    if said.none_of is not None:
+        none = tuple(map(_whole, said.none_of))
+        # Which of them holds, by its place.
+        yield (
+            "none_of",
+            lambda fact, terms: next((str(place) for place, each in enumerate(none) if each(fact, terms)), None),
+        )
+
+
+def _whole(said: Conditions) -> Callable[[Fact, Terms], bool]:
+    """Whether all of these conditions hold."""
+    wanted = None if said.lines is None else Wanted.of(said.lines)
+    tests = [test for _, test in (*_own(said), *_rest(said, wanted))]
+    if wanted is not None:
+        tests.append(lambda fact, _: _lines(fact, wanted))
+    return lambda fact, terms: all(test(fact, terms) is None for test in tests)
 
 
 def _campaign(rule: Rule, fact: Fact) -> str | None:

@@ -20,11 +20,14 @@ from services.loyalty.earning.domain.rule import (
 from services.loyalty.earning.errors import Problem
 from shared.money import EXPONENTS
 
+MAX_DEPTH = 3
+MAX_PARTS = 30
+
 
 def problems(rule: Rule) -> list[Problem]:
     """All that is wrong with a rule by itself; what it names is looked up elsewhere."""
     return [
-        *_conditions(rule.conditions),
+        *_tree(rule.conditions),
         *_trigger(rule),
         *_effect(rule),
         *_caps(rule),
@@ -33,12 +36,27 @@ def problems(rule: Rule) -> list[Problem]:
     ]
 
 
+def _tree(said: Conditions) -> Iterator[Problem]:
+    """What is wrong with conditions, and with those in them."""
+    parts = list(said.tree())
+    if len(parts) > MAX_PARTS:
+        message = f"There are {len(parts)} conditions in one another; {MAX_PARTS} are the most."
+        yield Problem("/conditions", "too_many", message)
+    for at, part in parts:
+        if at.count("/") > 1 + 2 * MAX_DEPTH:
+            yield Problem(at, "too_deep", f"Conditions lie {MAX_DEPTH} deep in one another at most.")
+            return
+        if part is not said and part == Conditions():
+            yield Problem(at, "empty", "It always holds; name something in it, or leave it out.")
+        yield from (each._replace(pointer=at + each.pointer.removeprefix("/conditions")) for each in _conditions(part))
+
+
 def _conditions(said: Conditions) -> Iterator[Problem]:
     for name, choice in (("segments", said.segments), ("tiers", said.tiers)):
         if choice is not None:
             yield from _choice(name, choice)
     yield from _lines(said)
-    for name in ("sources", "coupons", "weekdays", "hours", "dates"):
+    for name in ("sources", "coupons", "weekdays", "hours", "dates", "any_of", "none_of"):
         if getattr(said, name) == ():
             yield _empty(name, "Nothing is in an empty list; name some, or leave it out.")
     yield from _numbers(said)
@@ -114,9 +132,11 @@ def _trigger(rule: Rule) -> Iterator[Problem]:
     segments = rule.conditions.segments
     if isinstance(rule.trigger, OnSegment) and segments is not None and rule.trigger.segment in segments.none_of:
         yield _contradiction("segments/none_of", "Who enters a segment is in it; leave it out.")
-    for name in ("lines", "amount", "first_order", "order_number", "coupons"):
-        if getattr(rule.conditions, name) is not None:
-            yield _contradiction(name, f"A {rule.trigger.on} has no {name}; only orders have.")
+    for at, part in rule.conditions.tree():
+        for name in ("lines", "amount", "first_order", "order_number", "coupons"):
+            if getattr(part, name) is not None:
+                message = f"A {rule.trigger.on} has no {name}; only orders have."
+                yield Problem(f"{at}/{name}", "contradiction", message)
     if isinstance(rule.effect, PerAmount | PerUnit):
         yield Problem("/effect/kind", "contradiction", f"A {rule.trigger.on} has no amount; give fixed points.")
     if rule.pending is not None and rule.pending.until is not None:

@@ -11,6 +11,7 @@ What holds between rules is said here and nowhere hidden:
 * **Money** is what did not go back: conditions and effects see an order net of refunds; a cancelled one earns nothing.
 """
 
+from collections.abc import Iterator
 from datetime import date, time
 from decimal import Decimal
 from typing import Annotated, Literal
@@ -22,6 +23,7 @@ from shared.money import MAX_MINOR
 
 MAX_POINTS = 10**9
 MAX_CHOICES = 200
+MAX_BRANCHES = 10
 
 Word = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Key = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
@@ -165,7 +167,11 @@ class Dates(Part):
 
 
 class Conditions(Part):
-    """What must hold, all of it; what is not named does not matter. Local times are those of the programme's zone."""
+    """What must hold, all of it; what is not named does not matter. Local times are those of the programme's zone.
+
+    Of `any_of` at least one must hold as a whole, of `none_of` not one. In these `lines` asks whether the order has
+    such lines, and says nothing of what counts; an `amount` beside it is theirs, else that of the goods.
+    """
 
     segments: Segments | None = None
     tiers: Tiers | None = None
@@ -178,6 +184,15 @@ class Conditions(Part):
     weekdays: Annotated[tuple[Weekday, ...], Field(max_length=7)] | None = None
     hours: Annotated[tuple[Hours, ...], Field(max_length=20)] | None = None
     dates: Annotated[tuple[Dates, ...], Field(max_length=50)] | None = None
+    any_of: Annotated[tuple["Conditions", ...], Field(max_length=MAX_BRANCHES)] | None = None
+    none_of: Annotated[tuple["Conditions", ...], Field(max_length=MAX_BRANCHES)] | None = None
+
+    def tree(self, at: str = "/conditions") -> Iterator[tuple[str, "Conditions"]]:
+        """These conditions and all that are in them, each with its place in the rule."""
+        yield at, self
+        for name, branches in (("any_of", self.any_of), ("none_of", self.none_of)):
+            for number, branch in enumerate(branches or ()):
+                yield from branch.tree(f"{at}/{name}/{number}")
 
 
 class Fixed(Part):

@@ -176,24 +176,27 @@ async def rule_problems(
     tracks = await tiers.tracks(tx)
     for key in tracks_of(rule):
         if key not in tracks:
-            found.append(Problem("/conditions/tiers/track", "unknown_track", f"There is no tier track {key!r}."))
+            found.append(Problem(_asks_at(rule, key), "unknown_track", f"There is no tier track {key!r}."))
         elif is_by_balance(tracks[key]):
             found.append(Problem(_asks_at(rule, key), "track_by_balance", BY_BALANCE.format(key)))
-    asked = rule.conditions.tiers
-    if asked is not None and asked.track in tracks:
-        levels = {level.key for version in tracks[asked.track] for level in version.track.levels}
-        found += [
-            Problem("/conditions/tiers", "unknown_level", f"The track {asked.track!r} has no level {level!r}.")
-            for level in (*asked.any_of, *asked.none_of)
-            if level not in levels
-        ]
+    for place, part in rule.conditions.tree():
+        asked = part.tiers
+        if asked is not None and asked.track in tracks:
+            levels = {level.key for version in tracks[asked.track] for level in version.track.levels}
+            found += [
+                Problem(f"{place}/tiers", "unknown_level", f"The track {asked.track!r} has no level {level!r}.")
+                for level in (*asked.any_of, *asked.none_of)
+                if level not in levels
+            ]
     return found
 
 
 def _asks_at(rule: Rule, track: str) -> str:
     """Where a rule names a track."""
-    asked = rule.conditions.tiers
-    return "/conditions/tiers/track" if asked is not None and asked.track == track else "/effect/track"
+    for at, part in rule.conditions.tree():
+        if part.tiers is not None and part.tiers.track == track:
+            return f"{at}/tiers/track"
+    return "/effect/track"
 
 
 async def _answer(tx: WriteTx, idem: Idempotent | None, status: int, version: RuleVersion) -> Answer:

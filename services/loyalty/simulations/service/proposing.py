@@ -117,17 +117,19 @@ def _wrong_rules(new: Book, proposal: Proposal, terms: Terms) -> Iterable[Proble
         yield from (each._replace(pointer=f"{at}{each.pointer}") for each in problems(rule))
         if rule.wallet not in terms.wallets:
             yield Problem(f"{at}/wallet", "unknown_wallet", "The programme has no such wallet.")
-        yield from _wrong_tiers(rule, levels, f"{at}/conditions/tiers")
+        yield from _wrong_tiers(rule, levels, at)
 
 
 def _wrong_tiers(rule: Rule, levels: Mapping[str, set[str]], at: str) -> Iterable[Problem]:
     for key in tracks_of(rule):
         if key not in levels:
-            yield Problem(at, "unknown_track", f"There is no tier track {key!r}.")
-    said = rule.conditions.tiers
-    if said is not None and said.track in levels:
-        for level in sorted({*said.any_of, *said.none_of} - levels[said.track]):
-            yield Problem(at, "unknown_level", f"The track {said.track!r} has no level {level!r}.")
+            yield Problem(f"{at}/conditions/tiers", "unknown_track", f"There is no tier track {key!r}.")
+    for place, part in rule.conditions.tree():
+        said = part.tiers
+        if said is not None and said.track in levels:
+            for level in sorted({*said.any_of, *said.none_of} - levels[said.track]):
+                words = f"The track {said.track!r} has no level {level!r}."
+                yield Problem(f"{at}{place}/tiers", "unknown_level", words)
 
 
 def _circles(new: Book) -> Iterable[Problem]:

@@ -26,6 +26,7 @@ from services.loyalty.points.repository.checks import CHECKS as POINTS_CHECKS
 from services.loyalty.points.service import Points
 from services.loyalty.points.service.accounts import Accounts
 from services.loyalty.points.service.counter import Counter
+from services.loyalty.points.service.trying import Trials
 from services.loyalty.points.service.upkeep import Upkeep as PointsUpkeep
 from services.loyalty.pools.repository import CHECKS as POOL_CHECKS
 from services.loyalty.pools.service import Pools
@@ -100,6 +101,11 @@ class LoyaltyService:
     def counter(self) -> Counter:
         """Adjustments, transfers and holds."""
         return Counter(self.db, self.clock, self.programs, self.points)
+
+    @property
+    def trials(self) -> Trials:
+        """Dry runs of what is done at the counter."""
+        return Trials(self.db, self.points, self.counter)
 
     @property
     def points_upkeep(self) -> PointsUpkeep:

@@ -105,6 +105,13 @@ class Database:
             action()
 
     @asynccontextmanager
+    async def trial(self) -> AsyncIterator[WriteTx]:
+        """A transaction that is undone when the block ends: what a write would do, told to nobody."""
+        async with self.engine.connect() as connection, connection.begin() as transaction:
+            yield WriteTx(connection)
+            await transaction.rollback()
+
+    @asynccontextmanager
     async def read(self) -> AsyncIterator[ReadTx]:
         """One consistent snapshot (repeatable read, read only)."""
         async with self.engine.connect() as connection:

@@ -39,6 +39,7 @@ from services.loyalty.points.schemas import (
     OutstandingOut,
     TransferIn,
     TransferOut,
+    TrialOut,
     TurnoverOut,
     all_endings,
     wallet_out,
@@ -68,6 +69,11 @@ router = APIRouter(prefix="/v1/loyalty", tags=["loyalty"])
 
 _CSV: dict[int | str, dict[str, Any]] = {
     200: {"description": "The table.", "content": {"text/csv": {"schema": {"type": "string"}}}}
+}
+
+
+_TRIED: dict[int | str, dict[str, Any]] = {
+    200: {"description": "Of a dry run: what would come of it.", "model": TrialOut}
 }
 
 
@@ -159,6 +165,7 @@ async def holds(member: Member, _: Reader, loyalty: Loyalty) -> HoldsOut:
     response_model=AdjustmentOut,
     status_code=201,
     responses={
+        **_TRIED,
         202: {"description": "Above the programme's threshold: another key must approve.", "model": AdjustmentOut},
         **problems(BadIdempotencyKey, BadMember, UnknownWallet, WalletClosed, NotEnoughPoints),
     },
@@ -167,6 +174,8 @@ async def adjust(
     member: Member, body: AdjustmentIn, caller: Writer, loyalty: Loyalty, idem: IdempotencyKey
 ) -> Response:
     """Give or take points by hand, for a reason."""
+    if body.dry_run:
+        return _tried(await loyalty.trials.adjust(member, body, by=caller.key_id))
     return answer(await loyalty.counter.adjust(member, body, by=caller.key_id, idem=idem))
 
 
@@ -208,21 +217,28 @@ async def refuse_adjustment(
     "/members/{member}/transfers",
     response_model=TransferOut,
     status_code=201,
-    responses=problems(
-        BadIdempotencyKey,
-        BadMember,
-        UnknownWallet,
-        WalletClosed,
-        TransfersOff,
-        TransferLimit,
-        SamePerson,
-        NotEnoughPoints,
-    ),
+    responses={
+        **_TRIED,
+        **problems(
+            BadIdempotencyKey,
+            BadMember,
+            UnknownWallet,
+            WalletClosed,
+            TransfersOff,
+            TransferLimit,
+            SamePerson,
+            NotEnoughPoints,
+        ),
+    },
 )
 async def transfer(
     member: Member, body: TransferIn, caller: Writer, loyalty: Loyalty, idem: IdempotencyKey
 ) -> Response:
     """Give points of a member to another one, within what the programme allows."""
+    if body.dry_run:
+        # The answer says what the recipient has, too.
+        saw((read_member(body.to),))
+        return _tried(await loyalty.trials.transfer(member, body, by=caller.key_id))
     return answer(await loyalty.counter.transfer(member, body, by=caller.key_id, idem=idem))
 
 
@@ -230,10 +246,12 @@ async def transfer(
     "/members/{member}/holds",
     response_model=HoldOut,
     status_code=201,
-    responses=problems(BadIdempotencyKey, BadMember, UnknownWallet, NotEnoughPoints),
+    responses={**_TRIED, **problems(BadIdempotencyKey, BadMember, UnknownWallet, NotEnoughPoints)},
 )
 async def hold(member: Member, body: HoldIn, _: Checkout, loyalty: Loyalty, idem: IdempotencyKey) -> Response:
     """Set points apart for some time; then they are free again by themselves, unless they are spent before."""
+    if body.dry_run:
+        return _tried(await loyalty.trials.hold(member, body))
     return answer(await loyalty.counter.hold(member, body, idem=idem))
 
 
@@ -279,6 +297,10 @@ async def liability(_: Reader, loyalty: Loyalty) -> LiabilityOut:
 async def liability_csv(_: Reader, loyalty: Loyalty) -> Response:
     """Report what is outstanding as a table."""
     return Response(_table(await loyalty.accounts.liability()), media_type="text/csv")
+
+
+def _tried(said: TrialOut) -> Response:
+    return Response(said.model_dump_json(), media_type="application/json")
 
 
 def _table(found: Liability) -> str:

@@ -12,6 +12,7 @@ from services.loyalty.points.domain.requests import Balance
 from services.loyalty.points.repository.holds import Hold
 from services.loyalty.points.repository.reading import Entry, LotLine, Outstanding, Turnover
 from services.loyalty.points.repository.requests import Adjustment, State, Transfer
+from services.loyalty.points.repository.trials import Touched
 from services.loyalty.programs.domain.terms import DEFAULT_WALLET, MAX_POINTS, Name, Terms
 from shared.http.schemas import ExternalId, Instant, Strict
 
@@ -22,6 +23,7 @@ DEFAULT_TTL_SECONDS = 900
 Reason = Literal["goodwill", "complaint", "correction", "campaign", "migration", "fraud", "other"]
 _Points = Annotated[int, Field(strict=True, ge=1, le=MAX_POINTS, description="Whole points of the smallest unit.")]
 _Wallet = Annotated[Name, Field(description="Which of the programme's wallets.")]
+_DryRun = Annotated[bool, Field(description="Only say what would come of it, or why not: nothing is kept.")]
 
 
 class AdjustmentIn(Strict):
@@ -33,6 +35,7 @@ class AdjustmentIn(Strict):
     note: str | None = Field(None, max_length=500, description="For colleagues; it stands in no ledger and no event.")
     reference: ExternalId | None = Field(None, description="What it is about: an order, a ticket.")
     expires_at: Instant | None = Field(None, description="Where given points end; none: as the programme says.")
+    dry_run: _DryRun = False
 
     @field_validator("points")
     @classmethod
@@ -48,6 +51,7 @@ class TransferIn(Strict):
     wallet: _Wallet = DEFAULT_WALLET
     to: str = Field(max_length=MAX_REFERENCE, description="The other member.", examples=["user_id:42"])
     points: _Points = Field(description="What the sender gives; the recipient gets it less the fee.")
+    dry_run: _DryRun = False
 
 
 class HoldIn(Strict):
@@ -56,6 +60,7 @@ class HoldIn(Strict):
     wallet: _Wallet = DEFAULT_WALLET
     points: _Points
     ttl_seconds: int = Field(DEFAULT_TTL_SECONDS, strict=True, ge=1, le=MAX_TTL_SECONDS)
+    dry_run: _DryRun = False
 
 
 class ExtendIn(Strict):
@@ -230,6 +235,60 @@ class TransferOut(BaseModel):
         return cls.model_validate(
             {**transfer._asdict(), "sender": transfer.sender_id, "recipient": transfer.recipient_id}
         )
+
+
+class StandingOut(BaseModel):
+    """What a member has in a wallet, in points."""
+
+    available: int
+    pending: int
+    held: int
+    debt: int
+
+
+class TrialBalanceOut(BaseModel):
+    """What a member has before and would have after."""
+
+    member: UUID
+    before: StandingOut
+    after: StandingOut
+
+    @classmethod
+    def of(cls, member: UUID, before: Balance, after: Balance) -> "TrialBalanceOut":
+        """The wire form."""
+        return cls.model_validate({"member": member, "before": before._asdict(), "after": after._asdict()})
+
+
+class TrialLotOut(BaseModel):
+    """A lot that would be drawn from, or made."""
+
+    kind: str = Field(description="Of the line that would touch it.", examples=["adjusted", "fee", "held"])
+    key: UUID = Field(description="The key of the person that the wallet belongs to.")
+    lot: UUID | None = Field(description="Null: it would be made.")
+    points: int = Field(description="What it would lose (negative), or bring, less the debt that it repays.")
+    remaining: int = Field(description="What would be left of it.")
+    earned_at: datetime
+    active_at: datetime | None
+    expires_on: date | None = Field(description="The last local day its points count on; null: no day ends them.")
+    zone: str | None
+    expires_at: datetime | None
+
+    @classmethod
+    def of(cls, each: Touched) -> "TrialLotOut":
+        """The wire form."""
+        return cls.model_validate(
+            {**each._asdict(), "key": each.person_id, "lot": None if each.is_new else each.lot_id}
+        )
+
+
+class TrialOut(BaseModel):
+    """What would come of it. What would be refused is refused, with the code it would be refused with."""
+
+    is_dry_run: Literal[True] = True
+    status: Literal[201, 202] = Field(description="What would be answered; 202: somebody else would have to approve.")
+    wallet: str
+    members: list[TrialBalanceOut] = Field(description="Of a transfer the sender, then the recipient.")
+    lots: list[TrialLotOut] = Field(description="Those drawn from first, the earliest-ending first.")
 
 
 class OutstandingOut(BaseModel):

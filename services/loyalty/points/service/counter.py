@@ -62,16 +62,21 @@ class Counter:
         async with self.db.write() as tx:
             if (stored := await replayed(tx, idem)) is not None:
                 return stored
-            now = self.clock.now()
-            terms = (await self.programs.current(tx, now)).wallet(body.wallet)
-            asked = Adjustment(
-                uuid7(), person, body.wallet, body.points, body.reason, body.note, body.reference, body.expires_at,
-                "waiting", now, by, None, None,
-            )  # fmt: skip
-            if terms.four_eyes_above is None or abs(body.points) <= terms.four_eyes_above:
-                asked = await self._post(tx, asked, now, by)
-            await _keep(tx, asked, now)
+            asked = await self.adjusted(tx, person, body, by=by)
             return await _answer(tx, idem, 202 if asked.state == "waiting" else 201, AdjustmentOut.of(asked))
+
+    async def adjusted(self, tx: WriteTx, person: UUID, body: AdjustmentIn, *, by: str) -> Adjustment:
+        """The same inside a transaction."""
+        now = self.clock.now()
+        terms = (await self.programs.current(tx, now)).wallet(body.wallet)
+        asked = Adjustment(
+            uuid7(), person, body.wallet, body.points, body.reason, body.note, body.reference, body.expires_at,
+            "waiting", now, by, None, None,
+        )  # fmt: skip
+        if terms.four_eyes_above is None or abs(body.points) <= terms.four_eyes_above:
+            asked = await self._post(tx, asked, now, by)
+        await _keep(tx, asked, now)
+        return asked
 
     async def decide(self, adjustment_id: UUID, *, is_approved: bool, by: str, idem: Idempotent | None) -> Answer:
         """Approve an adjustment that waits, or refuse it.
@@ -120,24 +125,28 @@ class Counter:
             BadMember, SamePerson: there is nobody to give them to.
             NotEnoughPoints: the sender has not as many.
         """
-        recipient = read_member(body.to)
         async with self.db.write() as tx:
             if (stored := await replayed(tx, idem)) is not None:
                 return stored
-            locked = await members.lock_many(tx, {person, recipient})
-            sender = locked[person]
-            if recipient in sender.keys:
-                raise SamePerson("The two are one person.")
-            now = self.clock.now()
-            terms = await self.programs.current(tx, now)
-            day = local_day(now, terms.zone_of(body.wallet))
-            _allow(body, terms, sent=await requests.sent(tx, sender.keys, body.wallet, day))
-            fee = terms.wallet(body.wallet).transfers.fee(body.points)
-            moved = Transfer(uuid7(), person, recipient, body.wallet, body.points, fee, day, now, by)
-            await self.points.transfer(tx, moved.id, sender, recipient, body.wallet, body.points, fee)
-            await requests.put_transfer(tx, moved)
-            tx.emit(Event(uuid7(), person, now, now, telling.transferred(moved)))
-            return await _answer(tx, idem, 201, TransferOut.of(moved))
+            return await _answer(tx, idem, 201, TransferOut.of(await self.transferred(tx, person, body, by=by)))
+
+    async def transferred(self, tx: WriteTx, person: UUID, body: TransferIn, *, by: str) -> Transfer:
+        """The same inside a transaction."""
+        recipient = read_member(body.to)
+        locked = await members.lock_many(tx, {person, recipient})
+        sender = locked[person]
+        if recipient in sender.keys:
+            raise SamePerson("The two are one person.")
+        now = self.clock.now()
+        terms = await self.programs.current(tx, now)
+        day = local_day(now, terms.zone_of(body.wallet))
+        _allow(body, terms, sent=await requests.sent(tx, sender.keys, body.wallet, day))
+        fee = terms.wallet(body.wallet).transfers.fee(body.points)
+        moved = Transfer(uuid7(), person, recipient, body.wallet, body.points, fee, day, now, by)
+        await self.points.transfer(tx, moved.id, sender, recipient, body.wallet, body.points, fee)
+        await requests.put_transfer(tx, moved)
+        tx.emit(Event(uuid7(), person, now, now, telling.transferred(moved)))
+        return moved
 
     async def hold(self, person: UUID, body: HoldIn, *, idem: Idempotent | None) -> Answer:
         """Set points of a member apart for some seconds.
@@ -149,12 +158,14 @@ class Counter:
         async with self.db.write() as tx:
             if (stored := await replayed(tx, idem)) is not None:
                 return stored
-            member = await members.lock(tx, person)
-            request = HoldRequest(
-                uuid7(), member, body.wallet, body.points, await hold_rows.deadline(tx, body.ttl_seconds)
-            )
-            await self.points.hold(tx, request)
-            return await self._hold(tx, request.id, idem, 201)
+            return await self._hold(tx, await self.held(tx, person, body), idem, 201)
+
+    async def held(self, tx: WriteTx, person: UUID, body: HoldIn) -> UUID:
+        """The same inside a transaction; the hold."""
+        member = await members.lock(tx, person)
+        request = HoldRequest(uuid7(), member, body.wallet, body.points, await hold_rows.deadline(tx, body.ttl_seconds))
+        await self.points.hold(tx, request)
+        return request.id
 
     async def extend(self, hold_id: UUID, body: ExtendIn, *, idem: Idempotent | None) -> Answer:
         """Let a hold last some seconds from now.

@@ -285,7 +285,7 @@ class Points:
             raise OperationReused(str(request.id))
         book, terms = await self._open(tx, request.member, request.wallet)
         wallets = self._afford(book, request.member, request.wallet, request.points)
-        cause = Cause("held", book.now, _hold_key(request.id))
+        cause = Cause("held", book.now, hold_key(request.id))
         moves.hold(book, wallets, request.points, terms.wallet(request.wallet).draws, cause)
         await self._save(tx, book)
         held_by = request.member.root
@@ -400,7 +400,7 @@ class Points:
 
     async def _find_hold(self, tx: WriteTx, hold_id: UUID) -> Hold:
         """The hold, with its persons locked."""
-        await members.lock_many(tx, await repository.operation_persons(tx, _hold_key(hold_id)))
+        await members.lock_many(tx, await repository.operation_persons(tx, hold_key(hold_id)))
         hold = await hold_rows.get(tx, hold_id)
         if hold is None:
             raise HoldUnknown
@@ -414,7 +414,7 @@ class Points:
 
     async def _held(self, tx: WriteTx, book: Book, hold: Hold) -> list[tuple[Wallet, list[Draw]]]:
         """The wallets a hold drew from, up to the moment, with what it drew."""
-        held = await repository.operation(tx, _hold_key(hold.id))
+        held = await repository.operation(tx, hold_key(hold.id))
         found = await repository.drawn(tx, [each.id for each in held])
         wallets = await repository.load_wallets(tx, book, {each.wallet_id for each in held}, "open")
         await repository.load_lots_of(tx, wallets.values(), {each.lot_id for each in found})
@@ -463,7 +463,8 @@ async def _keep(tx: WriteTx, hold: Hold, now: datetime) -> None:
     tx.emit(Event(uuid7(), hold.person_id, now, now, held(hold)))
 
 
-def _hold_key(hold_id: UUID) -> str:
+def hold_key(hold_id: UUID) -> str:
+    """The operation under which a hold stands in the ledger."""
     return f"hold:{hold_id}"
 
 

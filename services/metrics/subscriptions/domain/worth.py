@@ -9,6 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from math import exp, log, sqrt
 from typing import Literal, NamedTuple
 
@@ -99,7 +100,7 @@ def worth_of(period: str, aged: Iterable[Aged], annual_discount: float, horizon_
         (lost if each.is_lost else left)[each.renewals] += each.people
     still = sum(each.people for each in rows if each.is_open)
     problem = _problem(lost, left)
-    model, fit = (None, None) if problem else _fitted(lost, left)
+    model, fit = (None, None) if problem else _fitted(tuple(sorted(lost.items())), tuple(sorted(left.items())))
     if not problem and fit is None:
         problem = "not_identified"
     of = None if fit is None else Parameters(*fit.parameters)
@@ -123,10 +124,12 @@ def _problem(lost: Mapping[int, int], left: Mapping[int, int]) -> Problem | None
     return "too_few_renewals" if len(lost) < MIN_RENEWALS else None
 
 
-def _fitted(lost: Mapping[int, int], left: Mapping[int, int]) -> tuple[Model | None, Fit | None]:
-    """sBG, or BdW where it is clearly likelier; None: neither has one best fit."""
-    ends = [(number - 1.0, float(number), people) for number, people in sorted(lost.items())]
-    ends += [(float(number), np.inf, people) for number, people in sorted(left.items()) if number]
+# Of sums by renewals, which change once somebody's period ends: who asks meanwhile waits for no climbing.
+@lru_cache(maxsize=256)
+def _fitted(lost: tuple[tuple[int, int], ...], left: tuple[tuple[int, int], ...]) -> tuple[Model | None, Fit | None]:
+    """sBG, or BdW where it is clearly likelier; None: neither has one best fit. Pairs (renewal, people), ascending."""
+    ends = [(number - 1.0, float(number), people) for number, people in lost]
+    ends += [(float(number), np.inf, people) for number, people in left if number]
     begin, end, many = (np.array(column, dtype=np.float64) for column in zip(*ends, strict=True))
     likelihood = contract.likelihood_of(begin, end, many)
     plain = maximise(likelihood, np.array((1.0, 1.0)), float(many.sum()))

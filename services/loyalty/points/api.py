@@ -13,6 +13,7 @@ from services.loyalty.points.errors import (
     AdjustmentDecided,
     AdjustmentUnknown,
     BadMember,
+    EntryUnknown,
     HoldEnded,
     HoldUnknown,
     MoreThanHeld,
@@ -36,6 +37,8 @@ from services.loyalty.points.schemas import (
     LiabilityOut,
     LotOut,
     MemberOut,
+    OriginOut,
+    OriginsOut,
     OutstandingOut,
     TransferIn,
     TransferOut,
@@ -129,6 +132,12 @@ async def ledger(
     """List what was booked for a member, under all keys of the person, the latest first."""
     found = await loyalty.accounts.entries(member, wallet=wallet, before=_place(cursor), limit=limit)
     return page_of(found, limit, lambda each: (each.recorded_at, each.version, each.id), EntryOut.of)
+
+
+@router.get("/members/{member}/ledger/{entry}/origins", responses=problems(BadMember, EntryUnknown))
+async def origins(member: Member, entry: UUID, _: Reader, loyalty: Loyalty) -> OriginsOut:
+    """Say where the points came from that a line of the ledger took: which purchase paid for a reward."""
+    return OriginsOut(origins=[OriginOut.of(each) for each in await loyalty.accounts.origins(member, entry)])
 
 
 @router.get("/members/{member}/lots", responses=problems(BadMember, BadCursor))

@@ -45,6 +45,15 @@ class OperationReused(Conflict):
         super().__init__("This operation was done before, with other points.", operation=operation)
 
 
+class EntryUnknown(NotFound):
+    """The member's ledger has no such line."""
+
+    code, title = "loyalty.entry_unknown", "Line unknown"
+
+    def __init__(self) -> None:
+        super().__init__("There is no line of this id in the ledger of the member.")
+
+
 class HoldUnknown(NotFound):
     """There is no such hold."""
 

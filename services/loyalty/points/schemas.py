@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from services.loyalty.points.domain.requests import Balance
 from services.loyalty.points.repository.holds import Hold
-from services.loyalty.points.repository.reading import Entry, LotLine, Outstanding, Turnover
+from services.loyalty.points.repository.reading import Entry, LotLine, Origin, Outstanding, Turnover
 from services.loyalty.points.repository.requests import Adjustment, State, Transfer
 from services.loyalty.points.repository.trials import Touched
 from services.loyalty.programs.domain.terms import DEFAULT_WALLET, MAX_POINTS, Name, Terms
@@ -134,6 +134,31 @@ class EntryOut(BaseModel):
     def of(cls, entry: Entry) -> "EntryOut":
         """The wire form."""
         return cls.model_validate({**entry._asdict(), "points": -entry.points, "key": entry.person_id})
+
+
+class OriginOut(BaseModel):
+    """Points of a lot that a line of the ledger took: the purchase, say, that paid for a reward."""
+
+    lot: UUID
+    wallet: str
+    kind: str
+    source: str = Field(description="What the points were earned for, such as `order:<id>`.", examples=["order:1001"])
+    reference: str | None
+    earned_at: datetime
+    points: int = Field(description="What the line took of them.")
+    returned: int = Field(description="What of that came back since, or, once it was held, was spent by another line.")
+    key: UUID = Field(description="The key of the person that earned them.")
+
+    @classmethod
+    def of(cls, origin: Origin) -> "OriginOut":
+        """The wire form."""
+        return cls.model_validate({**origin._asdict(), "key": origin.person_id})
+
+
+class OriginsOut(BaseModel):
+    """Where the points of a line of the ledger came from; nothing, where it took none."""
+
+    origins: list[OriginOut]
 
 
 class LotOut(BaseModel):

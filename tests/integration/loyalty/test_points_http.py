@@ -91,6 +91,26 @@ async def test_the_ledger_and_the_lots_are_read_page_by_page(module_running: Run
             assert refused(await running.crm.get(f"{member}/{path}", params={"cursor": cursor}))[0] == 400
 
 
+async def test_a_line_of_the_ledger_says_where_its_points_came_from(module_running: Running):
+    running, member = module_running, lan()
+    for points, reference in ((30, "first"), (20, "second")):
+        assert (await given(running, member, points, reference=reference)).status_code == 201
+    hold = (await running.crm.post(f"{member}/holds", json={"points": 45})).json()
+    await running.crm.post(f"/v1/loyalty/holds/{hold['id']}/commit", json={"points": 40, "reference": "o-1"})
+    lines = {each["kind"]: each["id"] for each in (await running.crm.get(f"{member}/ledger")).json()["items"]}
+
+    async def told(kind: str) -> list[tuple[str, int, int]]:
+        answer = await running.crm.get(f"{member}/ledger/{lines[kind]}/origins")
+        assert answer.status_code == 200, answer.text
+        return [(each["reference"], each["points"], each["returned"]) for each in answer.json()["origins"]]
+
+    assert await told("spent") == [("first", 30, 0), ("second", 10, 0)]
+    assert await told("held") == [("first", 30, 30), ("second", 15, 15)]
+    assert await told("adjusted") == await told("released") == []
+    for other in (f"{lan()}/ledger/{lines['spent']}", f"{member}/ledger/{uuid7()}"):
+        assert refused(await running.crm.get(f"{other}/origins")) == (404, "loyalty.entry_unknown")
+
+
 async def test_fifty_requests_with_one_key_have_one_effect_and_one_answer(module_running: Running):
     running, member = module_running, lan()
     headers, body = {"Idempotency-Key": str(uuid7())}, {"points": 100, "reason": "campaign"}

@@ -63,6 +63,50 @@ async def entries(
     return [Entry._make(row) for row in rows]
 
 
+class Origin(NamedTuple):
+    """How many points of a lot a line of the ledger took, and how many of them came back since; all of the lot that
+    tells where they came from."""
+
+    lot: UUID
+    person_id: UUID
+    wallet: str
+    kind: str
+    source: str
+    reference: str | None
+    earned_at: datetime
+    points: int
+    returned: int
+
+
+async def is_of(tx: ReadTx, entry: UUID, keys: Collection[UUID]) -> bool:
+    """Whether a line of the ledger is of one of these raw keys."""
+    rows = await tx.execute(
+        "SELECT EXISTS (SELECT FROM transactions AS t JOIN wallets AS w ON w.id = t.wallet_id "
+        "WHERE t.id = :entry AND w.person_id = ANY(:keys)) AS has",
+        {"entry": entry, "keys": list(keys)},
+    )
+    return bool(rows.scalar_one())
+
+
+async def origins(tx: ReadTx, entry: UUID) -> list[Origin]:
+    """The lots that a line of the ledger took points from, those earned first first.
+
+    What it only gave back is no origin: those points were taken by the line that spent them.
+    """
+    rows = await tx.execute(
+        """
+        SELECT l.id, w.person_id, w.name, l.kind, l.source, l.reference, l.earned_at,
+            CAST(sum(a.points) FILTER (WHERE a.points > 0) AS bigint),
+            CAST(coalesce(-sum(a.points) FILTER (WHERE a.points < 0), 0) AS bigint)
+        FROM allocations AS a JOIN lots AS l ON l.id = a.lot_id JOIN wallets AS w ON w.id = l.wallet_id
+        WHERE a.of_id = :entry
+        GROUP BY l.id, w.person_id, w.name ORDER BY l.earned_at, l.id
+        """,
+        {"entry": entry},
+    )
+    return [Origin._make(row) for row in rows]
+
+
 class LotLine(NamedTuple):
     """A lot, as people see it."""
 

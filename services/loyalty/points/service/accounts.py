@@ -8,10 +8,11 @@ from uuid import UUID
 
 from services.loyalty.points.domain.past import balance_at
 from services.loyalty.points.domain.requests import Balance, Place
+from services.loyalty.points.errors import EntryUnknown
 from services.loyalty.points.repository import holds as hold_rows
 from services.loyalty.points.repository import past, reading, standing
 from services.loyalty.points.repository.holds import Hold
-from services.loyalty.points.repository.reading import Entry, LotLine, Outstanding, Turnover
+from services.loyalty.points.repository.reading import Entry, LotLine, Origin, Outstanding, Turnover
 from services.loyalty.points.repository.standing import Standing
 from services.loyalty.points.schemas import Seen
 from services.loyalty.points.service.ledger import Points
@@ -77,6 +78,17 @@ class Accounts:
         async with self.db.read() as tx:
             member = await members.find(tx, person)
             return await reading.entries(tx, member.keys, wallet=wallet, before=before, limit=limit + 1)
+
+    async def origins(self, person: UUID, entry: UUID) -> Sequence[Origin]:
+        """The lots that a line of a person's ledger took its points from, those earned first first.
+
+        Raises:
+            EntryUnknown: their ledger has no such line.
+        """
+        async with self.db.read() as tx:
+            if not await reading.is_of(tx, entry, (await members.find(tx, person)).keys):
+                raise EntryUnknown
+            return await reading.origins(tx, entry)
 
     async def lots(
         self, person: UUID, *, wallet: str | None, is_open: bool, before: UUID | None, limit: int

@@ -67,6 +67,8 @@ class BudgetOut(BaseModel):
     reserved_minor: int
     max_uses: int | None = Field(description="As the campaign says now; null: without limit, or no budget of it now.")
     max_minor: int | None
+    is_soft: bool = Field(description="It counts, and refuses nobody.")
+    is_overdrawn: bool = Field(description="More is redeemed and held than it says now.")
 
     def place(self) -> tuple[str, str, str]:
         """Where the next page begins."""

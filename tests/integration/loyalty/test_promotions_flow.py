@@ -362,6 +362,34 @@ async def test_a_budget_that_is_not_enough_refuses_where_it_grants_nothing_partl
     assert none["vouchers"][0]["reason"] == "budget_exhausted"
 
 
+async def test_a_soft_budget_counts_and_refuses_nobody(till: Till, who: str):
+    plans = [
+        {"name": "ke_hoach", "per": "month", "max_uses": 1, "max_minor": 50_000, "is_soft": True},
+        {"name": "cua_hang", "by": "store", "max_uses": 1, "is_soft": True},
+        {"name": "tran", "max_uses": 3},
+    ]
+    campaign, code = await till.offer(budgets=plans)
+
+    async def seen() -> dict[str, tuple[int, bool, bool]]:
+        page = await till.running.crm.get(f"/v1/loyalty/campaigns/{campaign}/budgets")
+        return {
+            each["budget"]: (each["redeemed"], each["is_soft"], each["is_overdrawn"]) for each in page.json()["items"]
+        }
+
+    await till.post("/redemptions", ask(f"{who}-0", code), 201)
+    assert await seen() == {"ke_hoach": (1, True, True), "tran": (1, False, False)}
+    for number in (1, 2):
+        said = {**basket(store_id="hn-1"), "order_id": f"{who}-{number}"}
+        await till.post(
+            "/redemptions", {"customer": f"user_id:{who}-{number}", "basket": said, "vouchers": [code]}, 201
+        )
+    none = await till.post("/redemptions", ask(f"{who}-3", code), 409)
+
+    assert (none["vouchers"][0]["reason"], none["vouchers"][0]["data"]["budget"]) == ("budget_exhausted", "tran")
+    assert await seen() == {"ke_hoach": (3, True, True), "cua_hang": (2, True, True), "tran": (3, False, False)}
+    assert await till.violations() == {}
+
+
 async def test_budgets_per_customer_store_and_identifier(till: Till, who: str):
     budgets = [
         {"name": "khach", "by": "customer", "max_uses": 2},

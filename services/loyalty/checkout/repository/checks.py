@@ -121,10 +121,11 @@ CHECKS = (
         "No budget gives more than any version of its campaign ever let it; customers who became one may have more.",
         """
         SELECT c.campaign_id || ' ' || c.budget || ' ' || c.period AS what FROM budget_counters AS c
-        JOIN (SELECT v.campaign_id, b->>'name' AS budget,
-                     max(coalesce((b->>'max_uses')::bigint, 9e18::bigint)) AS uses,
-                     max(coalesce((b->>'max_minor')::bigint, 9e18::bigint)) AS minor
-              FROM campaign_versions AS v, jsonb_array_elements(coalesce(v.terms->'budgets', '[]')) AS b
+        JOIN (SELECT v.campaign_id, b.name AS budget,
+                     max(CASE WHEN b.is_soft THEN 9e18 ELSE coalesce(b.max_uses, 9e18) END) AS uses,
+                     max(CASE WHEN b.is_soft THEN 9e18 ELSE coalesce(b.max_minor, 9e18) END) AS minor
+              FROM campaign_versions AS v, jsonb_to_recordset(coalesce(v.terms->'budgets', '[]'))
+                   AS b (name text, max_uses bigint, max_minor bigint, is_soft boolean)
               GROUP BY 1, 2) AS most USING (campaign_id, budget)
         WHERE c.who NOT LIKE 'c:%'
           AND (c.redeemed + c.reserved > most.uses OR c.spent_minor + c.reserved_minor > most.minor)

@@ -113,8 +113,18 @@ def _out(row: Row[Any], budget: Budget | None) -> BudgetOut:
             "reserved_minor": row.reserved_minor,
             "max_uses": budget and budget.max_uses,
             "max_minor": budget and budget.max_minor,
+            "is_soft": budget is not None and budget.is_soft,
+            "is_overdrawn": budget is not None
+            and (
+                _is_more(row.redeemed + row.reserved, budget.max_uses)
+                or _is_more(row.spent_minor + row.reserved_minor, budget.max_minor)
+            ),
         }
     )
+
+
+def _is_more(taken: int, most: int | None) -> bool:
+    return most is not None and taken > most
 
 
 def _check(body: StackingIn) -> None:

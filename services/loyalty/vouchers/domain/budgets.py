@@ -3,10 +3,11 @@
     {"name": "daily", "per": "day", "max_minor": 5000000}
     {"name": "store", "per": "month", "by": "store", "max_uses": 200}
     {"name": "device", "by": "identifier", "identifier": "device_id", "max_uses": 1}
+    {"name": "plan", "per": "month", "max_minor": 90000000, "is_soft": true}
 
 Days, weeks (from Monday) and months are those of the campaign's zone, at the moment of the reservation or redemption:
 what is taken in one period is given back to that one, however late. A store is the basket's `store_id`, an identifier
-a name of its metadata.
+a name of its metadata. A soft budget refuses nobody: it counts, and whoever reads it sees that it is overdrawn.
 """
 
 import hashlib
@@ -26,7 +27,8 @@ MAX_BUDGETS = 5
 
 class Budget(NamedTuple):
     """At most `max_uses` and `max_minor` (None: without limit) `per` period (None: in all), for each `by` (None: for
-    all together); `identifier` is the name of the basket's metadata that tells them apart."""
+    all together); `identifier` is the name of the basket's metadata that tells them apart. One that `is_soft` counts
+    what is beyond, too, and what nobody can say where it would count is not counted."""
 
     name: str
     max_uses: int | None = None
@@ -34,6 +36,7 @@ class Budget(NamedTuple):
     per: Per | None = None
     by: By | None = None
     identifier: str | None = None
+    is_soft: bool = False
 
 
 class Charge(NamedTuple):
@@ -65,11 +68,12 @@ class Room(NamedTuple):
     @property
     def minor_left(self) -> int | None:
         """How much money is left; None: without limit."""
-        return None if self.budget.max_minor is None else self.budget.max_minor - self.minor
+        most = None if self.budget.is_soft else self.budget.max_minor
+        return None if most is None else most - self.minor
 
     def is_used_up(self, more: int) -> bool:
         """Whether no use is left once `more` are taken besides."""
-        most = self.budget.max_uses
+        most = None if self.budget.is_soft else self.budget.max_uses
         return most is not None and self.uses + more >= most
 
     def document(self) -> dict[str, Any]:
@@ -95,7 +99,7 @@ def charge(
     who = _who(budget, campaign, basket, person)
     if who is None:
         return None
-    limits = (None, None) if budget.by == "customer" else (budget.max_uses, budget.max_minor)
+    limits = (None, None) if budget.by == "customer" or budget.is_soft else (budget.max_uses, budget.max_minor)
     return Charge(budget.name, _period(budget.per, now, zone), who, *limits)
 
 

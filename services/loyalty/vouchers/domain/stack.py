@@ -185,7 +185,7 @@ class Stack:
         if campaign.uses_left is not None and campaign.uses_left - used <= 0:
             return Reason.CAMPAIGN_USED_UP
         for room in candidate.rooms:
-            if room.charge is None:
+            if room.charge is None and not room.budget.is_soft:
                 return _UNSAID[room.budget.by or "customer"]
             if room.is_used_up(used):
                 return Reason.BUDGET_EXHAUSTED

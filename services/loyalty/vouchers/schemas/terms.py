@@ -117,6 +117,7 @@ class BudgetIn(Strict):
     per: Per | None = Field(None, description="Local day, week from Monday, or month; none: in all.")
     by: By | None = Field(None, description="For each of these; none: for all together.")
     identifier: _Text | None = Field(None, description="By which metadata of the basket, such as `device_id`.")
+    is_soft: bool = Field(False, description="It counts and refuses nobody: read when it is overdrawn.")
 
 
 class TermsIn(Strict):

@@ -48,7 +48,11 @@ def _amounts(body: Body, terms: Terms) -> Iterator[Problem]:
     budgets = [
         ("/budget_minor", body.budget_minor),
         ("/terms/max_minor_per_customer", terms.max_minor_per_customer),
-        *((f"/terms/budgets/{number}/max_minor", each.max_minor) for number, each in enumerate(terms.budgets)),
+        *(
+            (f"/terms/budgets/{number}/max_minor", each.max_minor)
+            for number, each in enumerate(terms.budgets)
+            if not each.is_soft
+        ),
     ]
     for pointer, budget in budgets:
         if amount is not None and budget is not None and amount > budget and not terms.grants_partly:
@@ -144,6 +148,7 @@ def _budgets(body: Body, terms: Terms, currency: str) -> Iterator[Problem]:
         if each.max_minor is not None and body.budget_minor is not None and each.max_minor > body.budget_minor:
             yield Problem(f"{at}/max_minor", "contradiction", "More money than there is in all.")
     if terms.max_uses_per_customer is not None and any(
-        each.by == "customer" and each.per is None and each.max_uses is not None for each in terms.budgets
+        each.by == "customer" and each.per is None and each.max_uses is not None and not each.is_soft
+        for each in terms.budgets
     ):
         yield Problem("/terms/max_uses_per_customer", "contradiction", "A budget says how often a customer may use it.")

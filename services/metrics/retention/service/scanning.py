@@ -1,8 +1,9 @@
 """Counts that cost time: made when somebody asks, kept, and made anew when facts have come, a twentieth of the time.
 
-As of today nearly all is read from sums, and is live however many customers there are; as of a past day, and where
-purchases are known of days that are still to come, everybody is looked at. What is counted quickly is never kept. Of
-the rest one is told how old it is; the job counts it anew while it is being asked for, so that who asks hardly waits.
+As of today nearly all is read from sums, and is live however many customers there are; where purchases are known of
+days that are still to come everybody is looked at, and as of a past day where there are few customers: of many all past
+days are known (`walking`). What is counted quickly is never kept. Of the rest one is told how old it is; the job counts
+it anew while it is being asked for, so that who asks hardly waits.
 """
 
 import asyncio

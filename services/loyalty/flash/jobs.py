@@ -7,8 +7,9 @@ from shared.runtime.service import Job
 
 
 async def announce(loyalty: LoyaltyService) -> None:
-    """Tell of the claims of the last moment."""
+    """Tell of the claims of the last moment, and of what became of others and of tickets."""
     await loyalty.flash_upkeep.announce()
+    await loyalty.flash_upkeep.tell()
 
 
 async def expire(loyalty: LoyaltyService) -> None:

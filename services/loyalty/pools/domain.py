@@ -71,6 +71,13 @@ class Spent(NamedTuple):
     operation: str | None
 
 
+class Noted(NamedTuple):
+    """What was spent, with the local day on which it counts."""
+
+    spent: Spent
+    day: date
+
+
 class Seat(NamedTuple):
     """A person in a pool: the place that counts, with all their keys."""
 

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from services.loyalty.invariants.domain import Check
-from services.loyalty.pools.domain import Invitation, Period, Place, Pool, Role, Spent
+from services.loyalty.pools.domain import Invitation, Noted, Period, Place, Pool, Role, Spent
 from shared.db.engine import ReadTx, WriteTx
 
 _POOL = ", ".join(Pool._fields)
@@ -212,7 +212,7 @@ async def spent_since(tx: ReadTx, pool: UUID, persons: Sequence[UUID], first: da
 
 
 async def add_spent(tx: WriteTx, spent: Spent, day: date) -> None:
-    """Store what was spent, and on which local day."""
+    """Store what was spent, and on which local day it counts."""
     await tx.execute(
         f"INSERT INTO pool_spends ({_SPENT}, day) VALUES (:id, :pool_id, :person_id, :wallet, :points, "
         ":returned, :is_hold, :reference, :recorded_at, :recorded_by, :operation, :day)",
@@ -231,19 +231,22 @@ async def lock_spent(tx: WriteTx, pool: UUID, key: UUID) -> Spent | None:
     return None if row is None else Spent._make(row)
 
 
-async def set_operation(tx: WriteTx, key: UUID, operation: str) -> None:
-    """What was set apart is spent under this key of the ledger."""
-    await tx.execute(
-        "UPDATE pool_spends SET operation = :operation WHERE id = :id", {"id": key, "operation": operation}
+async def set_operation(tx: WriteTx, key: UUID, operation: str) -> list[Noted]:
+    """What was set apart is spent under this key of the ledger; the spend as it is then, if there is one."""
+    found = await tx.execute(
+        f"UPDATE pool_spends SET operation = :operation WHERE id = :id RETURNING day, {_SPENT}",
+        {"id": key, "operation": operation},
     )
+    return [Noted(Spent._make(row[1:]), row.day) for row in found]
 
 
-async def add_returned(tx: WriteTx, operation: str, points: int) -> None:
-    """So many points more of a spend came back."""
-    await tx.execute(
-        "UPDATE pool_spends SET returned = returned + :points WHERE operation = :operation",
+async def add_returned(tx: WriteTx, operation: str, points: int) -> list[Noted]:
+    """So many points more of a spend came back; the spend as it is then, if there is one."""
+    found = await tx.execute(
+        f"UPDATE pool_spends SET returned = returned + :points WHERE operation = :operation RETURNING day, {_SPENT}",
         {"operation": operation, "points": points},
     )
+    return [Noted(Spent._make(row[1:]), row.day) for row in found]
 
 
 async def spends(tx: ReadTx, pool: UUID, *, before: UUID | None, limit: int) -> list[Spent]:

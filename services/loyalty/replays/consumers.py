@@ -6,9 +6,9 @@ from typing import Any
 from services.loyalty.checkout.service import settle
 from services.loyalty.points.domain.replaying import PointsFact
 from services.loyalty.points.service import replaying
-from services.loyalty.replays.domain import checkout, points, rewards, tiers
+from services.loyalty.replays.domain import books, checkout, flash, points, referrals, rewards, tiers
 from services.loyalty.replays.domain.rows import Readings
-from services.loyalty.replays.service import known_rows
+from services.loyalty.replays.service import known_rows, settle_flash
 from services.loyalty.service import LoyaltyService
 from services.loyalty.vouchers.service import replaying as codes
 from shared.db.engine import Database, ReadTx, WriteTx
@@ -46,7 +46,15 @@ async def keep(loyalty: LoyaltyService, live: Database, verdicts: Sequence[Table
 
 POINTS_FACTS = (PointsEarned, PointsSpent, PointsExpired, PointsReversed, PointsMoved)
 LEDGER = ("transactions", "wallets", "lots", "allocations", "sources")
-READINGS: Readings = {**points.READINGS, **tiers.READINGS, **rewards.READINGS, **checkout.READINGS}
+READINGS: Readings = {
+    **points.READINGS,
+    **tiers.READINGS,
+    **rewards.READINGS,
+    **checkout.READINGS,
+    **flash.READINGS,
+    **referrals.READINGS,
+    **books.READINGS,
+}
 TOLD = {reading.table.name: reading.table.relation for reading in READINGS.values()}
 
 RECOVERIES = (
@@ -55,7 +63,9 @@ RECOVERIES = (
         {table: table for table in LEDGER},
         replaying.known_to,
     ),
-    Recovery(Subscription("loyalty.replay.rows", tuple(READINGS), restore, is_idempotent=True), TOLD, known_to),
+    Recovery(
+        Subscription("loyalty.replay.rows", tuple(READINGS), restore, is_idempotent=True), TOLD, known_to, settle_flash
+    ),
     Recovery(
         Subscription("loyalty.replay.codes", codes.FACTS, remake, is_idempotent=True),
         codes.RELATIONS,

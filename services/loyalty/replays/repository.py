@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
-from uuid import UUID
+from typing import Any, NamedTuple
 
 from services.loyalty.replays.domain.rows import Table, Told, Values
 from shared.db.bulk import insert_rows
@@ -64,12 +63,19 @@ def _on_conflict(table: Table, keys: Sequence[str]) -> str:
     return f"DO UPDATE SET {replaced} WHERE {old} <= {new}"
 
 
-async def versions(tx: ReadTx, table: Table, ids: set[UUID]) -> dict[Values, int]:
-    """The states of all rows that are found by these ids, by their keys."""
+async def settle(tx: WriteTx, statements: Sequence[str]) -> None:
+    """Work out what follows from rows."""
+    for statement in statements:
+        await tx.execute(statement)
+
+
+async def versions(tx: ReadTx, table: Table, ids: set[Any]) -> dict[Values, int]:
+    """The states that were told of all rows that are found by these ids, by their keys."""
     keys = ", ".join(f"t.{name}" for name in list(table.kinds)[: table.keys])
     version = "0" if table.version is None else table.version.format(row="t")
     found = await tx.execute(
-        f"SELECT {keys}, {version} AS state FROM {table.name} AS t WHERE t.{table.found_by} = ANY(:ids)",
+        f"SELECT {keys}, {version} AS state FROM {table.as_told} AS t "
+        f"WHERE t.{table.found_by} = ANY(CAST(:ids AS {table.kinds[table.found_by]}[]))",
         {"ids": list(ids)},
     )
     return {tuple(row[:-1]): row[-1] for row in found}

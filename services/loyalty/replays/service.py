@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.loyalty.replays import repository
+from services.loyalty.replays.domain import flash
 from services.loyalty.replays.domain.rows import Readings, Table, Told, latest, read
 from services.loyalty.replays.repository import Drift
 from shared.clock import Clock
@@ -53,3 +54,8 @@ async def known_rows(live: ReadTx, readings: Readings, events: Sequence[Event[An
         for event, each in zip(events, told, strict=True)
         if (state := seen[each.table.name].get(each.key)) is not None and state >= each.version
     ]
+
+
+async def settle_flash(tx: WriteTx) -> None:
+    """Work out what items of flash sales have, when all their claims and tickets are there."""
+    await repository.settle(tx, flash.SETTLED)

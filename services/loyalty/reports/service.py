@@ -1,6 +1,6 @@
 """Use cases of reports."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
@@ -18,6 +18,9 @@ from services.loyalty.reports.schemas import EstimateIn, EstimateOut, MovementOu
 from shared.clock import Clock
 from shared.db.engine import Database, ReadTx
 from shared.delivery.idempotency import Answer, Idempotent, remember, replayed
+from shared.events.catalogue.loyalty_rows import RevenueClosed, RevenueCohortClosed
+from shared.events.envelope import Event
+from shared.ids import derived_id, uuid7
 
 YEARS = timedelta(days=730)
 
@@ -116,6 +119,9 @@ class Reports:
                 raise MonthNotOver
             standing, _ = await self._standing(tx, month)
             await repository.close(tx, month, sorted(standing.items()), now=now, by=by)
+            subject = derived_id("revenue month", month.isoformat())
+            for fact in _closed(month, standing, now, by):
+                tx.emit(Event(uuid7(), subject, now, now, fact))
             answer = Answer(200, (await self._revenue(tx, month)).model_dump_json().encode())
             await remember(tx, idem, answer)
             return answer
@@ -158,6 +164,22 @@ class Reports:
             known = revenue.recognised(each.deferred_minor, each.points, current.redemption_rate)
             found[each.key] = Standing(each.deferred_minor, known)
         return found, unpriced
+
+
+def _closed(
+    month: date, standing: Mapping[Key, Standing], now: datetime, by: str
+) -> Iterator[RevenueClosed | RevenueCohortClosed]:
+    """What is told of a period that was closed: that it was, then each of its rows."""
+    yield RevenueClosed(month=month, closed_at=now, by=by)
+    for key, what in sorted(standing.items()):
+        yield RevenueCohortClosed(
+            month=month,
+            wallet=key.wallet,
+            currency=key.currency,
+            cohort=key.cohort,
+            deferred_minor=what.deferred,
+            recognised_minor=what.recognised,
+        )
 
 
 async def _open(tx: ReadTx, month: date) -> None:

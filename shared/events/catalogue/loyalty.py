@@ -1,4 +1,4 @@
-"""What the loyalty service announces: person keys and facts, never a code, a name or an address."""
+"""What the loyalty service announces: person keys and facts, never a voucher's code, a name or an address."""
 
 from datetime import date, datetime
 from typing import Literal
@@ -8,8 +8,20 @@ from typing_extensions import TypedDict
 
 from shared.events.catalogue.loyalty_rows import (
     AdjustmentChanged,
+    FlashClaimChanged,
+    FlashDrawHeld,
+    FlashHold,
+    FlashItemDrawn,
+    FlashItemStocked,
+    FlashLotChanged,
     HoldChanged,
     PointsTransferred,
+    PoolSpent,
+    ReferralChanged,
+    ReferralCodeMade,
+    ReferralMoved,
+    RevenueClosed,
+    RevenueCohortClosed,
     RewardCancelled,
     RewardFulfilled,
     RewardOrdered,
@@ -325,13 +337,16 @@ class RedemptionRolledBack(EventData, type="tam.loyalty.redemption_rolled_back.v
 class FlashClaimed(EventData, type="tam.loyalty.flash_claimed.v1", topic=LOYALTY):
     """The person `subject` got `units` of an item of a flash sale for good; where it must be paid first, when it is.
 
-    `sale` is the id of the sale, `item` what the shop calls the product.
+    `sale` is the id of the sale, `item` what the shop calls the product. `number` counts the claims of the item; `held`
+    is there if it had to be paid first.
     """
 
     claim_id: UUID
     sale: str
     item: str
     units: int
+    number: int | None = None
+    held: FlashHold | None = None
 
 
 class _Lot(EventData, type="tam.loyalty.flash_lot.v1", topic=LOYALTY):
@@ -344,7 +359,9 @@ class _Lot(EventData, type="tam.loyalty.flash_lot.v1", topic=LOYALTY):
 
 
 class FlashEntered(_Lot, type="tam.loyalty.flash_entered.v1", topic=LOYALTY):
-    """Somebody entered a draw."""
+    """Somebody entered a draw, at the time of the event. Of a ticket the highest `version` holds."""
+
+    version: int | None = None
 
 
 class FlashDrawn(_Lot, type="tam.loyalty.flash_drawn.v1", topic=LOYALTY):
@@ -393,7 +410,12 @@ class AchievementReached(_Achievement, type="tam.loyalty.achievement_reached.v1"
 
 
 class AchievementLost(_Achievement, type="tam.loyalty.achievement_lost.v1", topic=LOYALTY):
-    """What it was reached by turned out otherwise, such as an order that went back: it is held no more."""
+    """What it was reached by turned out otherwise, such as an order that went back: it is held no more.
+
+    What it brought is taken back: points as the clawback of their wallet says, into debt where they are spent; vouchers
+    are frozen. `problem`: not all of it could be. It is tried again, and told anew when it is done; with
+    `loyalty.reward_used` a voucher had been used, which is over only if that is rolled back.
+    """
 
 
 class AchievementMoved(_Achievement, type="tam.loyalty.achievement_moved.v1", topic=LOYALTY):
@@ -415,8 +437,13 @@ PUBLISHES: tuple[type[EventData], ...] = (
     TierKept,
     TierGranted,
     TierNear,
+    FlashItemStocked,
     FlashClaimed,
+    FlashClaimChanged,
     FlashEntered,
+    FlashLotChanged,
+    FlashDrawHeld,
+    FlashItemDrawn,
     FlashDrawn,
     FlashLapsed,
     VouchersMade,
@@ -428,7 +455,13 @@ PUBLISHES: tuple[type[EventData], ...] = (
     ReservationChanged,
     RedemptionChanged,
     RedemptionRolledBack,
+    ReferralCodeMade,
+    ReferralChanged,
+    ReferralMoved,
     ReferralCompleted,
+    PoolSpent,
+    RevenueClosed,
+    RevenueCohortClosed,
     AchievementReached,
     AchievementLost,
     AchievementMoved,

@@ -1,4 +1,4 @@
-"""What the loyalty service tells so that its rows can be made anew: what is set apart, asked for, given and bought.
+"""What the loyalty service tells so that its rows can be made anew: from holds to the closing of books.
 
 Each fact has the whole row, but what people wrote in it; of one row the latest holds.
 """
@@ -6,6 +6,8 @@ Each fact has the whole row, but what people wrote in it; of one row the latest 
 from datetime import date, datetime
 from typing import Literal
 from uuid import UUID
+
+from typing_extensions import TypedDict
 
 from shared.events.envelope import EventData
 from shared.events.topics import LOYALTY
@@ -124,3 +126,151 @@ class RewardFulfilled(_Purchase, type="tam.loyalty.reward_fulfilled.v1", topic=L
 
 class RewardCancelled(_Purchase, type="tam.loyalty.reward_cancelled.v1", topic=LOYALTY):
     """What somebody bought was not handed over: points and units are back."""
+
+
+class PoolSpent(EventData, type="tam.loyalty.pool_spent.v1", topic=LOYALTY):
+    """The person key `subject` spent points of a pool, or set them apart; or it is known as what, or some came back.
+
+    The whole spend: it is known as what (`operation` of the ledger) once, and `returned` only grows. `day` is its.
+    """
+
+    spend_id: UUID
+    pool_id: UUID
+    wallet: str
+    points: int
+    returned: int
+    is_hold: bool
+    reference: str | None = None
+    recorded_at: datetime
+    by: str
+    operation: str | None = None
+    day: date
+
+
+class RevenueClosed(EventData, type="tam.loyalty.revenue_closed.v1", topic=LOYALTY):
+    """The books of deferred revenue (IFRS 15) were closed up to the end of a month, by its first day."""
+
+    month: date
+    closed_at: datetime
+    by: str
+
+
+class RevenueCohortClosed(EventData, type="tam.loyalty.revenue_cohort_closed.v1", topic=LOYALTY):
+    """What stood of points earned in the month `cohort` when another `month` was closed, in minor units of `currency`.
+
+    Both since the beginning. They are never changed: what turns out later falls into the next period.
+    """
+
+    month: date
+    wallet: str
+    currency: str
+    cohort: date
+    deferred_minor: int
+    recognised_minor: int
+
+
+class ReferralCodeMade(EventData, type="tam.loyalty.referral_code_made.v1", topic=LOYALTY):
+    """The person key `subject` may bring friends to a referral programme, with a code that is made to be shared."""
+
+    code: str
+    program_id: UUID
+    created_at: datetime
+
+
+class ReferralChanged(EventData, type="tam.loyalty.referral_changed.v1", topic=LOYALTY):
+    """The friend `subject` came with the code of `advocate_id`; or staff decided of it; or a merge hinders it.
+
+    The whole referral, but what staff wrote; its terms are those of its programme. The highest `version` holds.
+    """
+
+    referral_id: UUID
+    program_id: UUID
+    advocate_id: UUID
+    code: str
+    state: Literal["active", "review", "blocked", "rejected"]
+    reasons: list[str]
+    hindrance: Literal["self", "already_referred", "cycle"] | None = None
+    registered_at: datetime
+    decided_at: datetime | None = None
+    decided_by: str | None = None
+    delay_days: int
+    version: int
+
+
+class ReferralMoved(EventData, type="tam.loyalty.referral_moved.v1", topic=LOYALTY):
+    """What became of a milestone of the referral of the friend `subject`, whole; the highest `version` holds."""
+
+    referral_id: UUID
+    milestone: str
+    state: Literal["review", "held", "paid", "taken_back", "lost"]
+    qualified_at: datetime | None = None
+    order_id: str | None = None
+    due_at: datetime | None = None
+    completed_at: datetime | None = None
+    problem: str | None = None
+    version: int
+
+
+class FlashItemStocked(EventData, type="tam.loyalty.flash_item_stocked.v1", topic=LOYALTY):
+    """There are so many `units` of an item of a flash sale by now: they only grow. The item is the `subject`."""
+
+    sale: UUID
+    item: str
+    units: int
+    max_per_person: int | None = None
+
+
+class FlashHold(TypedDict, total=False):
+    """When units were held that had to be paid first, until when they could be, and by which order they were."""
+
+    claimed_at: datetime
+    expires_at: datetime
+    order_id: str | None
+
+
+class FlashClaimChanged(EventData, type="tam.loyalty.flash_claim_changed.v1", topic=LOYALTY):
+    """The person key `subject` holds units of an item of a flash sale until `expires_at`; or they are back.
+
+    The whole claim, but what the shop calls it; that it was paid in time is told by `FlashClaimed`.
+    """
+
+    claim_id: UUID
+    sale: UUID
+    item: str
+    units: int
+    number: int
+    state: Literal["held", "released", "expired"]
+    claimed_at: datetime
+    expires_at: datetime
+    settled_at: datetime | None = None
+
+
+class FlashLotChanged(EventData, type="tam.loyalty.flash_lot_changed.v1", topic=LOYALTY):
+    """What became of the ticket of the person key `subject` for an item of a flash sale, as it is by its `version`."""
+
+    entry_id: UUID
+    sale: UUID
+    item_id: UUID
+    units: int
+    state: Literal["waiting", "won", "claimed", "lapsed", "withdrawn", "duplicate"]
+    place: int | None = None
+    entered_at: datetime
+    won_at: datetime | None = None
+    right_until: datetime | None = None
+    claim_id: UUID | None = None
+    version: int
+
+
+class FlashDrawHeld(EventData, type="tam.loyalty.flash_draw_held.v1", topic=LOYALTY):
+    """Lots were drawn for the flash sale `subject`, with the seed (hexadecimal) whose hash was promised."""
+
+    seed: str
+    drawn_at: datetime
+
+
+class FlashItemDrawn(EventData, type="tam.loyalty.flash_item_drawn.v1", topic=LOYALTY):
+    """So many `entries` counted when lots were drawn for the item `subject`; `digest`: of their tickets, as hex."""
+
+    sale: UUID
+    entries: int
+    digest: str

@@ -42,7 +42,18 @@ async def test_what_no_fact_tells_of_a_row_is_named(module_world: LoyaltyWorld):
         # A job looks again at once, and says when next.
         "tier_states": {"review_at"},
         "achievement_awards": {"retry_at"},
+        # What a shop calls a claim: its id is made of it.
+        "flash_claims": {"key"},
+        **dict.fromkeys(("flash_items", "flash_entries", "flash_item_draws", "referral_codes"), frozenset[str]()),
+        # The terms are those of the programme; who has told earning of a milestone tells it again, once for ever.
+        "referrals": {"decision", "terms"},
+        "referral_milestones": {"is_told"},
+        **dict.fromkeys(("pool_spends", "revenue_closings", "revenue_cohorts"), frozenset[str]()),
         # Configuration.
+        "flash_draws": {
+            *("enters_local", "enters_until_local", "enters_at", "enters_until", "right_seconds"),
+            *("seed_hash", "kid", "sealed_seed"),
+        },
         "rewards": {
             *("name", "kind", "state", "terms", "starts_at", "ends_at"),
             *("created_at", "created_by", "updated_at", "updated_by"),

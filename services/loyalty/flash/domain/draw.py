@@ -48,6 +48,23 @@ class Entry(NamedTuple):
     claim_id: UUID | None
 
 
+class Changed(NamedTuple):
+    """An entry as it is kept; its `version` counts how often it was changed."""
+
+    id: UUID
+    sale_id: UUID
+    item_id: UUID
+    person_id: UUID
+    units: int
+    state: EntryState
+    place: int | None
+    entered_at: datetime
+    won_at: datetime | None
+    right_until: datetime | None
+    claim_id: UUID | None
+    version: int
+
+
 class Turn(NamedTuple):
     """A right that was given or has lapsed."""
 
@@ -62,6 +79,7 @@ class Turn(NamedTuple):
 class ItemDraw(NamedTuple):
     """Which tickets of an item counted: how many, and their digest."""
 
+    id: UUID
     item: str
     entries: int
     digest: bytes

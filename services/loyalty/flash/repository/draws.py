@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from services.loyalty.flash.domain.draw import Draw, Entry, ItemDraw, Turn
+from services.loyalty.flash.domain.draw import Changed, Draw, Entry, ItemDraw, Turn
 from shared.db.engine import Database, ReadTx, WriteTx
 
 _DRAW = ", ".join(Draw._fields)
@@ -38,14 +38,37 @@ async def of_sales(tx: ReadTx, sales: Collection[UUID]) -> dict[UUID, Draw]:
     return {row.sale_id: Draw._make(row[1:]) for row in rows}
 
 
-async def enter(db: Database, sale: UUID, item: UUID, ticket: UUID, person: UUID, units: int) -> Entered:
+async def enter(tx: WriteTx, sale: UUID, item: UUID, ticket: UUID, person: UUID, units: int) -> Entered:
     """Let a person enter once for an item, under whatever keys; `ticket` is the entry's id if there is none yet."""
-    (row,) = await db.call(
+    found = await tx.execute(
         "SELECT * FROM flash_enter(CAST(:sale AS uuid), CAST(:item AS uuid), CAST(:ticket AS uuid), "
         "CAST(:person AS uuid), CAST(:units AS integer))",
         {"sale": sale, "item": item, "ticket": ticket, "person": person, "units": units},
     )
+    row = found.one()
     return Entered(row.status, row.entry, bool(row.is_new))
+
+
+async def told(tx: WriteTx, key: UUID) -> int:
+    """The version of an entry that is told of in this transaction as it is."""
+    await tx.execute("DELETE FROM flash_untold_entries WHERE id = :id", {"id": key})
+    found = await tx.execute("SELECT version FROM flash_entries WHERE id = :id", {"id": key})
+    return int(found.scalar_one())
+
+
+async def take_changed(tx: WriteTx, *, most: int) -> list[Changed]:
+    """The next entries that are otherwise than they were told; notes in this transaction that it is done."""
+    rows = await tx.execute(
+        "DELETE FROM flash_untold_entries WHERE id IN "
+        "(SELECT id FROM flash_untold_entries ORDER BY id LIMIT :most FOR UPDATE SKIP LOCKED) RETURNING id",
+        {"most": most},
+    )
+    # A statement of its own: whoever changes one of them now waits until this is done, and writes it down again.
+    found = await tx.execute(
+        f"SELECT {', '.join(Changed._fields)} FROM flash_entries WHERE id = ANY(:ids) ORDER BY id",
+        {"ids": list(rows.scalars())},
+    )
+    return [Changed._make(row) for row in found]
 
 
 async def entry(tx: ReadTx, key: UUID) -> Entry | None:
@@ -85,6 +108,13 @@ async def draw(tx: WriteTx, sale: UUID, seed: bytes) -> bool:
         "SELECT flash_draw(CAST(:sale AS uuid), CAST(:seed AS bytea)) AS is_done", {"sale": sale, "seed": seed}
     )
     return bool(found.scalar_one())
+
+
+async def drawn_at(tx: ReadTx, sale: UUID) -> datetime:
+    """When lots were drawn."""
+    found = await tx.execute("SELECT drawn_at FROM flash_draws WHERE sale_id = :sale", {"sale": sale})
+    at: datetime = found.scalar_one()
+    return at
 
 
 # Of an item with nothing free for anybody who waits it reads a handful of rows, however many wait or may claim.
@@ -133,7 +163,7 @@ async def renew(tx: WriteTx, sale: UUID) -> None:
 async def item_draws(tx: ReadTx, sale: UUID) -> list[ItemDraw]:
     """Which tickets counted, by item."""
     rows = await tx.execute(
-        "SELECT i.item, d.entries, d.digest FROM flash_item_draws AS d JOIN flash_items AS i ON i.id = d.item_id "
+        "SELECT i.id, i.item, d.entries, d.digest FROM flash_item_draws AS d JOIN flash_items AS i ON i.id = d.item_id "
         "WHERE d.sale_id = :sale ORDER BY i.item",
         {"sale": sale},
     )

@@ -6,7 +6,6 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import Row
 
 from services.loyalty.flash.domain.sale import Claim, Decision, Item, Sale, Want
 from services.loyalty.flash.repository import draws, rooms
@@ -170,12 +169,14 @@ async def update(tx: WriteTx, changed: Sale) -> None:
     )
 
 
-async def add_units(tx: WriteTx, item: UUID, units: int) -> bool:
-    """Add units to an item; whether there is one."""
-    result = await tx.execute(
-        "UPDATE flash_items SET units = units + :units WHERE id = :id", {"id": item, "units": units}
+async def add_units(tx: WriteTx, item: UUID, units: int) -> Item | None:
+    """Add units to an item; the item then, if there is one."""
+    found = await tx.execute(
+        "UPDATE flash_items SET units = units + :units WHERE id = :id RETURNING id, item, units, taken, max_per_person",
+        {"id": item, "units": units},
     )
-    return result.rowcount == 1
+    row = found.one_or_none()
+    return None if row is None else Item._make(row)
 
 
 async def lapsed_items(tx: ReadTx) -> list[UUID]:
@@ -203,8 +204,20 @@ async def unannounced(tx: ReadTx) -> list[UUID]:
     return [row.id for row in rows]
 
 
-async def take_unannounced(tx: WriteTx, item: UUID, *, most: int) -> Sequence[Row[Any]]:
-    """The next claims of an item to tell of; notes in this transaction that it is done.
+async def take_fallen(tx: WriteTx, *, most: int) -> list[Claim]:
+    """The next claims whose units are back, and nobody was told; notes in this transaction that it is done."""
+    rows = await tx.execute(
+        "WITH taken AS (DELETE FROM flash_untold_claims WHERE id IN "
+        "(SELECT id FROM flash_untold_claims ORDER BY id LIMIT :most FOR UPDATE SKIP LOCKED) RETURNING id) "
+        f"SELECT {_CLAIM} FROM taken JOIN flash_claims AS c ON c.id = taken.id JOIN flash_items AS i "
+        "ON i.id = c.item_id ORDER BY c.id",
+        {"most": most},
+    )
+    return [Claim._make(row) for row in rows]
+
+
+async def take_unannounced(tx: WriteTx, item: UUID, *, most: int) -> list[Claim]:
+    """The next claims of an item to tell of, as they were made; notes in this transaction that it is done.
 
     Numbers are given under the lock of the item, so a lower one never commits after a higher.
     """
@@ -212,7 +225,8 @@ async def take_unannounced(tx: WriteTx, item: UUID, *, most: int) -> Sequence[Ro
     upto = await tx.execute("SELECT upto FROM flash_announced WHERE item_id = :id FOR UPDATE", {"id": item})
     rows = (
         await tx.execute(
-            "SELECT c.id, c.person_id, c.units, c.number, c.claimed_at, c.expires_at, c.sale_id, i.item "
+            "SELECT c.id, c.sale_id, i.item, '' AS key, c.person_id, c.units, c.number, 'held' AS state, "
+            "c.claimed_at, c.expires_at, NULL AS settled_at, NULL AS order_id "
             "FROM flash_claims AS c JOIN flash_items AS i ON i.id = c.item_id "
             "WHERE c.item_id = :id AND c.number > :upto ORDER BY c.number LIMIT :most",
             {"id": item, "upto": upto.scalar_one(), "most": most},
@@ -222,4 +236,4 @@ async def take_unannounced(tx: WriteTx, item: UUID, *, most: int) -> Sequence[Ro
         await tx.execute(
             "UPDATE flash_announced SET upto = :number WHERE item_id = :id", {"id": item, "number": rows[-1].number}
         )
-    return rows
+    return [Claim._make(row) for row in rows]

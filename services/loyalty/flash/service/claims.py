@@ -1,7 +1,6 @@
 """Claiming, confirming and releasing."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 from uuid import UUID
 
@@ -23,15 +22,14 @@ from services.loyalty.flash.errors import (
 )
 from services.loyalty.flash.repository import sales as rows
 from services.loyalty.flash.schemas.sales import ClaimIn
+from services.loyalty.flash.service import telling
 from services.loyalty.flash.service.lanes import Lanes
 from services.loyalty.flash.service.rooms import Rooms
 from shared.clock import Clock
 from shared.db.engine import Database, ReadTx
 from shared.errors import AppError
-from shared.events.catalogue.loyalty import FlashClaimed
-from shared.events.envelope import Event
 from shared.identity import mapping
-from shared.ids import customer_key, derived_id
+from shared.ids import customer_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +95,7 @@ class Claims:
             if found.state != "confirmed":
                 raise ClaimFallen(found.state)
             if is_done:
-                tx.emit(announcement(found, recorded=self.clock.now()))
+                tx.emit(telling.claimed(found, self.clock.now()))
             return found
 
     async def release(self, claim: UUID) -> Claim:
@@ -147,13 +145,6 @@ def person_of(reference: str) -> UUID:
         return customer_key(reference)
     except ValueError:
         raise BadSaleCustomer from None
-
-
-def announcement(claim: Claim, *, recorded: datetime) -> Event[FlashClaimed]:
-    """What is told of a claim that stands."""
-    data = FlashClaimed.model_construct(claim_id=claim.id, sale=str(claim.sale_id), item=claim.item, units=claim.units)
-    time = claim.settled_at or claim.claimed_at
-    return Event(derived_id("flash claimed", str(claim.id)), claim.person_id, time, recorded, data)
 
 
 async def _found(tx: ReadTx, claim: UUID) -> Claim:

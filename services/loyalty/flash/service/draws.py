@@ -22,6 +22,7 @@ from services.loyalty.flash.repository import draws as rows
 from services.loyalty.flash.repository import sales as sale_rows
 from services.loyalty.flash.repository.draws import Ticket
 from services.loyalty.flash.schemas.draws import DrawOut, EntryIn, ItemDrawOut
+from services.loyalty.flash.service import telling
 from services.loyalty.flash.service.claims import person_of
 from services.loyalty.vouchers.service.vault import Vault
 from shared.clock import Clock
@@ -53,18 +54,20 @@ class Draws:
             EntryDiffers: they have entered for another quantity.
         """
         person = person_of(body.customer)
-        found = await rows.enter(self.db, sale, item_id(sale, body.item), uuid4(), person, body.units)
-        if found.entry is None:
-            raise await self._refusal(sale, found.status)
         async with self.db.write() as tx:
-            entry = await _found(tx, found.entry)
-            if entry.units != body.units:
-                raise EntryDiffers(entry.units)
-            if entry.state == "waiting" and entry.place is None:
-                # Also where an answer was lost: the same event again is one.
-                data = FlashEntered(entry_id=entry.id, sale=str(sale), item=entry.item, units=entry.units)
+            found = await rows.enter(tx, sale, item_id(sale, body.item), uuid4(), person, body.units)
+            entry = None if found.entry is None else await _found(tx, found.entry)
+            if entry is not None and found.is_new:
+                version = await rows.told(tx, entry.id)
+                data = FlashEntered(
+                    entry_id=entry.id, sale=str(sale), item=entry.item, units=entry.units, version=version
+                )
                 key = derived_id("flash entered", str(entry.id), entry.entered_at.isoformat())
                 tx.emit(Event(key, entry.person_id, entry.entered_at, self.clock.now(), data))
+        if entry is None:
+            raise await self._refusal(sale, found.status)
+        if entry.units != body.units:
+            raise EntryDiffers(entry.units)
         return entry, found.is_new
 
     async def get(self, entry: UUID) -> Entry:
@@ -142,8 +145,13 @@ class Draws:
             if seed is None:
                 log.error("flash_seed_lost", sale=str(sale))
                 return
-            if await rows.draw(tx, sale, seed):
-                log.info("flash_drawn", sale=str(sale))
+            if not await rows.draw(tx, sale, seed):
+                return
+            recorded = self.clock.now()
+            tx.emit(telling.drawn(sale, seed, await rows.drawn_at(tx, sale), recorded))
+            for item in await rows.item_draws(tx, sale):
+                tx.emit(telling.counted(sale, item, recorded))
+            tx.after_commit(lambda: log.info("flash_drawn", sale=str(sale)))
 
     async def _advance(self, item: UUID, sale: UUID, name: str) -> int:
         async with self.db.write() as tx:

@@ -27,6 +27,7 @@ from services.loyalty.flash.errors import (
 from services.loyalty.flash.repository import draws, rooms
 from services.loyalty.flash.repository import sales as rows
 from services.loyalty.flash.schemas.sales import ExtendIn, ItemIn, LotteryIn, RoomIn, SaleIn, SaleOut, UnitsIn
+from services.loyalty.flash.service import telling
 from services.loyalty.flash.service.lanes import Lanes
 from services.loyalty.vouchers.service.vault import Vault
 from shared.clock import Clock
@@ -125,6 +126,8 @@ class Sales:
             if body.lottery is not None:
                 sale = sale._replace(draw=await self._draw(tx, sale, body.lottery))
             await rows.create(tx, sale)
+            for item in sale.items:
+                tx.emit(telling.stocked(key, item, now))
             return await _answer(tx, idem, 201, key)
 
     async def _draw(self, tx: WriteTx, sale: Sale, body: LotteryIn) -> Draw:
@@ -235,8 +238,10 @@ class Sales:
         async def change(tx: WriteTx, old: Sale, at: datetime) -> Sale:
             if old.draw is not None and at >= old.draw.enters_until:
                 raise DrawHeld
-            if not await rows.add_items(tx, sale, (_item(sale, body),)):
+            item = _item(sale, body)
+            if not await rows.add_items(tx, sale, (item,)):
                 raise ItemThere
+            tx.emit(telling.stocked(sale, item, self.clock.now()))
             return old
 
         return await self._change(sale, change, by=by, idem=idem)
@@ -250,8 +255,10 @@ class Sales:
         item = item_id(sale, body.item)
 
         async def change(tx: WriteTx, old: Sale, _: datetime) -> Sale:
-            if not await rows.add_units(tx, item, body.units):
+            more = await rows.add_units(tx, item, body.units)
+            if more is None:
                 raise ItemUnknown
+            tx.emit(telling.stocked(sale, more, self.clock.now()))
             tx.after_commit(lambda: self.lanes.forget(item))
             return old
 

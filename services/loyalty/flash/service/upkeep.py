@@ -2,13 +2,12 @@
 
 from dataclasses import dataclass
 
+from services.loyalty.flash.repository import draws
 from services.loyalty.flash.repository import sales as rows
+from services.loyalty.flash.service import telling
 from services.loyalty.flash.service.lanes import Lanes
 from shared.clock import Clock
 from shared.db.engine import Database
-from shared.events.catalogue.loyalty import FlashClaimed
-from shared.events.envelope import Event
-from shared.ids import derived_id
 
 ANNOUNCE = 1_000
 EXPIRE = 1_000
@@ -32,18 +31,32 @@ class Upkeep:
                 async with self.db.write() as tx:
                     taken = await rows.take_unannounced(tx, item, most=ANNOUNCE)
                     recorded = self.clock.now()
-                    for row in taken:
-                        # A claim that must be paid first is told of when it is.
-                        if row.expires_at is None:
-                            data = FlashClaimed.model_construct(
-                                claim_id=row.id, sale=str(row.sale_id), item=row.item, units=row.units
-                            )
-                            key = derived_id("flash claimed", str(row.id))
-                            tx.emit(Event(key, row.person_id, row.claimed_at, recorded, data))
+                    for claim in taken:
+                        # A claim that must be paid first is told of as one that stands when it is.
+                        if claim.expires_at is None:
+                            tx.emit(telling.claimed(claim, recorded))
                             told += 1
+                        else:
+                            tx.emit(telling.changed(claim, recorded))
                 if len(taken) < ANNOUNCE:
                     break
         return told
+
+    async def tell(self) -> int:
+        """Tell of claims that have expired, and of tickets that are otherwise than they were told; how many."""
+        told = 0
+        while True:
+            async with self.db.write() as tx:
+                fallen = await rows.take_fallen(tx, most=ANNOUNCE)
+                lots = await draws.take_changed(tx, most=ANNOUNCE)
+                recorded = self.clock.now()
+                for claim in fallen:
+                    tx.emit(telling.changed(claim, recorded))
+                for lot in lots:
+                    tx.emit(telling.lot(lot, recorded))
+            told += len(fallen) + len(lots)
+            if len(fallen) < ANNOUNCE and len(lots) < ANNOUNCE:
+                return told
 
     async def expire(self) -> int:
         """Let claims fall that were not confirmed in time; the units that are back."""

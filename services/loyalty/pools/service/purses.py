@@ -10,14 +10,17 @@ from typing import NamedTuple
 from uuid import UUID
 
 from services.loyalty.pools import repository as rows
-from services.loyalty.pools.domain import Limit, Place, Pool, Seat, Spent, limits, seats, together
+from services.loyalty.pools.domain import Limit, Noted, Place, Pool, Seat, Spent, limits, seats, together
 from services.loyalty.pools.errors import NotInPool, PoolLimit, PoolUnknown, RoleNeeded, WalletNotPooled
 from services.loyalty.programs.domain.calendar import local_day
 from services.loyalty.programs.service import Programs
 from shared.clock import Clock
 from shared.db.engine import ReadTx, WriteTx
+from shared.events.catalogue.loyalty_rows import PoolSpent
+from shared.events.envelope import Event
 from shared.identity import members
 from shared.identity.person import Member
+from shared.ids import uuid7
 
 
 class Open(NamedTuple):
@@ -153,15 +156,40 @@ class Purses:
     async def note(self, tx: WriteTx, spent: Spent) -> None:
         """Keep what was spent or set apart, under the local day it counts on."""
         zone = (await self.programs.current(tx, spent.recorded_at)).zone_of(spent.wallet)
-        await rows.add_spent(tx, spent, local_day(spent.recorded_at, zone))
+        day = local_day(spent.recorded_at, zone)
+        await rows.add_spent(tx, spent, day)
+        self._tell(tx, [Noted(spent, day)])
 
     async def captured(self, tx: WriteTx, hold: UUID, operation: str) -> None:
         """What a hold had set apart was spent under this key of the ledger."""
-        await rows.set_operation(tx, hold, operation)
+        self._tell(tx, await rows.set_operation(tx, hold, operation))
 
     async def returned(self, tx: WriteTx, operation: str, points: int) -> None:
         """So many more points of a spend came back, to the members they were of."""
-        await rows.add_returned(tx, operation, points)
+        self._tell(tx, await rows.add_returned(tx, operation, points))
+
+    def _tell(self, tx: WriteTx, noted: Sequence[Noted]) -> None:
+        now = self.clock.now()
+        for each in noted:
+            tx.emit(Event(uuid7(), each.spent.person_id, now, now, _told(each)))
+
+
+def _told(noted: Noted) -> PoolSpent:
+    """The whole spend, as it is."""
+    spent = noted.spent
+    return PoolSpent(
+        spend_id=spent.id,
+        pool_id=spent.pool_id,
+        wallet=spent.wallet,
+        points=spent.points,
+        returned=spent.returned,
+        is_hold=spent.is_hold,
+        reference=spent.reference,
+        recorded_at=spent.recorded_at,
+        by=spent.recorded_by,
+        operation=spent.operation,
+        day=noted.day,
+    )
 
 
 async def keys_of(tx: ReadTx, pool: UUID) -> set[UUID]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import orjson
@@ -55,6 +55,13 @@ CHECKS = (
         """,
     ),
 )
+
+
+class Versioned(NamedTuple):
+    """A referral, and how often it was changed."""
+
+    referral: Referral
+    version: int
 
 
 async def claim_graph(tx: WriteTx) -> None:
@@ -131,20 +138,26 @@ async def listed(
     return [_referral(row) for row in rows]
 
 
-async def decide(tx: WriteTx, key: UUID, state: str, *, at: datetime, by: str, reason: str) -> None:
-    """Store what staff decided."""
-    await tx.execute(
-        "UPDATE referrals SET state = :state, decided_at = :at, decided_by = :by, decision = :reason WHERE id = :id",
+async def decide(tx: WriteTx, key: UUID, state: str, *, at: datetime, by: str, reason: str) -> Versioned:
+    """Store what staff decided; the referral as it is then."""
+    found = await tx.execute(
+        "UPDATE referrals SET state = :state, decided_at = :at, decided_by = :by, decision = :reason, "
+        f"version = version + 1 WHERE id = :id RETURNING version, {_REFERRAL}",
         {"id": key, "state": state, "at": at, "by": by, "reason": reason},
     )
+    row = found.one()
+    return Versioned(_referral(row[1:]), row.version)
 
 
-async def hinder(tx: WriteTx, key: UUID, hindrance: str | None) -> None:
-    """Store what a merge brought about."""
-    await tx.execute(
-        "UPDATE referrals SET hindrance = :hindrance WHERE id = :id AND hindrance IS DISTINCT FROM :hindrance",
+async def hinder(tx: WriteTx, key: UUID, hindrance: str | None) -> Versioned | None:
+    """Store what a merge brought about; the referral as it is then, or None: nothing changed."""
+    found = await tx.execute(
+        "UPDATE referrals SET hindrance = :hindrance, version = version + 1 "
+        f"WHERE id = :id AND hindrance IS DISTINCT FROM :hindrance RETURNING version, {_REFERRAL}",
         {"id": key, "hindrance": hindrance},
     )
+    row = found.one_or_none()
+    return None if row is None else Versioned(_referral(row[1:]), row.version)
 
 
 async def add_signals(tx: WriteTx, person: UUID, digests: Collection[tuple[str, bytes]], now: datetime) -> None:
@@ -216,8 +229,8 @@ async def reached(tx: ReadTx, keys: Collection[UUID]) -> dict[UUID, list[Reached
     return found
 
 
-async def put_reached(tx: WriteTx, key: UUID, found: Sequence[Reached], *, untold: Collection[str]) -> None:
-    """Store what became of milestones; those in `untold` are to be told to earning."""
+async def put_reached(tx: WriteTx, key: UUID, found: Sequence[Reached], *, untold: Collection[str]) -> dict[str, int]:
+    """Store what became of milestones; those in `untold` earning is to hear of. The version of each that changed."""
     kinds = {
         "referral_id": "uuid",
         "milestone": "text",
@@ -229,7 +242,7 @@ async def put_reached(tx: WriteTx, key: UUID, found: Sequence[Reached], *, untol
         "problem": "text",
         "is_told": "boolean",
     }
-    await insert_rows(
+    rows = await insert_rows(
         tx,
         "referral_milestones",
         kinds,
@@ -237,8 +250,13 @@ async def put_reached(tx: WriteTx, key: UUID, found: Sequence[Reached], *, untol
         "ON CONFLICT (referral_id, milestone) DO UPDATE SET state = EXCLUDED.state, "
         "qualified_at = EXCLUDED.qualified_at, order_id = EXCLUDED.order_id, due_at = EXCLUDED.due_at, "
         "completed_at = EXCLUDED.completed_at, problem = EXCLUDED.problem, "
-        "is_told = referral_milestones.is_told AND EXCLUDED.is_told",
+        "is_told = referral_milestones.is_told AND EXCLUDED.is_told, version = referral_milestones.version + 1 "
+        "WHERE (referral_milestones.state, referral_milestones.qualified_at, referral_milestones.order_id, "
+        "referral_milestones.due_at, referral_milestones.completed_at, referral_milestones.problem) "
+        "IS DISTINCT FROM (EXCLUDED.state, EXCLUDED.qualified_at, EXCLUDED.order_id, EXCLUDED.due_at, "
+        "EXCLUDED.completed_at, EXCLUDED.problem) RETURNING milestone, version",
     )
+    return {row.milestone: row.version for row in rows}
 
 
 async def queue(tx: WriteTx, keys: Collection[UUID]) -> None:

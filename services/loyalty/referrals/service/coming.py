@@ -21,7 +21,9 @@ from services.loyalty.referrals.errors import (
 from services.loyalty.referrals.repository import programs as program_rows
 from services.loyalty.referrals.repository import referrals as rows
 from services.loyalty.referrals.repository.programs import Code, Program
+from services.loyalty.referrals.repository.referrals import Versioned
 from services.loyalty.referrals.schemas import DecisionIn, ReferralIn, ReferralOut
+from services.loyalty.referrals.service import telling
 from services.loyalty.referrals.service.programs import digests, mail_domain, normalised, read_customer
 from services.loyalty.referrals.service.settling import Settling, ring
 from services.loyalty.vouchers.service.vault import Vault
@@ -64,6 +66,7 @@ class Coming:
             program = await self._open(tx, code.program_id, now)
             referral = await self._judged(tx, body, code, friend, advocate, comer, program)
             await rows.add(tx, referral, program.terms)
+            tx.emit(telling.changed(Versioned(referral, 1), now))
             await rows.add_signals(tx, friend, digests(body, await self.vault.using(tx, now)), now)
             await self.settling.settle(tx, referral)
             return await self._out(tx, referral), True
@@ -129,7 +132,8 @@ class Coming:
             if referral.state not in may_be:
                 raise NotInReview(referral.state)
             now = self.clock.now()
-            await rows.decide(tx, key, state, at=now, by=by, reason=body.reason)
+            decided = await rows.decide(tx, key, state, at=now, by=by, reason=body.reason)
+            tx.emit(telling.changed(decided, now))
             await self.settling.settle(tx, await _found(tx, key))
             answer = Answer(200, (await self._out(tx, await _found(tx, key))).model_dump_json().encode())
             await remember(tx, idem, answer)

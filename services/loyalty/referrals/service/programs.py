@@ -32,6 +32,7 @@ from services.loyalty.referrals.schemas import (
     WithSignals,
     referral_link,
 )
+from services.loyalty.referrals.service import telling
 from services.loyalty.vouchers.domain.keys import Peppers
 from services.loyalty.vouchers.service.vault import Vault
 from shared.clock import Clock
@@ -133,6 +134,7 @@ class ReferralPrograms:
                 if not found.is_open(now):
                     raise ProgramClosed
                 code = await _draw(tx, Code("", program, person, now))
+                tx.emit(telling.made(code))
             await referral_rows.add_signals(tx, person, digests(body, await self.vault.using(tx, now)), now)
             link = referral_link(found.terms["link"], code.code)
             out = CodeOut(

@@ -13,17 +13,16 @@ from services.loyalty.points.service import Points, Target
 from services.loyalty.referrals.domain.program import SIDES, Reward, Side
 from services.loyalty.referrals.domain.referral import Done, Hindrance, Reached, Referral, outcome
 from services.loyalty.referrals.repository import referrals as rows
+from services.loyalty.referrals.service import telling
 from services.loyalty.vouchers.service import Assign, Assignments
 from services.loyalty.vouchers.service.gifts import settle_gift
 from shared.clock import Clock
 from shared.db.engine import Database, ReadTx, WriteTx
 from shared.errors import AppError
-from shared.events.catalogue.loyalty import ReferralCompleted
 from shared.events.catalogue.touchpoints import TouchpointRecorded
 from shared.events.envelope import Event
 from shared.events.orders import OrderFact
 from shared.identity import mapping, members
-from shared.ids import derived_id
 from shared.observability.logging import logger
 
 log = logger(__name__)
@@ -108,9 +107,10 @@ class Settling:
     async def settle(self, tx: WriteTx, referral: Referral) -> None:
         """Bring what a referral has given to what it has earned. Its two persons are locked."""
         hindrance = await self._hindrance(tx, referral) if referral.state in ("active", "review") else None
-        await rows.hinder(tx, referral.id, hindrance)
-        referral = referral._replace(hindrance=hindrance)
         now = self.clock.now()
+        if (hindered := await rows.hinder(tx, referral.id, hindrance)) is not None:
+            tx.emit(telling.changed(hindered, now))
+        referral = referral._replace(hindrance=hindrance)
         friend = await members.find(tx, referral.friend_id)
         did = Done(await known.orders_of(tx, friend.keys), await rows.touchpoints_of(tx, friend.keys))
         before = (await rows.reached(tx, (referral.id,)))[referral.id]
@@ -125,10 +125,12 @@ class Settling:
                 completed_at = old.completed_at if old else None
                 paid.append(each._replace(state="held", due_at=now + RETRY, completed_at=completed_at, problem=problem))
         new = {each.milestone for each in paid if each.completed_at} - done
-        await rows.put_reached(tx, referral.id, paid, untold=new)
+        versions = await rows.put_reached(tx, referral.id, paid, untold=new)
         for each in paid:
+            if (version := versions.get(each.milestone)) is not None:
+                tx.emit(telling.moved(referral, each, version, now))
             if each.milestone in new:
-                tx.emit(_completed(referral, each, self.clock))
+                tx.emit(telling.completed(referral, each, now))
 
     async def _hindrance(self, tx: WriteTx, referral: Referral) -> Hindrance | None:
         """What a merge brought about: advocate and friend are one, the friend came before, or a ring was closed."""
@@ -208,15 +210,3 @@ async def ring(tx: ReadTx, advocate: UUID, friend: UUID) -> list[Edge]:
             return []
         seen.add(at)
     return []
-
-
-def _completed(referral: Referral, reached: Reached, clock: Clock) -> Event[ReferralCompleted]:
-    data = ReferralCompleted(
-        referral_id=referral.id,
-        advocate_id=referral.advocate_id,
-        campaign=str(referral.program_id),
-        milestone=reached.milestone,
-    )
-    now = clock.now()
-    key = derived_id("referral completed", str(referral.id), reached.milestone)
-    return Event(key, referral.friend_id, reached.completed_at or now, now, data)

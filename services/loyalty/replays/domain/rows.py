@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
-from uuid import UUID
 
 from shared.events.envelope import Event, EventData
 
@@ -16,7 +15,8 @@ class Table(NamedTuple):
     are its key, and the `unsaid` are not compared. `found_by` is the one, of those, that is a UUID and has an index.
     `version` says in SQL which of two states of a row is later, with `{row}` for the row; None: a row stays as it is.
     `before` makes rows stand that these refer to, from their keys in the column `parent`; `after` brings up to date
-    what is a sum of these rows, for the same keys. `also` are further columns that are compared.
+    what is a sum of these rows, for the same keys. `also` are further columns that are compared. `told_as` is the table
+    as far as it was told, as a query in parentheses, where a job tells of rows a moment after they were made.
     """
 
     name: str
@@ -29,12 +29,18 @@ class Table(NamedTuple):
     parent: str | None = None
     before: str | None = None
     after: str | None = None
+    told_as: str | None = None
+
+    @property
+    def as_told(self) -> str:
+        """The table as far as it was told."""
+        return self.told_as or self.name
 
     @property
     def relation(self) -> str:
         """What must come out the same, as a query in parentheses."""
         names = ", ".join((*(name for name in self.kinds if name not in self.unsaid), *self.also))
-        return f"(SELECT {names} FROM {self.name})"
+        return f"(SELECT {names} FROM {self.as_told} AS told)"
 
     def place(self, column: str) -> int:
         """Where a column stands among those that are told."""
@@ -65,10 +71,9 @@ class Told(NamedTuple):
         return self.values[: self.table.keys]
 
     @property
-    def found_by(self) -> UUID:
+    def found_by(self) -> Any:
         """By what the row is found among many."""
-        found: UUID = self.values[self.table.place(self.table.found_by)]
-        return found
+        return self.values[self.table.place(self.table.found_by)]
 
 
 def read(readings: Readings, event: Event[Any]) -> Told:

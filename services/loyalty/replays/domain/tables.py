@@ -6,13 +6,12 @@
                  made it, no fact leads to it; and its words are for those who run the programme, not for whoever hears.
 * derived        worked out anew from other tables: by a job, or when it is asked for.
 * ephemeral      of the moment, or of a job that runs: nothing is lost with it but work that is done again.
-* backed_up      what happened, and is in back-ups alone by now: no fact tells it whole.
 """
 
 from collections.abc import Mapping
 from typing import Literal
 
-Origin = Literal["rebuilt", "heard", "configuration", "derived", "ephemeral", "backed_up"]
+Origin = Literal["rebuilt", "heard", "configuration", "derived", "ephemeral"]
 
 _REBUILT = """
     transactions wallets lots allocations sources
@@ -21,15 +20,19 @@ _REBUILT = """
     rewards reward_purchases achievement_awards
     reservations reservation_vouchers redemptions redemption_vouchers rollbacks
     codes code_loads assignments campaigns voucher_uses budget_counters
+    flash_items flash_claims flash_entries flash_draws flash_item_draws
+    referral_codes referrals referral_milestones
+    pool_spends revenue_closings revenue_cohorts
 """
-# Of rewards and campaigns what people do to them is rebuilt (stock and what is taken; counters); what staff said of
-# them is configuration. What is not told of a row, such as the words of a note, is in the `Table` it is read into.
+# Of rewards, campaigns and draws what people do to them is rebuilt (stock and what is taken; counters; the seed that
+# was drawn with); what staff said of them is configuration. What is not told of a row, such as the words of a note, is
+# in the `Table` it is read into.
 _HEARD = "orders checkout_orders segment_moves first_seen happenings"
 _CONFIGURATION = """
     programs program_phases program_versions
     earning_rules earning_rule_versions tier_tracks tier_track_versions achievements
     campaign_versions stacking_rules peppers
-    flash_sales flash_items flash_rooms flash_draws flash_item_draws
+    flash_sales flash_rooms
     referral_programs
     point_estimates pools pool_members pool_invitations
 """
@@ -39,21 +42,15 @@ _DERIVED = """
 _EPHEMERAL = """
     earning_queue tier_balance_queue achievement_queue referral_queue tier_round throttle_buckets
     code_jobs code_batches code_imports code_import_seen code_import_refusals
-    flash_visitors flash_announced referral_signals referral_touchpoints point_quotes
+    flash_visitors flash_announced flash_untold_claims flash_untold_entries
+    referral_signals referral_touchpoints point_quotes
     simulations simulation_people simulation_tallies simulation_examples simulation_differences
 """
-_BACKED_UP = """
-    flash_claims flash_entries
-    referral_codes referrals referral_milestones
-    pool_spends revenue_closings revenue_cohorts
-"""
-
 LISTS: tuple[tuple[Origin, str], ...] = (
     ("rebuilt", _REBUILT),
     ("heard", _HEARD),
     ("configuration", _CONFIGURATION),
     ("derived", _DERIVED),
     ("ephemeral", _EPHEMERAL),
-    ("backed_up", _BACKED_UP),
 )
 TABLES: Mapping[str, Origin] = {name: origin for origin, names in LISTS for name in names.split()}

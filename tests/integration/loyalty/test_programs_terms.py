@@ -91,6 +91,23 @@ async def test_pending_points_begin_by_day_or_by_word(world: LoyaltyWorld):
     assert (await balance(world))[:2] == (90, 0)
 
 
+async def test_pending_points_begin_on_the_days_of_the_year_that_are_named(world: LoyaltyWorld):
+    days = [{"month": 7, "day": 1}, {"month": 1, "day": 1}]
+    await in_force(world, points={"pending": {"mode": "dates", "dates": days}})
+    await earn(world, 100, "o-1")
+
+    # The last second of 2026 in Vietnam.
+    world.clock.time = datetime(2026, 12, 31, 16, 59, 59, tzinfo=UTC)
+    assert (await balance(world))[:2] == (0, 100)
+    await earn(world, 30, "o-2")
+    world.clock.forward(seconds=1)
+    assert (await balance(world))[:2] == (130, 0)
+    await earn(world, 7, "o-3")
+    assert (await balance(world))[:2] == (130, 7)
+    world.clock.time = datetime(2027, 6, 30, 17, tzinfo=UTC)
+    assert (await balance(world))[:2] == (137, 0)
+
+
 async def test_activity_under_any_key_moves_the_end_of_all(world: LoyaltyWorld):
     await in_force(world, points={"expiry": {"mode": "inactivity", "days": 10}})
     await earn(world, 100, "o-1")

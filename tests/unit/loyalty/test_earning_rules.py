@@ -195,6 +195,8 @@ def test_a_rule_that_works(rule: dict[str, Any]):
         ),
         (a_rule(ORDER, caps=[{"per": "week", "points": 9, "over": "reject"}]), "/caps/0", "never give any"),
         (a_rule(ORDER, pending={}), "/pending", "how many days"),
+        (a_rule(ORDER, pending={"days": 3, "on": "2026-04-30"}), "/pending", "not both"),
+        (a_rule(ORDER, pending={"on": "2026-04-30"}, expiry={"on": "2026-04-29"}), "/expiry/on", "before they begin"),
         (a_rule(ORDER, expiry={"days": 3, "months": 1}), "/expiry", "one of"),
         (a_rule(ORDER, expiry={"days": 3}, pending={"days": 3}), "/expiry/days", "before they begin"),
         (a_rule(ORDER, **{"from": "2026-03-01"}, expiry={"on": "2026-02-28"}), "/expiry/on", "before the campaign"),

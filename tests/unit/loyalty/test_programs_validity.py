@@ -67,6 +67,14 @@ def test_points_without_an_end_have_none():
         ({"mode": "days", "days": 14}, datetime(2026, 2, 13, 17, tzinfo=UTC)),
         ({"mode": "on_event"}, None),
         ({"mode": "on_event", "days": 30}, datetime(2026, 3, 1, 17, tzinfo=UTC)),
+        ({"mode": "dates", "dates": [{"month": 2, "day": 1}]}, datetime(2026, 1, 31, 17, tzinfo=UTC)),
+        # On the day itself it is too late for it.
+        ({"mode": "dates", "dates": [{"month": 1, "day": 31}]}, datetime(2027, 1, 30, 17, tzinfo=UTC)),
+        (
+            {"mode": "dates", "dates": [{"month": 7, "day": 1}, {"month": 2, "day": 29}], "days": 29},
+            datetime(2026, 6, 30, 17, tzinfo=UTC),
+        ),
+        ({"mode": "dates", "dates": [{"month": 2, "day": 29}], "days": 28}, datetime(2026, 2, 27, 17, tzinfo=UTC)),
     ],
 )
 def test_pending_points_begin_with_a_local_day(rule: dict[str, Any], start: datetime | None):
@@ -91,6 +99,12 @@ def test_pending_points_begin_with_a_local_day(rule: dict[str, Any], start: date
 def test_rules_that_cannot_be_are_refused(rule: dict[str, Any]):
     with pytest.raises(ValidationError):
         Expiry.model_validate(rule)
+
+
+@pytest.mark.parametrize("rule", [{"mode": "dates"}, {"mode": "days", "dates": [{"month": 2, "day": 1}]}])
+def test_a_wait_that_cannot_be_is_refused(rule: dict[str, Any]):
+    with pytest.raises(ValidationError):
+        Pending.model_validate(rule)
 
 
 def test_the_terms_of_the_time_of_the_fact_count():

@@ -206,14 +206,20 @@ def _campaign(rule: Rule) -> Iterator[Problem]:
 
 def _life(rule: Rule) -> Iterator[Problem]:
     life, wait = rule.expiry, rule.pending
-    if wait is not None and wait.days is None and wait.until is None:
-        yield Problem("/pending", "contradiction", "Say after how many days, or until which touchpoint.")
+    if wait is not None and wait.days is None and wait.on is None and wait.until is None:
+        yield Problem(
+            "/pending", "contradiction", "Say after how many days, from which day, or until which touchpoint."
+        )
+    if wait is not None and wait.days is not None and wait.on is not None:
+        yield Problem("/pending", "contradiction", "Say days or a day, not both.")
     if life is None:
         return
     if sum(each is not None for each in (life.days, life.months, life.on, life.never or None)) != 1:
         yield Problem("/expiry", "contradiction", "Say one of days, months, on and never.")
     if wait is not None and wait.days is not None and life.days is not None and life.days <= wait.days:
         yield Problem("/expiry/days", "contradiction", "The points would end before they begin to count.")
+    if wait is not None and wait.on is not None and life.on is not None and life.on < wait.on:
+        yield Problem("/expiry/on", "contradiction", "The points would end before they begin to count.")
     if life.on is not None and rule.from_ is not None and life.on < rule.from_:
         yield Problem("/expiry/on", "contradiction", "The points would end before the campaign begins.")
 

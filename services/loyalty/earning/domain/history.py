@@ -410,7 +410,11 @@ def _note(found: Outcome, fact: Fact, terms: Terms, given: Sequence[Given]) -> N
 
 
 def _active_at(wait: Wait, fact: Fact, zone: ZoneInfo) -> datetime:
-    latest = WAITING if wait.days is None else day_start(add_days(local_day(fact.at, zone), wait.days), zone)
+    latest = WAITING
+    if wait.on is not None:
+        latest = max(fact.at, day_start(wait.on, zone))
+    elif wait.days is not None:
+        latest = day_start(add_days(local_day(fact.at, zone), wait.days), zone)
     if wait.until is None or (said_at := fact.said.get(wait.until)) is None:
         return latest
     return min(max(said_at, fact.at), latest)

@@ -255,10 +255,12 @@ class Cap(Part):
 
 
 class Wait(Part):
-    """When points begin to count: `days` local days after the fact; or when a touchpoint of the name `until` comes
-    that names the order, or after `days` at the latest (none: never without it)."""
+    """When points begin to count: `days` local days after the fact, or with the local day `on` (what happens later
+    counts at once); or when a touchpoint of the name `until` comes that names the order, or then at the latest (neither
+    said: never without it)."""
 
     days: Annotated[int, Field(strict=True, ge=1, le=730)] | None = None
+    on: Day | None = None
     until: Word | None = None
 
 

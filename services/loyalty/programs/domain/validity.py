@@ -1,5 +1,6 @@
 """When points begin to count, and when they end."""
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Annotated, Literal, NamedTuple
 from zoneinfo import ZoneInfo
@@ -56,12 +57,20 @@ class YearDay(Rule):
 class Pending(Rule):
     """When earned points begin to count.
 
-    `immediate`; `days` after the local day they were earned on; or `on_event`: when somebody says so, or after `days`
-    at the latest (0: never by themselves).
+    `immediate`; `days` after the local day they were earned on; `dates`: with the first of these days of the year after
+    that one, and no fewer than `days` after it; or `on_event`: when somebody says so, or after `days` at the latest (0:
+    never by themselves).
     """
 
-    mode: Literal["immediate", "days", "on_event"] = "immediate"
+    mode: Literal["immediate", "days", "dates", "on_event"] = "immediate"
     days: Annotated[int, Field(ge=0, le=730)] = 0
+    dates: Annotated[tuple[YearDay, ...], Field(max_length=20)] = ()
+
+    @model_validator(mode="after")
+    def _has_its_dates(self) -> "Pending":
+        if (self.mode == "dates") != bool(self.dates):
+            raise ValueError("the mode dates, and no other, has dates")
+        return self
 
     def start(self, earned_at: datetime, zone: ZoneInfo) -> datetime | None:
         """The moment from which points earned at `earned_at` count; None: they wait for a word."""
@@ -69,7 +78,10 @@ class Pending(Rule):
             return earned_at
         if self.mode == "on_event" and self.days == 0:
             return None
-        return day_start(add_days(local_day(earned_at, zone), self.days), zone)
+        day = local_day(earned_at, zone)
+        if self.mode == "dates":
+            return day_start(_first_from(add_days(day, max(1, self.days)), self.dates), zone)
+        return day_start(add_days(day, self.days), zone)
 
 
 class Expiry(Rule):
@@ -105,16 +117,16 @@ class Expiry(Rule):
 
     def _last_day(self, least: date, opened: date) -> date:
         if self.mode == "calendar":
-            return _first_from(least, [(each.month, each.day) for each in self.dates])
+            return _first_from(least, self.dates)
         if self.mode == "anniversary":
-            return _first_from(least, [(opened.month, opened.day)])
+            return _first_from(least, [YearDay(month=opened.month, day=opened.day)])
         return least if self.rounding == "none" else _period_end(least, _MONTHS_OF[self.rounding])
 
 
-def _first_from(least: date, year_days: list[tuple[int, int]]) -> date:
+def _first_from(least: date, year_days: Sequence[YearDay]) -> date:
     """The first day from `least` on that is one of these days of a year."""
     years = range(least.year, min(least.year + 1, date.max.year) + 1)
-    days = [in_year(year, month, day) for year in years for month, day in year_days]
+    days = [in_year(year, each.month, each.day) for year in years for each in year_days]
     return min((day for day in days if day >= least), default=date.max)
 
 

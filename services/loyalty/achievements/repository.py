@@ -54,6 +54,10 @@ class Award(NamedTuple):
         """Which time of which achievement."""
         return self.achievement_id, self.period, self.number
 
+    def is_due(self, now: datetime) -> bool:
+        """Whether its reward could not be settled, and is to be tried again by now."""
+        return self.retry_at is not None and self.retry_at <= now
+
     @property
     def told(self) -> tuple[str, datetime, str, str | None]:
         """What is told of it: whatever is other than it was counts as a version."""
@@ -186,10 +190,13 @@ async def take(tx: WriteTx, limit: int) -> list[UUID]:
 
 
 async def due(tx: ReadTx, now: datetime, limit: int) -> list[UUID]:
-    """Persons with a reward that could not be given, and is to be tried again."""
+    """Persons with a reward that could not be given or taken back, and is to be tried again.
+
+    Of what is archived nothing is given any more.
+    """
     rows = await tx.execute(
         "SELECT DISTINCT a.customer FROM achievement_awards AS a JOIN achievements AS d ON d.id = a.achievement_id "
-        "WHERE a.retry_at <= :now AND d.state = 'active' ORDER BY a.customer LIMIT :limit",
+        "WHERE a.retry_at <= :now AND (d.state = 'active' OR a.state = 'lost') ORDER BY a.customer LIMIT :limit",
         {"now": now, "limit": limit},
     )
     return [row.customer for row in rows]
@@ -242,14 +249,24 @@ async def put_awards(tx: WriteTx, awards: Sequence[Award]) -> None:
     )
 
 
-async def holders(tx: ReadTx, key: UUID) -> tuple[int, int]:
-    """How many persons hold an achievement, and how often in all."""
+class Holders(NamedTuple):
+    """How many persons hold an achievement, how often in all, and how often it was lost and something is still out."""
+
+    persons: int
+    times: int
+    not_taken_back: int
+
+
+async def holders(tx: ReadTx, key: UUID) -> Holders:
+    """Who holds an achievement, counted."""
     row = (
         await tx.execute(
-            "SELECT count(DISTINCT coalesce(i.root_id, a.customer)) AS persons, count(*) AS times "
+            "SELECT count(DISTINCT coalesce(i.root_id, a.customer)) FILTER (WHERE a.state = 'reached'), "
+            "count(*) FILTER (WHERE a.state = 'reached'), "
+            "count(*) FILTER (WHERE a.state = 'lost' AND a.problem IS NOT NULL) "
             "FROM achievement_awards AS a LEFT JOIN identity AS i ON i.raw_id = a.customer "
-            "WHERE a.achievement_id = :id AND a.state = 'reached'",
+            "WHERE a.achievement_id = :id",
             {"id": key},
         )
     ).one()
-    return row.persons, row.times
+    return Holders._make(row)

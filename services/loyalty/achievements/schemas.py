@@ -62,6 +62,9 @@ class HoldersOut(BaseModel):
 
     persons: int
     times: int
+    not_taken_back: int = Field(
+        description="How often it was lost, and what it brought is still out: refused, and tried again, or used."
+    )
 
 
 class BadgeOut(BaseModel):

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
+import orjson
 import pytest
 import pytest_asyncio
 from achievements_world import Club
@@ -31,8 +32,11 @@ from services.loyalty.achievements.errors import (
     BadAchievement,
 )
 from services.loyalty.achievements.schemas import AchievementIn, ActivateIn, EndIn
+from services.loyalty.achievements.service import settling
+from services.loyalty.checkout.schemas import RedemptionIn, RollbackIn
 from services.loyalty.points.service import Spend
-from shared.events.catalogue.loyalty import AchievementLost, AchievementReached
+from services.loyalty.vouchers.errors import WrongState
+from shared.events.catalogue.loyalty import AchievementLost, AchievementReached, VoucherChanged
 from shared.events.catalogue.surveys import SurveyAnswered
 from shared.identity import members
 
@@ -251,6 +255,79 @@ async def test_a_reward_that_cannot_be_given_now_is_given_later_whole(club: Club
     club.world.clock.forward(hours=1, minutes=1)
     await club.settle()
     assert (await club.points("an"), await codes(club)) == (5, ["active"])
+
+
+async def test_what_cannot_be_taken_back_now_is_taken_back_later_and_told_both_times(
+    club: Club, monkeypatch: pytest.MonkeyPatch
+):
+    """One reward is refused for an hour: the other is taken back at once, and spent points are owed."""
+    service = club.world.service
+    vouchers = await campaign(service)
+    rewards = [{"points": 5}, {"campaign": str(vouchers)}]
+    until = club.world.clock.time + timedelta(minutes=30)
+    made = await club.achievement("first", until=until, goal={"kind": "count", "target": 1}, rewards=rewards)
+    await club.hear(placed("a", "an", 1_000))
+    async with club.world.db.write() as tx:
+        await service.points.spend(tx, Spend(await members.lock(tx, key("an")), "points", 5, "s-1", "reward"))
+    with monkeypatch.context() as broken:
+        broken.setattr(settling, "settle_gift", refuse)
+        await club.hear(cancelled("a", "an"))
+        holders = await service.achievements.holders(made)
+        assert (holders.persons, holders.not_taken_back) == (0, 1)
+        assert (await owed(club, "an"), await codes(club)) == (5, ["active"])
+        # It is not asked for again and again: once in an hour.
+        assert await service.achievement_settling.run() == 0
+    club.world.clock.forward(hours=1, minutes=1)
+    # It ended, and was put away; what it brought is taken back all the same.
+    await service.achievements.archive(made, by="test", idem=None)
+    await club.settle()
+
+    assert (await owed(club, "an"), await codes(club)) == (5, ["frozen"])
+    told = [each.data for each in await club.world.announced(AchievementLost)]
+    assert [(each.version, each.problem) for each in told] == [(2, "loyalty.wrong_state"), (3, None)]
+    # The voucher, too: whoever makes codes again from what was told would give it back.
+    assert [each.data.state for each in await club.world.announced(VoucherChanged)] == ["frozen"]
+    assert (await service.achievements.holders(made)).not_taken_back == 0
+    assert await service.achievement_settling.run() == 0
+
+
+async def refuse(*_: object, **__: object) -> bool:
+    raise WrongState("paused", "frozen")
+
+
+async def owed(club: Club, person: str) -> int:
+    found = await club.world.service.accounts.get(key(person))
+    return found.seen[0].balance.debt
+
+
+async def test_a_voucher_that_was_used_is_told_until_its_use_is_rolled_back(club: Club):
+    service = club.world.service
+    vouchers = await campaign(service)
+    made = await club.achievement(
+        "first", goal={"kind": "count", "target": 1}, rewards=[{"campaign": str(vouchers)}, {"points": 5}]
+    )
+    await club.hear(placed("a", "an", 1_000))
+    voucher = await club.world.value("SELECT id FROM codes WHERE holder IS NOT NULL")
+    basket = {"currency": "VND", "lines": [{"id": "1", "product_id": "p", "quantity": 1, "unit_minor": 90_000}]}
+    body = {"customer": "user_id:an", "basket": basket, "vouchers": [await service.codes.reveal(voucher)]}
+    done = await service.checkout.redeeming.redeem(key("an"), RedemptionIn.model_validate(body), by="test", idem=None)
+    assert done.status == 201, done.body
+    await club.hear(cancelled("a", "an"))
+
+    told = [each.data for each in await club.world.announced(AchievementLost)]
+    assert [(each.version, each.problem) for each in told] == [(2, "loyalty.reward_used")]
+    assert (await club.points("an"), await codes(club)) == (0, ["frozen"])
+    assert (await service.achievements.holders(made)).not_taken_back == 1
+    club.world.clock.forward(hours=5)
+    assert await service.achievement_settling.run() == 0
+
+    redemption = UUID(orjson.loads(done.body)["id"])
+    await service.checkout.rolling_back.roll_back(redemption, RollbackIn(reason="returned"), by="test", idem=None)
+    club.world.clock.forward(days=1)
+    await club.settle()
+    told = [each.data for each in await club.world.announced(AchievementLost)]
+    assert [(each.version, each.problem) for each in told] == [(2, "loyalty.reward_used"), (3, None)]
+    assert ((await service.achievements.holders(made)).not_taken_back, await codes(club)) == (0, ["frozen"])
 
 
 async def test_only_orders_that_are_asked_for_count(club: Club):

@@ -150,8 +150,7 @@ class Achievements:
         """
         async with self.db.read() as tx:
             await _known(tx, key)
-            persons, times = await rows.holders(tx, key)
-        return HoldersOut(persons=persons, times=times)
+            return HoldersOut.model_validate((await rows.holders(tx, key))._asdict())
 
     async def listed(self, *, state: str | None, after: UUID | None, limit: int) -> Sequence[Defined]:
         """Achievements, those made last first; one more than `limit` if there are more."""

@@ -35,8 +35,11 @@ from shared.observability.logging import logger
 log = logger(__name__)
 
 TAKE = 200
-# A reward that could not be given is tried again after this time.
+# A reward that could not be given, or taken back, is tried again after this time.
 RETRY = timedelta(hours=1)
+# The problem of what was lost after its voucher had been used: over only if that redemption is rolled back.
+USED = "loyalty.reward_used"
+RETRY_USED = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +97,11 @@ class AchievementSettling:
         for member in sorted(persons):
             own = [each for each in stored if each.customer in member.keys]
             changed += self._changes(known[member], own, defined, timeline)
-        await self._give(tx, changed, {each.id: each for each in defined})
+        by_id = {each.id: each for each in defined}
+        # What is archived gives nothing any more; what is to be taken back of it still is.
+        owed = [each for each in stored if each.is_due(self.clock.now()) and each.achievement_id not in by_id]
+        changed += [(each._replace(problem=None, retry_at=None), each) for each in owed if each.state == "lost"]
+        await self._give(tx, changed, by_id | await rows.by_ids(tx, {each.achievement_id for each in owed}))
 
     def _changes(
         self, known: Known, stored: Sequence[Award], defined: Iterable[Defined], timeline: Timeline
@@ -120,7 +127,7 @@ class AchievementSettling:
         changed: list[tuple[Award, Award | None]] = [
             (old._replace(state="lost", problem=None, retry_at=None), old)
             for old in before
-            if old.customer != holder and old.state == "reached"
+            if old.customer != holder and (old.state == "reached" or old.is_due(now))
         ]
         if reach is None or holder is None:
             return changed
@@ -132,7 +139,7 @@ class AchievementSettling:
             old is None
             or old.state == "lost"
             or (old.reached_at, old.source) != (reach.at, reach.source)
-            or (old.retry_at and old.retry_at <= now)
+            or old.is_due(now)
         ):
             changed.append((award, old))
         return changed
@@ -147,7 +154,7 @@ class AchievementSettling:
             achievement = defined[award.achievement_id]
             needs = before is None or before.state != award.state or before.problem is not None
             problem = await self._rewards(tx, award, achievement) if needs else None
-            retry = None if problem is None else self.clock.now() + RETRY
+            retry = None if problem is None else self.clock.now() + (RETRY_USED if problem == USED else RETRY)
             now_held = award._replace(problem=problem, retry_at=retry)
             if before is None or now_held.told != before.told:
                 now_held = now_held._replace(version=award.version + 1)
@@ -156,19 +163,33 @@ class AchievementSettling:
         await rows.put_awards(tx, kept)
 
     async def _rewards(self, tx: WriteTx, award: Award, achievement: Defined) -> str | None:
-        """Give all that it brings, or take all of it back; the code of the refusal where that cannot be now."""
+        """Give all that it brings, or take back what can be; the code of what stands in the way.
+
+        Either all is given or nothing; but what can be taken back does not wait for what cannot be now.
+        """
+        rewards = list(enumerate(achievement.terms.rewards))
+        steps = [rewards] if award.state == "reached" else [[each] for each in rewards]
+        problems = [await self._together(tx, award, achievement, step) for step in steps]
+        found = [each for each in problems if each is not None]
+        return min(found, key=lambda each: each == USED, default=None)
+
+    async def _together(
+        self, tx: WriteTx, award: Award, achievement: Defined, rewards: Sequence[tuple[int, Reward]]
+    ) -> str | None:
         told = len(tx.emitted)
+        is_used = False
         try:
             async with tx.connection.begin_nested():
-                for place, reward in enumerate(achievement.terms.rewards):
-                    await self._reward(tx, award, achievement, place, reward)
+                for place, reward in rewards:
+                    is_used |= await self._reward(tx, award, achievement, place, reward)
         except AppError as refusal:
             del tx.emitted[told:]
             log.warning("achievement_not_rewarded", achievement=str(award.achievement_id), code=refusal.code)
             return refusal.code
-        return None
+        return USED if is_used and award.state == "lost" else None
 
-    async def _reward(self, tx: WriteTx, award: Award, achievement: Defined, place: int, reward: Reward) -> None:
+    async def _reward(self, tx: WriteTx, award: Award, achievement: Defined, place: int, reward: Reward) -> bool:
+        """Settle one reward; whether it is a voucher that has been used."""
         source = f"achievement:{award.achievement_id}:{award.period}:{award.number}:{place}"
         is_due = award.state == "reached"
         if is_due:
@@ -176,8 +197,7 @@ class AchievementSettling:
         if reward.campaign is not None:
             # Of a voucher the key is one for all people: it must say whose it is.
             gift = Assign(reward.campaign, award.customer, f"{source}:{award.customer}", by="achievements")
-            await settle_gift(tx, self.assignments, gift, is_due=is_due)
-            return
+            return await settle_gift(tx, self.assignments, gift, is_due=is_due)
         points = reward.points or 0
         target = Target(
             award.customer,
@@ -189,6 +209,7 @@ class AchievementSettling:
             reference=achievement.name,
         )
         await self.points.settle(tx, target)
+        return False
 
     async def _is_open(self, tx: WriteTx, achievement: Defined, reward: Reward) -> None:
         """Refuse what is paused now.

@@ -18,8 +18,8 @@ async def lots_at(tx: ReadTx, keys: Collection[UUID], at: datetime) -> dict[str,
         {"keys": list(keys), "at": at},
     )
     found: dict[str, list[PastLot]] = {}
-    for name, *lot in rows:
-        found.setdefault(name, []).append(PastLot(*lot))
+    for row in rows:
+        found.setdefault(row.name, []).append(PastLot._make(row[1:]))
     return found
 
 
@@ -41,6 +41,6 @@ async def lines_to(tx: ReadTx, keys: Collection[UUID], at: datetime) -> dict[str
         {"keys": list(keys), "at": at, "over": OVER_LIMIT},
     )
     found: dict[str, list[PastLine]] = {}
-    for name, *line in rows:
-        found.setdefault(name, []).append(PastLine(*line))
+    for row in rows:
+        found.setdefault(row.name, []).append(PastLine._make(row[1:]))
     return found

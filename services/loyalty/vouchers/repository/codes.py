@@ -173,7 +173,7 @@ async def states(tx: ReadTx, campaign: UUID, *, after: UUID | None, limit: int) 
 async def lock(tx: WriteTx, code: UUID) -> Row[Any] | None:
     """A code for whoever changes it."""
     found = await tx.execute(
-        "SELECT id, campaign_id, state, value_minor, spent_minor, held_minor, expires_at, version FROM codes "
+        "SELECT id, campaign_id, state, redeemed, value_minor, spent_minor, held_minor, expires_at, version FROM codes "
         "WHERE id = :id FOR UPDATE",
         {"id": code},
     )

@@ -41,13 +41,11 @@ from services.loyalty.vouchers.schemas.codes import (
     VoucherOut,
 )
 from services.loyalty.vouchers.service.finding import Vouchers
-from services.loyalty.vouchers.service.telling import tell_made
+from services.loyalty.vouchers.service.telling import tell_changed, tell_made
 from services.loyalty.vouchers.service.vault import Vault
 from shared.clock import Clock
 from shared.db.engine import Database, ReadTx, WriteTx
 from shared.delivery.idempotency import Answer, Idempotent, remember, replayed
-from shared.events.catalogue.loyalty import VoucherChanged
-from shared.events.envelope import Event
 from shared.ids import uuid7
 from shared.money import MAX_MINOR
 
@@ -206,7 +204,7 @@ class CodesService:
             if row.state == "voided" and body.state != "voided":
                 raise WrongState("voided", body.state)
             await rows.set_state(tx, voucher_id, body.state)
-            await self._tell_changed(tx, voucher_id, self.clock.now())
+            tell_changed(tx, await _locked(tx, voucher_id), self.clock.now())
             return await self._answer(tx, idem, 200, voucher_id)
 
     async def top_up(self, voucher_id: UUID, body: TopUpIn, *, by: str, idem: Idempotent | None) -> Answer:
@@ -231,7 +229,8 @@ class CodesService:
             await rows.top_up(tx, voucher_id, body.amount_minor, until=await self._renewed(tx, row, now))
             load = uuid7()
             await statements.add_load(tx, load, voucher_id, body.amount_minor, now=now, by=by, why=body.reference)
-            await self._tell_changed(tx, voucher_id, now, load_id=load, loaded_minor=body.amount_minor, by=by)
+            loaded = {"load_id": load, "loaded_minor": body.amount_minor, "by": by}
+            tell_changed(tx, await _locked(tx, voucher_id), now, **loaded)
             return await self._answer(tx, idem, 200, voucher_id)
 
     async def statement(self, voucher_id: UUID) -> StatementOut:
@@ -252,18 +251,6 @@ class CodesService:
         loaded = sum(each.amount_minor for each in found if each.kind == "top_up")
         first = Movement("issued", voucher_id, card.value_minor - loaded, issued_at, None)
         return StatementOut.of(card, [first, *found], self.clock.now())
-
-    async def _tell_changed(self, tx: WriteTx, voucher_id: UUID, now: datetime, **loaded: Any) -> None:
-        row = await _locked(tx, voucher_id)
-        said = VoucherChanged(
-            voucher_id=voucher_id,
-            state=row.state,
-            value_minor=row.value_minor,
-            expires_at=row.expires_at,
-            version=row.version,
-            **loaded,
-        )
-        tx.emit(Event(uuid7(), row.campaign_id, now, now, said))
 
     async def _renewed(self, tx: ReadTx, row: Row[Any], now: datetime) -> datetime | None:
         """Until when a card holds at least that is topped up now; None: as it did."""

@@ -7,14 +7,29 @@ from itertools import groupby
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import Row
+
 from services.loyalty.vouchers.repository.codes import NewCode
 from shared.db.engine import WriteTx
-from shared.events.catalogue.loyalty import VouchersMade
+from shared.events.catalogue.loyalty import VoucherChanged, VouchersMade
 from shared.events.envelope import Event
 from shared.ids import uuid7
 
 # Of one fact, which is then some 45 kB: a bus takes no record of a megabyte.
 MOST = 1_000
+
+
+def tell_changed(tx: WriteTx, code: Row[Any], now: datetime, **loaded: Any) -> None:
+    """Tell what a code is by now, as it was read when it was locked; `loaded`: what was put on a gift card."""
+    said = VoucherChanged(
+        voucher_id=code.id,
+        state=code.state,
+        value_minor=code.value_minor,
+        expires_at=code.expires_at,
+        version=code.version,
+        **loaded,
+    )
+    tx.emit(Event(uuid7(), code.campaign_id, now, now, said))
 
 
 def tell_made(tx: WriteTx, made: Iterable[NewCode], now: datetime) -> None:

@@ -10,10 +10,10 @@ from shared.events.catalogue.loyalty_rows import RewardCancelled, RewardFulfille
 from shared.events.envelope import Event
 from shared.ids import uuid7
 
-Kind = Literal["material", "digital", "voucher", "gift_credit", "points"]
+Kind = Literal["material", "digital", "voucher", "gift_credit", "points", "event"]
 RewardState = Literal["active", "paused", "archived"]
 PurchaseState = Literal["ordered", "fulfilled", "cancelled"]
-Obstacle = Literal["inactive", "tier", "segment", "limit_reached", "out_of_stock", "insufficient_points"]
+Obstacle = Literal["inactive", "tier", "segment", "limit_reached", "out_of_stock", "insufficient_points", "begun"]
 
 _TOLD: Mapping[PurchaseState, type[RewardOrdered | RewardFulfilled | RewardCancelled]] = {
     "ordered": RewardOrdered,
@@ -34,6 +34,7 @@ class Terms(NamedTuple):
     """What a reward costs, who may have it how often, and what is handed over.
 
     `points` None: only those with a level in `prices` may have it. `limit_days` None: the limit is for ever.
+    `happens_at`: of an event, when it begins; from then on nobody buys a place.
     """
 
     wallet: str
@@ -46,6 +47,7 @@ class Terms(NamedTuple):
     value_minor: int | None
     gives_wallet: str | None
     gives_points: int | None
+    happens_at: datetime | None = None
 
 
 class Reward(NamedTuple):
@@ -136,6 +138,7 @@ def terms_of(document: Mapping[str, Any]) -> Terms:
         value_minor=gives.get("value_minor"),
         gives_wallet=gives.get("wallet"),
         gives_points=gives.get("points"),
+        happens_at=None if (at := document.get("happens_at")) is None else datetime.fromisoformat(at),
     )
 
 
@@ -150,6 +153,8 @@ def eligibility(reward: Reward, quantity: int, standing: Standing, *, now: datet
     terms, found = reward.terms, list[Mapping[str, Any]]()
     if not reward.is_open(now):
         found.append({"reason": "inactive", "state": reward.state})
+    if terms.happens_at is not None and terms.happens_at <= now:
+        found.append({"reason": "begun", "happens_at": terms.happens_at.isoformat()})
     each = price(terms, standing.facts.tiers)
     if each is None:
         found.append({"reason": "tier", "levels": sorted({f"{known.track}/{known.level}" for known in terms.prices})})

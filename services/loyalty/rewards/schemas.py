@@ -43,6 +43,7 @@ class TermsIn(Strict):
     max_per_person: int | None = Field(None, strict=True, ge=1, le=1_000_000)
     limit_days: int | None = Field(None, strict=True, ge=1, le=3_650, description="Of the limit; null: for ever.")
     gives: GivesIn | None = Field(None, description="Of a voucher, gift credit or points.")
+    happens_at: Instant | None = Field(None, description="Of an event: when it begins. Until then places are bought.")
 
     @model_validator(mode="after")
     def _has_a_price(self) -> "TermsIn":
@@ -85,6 +86,10 @@ class RewardIn(TermsIn):
                 "A voucher gives a campaign, gift credit a campaign and value_minor, points a wallet and points; "
                 "others give nothing by themselves",
             )
+        if (self.kind == "event") != (self.happens_at is not None):
+            raise PydanticCustomError("happens_at", "An event, and nothing else, says when it happens")
+        if self.happens_at and self.starts_at and self.happens_at <= self.starts_at:
+            raise PydanticCustomError("times", "An event happens after its places can be bought")
         if self.starts_at and self.ends_at and self.ends_at <= self.starts_at:
             raise PydanticCustomError("times", "A reward ends after it starts")
         return self

@@ -57,6 +57,23 @@ async def test_from_the_catalogue_to_the_door(module_running: Running):
     assert (await crm.get(f"/v1/loyalty/rewards/{reward['id']}")).json()["remaining"] == 1
 
 
+async def test_a_place_at_an_event_is_bought_and_handed_over_at_its_door(module_running: Running):
+    crm, who = module_running.crm, f"user_id:{uuid4()}"
+    night = {"kind": "event", "name": "Đêm trà sen"}
+    to_come, begun = [
+        await made(module_running, **night, stock=2, happens_at=at)
+        for at in ("2099-12-31T19:00:00+07:00", "2020-12-31T19:00:00+07:00")
+    ]
+
+    bought = (await buy(module_running, to_come, who, quantity=2)).json()
+    door = await crm.post(f"/v1/loyalty/reward-purchases/{bought['id']}/fulfil", json={"note": "A-12"})
+    late = await buy(module_running, begun, who)
+
+    assert to_come["terms"]["happens_at"] == "2099-12-31T12:00:00Z"
+    assert (door.json()["state"], door.json()["quantity"]) == ("fulfilled", 2)
+    assert (late.status_code, [each["reason"] for each in late.json()["reasons"]]) == (409, ["begun"])
+
+
 async def test_points_that_are_missing_are_counted(module_running: Running):
     reward = await made(module_running, points=700)
     who = f"user_id:{uuid4()}"

@@ -78,6 +78,14 @@ def test_some_rewards_are_for_some(terms: dict[str, Any], who: dict[str, Any], e
     assert reasons(a_reward(**terms), standing(**who)) == expected
 
 
+def test_places_at_an_event_are_bought_until_it_begins():
+    begins = NOW + timedelta(hours=3)
+    event = a_reward(happens_at=begins.isoformat())
+
+    assert reasons(event, standing(), now=begins - timedelta(microseconds=1)) == []
+    assert reasons(event, standing(), now=begins) == ["begun"]
+
+
 @pytest.mark.parametrize(("day", "expected"), [(-1.01, ["inactive"]), (-1, []), (0.99, []), (1, ["inactive"])])
 def test_it_can_be_bought_from_its_start_until_before_its_end(day: float, expected: list[str]):
     assert reasons(a_reward(), standing(), now=NOW + timedelta(days=day)) == expected
@@ -95,6 +103,9 @@ def test_it_can_be_bought_from_its_start_until_before_its_end(day: float, expect
         {"kind": "voucher"},
         {"kind": "voucher", "gives": {"campaign": str(SEGMENT), "value_minor": 5}},
         {"kind": "gift_credit", "gives": {"campaign": str(SEGMENT)}},
+        {"kind": "event"},
+        {"kind": "material", "happens_at": "2026-12-01T12:00:00Z"},
+        {"kind": "event", "happens_at": "2026-12-01T12:00:00Z", "starts_at": "2026-12-01T12:00:00Z"},
         {"kind": "points", "gives": {"points": 5}},
         {"gives": {"points": 5, "wallet": "points"}},
         {"prices": [{"track": "main", "level": "gold", "points": 1}] * 2},
@@ -115,6 +126,7 @@ def test_nonsense_is_refused(wrong: dict[str, Any]):
         {"kind": "digital"},
         {"kind": "voucher", "gives": {"campaign": str(SEGMENT)}},
         {"kind": "gift_credit", "gives": {"campaign": str(SEGMENT), "value_minor": 5}},
+        {"kind": "event", "happens_at": "2026-12-01T12:00:00Z"},
         {"kind": "points", "gives": {"points": 5, "wallet": "miles"}},
     ],
 )

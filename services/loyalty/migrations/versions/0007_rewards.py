@@ -13,7 +13,7 @@ def upgrade() -> None:
         CREATE TABLE rewards (
             id uuid PRIMARY KEY,
             name text NOT NULL,
-            kind text NOT NULL CHECK (kind IN ('material', 'digital', 'voucher', 'gift_credit', 'points')),
+            kind text NOT NULL CHECK (kind IN ('material', 'digital', 'voucher', 'gift_credit', 'points', 'event')),
             state text NOT NULL CHECK (state IN ('active', 'paused', 'archived')),
             terms jsonb NOT NULL,
             starts_at timestamptz,

@@ -18,6 +18,7 @@ from services.loyalty.settings import LoyaltySettings
 from services.loyalty.vouchers.schemas.campaigns import CampaignOut
 from services.loyalty.vouchers.schemas.codes import JobIn, JobOut
 from services.loyalty.vouchers.service import Campaigns, CodesService, Generation, Vault, Vouchers
+from services.loyalty.vouchers.service.importing import Importing
 from services.loyalty.vouchers.service.vault import pepper_file
 from services.registry import SERVICES
 from shared.clock import SystemClock
@@ -43,6 +44,7 @@ class Desk(NamedTuple):
     campaigns: Campaigns
     jobs: Generation
     codes: CodesService
+    files: Importing
 
 
 @asynccontextmanager
@@ -52,11 +54,13 @@ async def desk(settings: PlatformSettings) -> AsyncIterator[Desk]:
     assert isinstance(own, LoyaltySettings)
     vault, clock = Vault(own.peppers, pepper_file(settings)), SystemClock()
     async with database_url(settings) as url, open_database(url, "loyalty") as db:
+        codes = CodesService(db, clock, vault, Vouchers(vault))
         with _refusals():
             yield Desk(
                 Campaigns(db, clock, settings.zone, vault),
                 Generation(db, clock, vault),
-                CodesService(db, clock, vault, Vouchers(vault)),
+                codes,
+                Importing(db, clock, vault, codes),
             )
 
 

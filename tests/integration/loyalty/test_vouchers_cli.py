@@ -143,15 +143,37 @@ def test_codes_of_another_system_are_imported_line_by_line(tam: Tam, tmp_path: P
     assert sorted((int(where.rsplit(":", 1)[1]), why) for where, why in said) == [
         (3, "another row of the file has this code"),
         (4, "the code is too short, too long, or cannot be typed"),
-        (5, "value: The amount is not a number"),
+        (5, "value is no amount of the campaign's currency"),
         (6, "a gift card needs its value"),
-        (7, "it has 2 fields, the header 4"),
-        (8, "expires_on cannot be read"),
+        (7, "it has more or fewer fields than the header"),
+        (8, "expires_on is no date such as 2026-12-31"),
         (9, "it has no code"),
     ]
     assert "2 codes" in done.output
     assert again.output.count("there is a voucher with this code already") == 2
     assert "THE-001" not in done.output + again.output
+
+
+def test_a_file_of_another_program_is_read_as_over_http(tam: Tam, tmp_path: Path):
+    """Its own names of columns, how often a code was used, and what is off; a file without codes is refused whole."""
+    file, other = tmp_path / "theirs.csv", tmp_path / "other.csv"
+    file.write_text(
+        "Voucher Code|Redemption Limit|Redeemed Quantity|Active\nOLD-0001|5|2|true\nOLD-0002|5|5|true\n"
+        "OLD-0003|5|0|false\nOLD-0004|x|0|true\n"
+    )
+    other.write_text("name;value\na;1\n")
+
+    done = tam("import", "vouchers", file, "--campaign", "Tết")
+    wrong = tam("import", "vouchers", other, "--campaign", "Tết")
+
+    said = [line.rsplit(":", 2)[1:] for line in done.output.splitlines() if str(file) + ":" in line]
+    assert (done.exit_code, wrong.exit_code) == (3, 1)
+    assert [(line, why.strip()) for line, why in said] == [
+        ("3", "it has been used as often as it may"),
+        ("4", "it is not active"),
+        ("5", "max_uses or used is not a whole number"),
+    ]
+    assert ("1 codes of" in done.output, "no column that says code" in " ".join(wrong.output.split())) == (True, True)
 
 
 def test_campaigns_are_listed(tam: Tam):

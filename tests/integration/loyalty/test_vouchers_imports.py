@@ -2,13 +2,21 @@
 
 import gzip
 import logging
+from collections.abc import AsyncIterator
 from itertools import count
 from typing import Any
+from uuid import UUID
 
 import pytest
+from loyalty_world import LoyaltyWorld
+from starlette.requests import ClientDisconnect
 from test_vouchers_campaigns import body
+from vouchers_stand import campaign
 
+from services.loyalty.vouchers.schemas.imports import CodeImportOut
 from services.loyalty.vouchers.service import importing
+from shared.delivery.idempotency import Idempotent
+from shared.records import records
 from shared.testing.platform import Running
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -110,7 +118,7 @@ async def test_what_was_cut_off_goes_on_where_it_ended(module_running: Running, 
     assert (cut.status_code, cut.json()["reason"]) == (422, "truncated")
     path = f"/v1/loyalty/campaigns/{campaign}/code-imports"
     (begun,) = (await module_running.crm.get(path)).json()["items"]
-    assert begun["state"] == "running"
+    assert (begun["state"], begun["problem"], begun["finished_at"] is None) == ("failed", "truncated", False)
     assert 0 < begun["imported"] < 30, "it was not cut off in the middle"
 
     other = await send(module_running, campaign, file.replace(given[1].encode(), b"CU-X"), key="cut-1")
@@ -127,6 +135,69 @@ async def test_what_was_cut_off_goes_on_where_it_ended(module_running: Running, 
     assert (again.json(), again.headers["Idempotent-Replayed"]) == (whole.json(), "true")
     assert longer.json()["code"] == "idempotency_key_reused"
     assert (await module_running.crm.get(f"/v1/loyalty/code-imports/{begun['id']}")).json() == whole.json()
+
+
+async def taken(world: LoyaltyWorld, campaign_id: UUID, parts: list[bytes | Exception], key: str) -> CodeImportOut:
+    """A file that comes in these parts; an exception among them is what the door says of who goes away."""
+
+    async def come() -> AsyncIterator[bytes]:
+        for part in parts:
+            if isinstance(part, Exception):
+                raise part
+            yield part
+
+    options = importing.Options("csv", is_dry_run=False, to_assign=False, columns={})
+    idem = Idempotent(key, b"the same request")
+    said, _ = await world.service.code_files.take(
+        campaign_id, records(come(), "csv"), options, by="test", idem=idem
+    )  # fmt: skip
+    return said
+
+
+async def test_whoever_goes_away_leaves_an_import_that_says_so_and_goes_on(
+    module_world: LoyaltyWorld, small_steps: None
+):
+    at, file = await campaign(module_world.service), csv_of(codes(20))
+    half = len(file) // 2
+    with pytest.raises(ClientDisconnect):
+        await taken(module_world, at, [file[:half], ClientDisconnect()], "gone")
+    (begun,) = await module_world.service.code_files.listed(at, before=None, limit=5)
+    assert (begun.state, begun.problem, begun.finished_at is None) == ("interrupted", "cut_off", False)
+    assert 0 < begun.imported < 20
+
+    whole = await taken(module_world, at, [file[:half], file[half:]], "gone")
+    assert (whole.id, whole.state, whole.problem, whole.imported) == (begun.id, "done", None, 20)
+
+
+async def test_what_a_killed_process_leaves_is_said_to_have_stalled_within_minutes(
+    module_world: LoyaltyWorld, small_steps: None, monkeypatch: pytest.MonkeyPatch
+):
+    """Nobody is left to say it: the row stands as the last step wrote it."""
+    files, clock = module_world.service.code_files, module_world.clock
+    at, file = await campaign(module_world.service), csv_of(codes(20))
+
+    async def nobody(*_: object) -> None:
+        return None
+
+    async def state() -> tuple[str, str | None]:
+        await files.forget_old()
+        (found,) = await files.listed(at, before=None, limit=5)
+        return found.state, found.problem
+
+    with monkeypatch.context() as killed, pytest.raises(ClientDisconnect):
+        killed.setattr(importing.rows, "end", nobody)
+        await taken(module_world, at, [file[:90], ClientDisconnect()], "killed")
+    clock.forward(minutes=9)
+    assert await state() == ("running", None)
+    clock.forward(minutes=2)
+    assert await state() == ("interrupted", "stalled")
+    clock.forward(hours=47)
+    assert (await taken(module_world, at, [file], "killed")).state == "done"
+    with pytest.raises(ClientDisconnect):
+        await taken(module_world, at, [file[:90], ClientDisconnect()], "given up")
+    clock.forward(hours=49)
+    await files.forget_old()
+    assert [each.state for each in await files.listed(at, before=None, limit=5)] == ["abandoned", "done"]
 
 
 async def test_gift_cards_come_with_what_is_left_on_them(module_running: Running):

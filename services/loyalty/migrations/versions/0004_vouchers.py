@@ -191,7 +191,8 @@ def _imports() -> None:
             asked bytea NOT NULL,
             is_dry_run boolean NOT NULL,
             to_assign boolean NOT NULL,
-            state text NOT NULL CHECK (state IN ('running', 'done', 'abandoned')),
+            state text NOT NULL CHECK (state IN ('running', 'interrupted', 'failed', 'done', 'abandoned')),
+            problem text,
             rows bigint NOT NULL CHECK (rows = imported + refused),
             imported bigint NOT NULL CHECK (imported >= 0),
             refused bigint NOT NULL CHECK (refused >= 0),
@@ -201,7 +202,8 @@ def _imports() -> None:
             created_by text NOT NULL,
             changed_at timestamptz NOT NULL,
             finished_at timestamptz,
-            CHECK ((state = 'running') = (finished_at IS NULL))
+            CHECK ((state = 'running') = (finished_at IS NULL)),
+            CHECK (problem IS NULL OR state IN ('interrupted', 'failed', 'abandoned'))
         );
         COMMENT ON TABLE code_imports IS 'files of codes: how far each is read; no part of any file is kept';
         COMMENT ON COLUMN code_imports.digest IS 'of all rows that were read, keyed: they are compared when sent again';

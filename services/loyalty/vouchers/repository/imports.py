@@ -12,8 +12,8 @@ from shared.db.bulk import insert_rows
 from shared.db.engine import ReadTx, WriteTx
 
 _IMPORT = (
-    "id, campaign_id, key, asked, is_dry_run, to_assign, state, rows, imported, refused, reasons, digest, created_at, "
-    "created_by, changed_at, finished_at"
+    "id, campaign_id, key, asked, is_dry_run, to_assign, state, problem, rows, imported, refused, reasons, digest, "
+    "created_at, created_by, changed_at, finished_at"
 )
 
 
@@ -27,6 +27,7 @@ class Import(NamedTuple):
     is_dry_run: bool
     to_assign: bool
     state: str
+    problem: str | None
     rows: int
     imported: int
     refused: int
@@ -92,7 +93,8 @@ async def progress(tx: WriteTx, now_at: Import, refused: Sequence[Refusal]) -> N
     """Note how far it is, with the lines of this step that were refused."""
     await tx.execute(
         "UPDATE code_imports SET rows = :rows, imported = :imported, refused = :refused, digest = :digest, "
-        "reasons = CAST(:reasons AS jsonb), changed_at = :changed_at, state = :state, finished_at = :finished_at "
+        "reasons = CAST(:reasons AS jsonb), changed_at = :changed_at, state = :state, problem = :problem, "
+        "finished_at = :finished_at "
         "WHERE id = :id",
         now_at._asdict() | {"reasons": orjson.dumps(now_at.reasons).decode()},
     )
@@ -102,7 +104,7 @@ async def progress(tx: WriteTx, now_at: Import, refused: Sequence[Refusal]) -> N
         {"import_id": "uuid", "line": "bigint", "reason": "text"},
         [(now_at.id, *each) for each in refused],
     )
-    if now_at.state != "running":
+    if now_at.state == "done":
         await forget_seen(tx, now_at.id)
 
 
@@ -133,11 +135,29 @@ async def forget_seen(tx: WriteTx, import_id: UUID) -> None:
     await tx.execute("DELETE FROM code_import_seen WHERE import_id = :id", {"id": import_id})
 
 
+async def end(tx: WriteTx, at: Import, state: str, problem: str, now: datetime) -> None:
+    """An import comes no further for now, unless somebody else has brought it further meanwhile."""
+    await tx.execute(
+        "UPDATE code_imports SET state = :state, problem = :problem, finished_at = :now "
+        "WHERE id = :id AND rows = :rows AND state IN ('running', 'interrupted', 'failed')",
+        {"id": at.id, "rows": at.rows, "state": state, "problem": problem, "now": now},
+    )
+
+
+async def interrupt(tx: WriteTx, before: datetime, problem: str, now: datetime) -> None:
+    """What came no further since a moment is not under way any more: whoever read it was killed, or waits for long."""
+    await tx.execute(
+        "UPDATE code_imports SET state = 'interrupted', problem = :problem, finished_at = :now "
+        "WHERE state = 'running' AND changed_at < :before",
+        {"before": before, "problem": problem, "now": now},
+    )
+
+
 async def abandon(tx: WriteTx, before: datetime, now: datetime) -> None:
-    """End what nobody went on with since a moment."""
+    """End for good what nobody went on with since a moment."""
     ended = await tx.execute(
         "UPDATE code_imports SET state = 'abandoned', finished_at = :now "
-        "WHERE state = 'running' AND changed_at < :before RETURNING id",
+        "WHERE state IN ('interrupted', 'failed') AND changed_at < :before RETURNING id",
         {"before": before, "now": now},
     )
     for row in ended.fetchall():

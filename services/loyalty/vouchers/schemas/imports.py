@@ -19,9 +19,13 @@ class CodeImportOut(BaseModel):
 
     id: UUID
     campaign: UUID
-    state: Literal["running", "done", "abandoned"] = Field(
-        description="`running`: send the file again with the same Idempotency-Key to go on if it was cut off; "
-        "`abandoned`: nobody did within 48 hours. What was imported stays."
+    state: Literal["running", "interrupted", "failed", "done", "abandoned"] = Field(
+        description="`interrupted`: it was cut off, or nothing came for ten minutes; `failed`: the file cannot be read "
+        "on. Of both `problem` says why, and the file, sent again with the same Idempotency-Key, goes on where it "
+        "ended; `abandoned`: nobody did within 48 hours. What was imported stays."
+    )
+    problem: str | None = Field(
+        description="`cut_off`, `stalled`, or the reason that the file was refused for.", examples=["no_such_column"]
     )
     is_dry_run: bool = Field(description="Whether nothing is kept.")
     to_assign: bool

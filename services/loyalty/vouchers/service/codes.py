@@ -113,15 +113,6 @@ class CodesService:
             await remember(tx, idem, answer)
             return answer
 
-    async def bring_in(self, campaign_id: UUID, body: ImportIn) -> ImportOut:
-        """The same for a command of ours.
-
-        Raises:
-            what `import_` raises.
-        """
-        async with self.db.write() as tx:
-            return await self.take_over(tx, campaign_id, body)
-
     async def take_over(
         self, tx: WriteTx, campaign_id: UUID, body: ImportIn, *, import_id: UUID | None = None
     ) -> ImportOut:

@@ -30,6 +30,8 @@ from shared.ids import uuid7
 from shared.records import BadFile, Kind, Record
 
 STEP = 2_000
+# What came no further for so long is not under way any more.
+STALLED = timedelta(minutes=10)
 MAX_ROWS = 5_000_000
 KEEP_REFUSALS = timedelta(days=30)
 
@@ -75,6 +77,24 @@ class Importing:
         async with self.db.write() as tx:
             at, peppers, reading = await self._begun(tx, campaign_id, options, by, idem)
         walk = _Walk(at, _Source(options.kind, reading), peppers)
+        # What else ends it is not of the file: who sent it went away, or this process stops.
+        ended: tuple[str, str] | None = ("interrupted", "cut_off")
+        try:
+            await self._read(walk, records, options)
+            ended = None
+        except BadFile as bad:
+            ended = ("failed", bad.data["reason"])
+            raise
+        except (IdempotencyKeyReused, ImportMoved):
+            ended = None
+            raise
+        finally:
+            if ended is not None:
+                async with self.db.write() as tx:
+                    await rows.end(tx, walk.at, *ended, self.clock.now())
+        return CodeImportOut.of(walk.at), at.state == "done"
+
+    async def _read(self, walk: "_Walk", records: AsyncIterator[list[Record]], options: Options) -> None:
         async for several in records:
             for record in several:
                 walk.read(record)
@@ -82,9 +102,7 @@ class Importing:
                     await self._step(walk, options)
         if not walk.has_heading:
             raise BadFile("empty", "The file has no rows.")
-        was_done = at.state == "done"
         await self._step(walk, options, is_last=True)
-        return CodeImportOut.of(walk.at), was_done
 
     async def _begun(
         self, tx: WriteTx, campaign_id: UUID, options: Options, by: str, idem: Idempotent | None
@@ -95,7 +113,7 @@ class Importing:
         peppers = await self.vault.peppers(tx) if options.is_dry_run else await self.vault.using(tx, now)
         new = Import(
             uuid7(), campaign_id, None if idem is None else idem.key, b"" if idem is None else idem.fingerprint,
-            options.is_dry_run, options.to_assign, "running", 0, 0, 0, {}, b"", now, by, now, None,
+            options.is_dry_run, options.to_assign, "running", None, 0, 0, 0, {}, b"", now, by, now, None,
         )  # fmt: skip
         reading = Reading(row.currency, version.zone, version.terms.max_uses_per_code, options.columns)
         if await rows.add(tx, new) or idem is None:
@@ -116,7 +134,8 @@ class Importing:
         now = self.clock.now()
         async with self.db.write() as tx:
             stands = await rows.locked(tx, walk.at.id)
-            if stands is None or (stands.rows, stands.state) != (walk.at.rows, "running"):
+            # One that was slow goes on, too: whoever else had gone on with it had read more by now.
+            if stands is None or stands.rows != walk.at.rows or stands.state in ("done", "abandoned"):
                 raise ImportMoved
             refused = [Refusal(line, said) for line, said in lines if isinstance(said, str)]
             good = [(line, said) for line, said in lines if not isinstance(said, str)]
@@ -133,6 +152,7 @@ class Importing:
                 digest=done,
                 changed_at=now,
                 state="done" if is_last else "running",
+                problem=None,
                 finished_at=now if is_last else None,
             )
             await rows.progress(tx, moved, refused)
@@ -185,9 +205,10 @@ class Importing:
             return await rows.refusals(tx, import_id, after=after, limit=limit + 1)
 
     async def forget_old(self) -> None:
-        """End imports that nobody went on with, and forget refused lines that were kept long enough."""
+        """Say which imports came to a stop, end for good those that nobody went on with, and forget refused lines."""
         now = self.clock.now()
         async with self.db.write() as tx:
+            await rows.interrupt(tx, now - STALLED, "stalled", now)
             await rows.abandon(tx, now - KEEP, now)
             await rows.forget_refusals(tx, now - KEEP_REFUSALS)
 

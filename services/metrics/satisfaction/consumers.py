@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from services.metrics.satisfaction.service.taking import GROUP
+from services.metrics.satisfaction.service.taking import GROUP, MEMBERS_GROUP
 from services.metrics.service import MetricsService
 from shared.db.engine import WriteTx
 from shared.delivery.subscription import Subscription
@@ -19,7 +19,7 @@ from shared.events.catalogue.surveys import (
 )
 from shared.events.envelope import Event, EventData
 
-HEARD = (
+SAID = (
     SurveyPublished,
     SurveyInvited,
     SurveyDelivered,
@@ -28,10 +28,8 @@ HEARD = (
     CaseOpened,
     CaseChanged,
     CaseClosed,
-    SegmentEntered,
-    SegmentLeft,
-    PersonaChanged,
 )
+BELONGING = (SegmentEntered, SegmentLeft, PersonaChanged)
 
 
 async def take(metrics: MetricsService, tx: WriteTx, events: Sequence[Event[EventData]]) -> None:
@@ -40,5 +38,9 @@ async def take(metrics: MetricsService, tx: WriteTx, events: Sequence[Event[Even
     await metrics.engagement.resegment(tx, await metrics.taking.take(tx, events))
 
 
-# Of entering and leaving a segment the last word holds, so an old one that came again would change something.
-SUBSCRIPTIONS = (Subscription(GROUP, HEARD, take),)
+SUBSCRIPTIONS = (
+    # Of what surveys say the highest revision or version holds, whenever it comes again.
+    Subscription(GROUP, SAID, take, is_idempotent=True),
+    # Of entering and leaving a segment the last word does: an old one that came again would change something.
+    Subscription(MEMBERS_GROUP, BELONGING, take),
+)

@@ -24,11 +24,13 @@ from satisfaction_world import (
 
 from services.metrics.domain.intervals import nps_interval
 from services.metrics.errors import BadRange, InTheFuture
+from services.metrics.satisfaction.consumers import take
 from services.metrics.satisfaction.domain.query import Query
 from services.metrics.satisfaction.domain.report import Line
 from services.metrics.satisfaction.domain.seen import Seen
 from services.metrics.satisfaction.errors import MixedFormulas, OneDimension, TwoSegments, UnknownPersona
 from services.metrics.satisfaction.service.telling import MOST_AT_ONCE
+from shared.errors import Retry
 from shared.events.envelope import Event
 from shared.ids import derived_id
 
@@ -350,6 +352,27 @@ async def test_many_workers_on_the_same_people_end_in_the_same_rows(world: World
         await deliver(world, batch)
     assert await world.rows() == raced
     assert any(row.startswith("score_followed") for row in raced)
+
+
+async def test_one_response_under_two_keys_at_once_is_one_answer(world: World):
+    first = answered("r", "a", ago(days=3), nps=9)
+    second = answered("r", "b", ago(days=3), nps=2, revision=2)
+    await deliver(world, [published("s")])
+
+    async with world.db.write() as tx:
+        await take(world.metrics, tx, [first])
+        # It cannot see what is not committed, and waits for it.
+        other = asyncio.create_task(deliver(world, [second]))
+        waited, _ = await asyncio.wait({other}, timeout=0.5)
+        assert not waited
+    with pytest.raises(Retry):
+        await other
+    await deliver(world, [second])
+
+    raced = await world.rows()
+    await world.empty()
+    await deliver(world, [published("s"), first, second])
+    assert await world.rows() == raced
 
 
 async def retried(world: World, batch: list[Event[Any]]) -> None:

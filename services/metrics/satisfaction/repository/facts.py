@@ -1,13 +1,14 @@
 """The facts: answers, invitations, cases, surveys, members of segments, personas."""
 
 from collections.abc import Collection, Iterable, Sequence
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
 import orjson
 
 from services.metrics.satisfaction.domain.facts import Answer, Ask, Places
-from shared.db.bulk import insert_rows
+from shared.db.bulk import insert_new_rows, insert_rows
 from shared.db.engine import ReadTx, WriteTx
 from shared.events.catalogue.profiles import PersonaChanged
 from shared.events.catalogue.surveys import SurveyPublished
@@ -66,13 +67,10 @@ def _answer(row: Any) -> Answer:
     return Answer(*head[:8], Places(*head[8:13]), row.weight, scores)  # type: ignore[call-arg]
 
 
-async def store_answers(tx: WriteTx, found: Iterable[Answer]) -> None:
-    """Keep what these responses say now."""
-    rows = [
-        (*each[:8], *each.places, each.weight, _texts(each.scores), _numbers(each.scores))
-        for each in sorted(found, key=lambda each: each.response_id)
-    ]
-    await _replace(tx, "survey_answers", _ANSWER, "response_id", rows)
+async def store_answers(tx: WriteTx, found: Iterable[Answer], known: Collection[UUID]) -> bool:
+    """Keep what these responses say now, of which those are `known` that are here; False: another one is here too."""
+    rows = [(*each[:8], *each.places, each.weight, _texts(each.scores), _numbers(each.scores)) for each in found]
+    return await _store(tx, "survey_answers", _ANSWER, rows, known)
 
 
 def _texts(scores: Sequence[tuple[str, int]]) -> str:
@@ -108,18 +106,24 @@ def _ask(row: Any) -> Ask:
     return Ask(row.invitation_id, row.customer, row.survey_id, places, *row[3 + len(_ASK_PLACES) :])
 
 
-async def store_asks(tx: WriteTx, found: Iterable[Ask]) -> None:
-    """Keep what is known of these invitations."""
-    rows = [
-        (*each[:3], *(getattr(each.places, name) for name in _ASK_PLACES), *each[4:])
-        for each in sorted(found, key=lambda each: each.invitation_id)
-    ]
-    await _replace(tx, "survey_asks", _ASK, "invitation_id", rows)
+async def store_asks(tx: WriteTx, found: Iterable[Ask], known: Collection[UUID]) -> bool:
+    """Keep what is known of these invitations, as `store_answers` does."""
+    rows = [(*each[:3], *(getattr(each.places, name) for name in _ASK_PLACES), *each[4:]) for each in found]
+    return await _store(tx, "survey_asks", _ASK, rows, known)
 
 
-async def _replace(tx: WriteTx, table: str, columns: dict[str, str], key: str, rows: Sequence[Sequence[Any]]) -> None:
-    values = ", ".join(f"{name} = EXCLUDED.{name}" for name in columns if name != key)
-    await insert_rows(tx, table, columns, rows, f"ON CONFLICT ({key}) DO UPDATE SET {values}")
+async def _store(
+    tx: WriteTx, table: str, columns: dict[str, str], rows: Iterable[tuple[Any, ...]], known: Collection[UUID]
+) -> bool:
+    """Keep rows of new ids and of known ones, in the order of their ids, which come first."""
+    key, *others = columns
+    new: list[tuple[Any, ...]] = []
+    old: list[tuple[Any, ...]] = []
+    for row in sorted(rows, key=itemgetter(0)):
+        (old if row[0] in known else new).append(row)
+    values = ", ".join(f"{name} = EXCLUDED.{name}" for name in others)
+    await insert_rows(tx, table, columns, old, f"ON CONFLICT ({key}) DO UPDATE SET {values}")
+    return await insert_new_rows(tx, table, columns, new, key)
 
 
 async def segments(tx: ReadTx, customers: Collection[UUID]) -> dict[UUID, set[UUID]]:

@@ -34,6 +34,7 @@ from shared.identity import mapping, members
 from shared.runtime.service import Projection
 
 GROUP = "metrics.satisfaction"
+MEMBERS_GROUP = "metrics.members"
 PROJECTION = Projection(
     tables=(
         "survey_versions",
@@ -46,7 +47,7 @@ PROJECTION = Projection(
         "score_followed",
         "ask_days",
     ),
-    groups=(GROUP,),
+    groups=(GROUP, MEMBERS_GROUP),
 )
 _Case = CaseOpened | CaseChanged | CaseClosed
 
@@ -138,14 +139,15 @@ class Taking:
         found = await members.lock_many(tx, {each.subject for each in events} | known)
         roots = {raw: member.root for member in found.values() for raw in member.keys}
         kept = await _read(tx, roots)
-        if not await _customers_of(tx, events) <= roots.keys():
-            raise Retry("another worker stored one of these responses at the same time, under another key")
-        before = kept.persons(roots)
+        before, known_answers, known_asks = kept.persons(roots), set(kept.answers), set(kept.asks)
         was = {raw: frozenset(found) for raw, found in kept.segments.items()}
         for event in events:
             kept.apply(event)
-        await stored.store_answers(tx, [kept.answers[each] for each in kept.new_answers])
-        await stored.store_asks(tx, [kept.asks[each] for each in kept.new_asks])
+        answers = [kept.answers[each] for each in kept.new_answers]
+        asks = [kept.asks[each] for each in kept.new_asks]
+        are_ours = await stored.store_answers(tx, answers, known_answers)
+        if not (are_ours and await stored.store_asks(tx, asks, known_asks)):
+            raise Retry("another worker stored one of these responses at the same time, under another key")
         entered = [pair for pair, is_in in kept.moves.items() if is_in]
         await stored.store_segments(tx, entered, [pair for pair, is_in in kept.moves.items() if not is_in])
         await self._carry(tx, before, kept.persons(roots))

@@ -31,7 +31,8 @@ async def _migrate(prefix: str | None) -> int:
         if prefix is not None:
             engine = make_engine(url, schema="public", pool_size=None)
             try:
-                await grant(engine, trees, NAMES, prefix=prefix)
+                rebuilding = [each.name for each in SERVICES if each.projections or each.recoveries]
+                await grant(engine, trees, NAMES, prefix=prefix, rebuilding=rebuilding)
             finally:
                 await engine.dispose()
     return len(trees)

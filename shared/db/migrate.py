@@ -120,7 +120,9 @@ def _pending(tree: Tree, current: str | None) -> Iterator[Script]:
 
 def _upgrade(connection: Connection, tree: Tree, target: str) -> None:
     script = _script(tree)
-    connection.execute(text(f'CREATE SCHEMA IF NOT EXISTS "{tree.schema}"'))
+    # Where there is one already, nobody has to be allowed to make it.
+    if connection.scalar(text("SELECT to_regnamespace(:name) IS NULL"), {"name": f'"{tree.schema}"'}):
+        connection.execute(text(f'CREATE SCHEMA IF NOT EXISTS "{tree.schema}"'))
     connection.execute(text(f'SET LOCAL search_path TO "{tree.schema}"'))
     context = EnvironmentContext(
         _config(tree),

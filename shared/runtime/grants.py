@@ -1,15 +1,17 @@
 """What the database role of each service may do: read and write its own rows, and read what all services share.
 
-No role of a service owns a table, can make or drop one, or sees anything of another service. The bus is Kafka where
+No role of a service owns a table that is in use, can make or drop one, or sees anything of another service. A service
+that rebuilds what it has, to compare it, has an empty schema for that alone. The bus is Kafka where
 services have roles of their own: of the PostgreSQL log they may see nothing but whether it is up to date.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.db.migrate import Tree
+from shared.runtime.places import beside
 from shared.runtime.trees import BUS_SCHEMA, PLATFORM_SCHEMA
 
 # Every service verifies keys and notes their use, keeps the audit log, and may be the first that knows its key.
@@ -24,6 +26,11 @@ _OF_ITS_OWN = (
     "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {role}",
     "GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA {schema} TO {role}",
 )
+# Its own role makes tables there, and drops them: they are nobody's but of that moment.
+_TO_REBUILD = (
+    "CREATE SCHEMA IF NOT EXISTS {place}",
+    "GRANT USAGE, CREATE ON SCHEMA {place} TO {role}",
+)
 
 
 def role_of(service: str, prefix: str) -> str:
@@ -31,8 +38,17 @@ def role_of(service: str, prefix: str) -> str:
     return prefix + service
 
 
-async def grant(engine: AsyncEngine, trees: Sequence[Tree], services: Sequence[str], *, prefix: str) -> None:
+async def grant(
+    engine: AsyncEngine,
+    trees: Sequence[Tree],
+    services: Sequence[str],
+    *,
+    prefix: str,
+    rebuilding: Collection[str] = (),
+) -> None:
     """Give each service's role what it needs, in one transaction; run after every migration, for new tables.
+
+    Those in `rebuilding` have a place to rebuild in (`shared/runtime/places.py`).
 
     Raises:
         DBAPIError: a role does not exist, or we may not grant.
@@ -41,6 +57,10 @@ async def grant(engine: AsyncEngine, trees: Sequence[Tree], services: Sequence[s
         for service in services:
             for statement in _statements(trees, service, role_of(service, prefix)):
                 await connection.execute(text(statement))
+            if service in rebuilding:
+                names = {"place": _quoted(beside(service)), "role": _quoted(role_of(service, prefix))}
+                for statement in _TO_REBUILD:
+                    await connection.execute(text(statement.format_map(names)))
 
 
 def _statements(trees: Sequence[Tree], service: str, role: str) -> Iterator[str]:

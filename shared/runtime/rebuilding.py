@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.bus.base import Bus, BusConsumer, Partition, Record
 from shared.db.engine import Database, ReadTx, WriteTx, make_engine
@@ -27,6 +28,8 @@ from shared.errors import UserError
 from shared.events.envelope import Event
 from shared.ids import uuid7
 from shared.rights.suppression import admit
+from shared.runtime import places
+from shared.runtime.places import Place
 from shared.runtime.service import Parts, Service
 from shared.runtime.trees import trees_of
 from shared.runtime.verdicts import TableVerdict
@@ -186,39 +189,46 @@ async def _handle(
 async def rebuilding(
     manifest: Service, url: str, bus: Bus, parts: Callable[[Database], Parts], *, schema: str | None = None
 ) -> AsyncIterator[Rebuilt]:
-    """The service on a scratch schema of the same database, empty; the schema is dropped in the end.
+    """The service on a scratch schema of the same database, empty; nothing is left of it in the end.
 
     With a name it stays if the work is interrupted, and who gives that name again goes on where it was.
 
     Raises:
         LogTooShort: the log does not go back to the beginning.
+        PlaceTaken: there is one place for it, and another process is at work there.
     """
     await _check_log(manifest, bus)
-    stays = schema is not None
-    schema = schema or f"{manifest.name}_rebuilt_{uuid7().hex[-8:]}"
-    engine = make_engine(url, schema=schema, pool_size=2, application="tam-rebuild")
-    try:
-        own = [replace(tree, schema=schema) for tree in trees_of((manifest,)) if tree.schema == manifest.name]
-        await upgrade(engine, own)
-        async with engine.begin() as connection:
-            for table in (table for projection in manifest.projections for table in projection.given):
-                await connection.execute(text(f'DELETE FROM "{schema}".{table}'))
-                await connection.execute(
-                    text(f'INSERT INTO "{schema}".{table} SELECT * FROM "{manifest.name}".{table}')
-                )
-        # Nothing relays what the scratch schema's outbox holds: nobody hears twice what was told.
-        db = Database(engine, schema=schema, outbox=OutboxWriter())
-        given = parts(db)
-        rebuilt = Rebuilt(manifest, db, manifest.build(given), bus, given)
-        if stays:
-            rebuilt.positions = await _positions(rebuilt)
-        yield rebuilt
-        stays = False
-    finally:
-        if not stays:
-            async with engine.begin() as connection:
-                await connection.execute(text(f'DROP SCHEMA IF EXISTS "{schema}" CASCADE'))
-        await engine.dispose()
+    async with places.opened(url, manifest.name, schema) as place:
+        stays = schema is not None
+        engine = make_engine(url, schema=place.schema, pool_size=2, application="tam-rebuild")
+        try:
+            await _prepare(engine, manifest, place, schema)
+            # Nothing relays what the scratch schema's outbox holds: nobody hears twice what was told.
+            db = Database(engine, schema=place.schema, outbox=OutboxWriter())
+            given = parts(db)
+            rebuilt = Rebuilt(manifest, db, manifest.build(given), bus, given)
+            if place.was_begun:
+                rebuilt.positions = await _positions(rebuilt)
+            yield rebuilt
+            stays = False
+        finally:
+            if not stays:
+                async with engine.begin() as connection:
+                    await places.clear(connection, place)
+            await engine.dispose()
+
+
+async def _prepare(engine: AsyncEngine, manifest: Service, place: Place, run: str | None) -> None:
+    """The tables of the service, with what it was told by people in them."""
+    own = [replace(tree, schema=place.schema) for tree in trees_of((manifest,)) if tree.schema == manifest.name]
+    await upgrade(engine, own)
+    async with engine.begin() as connection:
+        await places.begin(connection, place, run)
+        for table in (table for projection in manifest.projections for table in projection.given):
+            await connection.execute(text(f'DELETE FROM "{place.schema}".{table}'))
+            await connection.execute(
+                text(f'INSERT INTO "{place.schema}".{table} SELECT * FROM "{manifest.name}".{table}')
+            )
 
 
 async def _positions(rebuilt: Rebuilt) -> dict[tuple[str, Partition], int]:
@@ -232,11 +242,6 @@ async def _positions(rebuilt: Rebuilt) -> dict[tuple[str, Partition], int]:
 def database_url_of(parts: Parts) -> str:
     """Where the service's own database is; embedded, only the engine knows."""
     return parts.platform.database_url or parts.db.engine.url.render_as_string(hide_password=False)
-
-
-async def may_rebuild(tx: ReadTx) -> bool:
-    """Whether this role may make what is rebuilt a place of its own."""
-    return bool((await tx.execute("SELECT has_database_privilege(current_database(), 'CREATE')")).scalar_one())
 
 
 async def _check_log(manifest: Service, bus: Bus) -> None:

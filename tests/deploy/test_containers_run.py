@@ -243,6 +243,12 @@ def every_service_sees_its_own_rows_alone(at: Installation) -> None:
     assert ask("tam_loyalty", "SELECT count(*) >= 0 FROM loyalty.members") == "t"
     assert "permission denied" in ask("tam_loyalty", "SELECT * FROM profiles.traits")
     assert "permission denied" in ask("tam_loyalty", "CREATE TABLE loyalty.mine ()")
+    assert "permission denied" in ask("tam_loyalty", "CREATE SCHEMA mine")
+    # What is rebuilt every night has a place of its own, and so has what was known then.
+    for service, user in (("loyalty", "tam_loyalty"), ("metrics", "tam_metrics")):
+        assert ask(user, f"CREATE TABLE {service}_beside.mine (); DROP TABLE {service}_beside.mine").endswith(
+            "DROP TABLE"
+        )
     assert "permission denied" in ask("tam_loyalty", "DELETE FROM platform.api_keys")
 
 

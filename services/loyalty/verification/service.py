@@ -13,7 +13,8 @@ from shared.clock import Clock
 from shared.db.engine import Database
 from shared.ids import uuid7
 from shared.observability.logging import logger
-from shared.runtime.rebuilding import LogTooShort, Rebuilt, database_url_of, log_ends, may_rebuild, rebuilding
+from shared.runtime.places import may_rebuild
+from shared.runtime.rebuilding import LogTooShort, Rebuilt, database_url_of, log_ends, rebuilding
 from shared.runtime.recovering import verify_told
 from shared.runtime.service import Parts, Service
 from shared.runtime.verdicts import TableVerdict
@@ -66,7 +67,7 @@ class Verification:
         """For Prometheus."""
         async with self.db.read() as tx:
             last = await repository.last(tx)
-            is_on = self.settings.verify_nightly and await may_rebuild(tx)
+            is_on = self.settings.verify_nightly and await may_rebuild(tx, self.db.schema)
         took = None
         if last is not None and last.reason is None and last.finished_at is not None:
             took = (last.finished_at - last.started_at).total_seconds()
@@ -94,9 +95,9 @@ class Verification:
                 night = night._replace(schema=last.schema, started_at=last.started_at)
             else:
                 await repository.drop(tx, last.schema)
-            if not await may_rebuild(tx):
-                log.warning("books_not_verified", reason="the role may not make schemas")
-                await repository.put(tx, night._replace(phase="failed", finished_at=now, reason="may_not_make_schemas"))
+            if not await may_rebuild(tx, self.db.schema):
+                log.warning("books_not_verified", reason="the role has no place to rebuild in")
+                await repository.put(tx, night._replace(phase="failed", finished_at=now, reason="no_place"))
                 return None
             await repository.put(tx, night)
         return night

@@ -21,9 +21,10 @@ from services.metrics.satisfaction.domain.query import METRICS, Query
 from services.metrics.satisfaction.errors import MixedFormulas
 from services.metrics.satisfaction.schemas.figures import SatisfactionOut
 from services.metrics.satisfaction.service.figures import Satisfaction
-from shared.db.engine import Database
+from shared.db.engine import Database, ReadTx
 from shared.observability.logging import logger
-from shared.runtime.rebuilding import LogTooShort, StoppedClock, database_url_of, log_ends, may_rebuild, rebuilding
+from shared.runtime.places import may_rebuild
+from shared.runtime.rebuilding import LogTooShort, StoppedClock, database_url_of, log_ends, rebuilding
 from shared.runtime.service import Parts, Service
 
 log = logger(__name__)
@@ -71,8 +72,7 @@ class Knowledge:
         async with self.parts.db.write() as tx:
             stored = await kept.kept(tx, moment.name, day)
             if stored is None:
-                waiting = [each for each in await kept.wanted(tx, now - WANTED) if each.is_waiting]
-                if len([each for each in waiting if Moment.named(each.subject, each.day)]) >= MOST_WAITING:
+                if len(await _waiting(tx, now)) >= MOST_WAITING:
                     raise TooManyMoments(MOST_WAITING)
                 await kept.want(tx, moment.name, day, now)
             elif now - stored.asked_at > _NOTED:
@@ -90,12 +90,7 @@ class Knowledge:
         """Read the log for each moment that waits; how many did. It takes as long as the log is."""
         now = self.parts.clock.now()
         async with self.parts.db.read() as tx:
-            wanted = await kept.wanted(tx, now - WANTED)
-        waiting = [
-            moment
-            for each in wanted
-            if each.is_waiting and (moment := Moment.named(each.subject, each.day)) is not None
-        ]
+            waiting = await _waiting(tx, now)
         for moment in waiting:
             begun = perf_counter()
             document = await self._document(moment)
@@ -108,9 +103,9 @@ class Knowledge:
 
     async def _document(self, moment: Moment) -> dict[str, Any]:
         async with self.parts.db.read() as tx:
-            is_allowed = await may_rebuild(tx)
+            is_allowed = await may_rebuild(tx, self.parts.db.schema)
         if not is_allowed:
-            why = "This service's role may make no schema in its database: ask `tam figures --known-at` instead."
+            why = "This service's role has no place to rebuild in: ask `tam figures --known-at` instead."
             return {"refused": why}
         parts = self.parts
         url = database_url_of(parts)
@@ -126,6 +121,12 @@ class Knowledge:
                 return await told(value.figures, value.satisfaction, moment)
         except LogTooShort as error:
             return {"refused": str(error)}
+
+
+async def _waiting(tx: ReadTx, now: datetime) -> list[Moment]:
+    """The moments that somebody has lately asked for, and the log was not yet read for."""
+    wanted = [each for each in await kept.wanted(tx, now - WANTED) if each.is_waiting]
+    return [moment for each in wanted if (moment := Moment.named(each.subject, each.day)) is not None]
 
 
 async def _unseen(left: int) -> None:

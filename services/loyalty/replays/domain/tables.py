@@ -6,6 +6,9 @@
                  made it, no fact leads to it; and its words are for those who run the programme, not for whoever hears.
 * derived        worked out anew from other tables: by a job, or when it is asked for.
 * ephemeral      of the moment, or of a job that runs: nothing is lost with it but work that is done again.
+
+So what happened is all in events, and what is in back-ups alone is what somebody decided: configuration. Of a waiting
+room that is its rate; who waits where is of the moment, and whoever lost their place asks for another.
 """
 
 from collections.abc import Mapping

@@ -1,7 +1,7 @@
 """Wire models of points."""
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import MAXYEAR, date, datetime
 from typing import Annotated, Literal, NamedTuple
 from uuid import UUID
 
@@ -36,6 +36,16 @@ class AdjustmentIn(Strict):
     reference: ExternalId | None = Field(None, description="What it is about: an order, a ticket.")
     expires_at: Instant | None = Field(None, description="Where given points end; none: as the programme says.")
     dry_run: _DryRun = False
+
+    @field_validator("expires_at")
+    @classmethod
+    def _has_a_day(cls, value: datetime | None) -> datetime | None:
+        # East of Greenwich the last night of 9999 is a day that no calendar here has: reports could not name its month.
+        if value is not None and value.year == MAXYEAR:
+            raise PydanticCustomError(
+                "too_far", "Points end before the year 9999: leave it out for those that never end"
+            )
+        return value
 
     @field_validator("points")
     @classmethod

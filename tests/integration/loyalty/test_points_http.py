@@ -139,6 +139,8 @@ async def test_fifty_requests_with_one_key_have_one_effect_and_one_answer(module
         ({"points": 10, "reason": "goodwill", "extra": 1}, "invalid"),
         ({"points": 10, "reason": "goodwill", "wallet": "stars"}, "loyalty.unknown_wallet"),
         ({"points": 10, "reason": "goodwill", "expires_at": "2026-12-31"}, "invalid"),
+        # One that nobody could write down as a month took the report of what is owed away from everybody.
+        ({"points": 1, "reason": "other", "expires_at": "9999-12-31T23:59:59Z"}, "invalid"),
     ],
 )
 async def test_adjustments_that_make_no_sense_are_refused(module_running: Running, body: dict[str, Any], code: str):

@@ -57,6 +57,20 @@ def test_of_a_small_segment_false_alarms_come_as_seldom_as_is_stated(subscribers
     assert 0.75 < between_alarms(mornings, Rule("up", change, 100, 26), is_compound=False) < 1.6
 
 
+@pytest.mark.parametrize(
+    ("subscribers", "leave", "change"),
+    [
+        pytest.param(400, 0.01, 0.7, id="what four hundred bring"),
+        pytest.param(2_000, 0.003, 0.2, id="what two thousand bring", marks=pytest.mark.long),
+    ],
+)
+def test_of_a_segment_s_revenue_false_alarms_come_as_seldom_as_is_stated(subscribers: int, leave: float, change: float):
+    """Few subscribers with unlike prices: what a single one takes along is a greater part of the whole."""
+    mornings = a_firm(np.random.default_rng(11), subscribers, leave, DAYS, spread=0.8)
+
+    assert 0.75 < between_alarms(mornings, Rule("up", change, 100, 26), is_compound=True) < 1.35
+
+
 def len_of(morning: Morning) -> float:
     """How many left, where all pay the same."""
     return round(morning.people * morning.lost / morning.whole)

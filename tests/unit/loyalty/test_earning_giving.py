@@ -47,10 +47,13 @@ def lines(*told: tuple[str, int, int]) -> tuple[OrderLine, ...]:
 
 
 def found(
-    orders: Sequence[KnownOrder], *rules: dict[str, Any] | RuleVersion, touchpoints: Sequence[KnownTouchpoint] = ()
+    orders: Sequence[KnownOrder],
+    *rules: dict[str, Any] | RuleVersion,
+    touchpoints: Sequence[KnownTouchpoint] = (),
+    zone: ZoneInfo = VIETNAM,
 ) -> Outcome:
     versions = [each if isinstance(each, RuleVersion) else version(n + 1, each) for n, each in enumerate(rules)]
-    judged = Rules(Rulebook(versions), Timeline(default_terms(VIETNAM)))
+    judged = Rules(Rulebook(versions), Timeline(default_terms(zone)))
     return outcome(History(orders, touchpoints), judged, until=LATE, explain=True)
 
 
@@ -217,6 +220,73 @@ def test_caps_of_local_periods(caps: list[dict[str, Any]], expected: list[int]):
     done = found(list(reversed(orders)), {"effect": PER, "caps": caps})
 
     assert [given_by(done, f"o{n}").get(1, 0) for n in range(5)] == expected
+
+
+HANOI, NEW_YORK, AUCKLAND = "Asia/Ho_Chi_Minh", "America/New_York", "Pacific/Auckland"
+# Local times at the edges of a year, of a leap day, and of the days that clocks of New York make 23 and 25 hours long:
+# at each an order of 10 points.
+ROUND_EDGES = {
+    "new year": ["2027-12-31T00:00", "2027-12-31T23:59", "2028-01-01T00:00", "2028-01-01T23:59"],
+    "leap day": ["2028-02-28T23:59", "2028-02-29T00:00", "2028-02-29T23:59", "2028-03-01T00:00"],
+    "clocks go on": ["2028-03-11T23:59", "2028-03-12T00:00", "2028-03-12T23:59", "2028-03-13T00:00"],
+    "clocks go back": ["2028-11-04T23:59", "2028-11-05T00:00", "2028-11-05T23:59", "2028-11-06T00:00"],
+}
+# What is given of them under a cap of 15 in a period, whose second order is over it, and its third finds it full.
+CUT = {"truncate": 5, "reject": 0}
+SAME_PERIOD = {
+    ("new year", "day"): [10, "over", 10, "over"],
+    # 31 December 2027 is a Friday: its week goes on in January.
+    ("new year", "week"): [10, "over", 0, 0],
+    ("new year", "month"): [10, "over", 10, "over"],
+    ("new year", "year"): [10, "over", 10, "over"],
+    ("leap day", "day"): [10, 10, "over", 10],
+    ("leap day", "week"): [10, "over", 0, 0],
+    ("leap day", "month"): [10, "over", 0, 10],
+    ("leap day", "year"): [10, "over", 0, 0],
+    # 12 March 2028 and 5 November 2028 are Sundays: the week ends with them.
+    ("clocks go on", "day"): [10, 10, "over", 10],
+    ("clocks go on", "week"): [10, "over", 0, 10],
+    ("clocks go on", "month"): [10, "over", 0, 0],
+    ("clocks go on", "year"): [10, "over", 0, 0],
+    ("clocks go back", "day"): [10, 10, "over", 10],
+    ("clocks go back", "week"): [10, "over", 0, 10],
+    ("clocks go back", "month"): [10, "over", 0, 0],
+    ("clocks go back", "year"): [10, "over", 0, 0],
+}
+
+
+@pytest.mark.parametrize("zone", [HANOI, NEW_YORK, AUCKLAND])
+@pytest.mark.parametrize("over", ["truncate", "reject"])
+@pytest.mark.parametrize(("edge", "per"), SAME_PERIOD)
+def test_a_cap_holds_for_the_days_of_the_programme_s_zone(edge: str, per: str, over: str, zone: str):
+    local = [datetime.fromisoformat(each).replace(tzinfo=ZoneInfo(zone)) for each in ROUND_EDGES[edge]]
+    orders = [an_order(at=at.astimezone(UTC), name=f"o{n}") for n, at in enumerate(local)]
+
+    done = found(orders, {"effect": PER, "caps": [{"per": per, "points": 15, "over": over}]}, zone=ZoneInfo(zone))
+
+    expected = [CUT[over] if each == "over" else each for each in SAME_PERIOD[edge, per]]
+    assert [given_by(done, f"o{n}").get(1, 0) for n in range(4)] == expected
+
+
+@pytest.mark.parametrize(("per", "last"), [("day", 10), ("week", 10), ("month", 0), ("year", 0)])
+def test_the_hour_that_comes_twice_is_of_one_day(per: str, last: int):
+    # In New York 01:30 comes at 05:30 and at 06:30 UTC; the day ends after 25 hours, when it is Monday.
+    times = [datetime(2028, 11, 5, 5, 30), datetime(2028, 11, 5, 6, 30), datetime(2028, 11, 6, 5, 0)]
+    orders = [an_order(at=at.replace(tzinfo=UTC), name=f"o{n}") for n, at in enumerate(times)]
+
+    rule = {"effect": PER, "caps": [{"per": per, "points": 15, "over": "reject"}]}
+    done = found(orders, rule, zone=ZoneInfo(NEW_YORK))
+
+    assert [given_by(done, f"o{n}").get(1, 0) for n in range(3)] == [10, 0, last]
+
+
+def test_what_would_be_too_much_is_rejected_and_less_after_it_is_not():
+    totals = [100_000, 60_000, 50_000, 10_000]
+    orders = [an_order(total, at=MONDAY + timedelta(days=n), name=f"o{n}") for n, total in enumerate(totals)]
+    done = found(orders, {"effect": PER, "caps": [{"per": "year", "points": 15, "over": "reject"}]})
+
+    assert [given_by(done, f"o{n}").get(1, 0) for n in range(4)] == [10, 0, 5, 0]
+    assert reasons(done) == ["capped", "capped"]
 
 
 @pytest.mark.parametrize(

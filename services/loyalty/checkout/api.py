@@ -46,7 +46,7 @@ from services.loyalty.checkout.schemas import (
     ValidationOut,
 )
 from services.loyalty.checkout.schemas.quotes import QuoteIn, QuoteOut
-from services.loyalty.points.errors import NotEnoughPoints
+from services.loyalty.points.errors import NotEnoughPoints, SpendingLimit
 from services.loyalty.pools.errors import NotInPool, PoolUnknown, RoleNeeded, WalletNotPooled
 from services.loyalty.programs.errors import UnknownWallet
 from services.loyalty.throttle.domain import Who
@@ -99,6 +99,7 @@ _TAKEN = (
     NothingAsked,
     NotApplicable,
     NotEnoughPoints,
+    SpendingLimit,
     LimitReached,
     AlreadyUsed,
     OrderCancelled,

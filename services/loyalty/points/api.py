@@ -19,6 +19,7 @@ from services.loyalty.points.errors import (
     MoreThanHeld,
     NotEnoughPoints,
     SamePerson,
+    SpendingLimit,
     TransferLimit,
     TransfersOff,
     WalletClosed,
@@ -255,7 +256,7 @@ async def transfer(
     "/members/{member}/holds",
     response_model=HoldOut,
     status_code=201,
-    responses={**_TRIED, **problems(BadIdempotencyKey, BadMember, UnknownWallet, NotEnoughPoints)},
+    responses={**_TRIED, **problems(BadIdempotencyKey, BadMember, UnknownWallet, NotEnoughPoints, SpendingLimit)},
 )
 async def hold(member: Member, body: HoldIn, _: Checkout, loyalty: Loyalty, idem: IdempotencyKey) -> Response:
     """Set points apart for some time; then they are free again by themselves, unless they are spent before."""

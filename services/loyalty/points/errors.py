@@ -18,6 +18,22 @@ class NotEnoughPoints(Conflict):
         )
 
 
+class SpendingLimit(Conflict):
+    """More points are asked for than the programme lets a member spend in a time."""
+
+    code, title = "loyalty.spending_limit", "Spending limit"
+
+    def __init__(self, *, wallet: str, required: int, left: int, most: int, per: str) -> None:
+        super().__init__(
+            "That is more than members may spend in this time.",
+            wallet=wallet,
+            required=required,
+            left=left,
+            most=most,
+            per=per,
+        )
+
+
 class WalletClosed(Conflict):
     """The wallet takes no points any more."""
 

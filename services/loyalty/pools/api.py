@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Path, Response
 
 from services.loyalty.api import Checkout, Loyalty, Reader, Writer
-from services.loyalty.points.errors import NotEnoughPoints
+from services.loyalty.points.errors import NotEnoughPoints, SpendingLimit
 from services.loyalty.pools.errors import (
     BadPoolMember,
     InPoolAlready,
@@ -59,6 +59,7 @@ _SPENT = problems(
     WalletNotPooled,
     PoolLimit,
     NotEnoughPoints,
+    SpendingLimit,
     UnknownWallet,
 )
 

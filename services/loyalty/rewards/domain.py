@@ -6,6 +6,7 @@ from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 from services.loyalty.audience.domain import Facts
+from services.loyalty.points.domain.requests import Room
 from shared.events.catalogue.loyalty_rows import RewardCancelled, RewardFulfilled, RewardOrdered, RewardStocked
 from shared.events.envelope import Event
 from shared.ids import uuid7
@@ -13,7 +14,9 @@ from shared.ids import uuid7
 Kind = Literal["material", "digital", "voucher", "gift_credit", "points", "event"]
 RewardState = Literal["active", "paused", "archived"]
 PurchaseState = Literal["ordered", "fulfilled", "cancelled"]
-Obstacle = Literal["inactive", "tier", "segment", "limit_reached", "out_of_stock", "insufficient_points", "begun"]
+Obstacle = Literal[
+    "inactive", "tier", "segment", "limit_reached", "out_of_stock", "insufficient_points", "spending_limit", "begun"
+]
 
 _TOLD: Mapping[PurchaseState, type[RewardOrdered | RewardFulfilled | RewardCancelled]] = {
     "ordered": RewardOrdered,
@@ -116,11 +119,13 @@ class Eligibility(NamedTuple):
 
 
 class Standing(NamedTuple):
-    """What counts of a person: facts, what they can spend, and how many of the reward they have had."""
+    """What counts of a person: facts, what they can spend, how many of the reward they have had, and how much of the
+    wallet they may still spend (None: all)."""
 
     facts: Facts
     available: int
     bought: int
+    room: Room | None = None
 
 
 def terms_of(document: Mapping[str, Any]) -> Terms:
@@ -175,6 +180,8 @@ def eligibility(reward: Reward, quantity: int, standing: Standing, *, now: datet
                 "missing": missing,
             }
         )
+    if required and standing.room is not None and required > standing.room.left:
+        found.append({"reason": "spending_limit", "required": required, **standing.room._asdict()})
     return Eligibility(required, tuple(found))
 
 

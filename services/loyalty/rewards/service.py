@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from services.loyalty.audience import service as audience
+from services.loyalty.points.domain.requests import Room
 from services.loyalty.points.repository.ledger import operation_persons
 from services.loyalty.points.service import Credit, Points, Spend
 from services.loyalty.pools.domain import Spent
@@ -281,18 +282,22 @@ class Rewards:
         facts = await audience.facts_of(tx, member)
         bought = await rows.bought(tx, [each.id for each in found], member.keys)
         available: dict[str, int] = {}
+        rooms: dict[str, Room | None] = {}
+        programme = await self.programs.current(tx, now)
         judged: dict[UUID, Eligibility] = {}
         for reward in found:
             terms = reward.terms
             if terms.wallet not in available:
                 available[terms.wallet] = (await self.points.balance(tx, payer or member, terms.wallet)).available
+                rooms[terms.wallet] = await self.points.room(tx, programme, payer or member, terms.wallet)
             since = None if terms.limit_days is None else now - timedelta(days=terms.limit_days)
             own = sum(
                 each.quantity
                 for each in bought
                 if each.reward_id == reward.id and (since is None or each.ordered_at > since)
             )
-            judged[reward.id] = eligibility(reward, quantity, Standing(facts, available[terms.wallet], own), now=now)
+            standing = Standing(facts, available[terms.wallet], own, rooms[terms.wallet])
+            judged[reward.id] = eligibility(reward, quantity, standing, now=now)
         return judged
 
     async def _hand_over(

@@ -64,6 +64,32 @@ async def test_a_quote_says_what_points_pay_and_holds_none(till: Till, who: str)
     assert {**found, "available": 1_000} == made
 
 
+async def test_points_pay_for_no_more_than_may_still_be_spent(till: Till, who: str):
+    pays = {"currency": "VND", "points": 1, "minor": 100, "share_basis_points": 5_000, "minimum_points": 10}
+    terms = {"pays": [pays], "spending": [{"per": "day", "points": 300}]}
+    made = await till.post("/program/versions", {"zone": "Asia/Ho_Chi_Minh", "wallets": {"points": terms}}, 201)
+    await till.post(f"/program/versions/{made['version']}/activate", {}, 200)
+    try:
+        await till.give_points(who, 1_000)
+        before = await till.points(who)
+        looked = await till.post("/validations", {"customer": f"user_id:{who}", "basket": basket(1_000_000)}, 200)
+        assert (looked["points"]["available"], looked["points"]["max_points"]) == (300, 300)
+        over = await till.post("/redemptions", ask(who, points=301), 409)
+        assert (over["code"], over["reason"], over["offer"]["max_points"]) == (
+            "loyalty.points_refused", "spending_limit", 300,
+        )  # fmt: skip
+
+        held = await till.post("/reservations", ask(who, points=200, order_id=f"o-{who}"), 201)
+        await till.post("/redemptions", ask(who, points=100), 201)
+        assert (await till.post("/redemptions", ask(who, points=10), 409))["reason"] == "spending_limit"
+        await till.post(f"/reservations/{held['id']}/void", {}, 200)
+        looked = await till.post("/validations", {"customer": f"user_id:{who}", "basket": basket(1_000_000)}, 200)
+        assert looked["points"]["max_points"] == 200
+        assert before - await till.points(who) == 100
+    finally:
+        await till.let_points_pay()
+
+
 async def test_what_was_quoted_is_honoured_after_the_firm_changed_its_mind(till: Till, who: str):
     made = await quoted(till, who)
     await devalue(till)

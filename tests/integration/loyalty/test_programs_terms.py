@@ -1,5 +1,6 @@
 """The programme in versions, and what its terms make of points: with the clock of a test, in Vietnam's days."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,11 +10,12 @@ import pytest
 from loyalty_world import HandClock, LoyaltyWorld
 
 from services.loyalty.app import service as manifest
-from services.loyalty.points.service import WAITING, Balance, Credit, Spend, Target
+from services.loyalty.points.errors import SpendingLimit
+from services.loyalty.points.service import WAITING, Balance, Credit, HoldRequest, Spend, Target
 from services.loyalty.programs.schemas import ProgramIn
 from shared.events.catalogue.loyalty import PointsEarned, PointsExpiring, PointsSpent
 from shared.identity import members
-from shared.ids import user_key
+from shared.ids import user_key, uuid7
 from shared.testing.platform import running_platform
 
 LAN, BINH = user_key("lan"), user_key("bình")
@@ -106,6 +108,72 @@ async def test_pending_points_begin_on_the_days_of_the_year_that_are_named(world
     assert (await balance(world))[:2] == (130, 7)
     world.clock.time = datetime(2027, 6, 30, 17, tzinfo=UTC)
     assert (await balance(world))[:2] == (137, 0)
+
+
+async def test_spending_is_capped_by_local_period_and_what_came_back_makes_room(world: LoyaltyWorld):
+    caps = [{"per": "transaction", "points": 60}, {"per": "day", "points": 100}, {"per": "month", "points": 150}]
+    world.clock.time = LAST
+    await in_force(world, points={"spending": caps})
+    await earn(world, 1_000, "o-1")
+
+    async def refused(points: int, key: str) -> tuple[int, int, str]:
+        with pytest.raises(SpendingLimit) as refusal:
+            await spend(world, points, key)
+        data = refusal.value.data
+        return data["left"], data["most"], data["per"]
+
+    assert await refused(61, "s-0") == (60, 60, "transaction")
+    await spend(world, 60, "s-1")
+    assert await refused(41, "s-2") == (40, 100, "day")
+    await spend(world, 40, "s-2")
+    # A second on it is the next day in Vietnam; the month goes on.
+    world.clock.forward(seconds=1)
+    assert await refused(51, "s-3") == (50, 150, "month")
+    await spend(world, 50, "s-3")
+    await spend(world, 50, "s-3")
+    async with world.db.write() as tx:
+        # It makes room where it was spent: in the month, and on the day before.
+        await world.service.points.give_back(tx, "s-1", 60, "back-1")
+    assert await refused(60, "s-4") == (50, 100, "day")
+    await spend(world, 50, "s-4")
+    assert await refused(11, "s-5") == (0, 100, "day")
+    world.clock.forward(days=9)
+    await spend(world, 60, "s-5")
+    assert (await balance(world)).available == 1_000 - 200
+
+
+async def test_what_is_held_is_under_the_cap_of_all_keys_and_always_spent(world: LoyaltyWorld):
+    await in_force(world, points={"spending": [{"per": "week", "points": 100}]})
+    await earn(world, 500, "o-1")
+    await world.merge(LAN, BINH)
+    async with world.db.write() as tx:
+        member = await members.lock(tx, BINH)
+        held = [uuid7(), uuid7()]
+        for key, points in zip(held, (70, 30), strict=True):
+            await world.service.points.hold(
+                tx, HoldRequest(key, member, "points", points, datetime.now(UTC) + timedelta(hours=1))
+            )
+    with pytest.raises(SpendingLimit):
+        await spend(world, 1, "s-1")
+    async with world.db.write() as tx:
+        await world.service.points.release(tx, held[1])
+        await world.service.points.capture(tx, held[0], 50, "captured", "reward")
+
+    # 20 of the 70, and all of the 30, are free again.
+    await spend(world, 50, "s-1")
+    with pytest.raises(SpendingLimit):
+        await spend(world, 1, "s-2")
+
+
+async def test_of_all_who_spend_at_once_under_one_cap_none_exceeds_it(world: LoyaltyWorld):
+    await in_force(world, points={"spending": [{"per": "lifetime", "points": 10}]})
+    await earn(world, 100, "o-1")
+
+    done = await asyncio.gather(*(spend(world, 1, f"s-{n}") for n in range(40)), return_exceptions=True)
+
+    assert [each for each in done if each is not None and not isinstance(each, SpendingLimit)] == []
+    assert done.count(None) == 10
+    assert (await balance(world)).available == 90
 
 
 async def test_activity_under_any_key_moves_the_end_of_all(world: LoyaltyWorld):

@@ -7,6 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from services.loyalty.audience.domain import Facts
+from services.loyalty.points.domain.requests import Room
 from services.loyalty.rewards.domain import Reward, Standing, eligibility, price
 from services.loyalty.rewards.schemas import RewardIn, TermsIn
 from shared.ids import uuid7
@@ -76,6 +77,15 @@ def test_everything_that_is_in_the_way_is_said_at_once():
 )
 def test_some_rewards_are_for_some(terms: dict[str, Any], who: dict[str, Any], expected: list[str]):
     assert reasons(a_reward(**terms), standing(**who)) == expected
+
+
+def test_what_may_not_be_spent_any_more_is_in_the_way():
+    who = standing()._replace(room=Room(150, 500, "month"))
+
+    assert reasons(a_reward(), who) == []
+    (said,) = eligibility(a_reward(), 2, who, now=NOW).obstacles
+    assert said == {"reason": "spending_limit", "required": 200, "left": 150, "most": 500, "per": "month"}
+    assert reasons(a_reward(points=0), standing()._replace(room=Room(0, 500, "month"))) == []
 
 
 def test_places_at_an_event_are_bought_until_it_begins():

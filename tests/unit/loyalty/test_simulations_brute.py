@@ -35,13 +35,15 @@ MEMBERS = [
 LEVELS = (("bac", 30), ("vang", 90))
 
 
-def book(way: tuple[int, int, int]) -> Book:
-    per, months, days = way
+def book(way: tuple[int, int, int, int]) -> Book:
+    per, months, days, cap = way
     wallet: dict[str, Any] = {}
     if months:
         wallet["expiry"] = {"mode": "rolling", "months": months}
     if days:
         wallet["pending"] = {"mode": "days", "days": days}
+    if cap:
+        wallet["spending"] = [{"per": "month", "points": cap}, {"per": "transaction", "points": cap // 2}]
     rule = Rule.model_validate(
         {
             "trigger": {"on": "order"},
@@ -81,7 +83,12 @@ STEPS = st.lists(
     max_size=24,
     unique_by=lambda each: each[1],
 )
-WAYS = st.tuples(st.sampled_from((1_000, 7_000, 10_000)), st.sampled_from((0, 1, 2, 5)), st.sampled_from((0, 3)))
+WAYS = st.tuples(
+    st.sampled_from((1_000, 7_000, 10_000)),
+    st.sampled_from((0, 1, 2, 5)),
+    st.sampled_from((0, 3)),
+    st.sampled_from((0, 70)),
+)
 
 
 def life(who: int, steps: list[tuple[int, int, str, int]]) -> Life:
@@ -129,11 +136,12 @@ def starts_at(at: datetime, days: int) -> datetime:
 class Hand:
     """One member under one programme, lot by lot: [from when, until when, points left, number]."""
 
-    def __init__(self, way: tuple[int, int, int]) -> None:
-        self.per, self.months, self.days = way
+    def __init__(self, way: tuple[int, int, int, int]) -> None:
+        self.per, self.months, self.days, self.cap = way
         self.lots: list[list[Any]] = []
         self.flows: Counter[tuple[str, date]] = Counter()
         self.spent: dict[str, list[list[Any]]] = {}
+        self.spent_in: dict[str, tuple[int, int]] = {}
 
     def note(self, measure: str, at: datetime, points: int) -> None:
         if (month := month_of(at)) is not None and points:
@@ -198,7 +206,14 @@ class Hand:
             self.note(measure, at, points)
 
     def go(self, at: datetime, each: WentOut) -> None:
-        taken = self.take(at, each.points, each.operation if each.kind == "spent" else None)
+        most = each.points
+        if each.kind == "spent" and self.cap:
+            now = (at + SEVEN).year, (at + SEVEN).month
+            own = [each for each, month in self.spent_in.items() if month == now]
+            stands = sum(part for operation in own for _, part in self.spent.get(operation, []))
+            most = min(most, self.cap // 2, max(0, self.cap - stands))
+            self.spent_in[each.operation] = now
+        taken = self.take(at, most, each.operation if each.kind == "spent" else None)
         self.note("spent" if each.kind == "spent" else "other_out", at, taken)
         if each.kind == "spent":
             self.note("unmet", at, each.points - taken)
@@ -207,7 +222,7 @@ class Hand:
 @settings(max_examples=120, deadline=None)
 @given(steps=STEPS, live=WAYS, new=WAYS)
 def test_points_by_month_are_those_reckoned_by_hand(
-    steps: list[tuple[int, int, str, int]], live: tuple[int, int, int], new: tuple[int, int, int]
+    steps: list[tuple[int, int, str, int]], live: tuple[int, int, int, int], new: tuple[int, int, int, int]
 ) -> None:
     lives = [life(who, steps) for who in range(3)]
     both = plan(Inputs(live=book(live), proposed=book(new)).model_dump_json(by_alias=True, exclude_none=True))
@@ -239,7 +254,7 @@ def test_points_by_month_are_those_reckoned_by_hand(
 @settings(max_examples=60, deadline=None)
 @given(steps=STEPS, live=WAYS, new=WAYS)
 def test_tiers_by_month_are_those_of_all_points_so_far(
-    steps: list[tuple[int, int, str, int]], live: tuple[int, int, int], new: tuple[int, int, int]
+    steps: list[tuple[int, int, str, int]], live: tuple[int, int, int, int], new: tuple[int, int, int, int]
 ) -> None:
     lives = [life(who, steps) for who in range(3)]
     both = plan(Inputs(live=book(live), proposed=book(new)).model_dump_json(by_alias=True, exclude_none=True))
@@ -265,7 +280,7 @@ def test_tiers_by_month_are_those_of_all_points_so_far(
 def test_the_same_members_in_slices_of_any_size_come_to_the_same() -> None:
     steps = [(who, 24 * day, "order", 10 * day + who) for who in range(3) for day in range(1, 150, 11)]
     lives = [life(who, steps) for who in range(3)]
-    both = plan(Inputs(live=book((1_000, 2, 0)), proposed=book((7_000, 5, 3))).model_dump_json(by_alias=True))
+    both = plan(Inputs(live=book((1_000, 2, 0, 0)), proposed=book((7_000, 5, 3, 70))).model_dump_json(by_alias=True))
     months = Months.of(SINCE, UNTIL, ZONE)
 
     whole = tallied(lives, both, months)
@@ -285,7 +300,7 @@ def test_tiers_by_balance_go_by_what_would_be_there() -> None:
         "levels": [{"key": "vang", "threshold": 90}],
     }
     said = TrackSaid(key="main", version=1, track=Track.model_validate(track), effective_from=LONG_AGO)
-    live, new = (book(way).model_copy(update={"tracks": (said,)}) for way in ((1_000, 0, 0), (1_000, 2, 0)))
+    live, new = (book(way).model_copy(update={"tracks": (said,)}) for way in ((1_000, 0, 0, 0), (1_000, 2, 0, 0)))
     both = plan(Inputs(live=live, proposed=new).model_dump_json(by_alias=True, exclude_none=True))
 
     found = tallied(lives, both, Months.of(SINCE, UNTIL, ZONE))

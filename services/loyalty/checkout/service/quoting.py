@@ -244,16 +244,18 @@ class Quoting:
             UnknownWallet, WalletNotPooled: the programme has no such wallet, or the household does not share it.
         """
         purse, rate = buyer.purse, promised
+        terms = await self.programs.current(tx, now)
         if rate is None:
-            terms = await self.programs.current(tx, now)
             rate = rate_of(terms, wallet, priced.basket.currency, among=None if purse is None else purse.pool.wallets)
         if rate is None:
             return None
         available = (await self.points.balance(tx, buyer.payer, rate.wallet)).available
+        room = await self.points.room(tx, terms, buyer.payer, rate.wallet)
+        may = None if room is None else room.left
         if purse is None:
-            return paying(rate, priced.quote, available, points)
+            return paying(rate, priced.quote, available, points, may=may)
         left = await self.purses.left(tx, purse, rate.wallet)
-        pay = paying(rate, priced.quote, available, points, left)
+        pay = paying(rate, priced.quote, available, points, left, may=may)
         return pay if pay.paid == NOTHING else pay._replace(paid=pay.paid._replace(pool=purse.pool.id))
 
 
@@ -395,9 +397,12 @@ def rate_of(terms: Terms, wallet: str | None, currency: str, *, among: Collectio
     return None
 
 
-def paying(rate: Rate, quoted: Quote, available: int, points: int, limit: int | None = None) -> Pay:
-    """What points could pay, and whether so many may; of a household a member may spend `limit` (None: all) today."""
-    spendable = available if limit is None else min(available, limit)
+def paying(
+    rate: Rate, quoted: Quote, available: int, points: int, limit: int | None = None, *, may: int | None = None
+) -> Pay:
+    """What points could pay, and whether so many may; of a household a member may spend `limit` (None: all) today, and
+    by the programme's terms `may`."""
+    spendable = min(each for each in (available, limit, may) if each is not None)
     total = quoted.total_minor - quoted.discount_minor
     most = offer(rate, total_minor=total, due_minor=quoted.payable_minor, available=spendable)
     asked = fewest(rate, points)
@@ -406,8 +411,10 @@ def paying(rate: Rate, quoted: Quote, available: int, points: int, limit: int | 
         reason = "below_minimum"
     elif points > available:
         reason = "not_enough_points"
-    elif points > spendable:
+    elif limit is not None and points > limit:
         reason = "pool_limit"
+    elif points > spendable:
+        reason = "spending_limit"
     elif asked > most.points:
         reason = "above_share"
     elif points and asked == 0:

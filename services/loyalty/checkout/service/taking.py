@@ -38,7 +38,7 @@ from services.loyalty.checkout.service.quoting import (
     counts_in_budgets,
     rejection,
 )
-from services.loyalty.points.errors import NotEnoughPoints
+from services.loyalty.points.errors import NotEnoughPoints, SpendingLimit
 from services.loyalty.points.service import Points, Spend
 from services.loyalty.pools.domain import Spent
 from services.loyalty.pools.service.purses import Purses
@@ -148,7 +148,7 @@ class Taking:
         """Write a redemption and move all counters; `held`: its points are held under this id.
 
         Raises:
-            LimitReached, NotEnoughPoints: something went to somebody else.
+            LimitReached, NotEnoughPoints, SpendingLimit: something went to somebody else.
             AlreadyUsed, OrderCancelled: the order cannot have it.
         """
         written = await redemptions.add(tx, (redemption,))
@@ -299,7 +299,7 @@ async def persistently(attempt: Callable[[], Awaitable[T]], reclaim: Callable[[f
         except NotApplicable as refusal:
             if left == 1 or not refusal.scarce or not await reclaim(refusal.scarce):
                 raise
-        except (NotEnoughPoints, PointsRefused, OrderReserved):
+        except (NotEnoughPoints, SpendingLimit, PointsRefused, OrderReserved):
             if left == 1 or not await reclaim(frozenset()):
                 raise
     raise AssertionError("the last attempt answers or raises")

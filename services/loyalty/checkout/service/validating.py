@@ -117,13 +117,13 @@ class Validating:
                 for each, look, member in zip(slips, looks, of, strict=True)
             ]
             await known.read_budgets(tx, counted)
-            rates = await self._rates(tx, looks)
+            rates, capped = await self._rates(tx, looks)
             balances = await self._balances(tx, of, rates)
         answers: list[ValidationOut | AppError | None] = []
         for look, mine, member, budgets, rate in zip(looks, slips, of, counted, rates, strict=True):
             try:
                 standing = known.standing(mine, member, budgets)
-                answers.append(self._answer(look, mine, member, known, standing, facts, rate, balances))
+                answers.append(self._answer(look, mine, member, known, standing, facts, rate, balances, capped))
             except AppError as refusal:
                 answers.append(refusal)
         return answers
@@ -138,6 +138,7 @@ class Validating:
         facts: Mapping[UUID, Facts],
         rate: Rate | AppError | None,
         balances: Mapping[tuple[UUID, str], int],
+        capped: frozenset[str],
     ) -> ValidationOut | None:
         if look.when.past or look.basket.order_id in known.known.settled:
             # By what was known then, or without what stands for the order.
@@ -152,13 +153,16 @@ class Validating:
             raise rate
         pay = None
         if rate is not None and member is not None:
+            if rate.wallet in capped:
+                # What each has spent so far is asked for one by one.
+                return None
             pay = paying(rate, priced.quote, balances[member.root, rate.wallet], look.points)
         return _out(priced, pay, asked_points=look.points, explain=look.explain)
 
-    async def _rates(self, tx: ReadTx, looks: Sequence[Look]) -> list[Rate | AppError | None]:
-        """At which rate points may pay each; None: they may not."""
+    async def _rates(self, tx: ReadTx, looks: Sequence[Look]) -> tuple[list[Rate | AppError | None], frozenset[str]]:
+        """At which rate points may pay each (None: they may not); and the wallets whose spending was ever capped."""
         if all(each.who.customer is None for each in looks):
-            return [None] * len(looks)
+            return [None] * len(looks), frozenset()
         timeline = await self.quoting.programs.timeline(tx)
         found: list[Rate | AppError | None] = []
         for each in looks:
@@ -167,7 +171,7 @@ class Validating:
                 found.append(rate_of(timeline.at(each.when.now), each.wallet, each.basket.currency) if known else None)
             except AppError as refusal:
                 found.append(refusal)
-        return found
+        return found, timeline.capped
 
     async def _balances(
         self, tx: ReadTx, of: Sequence[Member | None], rates: Sequence[Rate | AppError | None]

@@ -13,6 +13,14 @@ NEVER = datetime.max.replace(tzinfo=UTC)
 WAITING = datetime.max.replace(tzinfo=UTC)
 
 
+class Room(NamedTuple):
+    """So many points may still be spent: the cap that leaves least allows `most` in a time."""
+
+    left: int
+    most: int
+    per: str
+
+
 class Credit(NamedTuple):
     """Points for the raw person key `person`: once for each `source` and wallet.
 

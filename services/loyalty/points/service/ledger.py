@@ -7,7 +7,7 @@ has several persons to change locks them all at once before anything else.
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 from services.loyalty.points.domain import moves, settling
@@ -18,6 +18,7 @@ from services.loyalty.points.domain.requests import (
     Credit,
     HoldRequest,
     Posted,
+    Room,
     Spend,
     Target,
 )
@@ -28,13 +29,16 @@ from services.loyalty.points.errors import (
     MoreThanHeld,
     NotEnoughPoints,
     OperationReused,
+    SpendingLimit,
     SpendUnknown,
     WalletClosed,
 )
 from services.loyalty.points.repository import holds as hold_rows
 from services.loyalty.points.repository import ledger as repository
 from services.loyalty.points.repository.holds import Hold, State
+from services.loyalty.points.repository.spending import spent_since
 from services.loyalty.points.service.telling import held
+from services.loyalty.programs.domain.calendar import day_start, local_day
 from services.loyalty.programs.domain.terms import Terms, Timeline
 from services.loyalty.programs.domain.validity import End
 from services.loyalty.programs.service import Programs
@@ -44,6 +48,8 @@ from shared.events.envelope import Event
 from shared.identity import members
 from shared.identity.person import Member
 from shared.ids import uuid7
+
+_ALWAYS = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +158,7 @@ class Points:
         """Spend points of a person, once for each key: from all their keys, the earliest-expiring lots first.
 
         Raises:
-            NotEnoughPoints: they cannot spend as many.
+            NotEnoughPoints, SpendingLimit: they cannot, or may not, spend as many.
             OperationReused: the key stands for another spend.
             UnknownWallet: the programme has no such wallet.
         """
@@ -160,6 +166,7 @@ class Points:
             return before
         book, terms = await self._open(tx, spend.member, spend.wallet)
         wallets = self._afford(book, spend.member, spend.wallet, spend.points)
+        await self._allow(tx, terms, spend.member, spend.wallet, spend.points)
         cause = Cause(spend.reason, book.now, spend.key, reference=spend.reference, actor=spend.actor)
         draws = terms.wallet(spend.wallet).draws
         posted = moves.take(book, wallets, spend.points, draws, cause, kind="spent", account="spent")
@@ -277,7 +284,7 @@ class Points:
         """Set points of a person apart until `expires_at`, by the database's clock.
 
         Raises:
-            NotEnoughPoints: they cannot spend as many.
+            NotEnoughPoints, SpendingLimit: they cannot, or may not, spend as many.
             OperationReused: there is a hold of this id.
             UnknownWallet: the programme has no such wallet.
         """
@@ -285,6 +292,7 @@ class Points:
             raise OperationReused(str(request.id))
         book, terms = await self._open(tx, request.member, request.wallet)
         wallets = self._afford(book, request.member, request.wallet, request.points)
+        await self._allow(tx, terms, request.member, request.wallet, request.points)
         cause = Cause("held", book.now, hold_key(request.id))
         moves.hold(book, wallets, request.points, terms.wallet(request.wallet).draws, cause)
         await self._save(tx, book)
@@ -297,6 +305,25 @@ class Points:
         )  # fmt: skip
         held = [posting.transaction.id for posting in book.postings if posting.transaction.kind == "held"]
         return Posted(held[0], tuple(held), request.wallet, request.points)
+
+    async def room(self, tx: ReadTx, terms: Terms, member: Member, wallet: str) -> Room | None:
+        """How many points the terms let a person still spend; None: as many as they have."""
+        caps = terms.wallets[wallet].spending if wallet in terms.wallets else ()
+        if not caps:
+            return None
+        zone = terms.zone_of(wallet)
+        today = local_day(self.clock.now(), zone)
+        starts = [_ALWAYS if (first := cap.since(today)) is None else day_start(first, zone) for cap in caps]
+        spent = await spent_since(tx, member.keys, wallet, starts)
+        return min(
+            Room(max(0, cap.points - (0 if cap.per == "transaction" else taken)), cap.points, cap.per)
+            for cap, taken in zip(caps, spent, strict=True)
+        )
+
+    async def _allow(self, tx: ReadTx, terms: Terms, member: Member, wallet: str, points: int) -> None:
+        room = await self.room(tx, terms, member, wallet)
+        if room is not None and points > room.left:
+            raise SpendingLimit(wallet=wallet, required=points, **room._asdict())
 
     async def extend_hold(self, tx: WriteTx, hold_id: UUID, expires_at: datetime) -> None:
         """Let a hold that still stands last until another moment.

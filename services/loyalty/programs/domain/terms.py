@@ -74,6 +74,31 @@ class EarningCap(Rule):
     over: Literal["truncate", "reject"] = "truncate"
 
 
+class SpendingCap(Rule):
+    """The most that a member spends from the wallet in a time; more is refused, and points pay for no more of an order.
+
+    Periods are local, weeks begin on Monday. What is set apart counts from then on, and is spent whatever else is by
+    then; what came back does not count. Members who pool their points have the cap together. What is taken by hand, or
+    given to another member, is not spent.
+    """
+
+    per: Literal["transaction", "day", "week", "month", "year", "lifetime"]
+    points: Annotated[int, Field(strict=True, ge=1, le=MAX_POINTS)]
+
+    def since(self, day: date) -> date | None:
+        """The first day of the period in which a day lies; None: there is none, or it has always been."""
+        match self.per:
+            case "transaction" | "lifetime":
+                return None
+            case "week":
+                return day - timedelta(days=day.weekday())
+            case "month":
+                return day.replace(day=1)
+            case "year":
+                return day.replace(month=1, day=1)
+        return day
+
+
 class BalanceLimit(Rule):
     """The most that a member can have in the wallet: what can be spent, what is pending and what is held, together.
 
@@ -118,12 +143,15 @@ class WalletTerms(Rule):
     transfers: Transfers = Transfers()
     four_eyes_above: Points | None = None
     caps: Annotated[tuple[EarningCap, ...], Field(max_length=6)] = ()
+    spending: Annotated[tuple[SpendingCap, ...], Field(max_length=6)] = ()
     limit: BalanceLimit | None = None
     pays: Annotated[tuple[Payment, ...], Field(max_length=50)] = ()
 
-    @field_validator("caps")
+    @field_validator("caps", "spending")
     @classmethod
-    def _caps_once(cls, value: tuple[EarningCap, ...]) -> tuple[EarningCap, ...]:
+    def _caps_once(
+        cls, value: tuple[EarningCap, ...] | tuple[SpendingCap, ...]
+    ) -> tuple[EarningCap, ...] | tuple[SpendingCap, ...]:
         if len({each.per for each in value}) < len(value):
             raise ValueError("there is one cap for each kind of period")
         return value
@@ -242,6 +270,11 @@ class Timeline:
         return frozenset(
             name for _, each in self.versions for name, wallet in each.wallets.items() if wallet.limit is not None
         )
+
+    @property
+    def capped(self) -> frozenset[str]:
+        """The wallets whose spending was ever capped."""
+        return frozenset(name for _, each in self.versions for name, wallet in each.wallets.items() if wallet.spending)
 
     @property
     def has_caps(self) -> bool:

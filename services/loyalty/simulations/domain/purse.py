@@ -14,7 +14,8 @@ from services.loyalty.points.domain.ledger import Book, Cause, Draw, Posting
 from services.loyalty.points.domain.moves import OVER_LIMIT, Incoming
 from services.loyalty.points.domain.requests import Target
 from services.loyalty.points.domain.settling import Source
-from services.loyalty.programs.domain.terms import Timeline
+from services.loyalty.programs.domain.calendar import local_day
+from services.loyalty.programs.domain.terms import MAX_POINTS, Timeline
 from services.loyalty.simulations.domain.facts import CameBack, CameIn, Happened, Kept, WasActivated, WentOut
 from services.loyalty.simulations.domain.months import Months
 from services.loyalty.tiers.domain.balance import Change
@@ -48,6 +49,7 @@ class Purse:
     # How what can be spent changed, for tiers that go by it.
     changes: list[Change] = field(default_factory=list)
     _spent: defaultdict[tuple[str, str], list[Draw]] = field(default_factory=lambda: defaultdict(list))
+    _spent_at: dict[tuple[str, str], datetime] = field(default_factory=dict)
 
     @classmethod
     def of(cls, keys: Sequence[UUID], timeline: Timeline, months: Months, kept: Kept) -> "Purse":
@@ -141,6 +143,8 @@ class Purse:
         """As much as was taken then, as far as it is there."""
         wallets = self.book.of(self.keys, said.wallet)
         points = min(said.points, max(0, moves.spendable(wallets)))
+        if said.kind == "spent" and points:
+            points = min(points, self._room(said.wallet, said.at))
         if said.kind == "spent" and said.points > points:
             self._note("unmet", said.at, said.wallet, said.points - points)
         if not points:
@@ -152,7 +156,23 @@ class Purse:
         if said.kind == "spent":
             drawn = [draw for posting in self.book.postings[before:] for draw in posting.draws]
             self._spent[said.wallet, said.operation] += drawn
+            self._spent_at.setdefault((said.wallet, said.operation), said.at)
             self._was_active(said.wallet, said.at)
+
+    def _room(self, wallet: str, at: datetime) -> int:
+        """What the terms let them still spend, by what stands of what they spent."""
+        terms = self.timeline.at(at)
+        room, zone = MAX_POINTS, terms.zone_of(wallet)
+        for cap in terms.wallet(wallet).spending:
+            first = cap.since(local_day(at, zone))
+            spent = sum(
+                draw.points
+                for key, since in self._spent_at.items()
+                if key[0] == wallet and (first is None or local_day(since, zone) >= first)
+                for draw in self._spent[key]
+            )
+            room = min(room, max(0, cap.points - (0 if cap.per == "transaction" else spent)))
+        return room
 
     def _come_back(self, said: CameBack) -> None:
         """As much as came back then, as far as it was spent here."""

@@ -6,7 +6,8 @@ Bases are CDNOW's sample, as the papers have it, and simulated ones (BG/NBD, day
 30,000 customers. What is timed on all sides, in this order and in one run: the fit from the plain columns, that of the
 spend, and the value of everybody in twelve steps of thirty days. Ours runs in a process of its own, whose peak memory
 is kept, and also does what happens every few minutes in a shop: the fit of the counted histories anew from where it
-was, spend and total value with it. Seconds are CPU and wall: where they differ, the machine was shared. Peers live in
+was, spend and total value with it. Seconds are CPU and wall: where they differ, the machine was shared. Each is the
+median of the turns, as many on all sides: what takes a fraction of a millisecond cannot be timed once. Peers live in
 environments of their own in the folder for temporary files, made on first use.
 """
 
@@ -18,6 +19,7 @@ import tempfile
 import venv
 from collections.abc import Callable
 from pathlib import Path
+from statistics import median
 from time import perf_counter, process_time
 from typing import Any
 
@@ -38,6 +40,8 @@ PEERS = {
 }
 # It needs seconds for what takes us milliseconds.
 MOST_FOR_CLVKIT = 30_000
+# Turns of a base that clvkit is asked for too, and of a greater one.
+TURNS, TURNS_OF_MANY = 15, 3
 PEER = """
 import json, sys, time, warnings
 warnings.simplefilter("ignore")
@@ -47,7 +51,8 @@ found = {}
 def timed(name, what):
     wall, cpu = time.perf_counter(), time.process_time()
     done = what()
-    found[name] = {"wall_s": time.perf_counter() - wall, "cpu_s": time.process_time() - cpu}
+    turn = {"wall_s": time.perf_counter() - wall, "cpu_s": time.process_time() - cpu}
+    found.setdefault(name, []).append(turn)
     return done
 for turn in range(int(sys.argv[2])):
     if sys.argv[3] == "lifetimes":
@@ -74,9 +79,10 @@ for turn in range(int(sys.argv[2])):
         value = timed("value", lambda: clv.predict(horizon=12).to_pandas()["clv"].sum())
         parameters = [float(v) for v in clv.transaction_model.params_]
         parameters[1] *= 30
-print(json.dumps(found | {"worth": float(value), "parameters": parameters}))
+print(json.dumps({"turns": found, "worth": float(value), "parameters": parameters}))
 """
 Columns = dict[str, np.ndarray]
+Seconds = dict[str, float]
 
 
 def cdnow() -> Columns:
@@ -114,31 +120,39 @@ def a_base(customers: int) -> Columns:
 
 
 class Watch:
-    """Seconds of parts: wall, and CPU of all threads."""
+    """Seconds of parts in each turn: wall, and CPU of all threads."""
 
     def __init__(self) -> None:
-        self.parts: dict[str, dict[str, float]] = {}
+        self.turns: dict[str, list[Seconds]] = {}
 
     def __call__(self, name: str, what: Callable[[], Any]) -> Any:
         wall, cpu = perf_counter(), process_time()
         done = what()
-        self.parts[name] = {"wall_s": perf_counter() - wall, "cpu_s": process_time() - cpu}
+        turn = {"wall_s": perf_counter() - wall, "cpu_s": process_time() - cpu}
+        self.turns.setdefault(name, []).append(turn)
         return done
 
 
+def medians(turns: dict[str, list[Seconds]]) -> dict[str, Seconds]:
+    """Of each part."""
+    return {
+        part: {kind: median(each[kind] for each in seconds) for kind in seconds[0]} for part, seconds in turns.items()
+    }
+
+
 def ours(columns: Columns, turns: int) -> dict[str, Any]:
-    """The last of several turns."""
+    """The medians of several turns."""
     x, t, age, m = (columns[name] for name in ("x", "t", "age", "m"))
     base, means, people = as_in_the_ledger(x, t, age, m)
     asked = Question(0, 360, 0.0)
+    watch = Watch()
     for _ in range(turns):
-        watch = Watch()
         fit = watch("fit", lambda: betageo.fit(counted(x, t, age), "bg_nbd"))
         spend = watch("spend", lambda: gamma_gamma.fit(*means, weights=people))
         buying, spending = Buying("bg_nbd", fit.parameters), gamma_gamma.Parameters(*spend.parameters)
         value = watch("value", lambda of=buying, by=spending: worth(base, of, by, asked, 1.0))
         watch("refit_and_total", lambda of=fit, by=spending: again(base, means, people, of.parameters, by))
-    return watch.parts | {
+    return medians(watch.turns) | {
         "worth": value.value_minor,
         "parameters": list(fit.parameters),
         "histories": len(base.repeats),
@@ -194,7 +208,7 @@ def child(command: tuple[str, ...]) -> dict[str, Any]:
     """What a process prints last."""
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    return medians(found.pop("turns", {})) | found
 
 
 def beside(mine: dict[str, Any], theirs: dict[str, Any]) -> dict[str, Any]:
@@ -215,12 +229,12 @@ def main() -> None:
             columns = made()
             file = Path(folder) / "base.npz"
             np.savez(file, **columns)
-            turns = 5 if len(columns["x"]) < MOST_FOR_CLVKIT else 2
+            turns = TURNS if len(columns["x"]) < MOST_FOR_CLVKIT else TURNS_OF_MANY
             mine = child((sys.executable, __file__, "--ours", str(file), str(turns)))
             results[name] = {"customers": len(columns["x"]), "ours": mine}
             peers = [each for each in PEERS if each == "lifetimes" or len(columns["x"]) < MOST_FOR_CLVKIT]
             for each in peers:
-                theirs = peer(each, file, 1 if turns == 2 else 3)
+                theirs = peer(each, file, turns)
                 results[name][each] = theirs | {"ratios": beside(mine, theirs)}
                 print(f"{name}: {each} {results[name][each]['ratios']}", flush=True)
             print(f"{name}: refit and total {mine['refit_and_total']}, peak {mine['peak_mb']:.0f} MB", flush=True)

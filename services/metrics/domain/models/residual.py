@@ -69,9 +69,11 @@ class Course:
         series = _Series.of(grid, float(high.max()))
         if series is None:
             return None
-        tables = {each: series.purchases(low, high, grid.scales, each) for each in dict.fromkeys(discounts)}
         places = grid.shape * len(grid.scales) + grid.place
-        return np.stack([tables[each].ravel()[places] for each in discounts])
+        found = {
+            each: series.purchases(low, high, grid.scales, each).ravel()[places] for each in dict.fromkeys(discounts)
+        }
+        return np.array([found[each] for each in discounts])
 
     def until(self, end: float, discounts: Sequence[float], begin: float = 0.0) -> Array:
         """Purchases from `begin` to `end`, by each of the continuous discounts per day: shape (discounts, histories).
@@ -132,7 +134,7 @@ class _Series:
 
     def _waves(self, u: Array, number: int) -> Array:
         """The first Chebyshev polynomials at u."""
-        angle = np.arccos(np.clip(2 / self.end * u - 1, -1, 1))
+        angle = np.arccos(np.minimum(np.maximum(2 / self.end * u - 1, -1), 1))
         return np.asarray(np.cos(np.multiply.outer(np.arange(number), angle)), dtype=np.float64)
 
 
@@ -168,8 +170,11 @@ def betageo(of: BetaGeo, variant: Variant, repeats: Array, age: Array) -> Course
     r, alpha, a, b = of
 
     def flow_of(often: Array) -> Callable[[Array], Array]:
-        above = b + often + (variant == "mbg_nbd")
-        return lambda u: (r + often)[:, None] * np.exp(u) * _hyp(r + often + 1, a, a + above, np.expm1(u))
+        def flow(u: Array) -> Array:
+            above = b + often + (variant == "mbg_nbd")
+            return (r + often)[:, None] * np.exp(u) * _hyp(r + often + 1, a, a + above, np.expm1(u))
+
+        return flow
 
     (often, shape), (ages, place) = numbered(repeats), numbered(age)
     return Course(flow_of(repeats), alpha + age, Grid(flow_of(often), shape, alpha + ages, place))

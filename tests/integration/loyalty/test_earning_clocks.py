@@ -6,12 +6,14 @@ from itertools import permutations
 from typing import Any
 from uuid import uuid4
 
+import orjson
 import pytest
 import pytest_asyncio
 from earning_world import PER_10K, EarningWorld, emptied, key, placed
 from loyalty_world import NOW, LoyaltyWorld
 
 from services.loyalty.audience.domain import KnownTouchpoint
+from services.loyalty.programs.schemas import ProgramIn
 from shared.events.envelope import Event
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -50,6 +52,7 @@ async def awarded(earning: EarningWorld) -> list[int]:
         ({"per": "month", "points": 40}, [30, 10, 30, 10]),
         ({"per": "month", "points": 40, "over": "reject"}, [30, 0, 30, 0]),
         ({"per": "year", "points": 50}, [30, 20, 30, 20]),
+        ({"per": "year", "points": 50, "over": "reject"}, [30, 0, 30, 0]),
         ({"per": "lifetime", "points": 100}, [30, 30, 30, 10]),
         ({"per": "lifetime", "points": 100, "over": "reject"}, [30, 30, 30, 0]),
     ],
@@ -78,6 +81,42 @@ async def test_a_day_of_two_orders_is_capped_in_the_programme_s_zone(earning: Ea
     await earning.hear(placed("d", "Bình", 300_000, at=apart + timedelta(minutes=1)))
 
     assert (await earning.points("An"), await earning.points("Bình")) == (40, 60)
+
+
+@pytest.mark.parametrize(("over", "points"), [("truncate", [10, 5, 0, 10]), ("reject", [10, 0, 0, 10])])
+async def test_a_day_of_25_hours_and_a_leap_day_are_each_one_day_of_the_programme(
+    earning: EarningWorld, over: str, points: list[int]
+):
+    """In a programme of New York: what came before is read from what was settled, and an order that comes late takes
+    its place."""
+    earning.world.clock.time = datetime(2026, 1, 1, tzinfo=UTC)
+    body = ProgramIn.model_validate({"zone": "America/New_York", "wallets": {"points": {}}})
+    programs = earning.world.service.programs
+    made = orjson.loads((await programs.draft(body, by="test", idem=None)).body)
+    await programs.activate(made["version"], None, by="test", idem=None)
+    earning.world.clock.time = datetime(2028, 12, 1, tzinfo=UTC)
+    await earning.rule({**PER_10K, "caps": [{"per": "day", "points": 15, "over": over}]})
+    # Its first and its last minute, the hour that comes twice, and the first minute of the day after.
+    long = [
+        datetime(2028, 11, 5, 4, 0, tzinfo=UTC),
+        datetime(2028, 11, 5, 6, 30, tzinfo=UTC),
+        datetime(2028, 11, 6, 4, 59, tzinfo=UTC),
+    ]
+    leap = [
+        datetime(2028, 2, 29, 5, 0, tzinfo=UTC),
+        datetime(2028, 2, 29, 17, 0, tzinfo=UTC),
+        datetime(2028, 3, 1, 4, 59, tzinfo=UTC),
+    ]
+    for person, times in (
+        ("An", [*long, datetime(2028, 11, 6, 5, 0, tzinfo=UTC)]),
+        ("Bình", [*leap, datetime(2028, 3, 1, 5, 0, tzinfo=UTC)]),
+    ):
+        for number in (1, 2, 3, 0):
+            await earning.hear(placed(f"{person}{number}", person, 100_000, at=times[number]))
+        rows = await earning.world.rows("SELECT source, points FROM awards")
+        given = {row.source: row.points for row in rows}
+        assert [given.get(f"order:{person}{number}", 0) for number in range(4)] == points
+        assert await earning.points(person) == sum(points)
 
 
 async def test_whatever_order_facts_and_jumps_come_in_the_ledger_is_sound(earning: EarningWorld):

@@ -271,8 +271,12 @@ def test_a_cap_holds_for_the_days_of_the_programme_s_zone(edge: str, per: str, o
 @pytest.mark.parametrize(("per", "last"), [("day", 10), ("week", 10), ("month", 0), ("year", 0)])
 def test_the_hour_that_comes_twice_is_of_one_day(per: str, last: int):
     # In New York 01:30 comes at 05:30 and at 06:30 UTC; the day ends after 25 hours, when it is Monday.
-    times = [datetime(2028, 11, 5, 5, 30), datetime(2028, 11, 5, 6, 30), datetime(2028, 11, 6, 5, 0)]
-    orders = [an_order(at=at.replace(tzinfo=UTC), name=f"o{n}") for n, at in enumerate(times)]
+    times = [
+        datetime(2028, 11, 5, 5, 30, tzinfo=UTC),
+        datetime(2028, 11, 5, 6, 30, tzinfo=UTC),
+        datetime(2028, 11, 6, 5, 0, tzinfo=UTC),
+    ]
+    orders = [an_order(at=at, name=f"o{n}") for n, at in enumerate(times)]
 
     rule = {"effect": PER, "caps": [{"per": per, "points": 15, "over": "reject"}]}
     done = found(orders, rule, zone=ZoneInfo(NEW_YORK))

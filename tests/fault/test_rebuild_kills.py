@@ -25,7 +25,7 @@ from shared.runtime.trees import trees_of
 from shared.testing.platform import Running, running_platform
 from shared.testing.postgres import fresh_database
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]
 
 PHASES = ("migrated", "reading", "comparing", "clearing")
 TABLES = sorted({table for each in RECOVERIES for table in each.relations})
@@ -134,7 +134,7 @@ async def live(stand: Stand) -> dict[str, str]:
 
 @pytest.mark.parametrize("phase", PHASES)
 @pytest.mark.parametrize("who", ["owner", "role"])
-async def test_a_rebuild_that_is_killed_is_made_up_for_by_the_next(stand: Stand, who: str, phase: str):
+async def test_a_rebuild_that_is_killed_is_made_up_for_by_the_next(stand: Stand, who: str, phase: str) -> None:
     before = await live(stand)
 
     code, found = await rebuild(stand, who, phase)
@@ -152,7 +152,7 @@ async def test_a_rebuild_that_is_killed_is_made_up_for_by_the_next(stand: Stand,
 
 
 @pytest.mark.parametrize("who", ["owner", "role"])
-async def test_a_run_with_a_name_goes_on_after_a_kill_and_another_name_begins_anew(stand: Stand, who: str):
+async def test_a_run_with_a_name_goes_on_after_a_kill_and_another_name_begins_anew(stand: Stand, who: str) -> None:
     assert (await rebuild(stand, who, "comparing", "loyalty_verified_one"))[0] == -9
     begun = await left(stand)
     assert begun != []
@@ -172,7 +172,7 @@ async def test_a_run_with_a_name_goes_on_after_a_kill_and_another_name_begins_an
     assert await left(stand) == []
 
 
-async def test_the_role_may_make_no_schema_and_no_table_beside_its_place(stand: Stand):
+async def test_the_role_may_make_no_schema_and_no_table_beside_its_place(stand: Stand) -> None:
     connection = await asyncpg.connect(stand.urls["role"])
     for statement in (
         "CREATE SCHEMA mine",

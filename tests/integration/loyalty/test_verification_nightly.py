@@ -1,21 +1,29 @@
 """Every night the books are rebuilt from what was told of them, and compared; a run that is interrupted goes on."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
+import asyncpg
 import pytest
 import pytest_asyncio
 
 from services.loyalty.app import service as manifest
 from services.loyalty.jobs import refresh_gauges
 from services.loyalty.replays.consumers import RECOVERIES
+from services.loyalty.service import LoyaltyService
 from services.loyalty.verification.consumers import verify
 from shared.clock import SystemClock
+from shared.db.engine import Database, make_engine
+from shared.delivery.outbox import OutboxWriter
 from shared.ids import user_key, uuid7
 from shared.observability.metrics import REGISTRY
+from shared.runtime.grants import grant
 from shared.runtime.rebuilding import log_ends, rebuilding
 from shared.runtime.service import Parts
+from shared.runtime.trees import trees_of
 from shared.testing.platform import Running, running_platform
 from shared.testing.postgres import fresh_database
 
@@ -151,3 +159,40 @@ async def test_somebody_else_who_is_at_it_is_left_alone(night: Night) -> None:
 
     assert (await night.last()).finished_at is None
     await night.write("UPDATE verifications SET phase = 'done', finished_at = :now", now=now)
+
+
+async def test_the_role_of_the_service_compares_in_the_one_place_it_was_given(night: Night) -> None:
+    """As in containers: it may make no schema, and sees nothing of the log but through the bus."""
+    owner, role = night.running.platform.database_url, f"t{uuid7().hex[-8:]}_"
+    url = urlsplit(owner)._replace(netloc=f"{role}loyalty:once@{urlsplit(owner).netloc.rpartition('@')[2]}").geturl()
+    live = night.loyalty
+    db = Database(make_engine(url, schema="loyalty", pool_size=4), schema="loyalty", outbox=OutboxWriter())
+    platform = live.parts.platform.model_copy(update={"database_url": url})
+    parts = replace(live.parts, db=db, platform=platform)
+    own = LoyaltyService(db, live.clock, live.zone, live.settings, live.vault, parts=parts)
+    connection = await asyncpg.connect(owner)
+    try:
+        await connection.execute(f"CREATE ROLE {role}loyalty LOGIN PASSWORD 'once'")
+        trees = trees_of([manifest])
+        await grant(live.db.engine, trees, ["loyalty"], prefix=role)
+        assert not (await own.verification.standing()).is_on
+        await grant(live.db.engine, trees, ["loyalty"], prefix=role, rebuilding=["loyalty"])
+        assert (await own.verification.standing()).is_on
+        await night.write("UPDATE verifications SET night = night - 1, phase = 'done', finished_at = now()")
+        before = await night.last()
+
+        await verify(own)
+
+        last = await night.last()
+        assert (last.phase, last.reason) == ("done", None)
+        assert last.started_at > before.started_at
+        found = await night.rows("SELECT name, live_rows, differing FROM replay_findings")
+        assert {each.name for each in found} == {table for each in RECOVERIES for table in each.relations}
+        assert sum(each.differing for each in found) == 0
+        assert sum(each.live_rows for each in found) > 0
+        left = "SELECT count(*) FROM pg_class WHERE relnamespace = CAST('loyalty_beside' AS regnamespace)"
+        assert await connection.fetchval(left) == 0
+    finally:
+        await db.dispose()
+        await connection.execute(f"DROP OWNED BY {role}loyalty; DROP ROLE {role}loyalty; DROP SCHEMA loyalty_beside")
+        await connection.close()

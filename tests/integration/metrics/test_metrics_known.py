@@ -93,10 +93,10 @@ async def refusals(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     more = (NOW - timedelta(days=10)).isoformat()
     assert await refused("summary", known_at=more) == (429, "metrics.too_many_moments")
 
-    async def no(self: Knowledge) -> bool:
+    async def no(*_: object) -> bool:
         return False
 
-    monkeypatch.setattr(Knowledge, "_may_rebuild", no)
+    monkeypatch.setattr("services.metrics.knowledge.service.may_rebuild", no)
     assert await knowledge(running).read() == MOST_WAITING
     assert await refused("summary", known_at=past) == (409, "metrics.not_on_the_log")
 

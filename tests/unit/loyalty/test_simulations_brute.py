@@ -175,7 +175,7 @@ class Hand:
         # What has ended by now ends again at once: that is today's end.
         for lot in self.lots:
             if lot[1] is not None and lot[1] <= at and lot[2]:
-                self.note("expired", lot[1] - timedelta(microseconds=1), lot[2])
+                self.note("expired", at - timedelta(microseconds=1), lot[2])
                 lot[2] = 0
 
     def live(self, said: Life) -> int:

@@ -308,11 +308,9 @@ class Points:
 
     async def room(self, tx: ReadTx, terms: Terms, member: Member, wallet: str) -> Room | None:
         """How many points the terms let a person still spend; None: as many as they have."""
-        caps = terms.wallets[wallet].spending if wallet in terms.wallets else ()
-        if not caps:
+        if not (caps := terms.wallets[wallet].spending if wallet in terms.wallets else ()):
             return None
-        zone = terms.zone_of(wallet)
-        today = local_day(self.clock.now(), zone)
+        today = local_day(self.clock.now(), zone := terms.zone_of(wallet))
         starts = [_ALWAYS if (first := cap.since(today)) is None else day_start(first, zone) for cap in caps]
         spent = await spent_since(tx, member.keys, wallet, starts)
         return min(
@@ -321,8 +319,7 @@ class Points:
         )
 
     async def _allow(self, tx: ReadTx, terms: Terms, member: Member, wallet: str, points: int) -> None:
-        room = await self.room(tx, terms, member, wallet)
-        if room is not None and points > room.left:
+        if (room := await self.room(tx, terms, member, wallet)) is not None and points > room.left:
             raise SpendingLimit(wallet=wallet, required=points, **room._asdict())
 
     async def extend_hold(self, tx: WriteTx, hold_id: UUID, expires_at: datetime) -> None:

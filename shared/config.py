@@ -56,6 +56,12 @@ class PlatformSettings(Settings):
     kafka_ssl_cafile: Path | None = Field(
         None, description="File with the certificates that sign the brokers'; unset: those the system trusts."
     )
+    kafka_ssl_certfile: Path | None = Field(
+        None,
+        description="File with our certificate, for brokers that want one (mTLS), and those between it and its root.",
+    )
+    kafka_ssl_keyfile: Path | None = Field(None, description="File with the key of our certificate.")
+    kafka_ssl_key_password: str | None = Field(None, repr=False, description="What that key is encrypted with.")
     kafka_replication_factor: int = Field(1, ge=1, le=7, description="Copies of each partition when topics are made.")
     topic_prefix: str = Field("tam.", pattern=r"^[A-Za-z0-9._-]{0,40}$", description="Prefix of Kafka topic names.")
     partitions: int = Field(4, ge=1, le=1024, description="Partitions of a topic when it is made.")

@@ -193,7 +193,7 @@ async def migrate(url: str, manifests: Sequence[Service], *, apply: bool = True)
     trees = trees_of(manifests)
     engine = make_engine(url, schema="public", pool_size=None)
     try:
-        await _reach(engine)
+        await _reach(engine, is_certified="sslcert=" in url)
         if apply:
             await upgrade(engine, trees, waits=_tell)
         elif late := await _late(engine, trees):
@@ -214,7 +214,7 @@ async def _late(engine: AsyncEngine, trees: Sequence[Tree]) -> list[str]:
         raise UserError(f"PostgreSQL does not tell whether the schemas are up to date: {error.orig}.") from error
 
 
-async def _reach(engine: AsyncEngine) -> None:
+async def _reach(engine: AsyncEngine, *, is_certified: bool) -> None:
     try:
         async with engine.connect() as connection:
             number = int(await connection.scalar(text("SHOW server_version_num")))
@@ -222,7 +222,9 @@ async def _reach(engine: AsyncEngine) -> None:
     except (OSError, TimeoutError) as error:
         raise UserError(f"PostgreSQL cannot be reached: {error or type(error).__name__}.") from error
     except DBAPIError as error:
-        raise UserError(f"PostgreSQL refuses the connection: {error.orig}.") from error
+        # Whose certificate a server does not believe it tells nothing: with TLS 1.3 it hangs up.
+        ours = " Does it believe the sslcert of TAM_DATABASE_URL?" if is_certified else ""
+        raise UserError(f"PostgreSQL refuses the connection: {error.orig}.{ours}") from error
     if number < OLDEST_POSTGRESQL * 10_000:
         raise UserError(f"PostgreSQL {number // 10_000} is too old: {OLDEST_POSTGRESQL} or newer is needed.")
     if encoding != "UTF8":

@@ -19,15 +19,15 @@ class Authority:
     key: ec.EllipticCurvePrivateKey
     certificate: x509.Certificate
 
-    def sign(self, folder: Path) -> tuple[Path, Path]:
-        """A certificate for 127.0.0.1, and its key, in files; for no name of any host."""
+    def sign(self, folder: Path, name: str = "server") -> tuple[Path, Path]:
+        """A certificate for 127.0.0.1, and its key, in files; for no name of any host. `name` is whose."""
         key = ec.generate_private_key(ec.SECP256R1())
         signed = (
-            _builder("tam test server", self.certificate.subject, key)
+            _builder(name, self.certificate.subject, key)
             .add_extension(x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))]), critical=False)
             .sign(self.key, hashes.SHA256())
         )
-        public, private = folder / "server.crt", folder / "server.key"
+        public, private = folder / f"{name}.crt", folder / f"{name}.key"
         public.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
         private.write_bytes(_pem(key))
         private.chmod(0o600)

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import asyncpg
 import pytest
-from certificates import make_authority
+from certificates import Authority, make_authority
 
 from shared.db.installation import server_user
 from shared.testing.kafka import KafkaBroker
@@ -29,11 +29,14 @@ SYSTEM_SERVERS = Path("/usr/lib/postgresql")
 
 @dataclass(frozen=True, slots=True)
 class Demanding:
-    """A server that wants TLS and a password."""
+    """A server that wants TLS and a password, or a certificate in its place: `ours` are ours and its key."""
 
     port: int
     authority: Path
     stranger: Path
+    ours: tuple[Path, Path]
+    foreign: tuple[Path, Path]
+    wants_certificate: bool = False
 
     def url(self, query: str, host: str = "127.0.0.1", password: str = QUOTED) -> str:
         """Its URL, as it stands in a setting."""
@@ -42,7 +45,14 @@ class Demanding:
     @property
     def right(self) -> str:
         """What the manual says to set."""
+        if self.wants_certificate:
+            return self.with_certificate(*self.ours)
         return self.url(f"sslmode=verify-full&sslrootcert={self.authority}")
+
+    def with_certificate(self, certificate: Path, key: Path) -> str:
+        """Its URL with a certificate and no password."""
+        query = f"sslmode=verify-full&sslrootcert={self.authority}&sslcert={certificate}&sslkey={key}"
+        return self.url(query).replace(f":{QUOTED}@", "@")
 
 
 def programs() -> Path:
@@ -57,14 +67,18 @@ def programs() -> Path:
 
 
 @contextmanager
-def demanding_postgres() -> Iterator[Demanding]:
-    """A PostgreSQL of the system that takes connections over TLS alone, from who knows the password."""
+def demanding_postgres(*, wants_certificate: bool = False) -> Iterator[Demanding]:
+    """A PostgreSQL of the system that takes connections over TLS alone, from who knows the password.
+
+    With `wants_certificate` from who shows one instead, made out to the user.
+    """
     bin_dir = programs()
     with scratch_folder(in_memory=True) as folder:
         port, data = free_port(), folder / "data"
         authority, stranger = make_authority(folder, "authority"), make_authority(folder, "stranger")
         (folder / "password").write_text(PASSWORD)
         certificate, key = authority.sign(folder)
+        ours, foreign = authority.sign(folder, "tam"), stranger.sign(folder, "foreign")
         user = server_user(folder)
         if user is not None:
             for path in (folder, key, folder / "password"):
@@ -80,13 +94,16 @@ def demanding_postgres() -> Iterator[Demanding]:
             "--no-sync",
         )
         subprocess.run([bin_dir / "initdb", "-D", data, *arguments], check=True, capture_output=True, **as_user)
-        (data / "pg_hba.conf").write_text("hostssl all all 127.0.0.1/32 scram-sha-256\n")
+        (data / "pg_hba.conf").write_text(
+            f"hostssl all all 127.0.0.1/32 {'cert' if wants_certificate else 'scram-sha-256'}\n"
+        )
         settings = {
             "listen_addresses": "127.0.0.1",
             "unix_socket_directories": str(folder),
             "ssl": "on",
             "ssl_cert_file": str(certificate),
             "ssl_key_file": str(key),
+            "ssl_ca_file": str(authority.file),
             "fsync": "off",
         }
         given = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
@@ -95,7 +112,7 @@ def demanding_postgres() -> Iterator[Demanding]:
                 [bin_dir / "postgres", "-D", data, "-p", str(port), *given], stdout=log, stderr=log, **as_user
             )
         try:
-            found = Demanding(port, authority.file, stranger.file)
+            found = Demanding(port, authority.file, stranger.file, ours, foreign, wants_certificate)
             asyncio.run(_until_ready(found, folder / "log"))
             yield found
         finally:
@@ -138,12 +155,72 @@ class DemandingBroker:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class CertifiedBroker:
+    """A broker that knows everybody by their certificates. `ours` are ours and its key, `foreign` a stranger's."""
+
+    broker: KafkaBroker
+    authority: Path
+    ours: tuple[Path, Path]
+    foreign: tuple[Path, Path]
+
+    def environ(self, certificate: tuple[Path, Path] | None = None) -> Mapping[str, str]:
+        """What the manual says to set."""
+        public, private = certificate or self.ours
+        return {
+            "TAM_KAFKA_BOOTSTRAP_SERVERS": self.broker.bootstrap_servers,
+            "TAM_KAFKA_SECURITY_PROTOCOL": "SSL",
+            "TAM_KAFKA_SSL_CAFILE": str(self.authority),
+            "TAM_KAFKA_SSL_CERTFILE": str(public),
+            "TAM_KAFKA_SSL_KEYFILE": str(private),
+        }
+
+
+@contextmanager
+def certified_kafka(folder: Path) -> Iterator[CertifiedBroker]:
+    """A broker whose one door is TLS from both sides."""
+    authority, stranger = make_authority(folder, "authority"), make_authority(folder, "stranger")
+    ours, foreign = authority.sign(folder, "tam"), stranger.sign(folder, "foreign")
+    broker = KafkaBroker(
+        folder,
+        properties={
+            "listeners": "SSL://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}",
+            "advertised.listeners": "SSL://127.0.0.1:{port}",
+            "inter.broker.listener.name": "SSL",
+            "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,SSL:SSL",
+            "ssl.client.auth": "required",
+            **_pem_stores(folder, authority),
+        },
+        client={
+            "kafka_security_protocol": "SSL",
+            "kafka_ssl_cafile": authority.file,
+            "kafka_ssl_certfile": ours[0],
+            "kafka_ssl_keyfile": ours[1],
+        },
+    )
+    try:
+        asyncio.run(broker.start())
+        yield CertifiedBroker(broker, authority.file, ours, foreign)
+    finally:
+        broker.kill()
+
+
+def _pem_stores(folder: Path, authority: Authority) -> Mapping[str, str]:
+    """A certificate of the broker's own, and whom it trusts, as it is told of them."""
+    certificate, key = authority.sign(folder)
+    (folder / "broker.pem").write_bytes(key.read_bytes() + certificate.read_bytes() + authority.file.read_bytes())
+    return {
+        "ssl.keystore.type": "PEM",
+        "ssl.keystore.location": str(folder / "broker.pem"),
+        "ssl.truststore.type": "PEM",
+        "ssl.truststore.location": str(authority.file),
+    }
+
+
 @contextmanager
 def demanding_kafka(folder: Path) -> Iterator[DemandingBroker]:
     """A broker that takes nobody without TLS and the password."""
     authority, stranger = make_authority(folder, "authority"), make_authority(folder, "stranger")
-    certificate, key = authority.sign(folder)
-    (folder / "broker.pem").write_bytes(key.read_bytes() + certificate.read_bytes() + authority.file.read_bytes())
     scram = "org.apache.kafka.common.security.scram.ScramLoginModule required"
     broker = KafkaBroker(
         folder,
@@ -155,10 +232,7 @@ def demanding_kafka(folder: Path) -> Iterator[DemandingBroker]:
             "sasl.enabled.mechanisms": "SCRAM-SHA-512",
             "sasl.mechanism.inter.broker.protocol": "SCRAM-SHA-512",
             "listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config": f'{scram} username="tam" password="{PASSWORD}";',
-            "ssl.keystore.type": "PEM",
-            "ssl.keystore.location": str(folder / "broker.pem"),
-            "ssl.truststore.type": "PEM",
-            "ssl.truststore.location": str(authority.file),
+            **_pem_stores(folder, authority),
         },
         format_arguments=("--add-scram", f"SCRAM-SHA-512=[name=tam,password={PASSWORD}]"),
         client={

@@ -5,6 +5,7 @@ Where this touches private names of aiokafka it is because its own `stop()` wait
 
 import asyncio
 import contextlib
+import os
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -52,6 +53,7 @@ class Link:
         }
         if settings.kafka_security_protocol.endswith("SSL"):
             options["ssl_context"] = _trusting(settings.kafka_ssl_cafile)
+            _present(options["ssl_context"], settings)
         if settings.kafka_security_protocol.startswith("SASL"):
             if not (settings.kafka_sasl_username and settings.kafka_sasl_password):
                 raise ConfigError("TAM_KAFKA_SECURITY_PROTOCOL wants TAM_KAFKA_SASL_USERNAME and …_PASSWORD beside it.")
@@ -76,6 +78,26 @@ def _trusting(authority: Path | None) -> ssl.SSLContext:
         reason = "it holds no certificate" if isinstance(error, ssl.SSLError) else (error.strerror or "").lower()
         raise ConfigError(f"TAM_KAFKA_SSL_CAFILE is wrong: {authority} cannot be read ({reason}).") from None
     return context
+
+
+def _present(context: ssl.SSLContext, settings: PlatformSettings) -> None:
+    """Show brokers who we are by a certificate, where there is one."""
+    certificate, key = settings.kafka_ssl_certfile, settings.kafka_ssl_keyfile
+    if certificate is None:
+        if key is not None:
+            raise ConfigError("TAM_KAFKA_SSL_KEYFILE wants TAM_KAFKA_SSL_CERTFILE beside it.")
+        return
+    for name, path in (("CERTFILE", certificate), ("KEYFILE", key)):
+        if path is not None and not os.access(path, os.R_OK):
+            raise ConfigError(f"TAM_KAFKA_SSL_{name} is wrong: {path} cannot be read.")
+    try:
+        # Without a password of ours, OpenSSL would ask for one at the terminal.
+        context.load_cert_chain(certificate, key, settings.kafka_ssl_key_password or "")
+    except ssl.SSLError as error:
+        reason = "they do not belong together" if error.reason == "KEY_VALUES_MISMATCH" else "the key or its password"
+        raise ConfigError(
+            f"TAM_KAFKA_SSL_CERTFILE and TAM_KAFKA_SSL_KEYFILE are wrong: {certificate}, {key} ({reason})."
+        ) from None
 
 
 def require_compiled_extension() -> None:

@@ -11,7 +11,6 @@ from uuid import UUID
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from answers_world import RELATIONSHIP, invite
-from shared.testing.chromium import served
 from surveys_world import HandClock, SurveysWorld
 
 from services.profiles.app import service as profiles
@@ -23,6 +22,7 @@ from services.surveys.mail.service.courier import Courier
 from services.surveys.mail.service.sending import Sending
 from services.surveys.service import SurveysService
 from services.surveys.settings import SurveysSettings
+from shared.testing.chromium import served
 from shared.testing.platform import Running, running_platform
 from shared.testing.ports import free_port
 from shared.testing.postgres import fresh_database

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from answers_world import RELATIONSHIP
-from shared.testing.chromium import DESK, PHONE, Tab, Wire, axe_script, chromium, served
 from pages_world import PagesWorld, pages_of_a_module
+
+from shared.testing.chromium import DESK, PHONE, Tab, Wire, axe_script, chromium, served
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -14,13 +14,13 @@ import httpx
 import pytest
 import pytest_asyncio
 from answers_world import RELATIONSHIP
-from shared.testing.chromium import DESK, PHONE, Wire, axe_script, chromium, served
 from pages_world import PagesWorld, pages_on_a_platform
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 from starlette.routing import Route
 
+from shared.testing.chromium import DESK, PHONE, Wire, axe_script, chromium, served
 from shared.testing.platform import Running
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

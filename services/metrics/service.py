@@ -161,7 +161,7 @@ class MetricsService:
     def scorecard(self) -> ScoreCard:
         """All figures on one page, and why they changed."""
         of = self.figures
-        return ScoreCard(of.db, of.clock, of.zone, of.currency, of.margin, self.voices)
+        return ScoreCard(of.db, of.clock, of.zone, of.currency, of.margin, self.voices, self.value)
 
     @property
     def aims(self) -> Aims:

@@ -88,6 +88,32 @@ async def test_what_all_are_worth_is_the_sum_of_what_each_is(world: World):
     assert PredictionOut.of(each[0], "0.25", ZONE).churn_risk.value == each[0].found.silent
 
 
+async def test_the_score_card_says_what_everybody_will_bring_as_it_is_now(world: World):
+    """No clock has to come by first, and it is of the currency that was asked for."""
+    await sell(world, a_shop(21))
+    await sell(world, [placed(f"usd-{n}", f"USD-{n}", NOW, 1_000, "USD") for n in range(30)])
+    assert await shown(world) == (None, "no_model")
+    await world.metrics.refitting.refit()
+
+    total = await world.metrics.value.total()
+    assert total.found is not None
+    mean = round(total.found.worth.value_minor / total.found.worth.customers)
+    assert await shown(world) == (str(mean), None)
+    assert await shown(world, "USD") == (None, "no_model")
+    await world.metrics.keeping.keep()
+    await world.consume(*(placed(f"more-{n}", f"VND-{n}", NOW, 9_000_000) for n in range(50)))
+    moved = await world.metrics.value.total()
+    assert moved.found is not None
+    assert await shown(world) == (str(round(moved.found.worth.value_minor / moved.found.worth.customers)), None)
+
+
+async def shown(world: World, currency: str = "VND") -> tuple[object, str | None]:
+    """The value of the line on the card, or why it cannot be said."""
+    card, _ = await world.metrics.scorecard.card(currency=currency)
+    (line,) = (line for line in card.lines if line.key == "predicted_clv")
+    return line.figure.value, line.reason
+
+
 async def test_a_fit_follows_what_moves_and_goes_on_from_where_it_was(world: World):
     await sell(world, a_shop(8))
     await world.metrics.refitting.refit()

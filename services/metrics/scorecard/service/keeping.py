@@ -20,14 +20,11 @@ from services.metrics.scorecard.domain.kept import KeptFigure, band
 from services.metrics.scorecard.repository import reading, segments
 from services.metrics.scorecard.repository.reading import Kept
 from services.metrics.scorecard.service.recurring import recurring
-from services.metrics.value.domain.answers import Total
+from services.metrics.scorecard.service.worth import HORIZON_DAYS, money_band, worth_of
 from services.metrics.value.service.valuing import Value
 from shared.clock import Clock
 from shared.db.engine import Database
-from shared.intervals import LEVEL
-from shared.money import EXPONENTS
 
-HORIZON_DAYS = 365
 # Earned growth looks at every order of two periods: of a year that would be every order of two.
 GROWTH_DAYS = (30, 90)
 _HOUR = timedelta(hours=1)
@@ -72,10 +69,10 @@ class Keeping:
         total = await self.value.total(horizon_days=HORIZON_DAYS)
         async with self.db.read() as tx:
             told = await reading.segment_values(tx)
-        found = [Kept("predicted_clv", EVERYBODY, day, self._of_total(total).document())]
+        found = [Kept("predicted_clv", EVERYBODY, day, worth_of(total, self.value.margin, self.clock.now()).document())]
         for segment, each in told.items():
             if each.valued and each.currency == total.currency and total.currency is not None:
-                interval = _money_band(each.clv_low_minor, each.clv_high_minor, total.currency)
+                interval = money_band(each.clv_low_minor, each.clv_high_minor, total.currency)
                 figure = self._figure(
                     "predicted_clv",
                     decimal(each.clv_minor, total.currency),
@@ -88,25 +85,6 @@ class Keeping:
                 )
                 found.append(Kept("predicted_clv", segment, day, figure.document()))
         return found
-
-    def _of_total(self, total: Total) -> KeptFigure:
-        found, code = total.found, total.currency
-        if found is None or code is None or not found.worth.customers:
-            reason: Reason = "no_currency" if code is None else "no_model"
-            return self._figure("predicted_clv", None, reason, currency=code, horizon_days=HORIZON_DAYS)
-        each, (low, high) = 1 / found.worth.customers, found.ends()
-        return self._figure(
-            "predicted_clv",
-            decimal(round(found.worth.value_minor * each), code),
-            None,
-            interval=_money_band(low * each, high * each, code),
-            numerator=decimal(round(found.worth.value_minor), code),
-            denominator=round(found.worth.customers),
-            currency=code,
-            horizon_days=HORIZON_DAYS,
-            margin=self.value.margin,
-            model="" if total.stored is None else str(total.stored.fit.chosen),
-        )
 
     async def _lapse(self, day: int) -> list[Kept]:
         """Who has lapsed of the members that each segment has now."""
@@ -215,8 +193,3 @@ class Keeping:
         **parameters: int | str,
     ) -> KeptFigure:
         return KeptFigure(name, value, reason, interval, numerator, denominator, currency, self.clock.now(), parameters)
-
-
-def _money_band(low: float, high: float, currency: str) -> Interval:
-    unit = 10 ** EXPONENTS.get(currency, 0)
-    return Interval(low / unit, high / unit, LEVEL, "model")

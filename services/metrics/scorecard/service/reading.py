@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from fractions import Fraction
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -27,6 +27,8 @@ from services.metrics.scorecard.domain.opinions import AFTER, BEFORE, Opinions
 from services.metrics.scorecard.repository import reading, targets
 from services.metrics.scorecard.service.gaps import gap_drafts
 from services.metrics.scorecard.service.subscribed import subscribed
+from services.metrics.scorecard.service.worth import HORIZON_DAYS, worth_of
+from services.metrics.value.service.valuing import Value
 from shared.clock import Clock
 from shared.db.engine import Database, ReadTx
 
@@ -47,6 +49,7 @@ class ScoreCard:
     currency: str | None
     margin: str
     freshness: Freshness
+    value: Value
 
     async def card(
         self, *, days: int = 90, as_of: date | None = None, currency: str | None = None
@@ -63,6 +66,7 @@ class ScoreCard:
             raise InTheFuture(calendar.to_date(day), calendar.to_date(today))
         periods = {AFTER: Days(day - days + 1, day), BEFORE: Days(day - 2 * days + 1, day - days)}
         measured = await self.freshness.ends()
+        worth = await self._worth(currency) if day == today else None
         async with self.db.read() as tx:
             staleness = await self.freshness.staleness(tx, measured)
             end, before = (calendar.to_date(each.last) for each in periods.values())
@@ -72,7 +76,7 @@ class ScoreCard:
             opinions = await self._opinions(tx, periods)
             sums = engaged(await reading.engagement(tx, periods, days))
             drafts = money + opinions.drafts(make) + await gap_drafts(tx, make, self.zone, day) + sums.drafts(make)
-            drafts += await self._kept(tx, make, periods)
+            drafts += await self._kept(tx, make, periods, worth)
             subscriptions = await subscribed(tx, make, periods, code)
             aims = await targets.standing(tx)
             personas = await places.personas(tx)
@@ -144,8 +148,14 @@ class ScoreCard:
         answers = await reading.answers(tx, list(items), DIMENSIONS, periods) if items else []
         return Opinions.of(asked, answers, await own.formulas(tx))
 
-    async def _kept(self, tx: ReadTx, make: Maker, periods: Mapping[str, Days]) -> Drafts:
-        """Figures that the clock computed, of everybody and of segments."""
+    async def _worth(self, currency: str | None) -> KeptFigure:
+        """What everybody will probably bring, as of now; the clock keeps it for comparisons of later days."""
+        total = await self.value.total(horizon_days=HORIZON_DAYS, currency=currency)
+        counted = self.clock.now() - timedelta(seconds=total.staleness_seconds or 0)
+        return worth_of(total, self.margin, counted)
+
+    async def _kept(self, tx: ReadTx, make: Maker, periods: Mapping[str, Days], worth: KeptFigure | None) -> Drafts:
+        """Figures that the clock computed, of everybody and of segments; `worth` of everybody is of now."""
         ends = [each.last for each in periods.values()]
         found = await reading.kept(tx, ends)
         now, before = (
@@ -165,7 +175,8 @@ class ScoreCard:
             # Who has lapsed of everybody, and what everybody pays, is read live.
             everybody = () if key in ("lapse_rate", "revenue", "mrr") else (EVERYBODY,)
             for segment in (*everybody, *sorted(segments - {EVERYBODY})):
-                pair = _kept(now, name, segment), _kept(before, name, segment)
+                latest = worth if key == "predicted_clv" and segment == EVERYBODY else None
+                pair = latest or _kept(now, name, segment), _kept(before, name, segment)
                 drafts.append((segment, key, kept_draft(definitions.get(key, key), make, *pair)))
         return drafts
 

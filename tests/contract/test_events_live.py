@@ -3,7 +3,7 @@
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import pytest
@@ -25,6 +25,15 @@ from shared.testing.platform import Running, running_platform
 CHECKER = FormatChecker()
 PERSONAL = ("ann@shop.example", "Ánh Nguyễn", "+84901234567", "12 Hàng Bạc")
 SUBSCRIPTION_EVENTS = ("Started", "Renewed", "Upgraded", "Paused", "Resumed", "Payment Failed", "Cancelled")
+
+
+class Still(NamedTuple):
+    """A clock that stands."""
+
+    at: datetime
+
+    def now(self) -> datetime:
+        return self.at
 
 
 @CHECKER.checks("date-time", raises=ValueError)
@@ -206,23 +215,57 @@ async def a_reward(running: Running) -> None:
 
 
 async def a_flash_sale(running: Running) -> None:
-    """Somebody gets one of few."""
+    """Somebody gets two of few, and lets one go again."""
     sale = await running.crm.post(
         "/v1/loyalty/flash-sales",
         json={
             "name": PERSONAL[1],
             "starts_local": "2020-01-01T00:00",
             "ends_local": "2100-01-01T00:00",
-            "items": [{"item": "sku-1", "units": 1}],
+            "claim_seconds": 600,
+            "items": [{"item": "sku-1", "units": 2}],
         },
     )
     assert sale.status_code == 201, sale.text
-    claimed = await running.crm.post(
-        f"/v1/loyalty/flash-sales/{sale.json()['id']}/claims",
-        json={"key": "k-1", "item": "sku-1", "customer": "user_id:u-1"},
-    )
-    assert claimed.status_code == 201, claimed.text
+    for end, body in (("confirm", {"order_id": "o-1"}), ("release", {})):
+        claimed = await running.crm.post(
+            f"/v1/loyalty/flash-sales/{sale.json()['id']}/claims",
+            json={"key": f"k-{end}", "item": "sku-1", "customer": "user_id:u-1"},
+        )
+        assert claimed.status_code == 201, claimed.text
+        ended = await running.crm.post(f"/v1/loyalty/flash-claims/{claimed.json()['id']}/{end}", json=body)
+        assert ended.status_code == 200, ended.text
     await running.platform.value("loyalty").flash_upkeep.announce()
+
+
+async def a_household(running: Running) -> None:
+    """Somebody spends from what a household has."""
+    made = await running.crm.post("/v1/loyalty/pools", json={"owner": "user_id:u-1"})
+    assert made.status_code == 201, made.text
+    spent = await running.crm.post(
+        f"/v1/loyalty/pools/{made.json()['id']}/spends", json={"by": "user_id:u-1", "points": 1}
+    )
+    assert spent.status_code == 201, spent.text
+
+
+async def some_books(running: Running) -> None:
+    """An order earns points, and its month is closed: the clock of the books alone goes on to the next but one."""
+    rule = {"trigger": {"on": "order"}, "effect": {"kind": "fixed", "points": 9}}
+    ruled = await running.crm.post(
+        "/v1/loyalty/earning/rules", json={"name": "Mỗi đơn", "state": "active", "rule": rule}
+    )
+    assert ruled.status_code == 201, ruled.text
+    money = {"order_id": "o-7", "currency": "VND", "total": 90_000}
+    said = {"type": "track", "event": "Order Completed", "userId": "u-7", "properties": money}
+    assert (await running.shop.post("/v1/batch", json={"batch": [said]})).is_success
+    await running.settled()
+    reports = running.platform.value("loyalty").reports
+    month = await reports.this_month()
+    priced = {"month": f"{month:%Y-%m}", "currency": "VND", "minor_per_point": "100", "redemption_rate": "0.9"}
+    asked = await running.crm.put("/v1/loyalty/reports/deferred-revenue/estimates", json=priced)
+    assert asked.is_success, asked.text
+    later = Still(datetime.now(UTC) + timedelta(days=45))
+    await replace(reports, clock=later).close(month, by="test", idem=None)
 
 
 async def a_flash_lottery(running: Running) -> None:
@@ -447,6 +490,8 @@ async def everything(running: Running) -> None:
     await a_flash_sale(running)
     await a_flash_lottery(running)
     await a_referral(running)
+    await a_household(running)
+    await some_books(running)
     survey = await a_survey(running)
     await an_answer(running, survey)
     await a_case(running, survey)

@@ -63,7 +63,9 @@ def print_card(card: Mapping[str, Any]) -> None:
     table.add_column("")
     for line in card["lines"]:
         target = line["target"] or {}
-        aim = "" if not target else value_of({**line["figure"], "value": target["value"]})
+        # A target may be of another currency than what is shown.
+        own = {"value": target.get("value"), "currency": target.get("currency") or line["figure"]["currency"]}
+        aim = "" if not target else value_of({**line["figure"], **own})
         light = line["light"] if target else ""
         table.add_row(line["key"].replace("_", " "), value_of(line["figure"]), aim, target.get("owner", ""), light)
     console.print(table)

@@ -5,17 +5,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
 import pytest
 from certificates import make_authority
 from demanding import CertifiedBroker, Demanding, certified_kafka, demanding_postgres, tam
-from test_transport_product import PATIENCE_SECONDS, becomes_a_figure, ways_to
+from journey import journey
 
 from shared.bus.kafka.link import Link
 from shared.config import PlatformSettings, load
 from shared.errors import ConfigError
 from shared.testing.kafka import KafkaMissing
-from shared.testing.platform import PlatformProcess
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,31 +47,7 @@ def fortress(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fortress]:
 @pytest.mark.long
 @pytest.mark.timeout(500)
 async def test_an_order_becomes_a_figure_without_any_password(fortress: Fortress, tmp_path: Path):
-    for command in (("migrate",), ("topics", "--create")):
-        ended = await tam(*command, **fortress.right)
-        assert ended.code == 0, ended
-    write = (await tam("keys", "create", "shop", "--kind", "write", **fortress.right)).printed.strip()
-    secret = (await tam("keys", "create", "crm", "--scope", "*", **fortress.right)).printed.strip()
-    environ = {**fortress.right, "TAM_AUTO_MIGRATE": "false"}
-    processes = [
-        PlatformProcess(environ=environ, log=tmp_path / f"{role}.log", arguments=("--role", role))
-        for role in ("api", "worker")
-    ]
-    try:
-        for process in processes:
-            await process.start(patience_seconds=PATIENCE_SECONDS)
-        async with httpx.AsyncClient(base_url=processes[0].base_url, timeout=30, trust_env=False) as http:
-            told = {"order_id": "o-1", "total": 250_000, "currency": "VND"}
-            event = {"userId": "lan", "event": "Order Completed", "messageId": "m-1", "properties": told}
-            answer = await http.post("/v1/track", auth=(write, ""), json=event)
-            assert (answer.status_code, answer.json()["accepted"]) == (200, 1)
-            await becomes_a_figure(http, secret)
-        assert await ways_to(fortress.postgres) == {True}
-        for process in processes:
-            assert await process.stop() == 0
-    finally:
-        for process in processes:
-            process.kill()
+    await journey(fortress.right, fortress.postgres, tmp_path)
 
 
 @pytest.mark.long

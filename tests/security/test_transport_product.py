@@ -1,21 +1,16 @@
 """The product where nothing travels in clear: PostgreSQL wants TLS, Kafka wants TLS and a password."""
 
-import asyncio
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from time import monotonic
 
-import asyncpg
-import httpx
 import pytest
 from demanding import PASSWORD, Demanding, DemandingBroker, demanding_kafka, demanding_postgres, tam
+from journey import journey
 
 from shared.testing.kafka import KafkaMissing
-from shared.testing.platform import PlatformProcess
 
-PATIENCE_SECONDS = 60.0
 WRONG = "canary-guess"
 pytestmark = [pytest.mark.long, pytest.mark.timeout(500)]
 
@@ -45,64 +40,12 @@ def fortress(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fortress]:
         pytest.skip(reason)
 
 
-async def made_ready(fortress: Fortress) -> tuple[str, str]:
-    """Schemas, topics, and keys of both kinds."""
-    for command in (("migrate",), ("topics", "--create")):
-        assert (await tam(*command, **fortress.right))[0] == 0, command
-    write = await tam("keys", "create", "shop", "--kind", "write", **fortress.right)
-    secret = await tam("keys", "create", "crm", "--scope", "*", **fortress.right)
-    return write.printed.strip(), secret.printed.strip()
-
-
 async def test_an_order_becomes_a_figure_and_nothing_travels_in_clear(fortress: Fortress, tmp_path: Path):
     """An api and a worker of their own; a third process that only watches sees every connection encrypted."""
-    write, secret = await made_ready(fortress)
-    environ = {**fortress.right, "TAM_AUTO_MIGRATE": "false", "TAM_LOG_LEVEL": "DEBUG"}
-    processes = [
-        PlatformProcess(environ=environ, log=tmp_path / f"{role}.log", arguments=("--role", role))
-        for role in ("api", "worker")
-    ]
-    try:
-        for process in processes:
-            await process.start(patience_seconds=PATIENCE_SECONDS)
-        async with httpx.AsyncClient(base_url=processes[0].base_url, timeout=30, trust_env=False) as http:
-            told = {"order_id": "o-1", "total": 250_000, "currency": "VND"}
-            event = {"userId": "lan", "event": "Order Completed", "messageId": "m-1", "properties": told}
-            answer = await http.post("/v1/track", auth=(write, ""), json=event)
-            assert (answer.status_code, answer.json()["accepted"]) == (200, 1)
-            await becomes_a_figure(http, secret)
-        assert await ways_to(fortress.postgres) == {True}
-        for process in processes:
-            assert await process.stop() == 0
-            said = process.log.read_text()
-            assert "canary" not in said
-            assert PASSWORD not in said
-    finally:
-        for process in processes:
-            process.kill()
-
-
-async def becomes_a_figure(http: httpx.AsyncClient, secret: str) -> None:
-    deadline = monotonic() + PATIENCE_SECONDS
-    headers = {"Authorization": f"Bearer {secret}"}
-    while (answer := await http.get("/v1/metrics/customers/user_id:lan", headers=headers)).status_code != 200:
-        assert monotonic() < deadline, answer.text
-        await asyncio.sleep(0.2)
-    assert answer.json()["orders"]["value"] == 1
-
-
-async def ways_to(postgres: Demanding) -> set[bool]:
-    """Whether connections of the product are encrypted: all that can be seen, by the server's word."""
-    connection = await asyncpg.connect(postgres.right)
-    try:
-        rows = await connection.fetch(
-            "SELECT ssl FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) "
-            "WHERE usename = 'tam' AND pid <> pg_backend_pid()"
-        )
-    finally:
-        await connection.close()
-    assert len(rows) > 5
-    return {row["ssl"] for row in rows}
+    for log in await journey(fortress.right, fortress.postgres, tmp_path):
+        said = log.read_text()
+        assert "canary" not in said
+        assert PASSWORD not in said
 
 
 @pytest.mark.parametrize(

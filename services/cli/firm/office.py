@@ -21,7 +21,7 @@ TARGETS: Mapping[str, tuple[dict[str, Any], str]] = {
     "ces": ({"value": 5.5}, "Minh"),
     "lapse_rate": ({"value": 0.35}, "Quỳnh"),
     "churn_rate": ({"value": 0.05}, "Quỳnh"),
-    "historical_clv": ({"value": 130_000, "currency": "VND"}, "Bảo"),
+    "historical_clv": ({"value": 110, "currency": "USD"}, "Bảo"),
     "mrr": ({"value": 20_000_000, "currency": "VND"}, "Bảo"),
     "delivery_gap": ({"value": 15}, "Lan"),
     "points_redeemed": ({"value": 10_000}, "Hạnh"),

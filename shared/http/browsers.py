@@ -12,7 +12,7 @@ from shared.errors import Forbidden
 
 # RFC 7617. Browsers read one challenge, and know Bearer not at all.
 CHALLENGE = 'Basic realm="tam", charset="UTF-8"'
-_READS = frozenset({"GET", "HEAD", "OPTIONS"})
+READS = frozenset({"GET", "HEAD", "OPTIONS"})
 # W3C Fetch Metadata: the page that asks is ours, or there is none (an address was typed).
 _OURS = frozenset({"same-origin", "none"})
 
@@ -41,7 +41,7 @@ def check_origin(request: Request) -> None:
     Raises:
         ForeignPage: it does.
     """
-    if request.method in _READS or not request.headers.get("authorization", "").lower().startswith("basic"):
+    if request.method in READS or not request.headers.get("authorization", "").lower().startswith("basic"):
         return
     site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
     if site is not None:

@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.errors import AppError, BadRequest
 from shared.http.auth import AUDITED, RATE
+from shared.http.browsers import READS
 from shared.http.files import FileRoute
 from shared.http.problems import REQUEST_ID, BodyRefused, BodyTooLarge, NotJson, from_unexpected, problem
 from shared.http.settings import HttpSettings
@@ -39,7 +40,6 @@ UNMATCHED = "unmatched"
 PLATFORM = "platform"
 # nginx's number for a client that left; no answer of ours carries it.
 CLIENT_GONE = 499
-_READS = frozenset({"GET", "HEAD", "OPTIONS"})
 _REFUSED = 400
 # Asked several times a minute by machines: no trace of theirs tells anything.
 _PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
@@ -246,7 +246,7 @@ def _audit(exchange: "_Exchange", status: int) -> None:
     scope = exchange.scope
     key_id, customers = scope[AUDITED]
     log: AuditLog | None = scope["app"].state.audit
-    if log is not None and (customers or (scope["method"] not in _READS and status < _REFUSED)):
+    if log is not None and (customers or (scope["method"] not in READS and status < _REFUSED)):
         log.note(
             key_id=key_id,
             method=scope["method"],

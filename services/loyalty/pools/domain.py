@@ -1,10 +1,11 @@
 """Who is in a pool, and what they may."""
 
 from collections.abc import Iterable, Mapping
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Literal, NamedTuple
 from uuid import UUID
 
+from services.loyalty.programs.domain.calendar import period_begin
 from shared.identity.person import Member
 
 Role = Literal["owner", "spender", "saver"]
@@ -93,9 +94,7 @@ class Limit(NamedTuple):
 
     def since(self, day: date) -> date:
         """The first day of the period in which a day lies; weeks begin on Monday."""
-        if self.per == "week":
-            return day - timedelta(days=day.weekday())
-        return day.replace(day=1) if self.per == "month" else day
+        return period_begin(day, self.per)
 
 
 def limits(pool: Pool, place: Place) -> list[Limit]:

@@ -28,6 +28,18 @@ def _local_day(at: datetime, zone: ZoneInfo) -> date:
 _day_of = lru_cache(maxsize=16_384)(_local_day)
 
 
+def period_begin(day: date, per: str) -> date:
+    """The first day of the local day, week (from Monday), month or year in which a day lies."""
+    match per:
+        case "week":
+            return day - timedelta(days=day.weekday())
+        case "month":
+            return day.replace(day=1)
+        case "year":
+            return day.replace(month=1, day=1)
+    return day
+
+
 def day_start(day: date, zone: ZoneInfo) -> datetime:
     """The moment, in UTC, from which the local date is `day` or later for good.
 

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
-from services.loyalty.programs.domain.calendar import add_days, local_day
+from services.loyalty.programs.domain.calendar import add_days, local_day, period_begin
 from services.loyalty.programs.domain.validity import End, Expiry, Pending, Rule
 from services.loyalty.programs.errors import UnknownWallet
 from shared.clock import time_zones
@@ -87,16 +87,7 @@ class SpendingCap(Rule):
 
     def since(self, day: date) -> date | None:
         """The first day of the period in which a day lies; None: there is none, or it has always been."""
-        match self.per:
-            case "transaction" | "lifetime":
-                return None
-            case "week":
-                return day - timedelta(days=day.weekday())
-            case "month":
-                return day.replace(day=1)
-            case "year":
-                return day.replace(month=1, day=1)
-        return day
+        return None if self.per in ("transaction", "lifetime") else period_begin(day, self.per)
 
 
 class BalanceLimit(Rule):

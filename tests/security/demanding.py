@@ -10,14 +10,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 import asyncpg
 import pytest
 from certificates import Authority, make_authority
 
 from shared.db.installation import server_user
-from shared.testing.kafka import KafkaBroker
+from shared.testing.kafka import KafkaBroker, KafkaMissing
 from shared.testing.ports import free_port
 from shared.testing.postgres import scratch_folder
 
@@ -247,6 +247,14 @@ def demanding_kafka(folder: Path) -> Iterator[DemandingBroker]:
         yield DemandingBroker(broker, authority.file, stranger.file, folder)
     finally:
         broker.kill()
+
+
+def no_broker(what: str, missing: KafkaMissing) -> NoReturn:
+    """Skip with one clear line, or fail where a broker is required."""
+    reason = f"No broker that demands {what} can be run here: {missing}"
+    if os.environ.get("TAM_REQUIRE_KAFKA") == "1":
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
 
 
 class Ended(NamedTuple):

@@ -1,13 +1,12 @@
 """Certificates from both sides (mTLS): PostgreSQL and Kafka know us by one, and no password is anywhere."""
 
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from certificates import make_authority
-from demanding import CertifiedBroker, Demanding, certified_kafka, demanding_postgres, tam
+from demanding import CertifiedBroker, Demanding, certified_kafka, demanding_postgres, no_broker, tam
 from journey import journey
 
 from shared.bus.kafka.link import Link
@@ -38,10 +37,7 @@ def fortress(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fortress]:
         ):
             yield Fortress(postgres, kafka)
     except KafkaMissing as missing:
-        reason = f"No broker that demands certificates can be run here: {missing}"
-        if os.environ.get("TAM_REQUIRE_KAFKA") == "1":
-            pytest.fail(reason, pytrace=False)
-        pytest.skip(reason)
+        no_broker("certificates", missing)
 
 
 @pytest.mark.long

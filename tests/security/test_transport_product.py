@@ -1,12 +1,11 @@
 """The product where nothing travels in clear: PostgreSQL wants TLS, Kafka wants TLS and a password."""
 
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from demanding import PASSWORD, Demanding, DemandingBroker, demanding_kafka, demanding_postgres, tam
+from demanding import PASSWORD, Demanding, DemandingBroker, demanding_kafka, demanding_postgres, no_broker, tam
 from journey import journey
 
 from shared.testing.kafka import KafkaMissing
@@ -34,10 +33,7 @@ def fortress(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fortress]:
         with demanding_postgres() as postgres, demanding_kafka(tmp_path_factory.mktemp("broker")) as kafka:
             yield Fortress(postgres, kafka)
     except KafkaMissing as missing:
-        reason = f"No broker that demands TLS can be run here: {missing}"
-        if os.environ.get("TAM_REQUIRE_KAFKA") == "1":
-            pytest.fail(reason, pytrace=False)
-        pytest.skip(reason)
+        no_broker("TLS", missing)
 
 
 async def test_an_order_becomes_a_figure_and_nothing_travels_in_clear(fortress: Fortress, tmp_path: Path):

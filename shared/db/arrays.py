@@ -4,12 +4,27 @@ Only where the text says exactly what the values are; all others travel as array
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 from uuid import UUID
 
 import orjson
+
+
+@runtime_checkable
+class Typed(Protocol):
+    """An array of numpy, one after the other in memory: this module needs no more of it."""
+
+    @property
+    def dtype(self) -> Any: ...
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[Any]: ...
+
+
+Column = Sequence[Any] | Typed
 
 _NOTHING = type(None)
 # Of which type all values have to be; a subclass might be written otherwise.
@@ -30,8 +45,12 @@ _OTHERWISE = re.compile(rb'\\[^"\\]')
 _IN_UTC = frozenset({UTC})
 
 
-def literal(kind: str, values: Sequence[Any]) -> str | None:
+def literal(kind: str, values: Column) -> str | None:
     """The values as the text of an array of `kind`; None: it would not say exactly what they are, or not cheaply."""
+    if isinstance(values, Typed):
+        # Whole numbers or booleans, whatever their width.
+        assert values.dtype.kind in "biu", "an array of another kind has no text that is exact"
+        return f"{{{orjson.dumps(values, option=orjson.OPT_SERIALIZE_NUMPY)[1:-1].decode()}}}"
     types = _TYPES.get(kind)
     if types is None or not types.issuperset(map(type, values)):
         return None

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from shared.db.arrays import literal
+from shared.db.arrays import Column, literal
 from shared.db.bulk import array_of
 from shared.db.engine import WriteTx
 
@@ -44,6 +44,8 @@ class Sums:
 
 # Rows to add: tuples in the order of the columns.
 Added = tuple[Sums, Iterable[tuple[Any, ...]]]
+# The same by columns, which are lists or arrays of numpy; rows are in ascending order of their keys.
+AddedColumns = tuple[Sums, Sequence[Column]]
 
 
 async def add_sums(tx: WriteTx, *added: Added) -> None:
@@ -52,14 +54,28 @@ async def add_sums(tx: WriteTx, *added: Added) -> None:
     Raises:
         RuntimeError: more was taken out than was in.
     """
-    parts = [(of, ordered) for of, rows in added if (ordered := sorted(rows))]
+    await add_columns(tx, *((of, columns_of(sorted(rows))) for of, rows in added))
+
+
+def columns_of(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
+    """Rows by columns: none of no rows."""
+    return list(map(list, zip(*rows, strict=True)))
+
+
+async def add_columns(tx: WriteTx, *added: AddedColumns) -> None:
+    """Add rows as `add_sums` does.
+
+    Raises:
+        RuntimeError: more was taken out than was in.
+    """
+    parts = [(of, columns) for of, columns in added if columns and len(columns[0])]
     if not parts:
         return
     values: dict[str, Any] = {}
     sent: list[tuple[_Part, _SentColumns]] = []
-    for number, (of, ordered) in enumerate(parts):
+    for number, (of, given) in enumerate(parts):
         columns: list[_SentColumn] = []
-        for (name, declared), column in zip(of.columns.items(), map(list, zip(*ordered, strict=True)), strict=True):
+        for (name, declared), column in zip(of.columns.items(), given, strict=True):
             # A whole number travels in a third of the time that a numeric takes, and as a text in less.
             kind = _sent(declared, column)
             text = literal(kind, column)
@@ -84,7 +100,7 @@ async def add_sums(tx: WriteTx, *added: Added) -> None:
     await tx.execute(_remove(tuple((number, _part(parts[number][0])) for number in sorted(gone))), keys)
 
 
-def _sent(kind: str, values: Sequence[Any]) -> str:
+def _sent(kind: str, values: Column) -> str:
     return "bigint" if kind == "numeric" and max(map(abs, values)) <= _MOST else kind
 
 

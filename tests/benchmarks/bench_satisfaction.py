@@ -23,12 +23,13 @@ from services.metrics.domain.calendar import day_number
 from services.metrics.freshness.service import Freshness
 from services.metrics.satisfaction.domain.query import Query
 from services.metrics.satisfaction.domain.seen import Seen
-from services.metrics.satisfaction.domain.tally import item_id
+from services.metrics.satisfaction.domain.tally import item_id, slot_id
 from services.metrics.satisfaction.repository.sums import SCORE_COLUMNS
 from services.metrics.satisfaction.service.figures import Satisfaction
 from services.metrics.satisfaction.service.taking import Taking
 from shared.bus.postgres import PostgresBus
 from shared.clock import SystemClock
+from shared.db.bulk import insert_rows
 from shared.db.engine import Database, async_url, make_engine
 from shared.db.migrate import upgrade
 from shared.events.catalogue.surveys import AnsweredScore, SurveyAnswered
@@ -43,7 +44,6 @@ ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 TODAY = datetime.now(UTC).astimezone(ZONE).date()
 FIRST = TODAY - timedelta(days=DAYS - 1)
 DIMENSIONS = {
-    "all": "''",
     "channel": "a.channel",
     "locale": "a.locale",
     "touchpoint": "a.touchpoint",
@@ -87,36 +87,36 @@ SUMS = ", ".join(f"sum({name})" for name in SCORE_COLUMNS)
 def passes() -> Iterator[tuple[str, str]]:
     """The statements that fill the sums, by name."""
     for dimension, value in DIMENSIONS.items():
+        of = f"FROM dated a JOIN score_slots k ON k.item = a.item AND k.dimension = '{dimension}' AND k.value = {value}"
         yield (
             f"days by {dimension}",
-            f"INSERT INTO score_days SELECT a.item, '{dimension}', {value}, false, a.day, 0, 1000, {COUNTS} "
-            "FROM dated a GROUP BY a.item, 3, a.day ORDER BY 1, 5",
+            f"INSERT INTO score_days SELECT k.slot, false, a.day, 0, 1000, {COUNTS} {of} GROUP BY 1, 3 ORDER BY 1, 3",
         )
+        of += " WHERE a.next_day IS NOT NULL GROUP BY 1, 3"
         yield (
             f"days followed by {dimension}",
-            f"INSERT INTO score_days SELECT a.item, '{dimension}', {value}, false, a.day, -15, 1000, {COUNTS} "
-            "FROM dated a WHERE next_day IS NOT NULL GROUP BY a.item, 3, a.day ORDER BY 1, 5",
+            f"INSERT INTO score_days SELECT k.slot, false, a.day, -15, 1000, {COUNTS} {of} ORDER BY 1, 3",
         )
         yield (
             f"followed by {dimension}",
-            f"INSERT INTO score_followed SELECT a.item, '{dimension}', {value}, false, a.day, a.next_day, 15, 1000, "
-            f"{COUNTS} FROM dated a WHERE next_day IS NOT NULL GROUP BY a.item, 3, a.day, a.next_day ORDER BY 1, 5, 6",
+            f"INSERT INTO score_followed SELECT k.slot, false, a.day, a.next_day, 15, 1000, {COUNTS} {of}, 4 "
+            "ORDER BY 1, 3, 4",
         )
     day, after = MONTH.format("day"), MONTH.format("next_day")
     yield (
         "months",
-        f"INSERT INTO score_days SELECT item, dimension, value, true, {day}, kind, weight, {SUMS} FROM score_days "
-        "GROUP BY 1, 2, 3, 5, 6, 7",
+        f"INSERT INTO score_days SELECT slot, true, {day}, kind, weight, {SUMS} FROM score_days GROUP BY 1, 3, 4, 5",
     )
     yield (
         "followed months",
-        f"INSERT INTO score_followed SELECT item, dimension, value, true, {day}, {after}, modes, weight, {SUMS} "
-        "FROM score_followed GROUP BY 1, 2, 3, 5, 6, 7, 8",
+        f"INSERT INTO score_followed SELECT slot, true, {day}, {after}, modes, weight, {SUMS} "
+        "FROM score_followed GROUP BY 1, 3, 4, 5, 6",
     )
     asked = ", ".join(f"sum({' + '.join(SCORE_COLUMNS)})" for _ in range(5))
     yield (
         "asked",
-        f"INSERT INTO ask_days SELECT i.survey_id, dimension, value, is_month, day, {asked} FROM score_days s "
+        f"INSERT INTO ask_days SELECT i.survey_id, dimension, value, is_month, day, {asked} "
+        "FROM score_days s JOIN score_slots k USING (slot) "
         "JOIN unnest(CAST(:items AS uuid[]), CAST(:surveys AS uuid[])) AS i(item, survey_id) "
         "USING (item) WHERE dimension <> 'locale' AND kind = 0 "
         "GROUP BY 1, 2, 3, 4, 5",
@@ -137,12 +137,16 @@ async def fill(db: Database, answers: int) -> None:
     items = [item_id(survey, 1, "nps") for survey in ids]
     first = datetime(FIRST.year, FIRST.month, FIRST.day, tzinfo=ZONE)
     since = {"since": day_number(TODAY) - 60}
-    index = "CREATE INDEX score_followed_next ON score_followed (item, dimension, is_month, next_day)"
+    index = "CREATE INDEX score_followed_next ON score_followed (slot, is_month, next_day)"
+    names = "SELECT DISTINCT item, dimension, value FROM dated, LATERAL (VALUES {}) AS v(dimension, value)".format(
+        ", ".join(f"('{dimension}', {value.replace('a.', '')})" for dimension, value in DIMENSIONS.items())
+    )
     steps: list[tuple[str, str, dict[str, Any]]] = [
         ("plain", FILL_PLAIN, {"people": max(1, answers * 2 // 5), "first": first, "days": DAYS, "answers": answers}),
         ("dated", FILL_DAYS, {"surveys": ids, "items": items, "segments": segments}),
         ("answers", FILL_ANSWERS, since),
         ("segments", FILL_SEGMENTS, since),
+        ("slots", names, {}),
         ("index away", "DROP INDEX score_followed_next", {}),
         *((name, sql, {"items": items, "surveys": ids} if name == "asked" else {}) for name, sql in passes()),
         ("index back", index, {}),
@@ -152,7 +156,12 @@ async def fill(db: Database, answers: int) -> None:
         begun = monotonic()
         async with db.write() as tx:
             await tx.execute("SET LOCAL work_mem = '512MB'")
-            await tx.execute(sql, values)
+            if name == "slots":
+                columns = {"slot": "bigint", "item": "uuid", "dimension": "text", "value": "text"}
+                rows = [(slot_id(*each), *each) for each in await tx.execute(sql)]
+                await insert_rows(tx, "score_slots", columns, rows)
+            else:
+                await tx.execute(sql, values)
         print(f"{name}: {monotonic() - begun:.1f} s", file=sys.stderr)
 
 

@@ -9,6 +9,7 @@ import asyncio
 from datetime import UTC, datetime
 from time import perf_counter, process_time
 from typing import Any
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from stand import cpu_seconds, descendants, durable_postgres, percentile, store
@@ -16,12 +17,13 @@ from stand import cpu_seconds, descendants, durable_postgres, percentile, store
 from services.metrics.app import build
 from services.metrics.app import service as metrics
 from services.metrics.domain.calendar import day_number
-from services.metrics.satisfaction.domain.tally import item_id
+from services.metrics.satisfaction.domain.tally import item_id, slot_id
 from services.metrics.scorecard.schemas.card import ScoreCardOut
 from services.metrics.service import MetricsService
 from shared.bus.postgres import PostgresBus
 from shared.clock import SystemClock
 from shared.config import PlatformSettings
+from shared.db.bulk import insert_rows
 from shared.db.engine import Database, WriteTx, make_engine
 from shared.db.migrate import upgrade
 from shared.events.topics import TOPICS
@@ -57,21 +59,19 @@ FILL = (
     f"""INSERT INTO engagement_sums SELECT what, segment, is_month, day, :size FROM {_SPANS}, {_GROUPS},
        unnest(ARRAY['active:90', 'open', 'late', 'opened', 'became_late', 'earned:diem', 'spent:diem', 'expired:diem',
                     'reversed:diem']) AS what""",
-    f"""INSERT INTO score_days SELECT item, CASE WHEN segment = '' THEN 'all' ELSE 'segment' END, segment, is_month,
-       day, 0, 1000, 0, :size, :size, :size, :size, :size, 0, 0, 0, 0, 0 FROM {_SPANS}, {_GROUPS},
-       unnest(CAST(:items AS uuid[])) AS item""",
-    f"""INSERT INTO score_days SELECT item, 'touchpoint', 'p' || place, is_month, day,
-       0, 1000, 0, :size, :size, :size, :size, :size, 0, 0, 0, 0, 0 FROM {_SPANS},
-       generate_series(1, CAST(:places AS int)) AS place, unnest(CAST(:items AS uuid[])) AS item""",
-    """INSERT INTO score_followed SELECT item, 'all', '', false, day, day + gap, 15, 1000,
+    f"""INSERT INTO score_days SELECT slot, is_month, day, 0, 1000,
+       0, :size, :size, :size, :size, :size, 0, 0, 0, 0, 0 FROM score_slots, {_SPANS}""",
+    """INSERT INTO score_followed SELECT slot, false, day, day + gap, 15, 1000,
        0, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0 FROM generate_series(CAST(:first AS int), CAST(:today AS int)) AS day,
-       generate_series(1, 40, 3) AS gap, unnest(CAST(:items AS uuid[])) AS item WHERE day + gap <= :today""",
+       generate_series(1, 40, 3) AS gap, score_slots WHERE dimension = 'channel' AND day + gap <= :today""",
 )
 
 
 async def fill(tx: WriteTx, size: int) -> None:
     """Two years of sums, as of so many customers a day."""
-    await tx.execute("TRUNCATE day_money, cells, engagement_sums, score_days, score_followed, survey_versions")
+    await tx.execute(
+        "TRUNCATE day_money, cells, engagement_sums, score_slots, score_days, score_followed, survey_versions"
+    )
     await tx.execute("DROP TABLE IF EXISTS segments")
     questions = ", ".join(f'["{kind}", "{kind}", {low}, {high}]' for kind, (low, high) in KINDS.items())
     await tx.execute(
@@ -82,9 +82,18 @@ async def fill(tx: WriteTx, size: int) -> None:
         "first": TODAY - DAYS + 1,
         "today": TODAY,
         "segments": SEGMENTS,
-        "places": PLACES,
-        "items": [item_id(SURVEY, 1, kind) for kind in KINDS],
     }
+    slots = [
+        (item_id(SURVEY, 1, kind), *place)
+        for kind in KINDS
+        for place in (
+            ("channel", "web"),
+            *(("segment", str(UUID(int=number))) for number in range(1, SEGMENTS + 1)),
+            *(("touchpoint", f"p{number}") for number in range(1, PLACES + 1)),
+        )
+    ]
+    columns = {"slot": "bigint", "item": "uuid", "dimension": "text", "value": "text"}
+    await insert_rows(tx, "score_slots", columns, [(slot_id(*each), *each) for each in slots])
     for template in FILL:
         # A number alone, for its type is not the same everywhere.
         statement = template.replace(":size", str(size))

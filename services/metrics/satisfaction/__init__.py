@@ -2,7 +2,7 @@
 
 Owns       answers, invitations and cases as facts; who is in which segment; and three sums: scores by day
            (`score_days`), answers that a later one of the same person follows (`score_followed`), who was asked
-           (`ask_days`).
+           (`ask_days`). Scores are summed by the number of a slot; `score_slots` says of what it is.
            What the firm enters itself: the formula of each survey's CES, benchmarks, targets.
 Publishes  SatisfactionTold
 Consumes   `surveys` (published, invited, delivered, expired, answered, cases) and `segments` (members, personas);

@@ -2,6 +2,7 @@
 
 from services.metrics.alarms.domain.mornings import Morning
 from services.metrics.domain.lifeline import NEVER
+from services.metrics.satisfaction.domain.tally import EVERYWHERE
 from services.metrics.subscriptions.domain.lives import MOVEMENTS, PEOPLE
 from shared.db.engine import ReadTx
 
@@ -43,7 +44,11 @@ async def last_purchase(tx: ReadTx) -> int | None:
 
 async def first_answer(tx: ReadTx) -> int | None:
     """The first day of any answer."""
-    rows = await tx.execute("SELECT min(day) FROM score_days WHERE dimension = 'all' AND NOT is_month")
+    rows = await tx.execute(
+        "SELECT min((SELECT min(s.day) FROM score_days s WHERE s.slot = k.slot AND NOT s.is_month)) "
+        "FROM score_slots k WHERE k.dimension = :everywhere",
+        {"everywhere": EVERYWHERE},
+    )
     found: int | None = rows.scalar_one()
     return found
 

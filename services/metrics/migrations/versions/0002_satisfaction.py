@@ -12,7 +12,9 @@ def upgrade() -> None:
     """Make the tables of satisfaction.
 
     Days are numbers of days since 1970-01-01; where `is_month`, they are first days of months. `c0` to `c10` count
-    answers of a score. Weights are whole thousandths, so that sums of them are exact and can be taken back.
+    answers of a score. Weights are whole thousandths, so that sums of them are exact and can be taken back. A slot is
+    an item (a question of a version of a survey) and a value of a dimension, by a number that follows from them: rows
+    that are written by the thousand would else say all three again and again.
     """
     op.execute(
         f"""
@@ -45,7 +47,7 @@ def upgrade() -> None:
             scores int[] NOT NULL,
             CHECK (cardinality(questions) = cardinality(scores))
         ) WITH (fillfactor = 90);
-        CREATE INDEX survey_answers_customer ON survey_answers (customer);
+        CREATE INDEX survey_answers_customer ON survey_answers (customer, survey_id);
         CREATE INDEX survey_answers_survey ON survey_answers (survey_id, at);
         CREATE TABLE survey_asks (
             invitation_id uuid PRIMARY KEY,
@@ -79,30 +81,33 @@ def upgrade() -> None:
             segment_id uuid NOT NULL,
             status text COLLATE "C" NOT NULL
         );
-        CREATE TABLE score_days (
+        CREATE TABLE score_slots (
+            slot bigint PRIMARY KEY,
             item uuid NOT NULL,
             dimension text COLLATE "C" NOT NULL,
-            value text COLLATE "C" NOT NULL,
+            value text COLLATE "C" NOT NULL
+        );
+        CREATE INDEX score_slots_item ON score_slots (item, dimension, value);
+        CREATE TABLE score_days (
+            slot bigint NOT NULL,
             is_month boolean NOT NULL,
             day int NOT NULL,
             kind smallint NOT NULL,
             weight int NOT NULL,
             {_SCORES},
-            PRIMARY KEY (item, dimension, is_month, day, value, kind, weight)
+            PRIMARY KEY (slot, is_month, day, kind, weight)
         ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.05);
         CREATE TABLE score_followed (
-            item uuid NOT NULL,
-            dimension text COLLATE "C" NOT NULL,
-            value text COLLATE "C" NOT NULL,
+            slot bigint NOT NULL,
             is_month boolean NOT NULL,
             day int NOT NULL,
             next_day int NOT NULL,
             modes smallint NOT NULL,
             weight int NOT NULL,
             {_SCORES},
-            PRIMARY KEY (item, dimension, is_month, day, next_day, value, modes, weight)
+            PRIMARY KEY (slot, is_month, day, next_day, modes, weight)
         ) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05);
-        CREATE INDEX score_followed_next ON score_followed (item, dimension, is_month, next_day);
+        CREATE INDEX score_followed_next ON score_followed (slot, is_month, next_day);
         CREATE TABLE ask_days (
             survey_id uuid NOT NULL,
             dimension text COLLATE "C" NOT NULL,

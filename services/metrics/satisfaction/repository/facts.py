@@ -43,21 +43,32 @@ _ASK = {
 
 async def answers(tx: ReadTx, customers: Collection[UUID]) -> list[Answer]:
     """All answers under these keys."""
-    return await _answers(tx, "customer", customers)
+    return await _answers(tx, "survey_answers WHERE customer = ANY(CAST(:ids AS uuid[]))", {"ids": list(customers)})
 
 
-async def answers_by_id(tx: ReadTx, response_ids: Collection[UUID]) -> dict[UUID, Answer]:
-    """Those of the responses that are known."""
-    return {each.response_id: each for each in await _answers(tx, "response_id", response_ids)}
-
-
-async def _answers(tx: ReadTx, column: str, ids: Collection[UUID]) -> list[Answer]:
-    if not ids:
-        return []
-    rows = await tx.execute(
-        f"SELECT {', '.join(_ANSWER)} FROM survey_answers WHERE {column} = ANY(CAST(:ids AS uuid[]))",
-        {"ids": list(ids)},
+async def answers_to(tx: ReadTx, wanted: Collection[tuple[UUID, UUID]]) -> list[Answer]:
+    """All answers of these (key, survey)."""
+    keys, surveys = [key for key, _ in wanted], [survey for _, survey in wanted]
+    return await _answers(
+        tx,
+        # Row by row from the index, however many it is: OFFSET keeps them apart.
+        "unnest(CAST(:ids AS uuid[]), CAST(:surveys AS uuid[])) AS wanted(key, survey) CROSS JOIN LATERAL "
+        "(SELECT * FROM survey_answers WHERE customer = wanted.key AND survey_id = wanted.survey OFFSET 0) AS found",
+        {"ids": keys, "surveys": surveys},
     )
+
+
+async def answers_by_id(tx: ReadTx, response_ids: Collection[UUID]) -> list[Answer]:
+    """Those of the responses that are known."""
+    return await _answers(
+        tx, "survey_answers WHERE response_id = ANY(CAST(:ids AS uuid[]))", {"ids": list(response_ids)}
+    )
+
+
+async def _answers(tx: ReadTx, those: str, given: dict[str, Any]) -> list[Answer]:
+    if not given["ids"]:
+        return []
+    rows = await tx.execute(f"SELECT {', '.join(_ANSWER)} FROM {those}", given)
     return [_answer(row) for row in rows]
 
 
@@ -87,9 +98,9 @@ async def asks(tx: ReadTx, customers: Collection[UUID]) -> list[Ask]:
     return await _asks(tx, "customer", customers)
 
 
-async def asks_by_id(tx: ReadTx, invitation_ids: Collection[UUID]) -> dict[UUID, Ask]:
+async def asks_by_id(tx: ReadTx, invitation_ids: Collection[UUID]) -> list[Ask]:
     """Those of the invitations that are known."""
-    return {each.invitation_id: each for each in await _asks(tx, "invitation_id", invitation_ids)}
+    return await _asks(tx, "invitation_id", invitation_ids)
 
 
 async def _asks(tx: ReadTx, column: str, ids: Collection[UUID]) -> list[Ask]:

@@ -8,7 +8,7 @@ from services.metrics.domain.calendar import Period, period_after, period_start
 from services.metrics.satisfaction.domain.gathering import Asked
 from services.metrics.satisfaction.domain.query import Days, Metric, Query
 from services.metrics.satisfaction.domain.scores import Counted, Item, fits
-from services.metrics.satisfaction.domain.tally import ALL
+from services.metrics.satisfaction.domain.tally import ALL, EVERYWHERE
 from services.metrics.satisfaction.repository.sums import ASK_COLUMNS, SCORE_COLUMNS
 from shared.db.engine import ReadTx
 
@@ -16,7 +16,14 @@ _SUMS = ", ".join(f"CAST(sum(s.{name}) AS bigint) AS {name}" for name in SCORE_C
 _PLUS = ", ".join(f"s.{name}" for name in SCORE_COLUMNS)
 _MINUS = ", ".join(f"-s.{name}" for name in SCORE_COLUMNS)
 _EVER = 2_147_483_647
-_SLOT = "s.dimension = :dimension AND (CAST(:value AS text) IS NULL OR s.value = CAST(:value AS text))"
+_WANTED = "dimension = :dimension AND (CAST(:value AS text) IS NULL OR value = CAST(:value AS text))"
+# Values of a dimension are told apart where it is looked at; all together have none.
+_SLOTS = f"""
+    wanted AS (
+        SELECT slot, item, CASE WHEN :is_whole THEN '' ELSE value END AS value FROM score_slots
+        WHERE item = ANY(CAST(:items AS uuid[])) AND {_WANTED}
+    )
+"""
 _START = {
     "day": "s.day",
     # 1970-01-01 was a Thursday.
@@ -53,20 +60,28 @@ class Slot(NamedTuple):
         dimension = next(iter(query.dimensions), ALL)
         return cls(dimension, query.filters.get(dimension))
 
+    @property
+    def sought(self) -> dict[str, Any]:
+        """What the sums are sought by."""
+        is_whole = self.dimension == ALL
+        return {"dimension": EVERYWHERE if is_whole else self.dimension, "value": self.value, "is_whole": is_whole}
+
 
 async def counted(tx: ReadTx, wanted: Sequence[UUID], slot: Slot, days: Days) -> list[tuple[int, Counted]]:
     """All answers of these days: (kind of answer, what was counted)."""
     ranges = [(False, days.head), (True, days.months), (False, days.tail)]
     rows = await tx.execute(
         f"""
-        SELECT s.item, s.value, s.kind, s.weight, {_SUMS}
+        WITH {_SLOTS}
+        SELECT w.item, w.value, s.kind, s.weight, {_SUMS}
         FROM unnest(CAST(:months AS boolean[]), CAST(:firsts AS int[]), CAST(:lasts AS int[]))
             AS r(is_month, first, last)
-        JOIN score_days s ON s.is_month = r.is_month AND s.day BETWEEN r.first AND r.last
-        WHERE s.item = ANY(CAST(:items AS uuid[])) AND {_SLOT} AND s.kind >= 0
-        GROUP BY s.item, s.value, s.kind, s.weight
+        CROSS JOIN wanted w
+        JOIN score_days s ON s.slot = w.slot AND s.is_month = r.is_month AND s.day BETWEEN r.first AND r.last
+        WHERE s.kind >= 0
+        GROUP BY w.item, w.value, s.kind, s.weight
         """,
-        {"items": list(wanted), **slot._asdict(), **_ranges(ranges)},
+        {"items": list(wanted), **slot.sought, **_ranges(ranges)},
     )
     return [(row.kind, Counted(row.item, row.value, row.weight, tuple(row)[4:])) for row in rows]
 
@@ -79,26 +94,28 @@ async def followed(tx: ReadTx, wanted: Sequence[UUID], slot: Slot, days: Days, m
     """
     found = await tx.execute(
         f"""
+        WITH {_SLOTS}
         SELECT item, value, weight, {_SUMS} FROM (
-            SELECT s.item, s.dimension, s.value, s.weight, {_PLUS}
+            SELECT w.item, w.value, s.weight, {_PLUS}
             FROM unnest(CAST(:months AS boolean[]), CAST(:firsts AS int[]), CAST(:lasts AS int[]))
                 AS r(is_month, first, last)
-            JOIN score_days s ON s.is_month = r.is_month AND s.day BETWEEN r.first AND r.last
-            WHERE s.item = ANY(CAST(:items AS uuid[])) AND s.dimension = :dimension
-                AND s.kind < 0 AND -s.kind & :mode <> 0
+            CROSS JOIN wanted w
+            JOIN score_days s ON s.slot = w.slot AND s.is_month = r.is_month AND s.day BETWEEN r.first AND r.last
+            WHERE s.kind < 0 AND -s.kind & :mode <> 0
             UNION ALL
-            SELECT s.item, s.dimension, s.value, s.weight, {_MINUS}
+            SELECT w.item, w.value, s.weight, {_MINUS}
             FROM unnest(CAST(:later_months AS boolean[]), CAST(:later_firsts AS int[]), CAST(:later_lasts AS int[]),
                         CAST(:afters AS int[]), CAST(:untils AS int[])) AS r(is_month, first, last, after, until)
-            JOIN score_followed s ON s.is_month = r.is_month AND s.day BETWEEN r.first AND r.last
-                AND s.next_day > r.after AND s.next_day <= r.until
-            WHERE s.item = ANY(CAST(:items AS uuid[])) AND s.dimension = :dimension AND s.modes & :mode <> 0
+            CROSS JOIN wanted w
+            JOIN score_followed s ON s.slot = w.slot AND s.is_month = r.is_month
+                AND s.day BETWEEN r.first AND r.last AND s.next_day > r.after AND s.next_day <= r.until
+            WHERE s.modes & :mode <> 0
         ) AS s
-        WHERE {_SLOT} GROUP BY item, value, weight
+        GROUP BY item, value, weight
         """,
         {
             "items": list(wanted),
-            **slot._asdict(),
+            **slot.sought,
             "mode": 1 << mode,
             **_ranges([(False, days.head), (True, days.months), (False, days.tail)]),
             **_later(days),
@@ -126,14 +143,15 @@ async def counted_by_period(
     """All answers of these days, which are whole periods: (first day, kind of answer, what was counted)."""
     rows = await tx.execute(
         f"""
-        SELECT {_START[period]} AS start, s.item, s.value, s.kind, s.weight, {_SUMS} FROM score_days s
-        WHERE s.item = ANY(CAST(:items AS uuid[])) AND {_SLOT} AND s.is_month = :is_month
-            AND s.kind >= 0 AND s.day BETWEEN :first AND :last
-        GROUP BY start, s.item, s.value, s.kind, s.weight
+        WITH {_SLOTS}
+        SELECT {_START[period]} AS start, w.item, w.value, s.kind, s.weight, {_SUMS}
+        FROM wanted w JOIN score_days s USING (slot)
+        WHERE s.is_month = :is_month AND s.kind >= 0 AND s.day BETWEEN :first AND :last
+        GROUP BY start, w.item, w.value, s.kind, s.weight
         """,
         {
             "items": list(wanted),
-            **slot._asdict(),
+            **slot.sought,
             "is_month": period == "month",
             "first": days.first,
             "last": days.last,
@@ -148,14 +166,16 @@ async def followed_by_period(
     """Answers that a later one of the same person, still in the same period, follows: (first day, what was counted)."""
     rows = await tx.execute(
         f"""
-        SELECT {_START[period]} AS start, s.item, s.value, s.weight, {_SUMS} FROM score_followed s
-        WHERE s.item = ANY(CAST(:items AS uuid[])) AND {_SLOT} AND s.is_month = :is_month AND s.modes & :mode <> 0
+        WITH {_SLOTS}
+        SELECT {_START[period]} AS start, w.item, w.value, s.weight, {_SUMS}
+        FROM wanted w JOIN score_followed s USING (slot)
+        WHERE s.is_month = :is_month AND s.modes & :mode <> 0
             AND s.day BETWEEN :first AND :last AND {_START[period]} = {_NEXT[period]}
-        GROUP BY start, s.item, s.value, s.weight
+        GROUP BY start, w.item, w.value, s.weight
         """,
         {
             "items": list(wanted),
-            **slot._asdict(),
+            **slot.sought,
             "is_month": period == "month",
             "first": days.first,
             "last": days.last,
@@ -171,13 +191,13 @@ async def asked(tx: ReadTx, surveys: Collection[UUID], slot: Slot, days: Days) -
     sums = ", ".join(f"CAST(sum(s.{name}) AS bigint) AS {name}" for name in ASK_COLUMNS)
     rows = await tx.execute(
         f"""
-        SELECT s.survey_id, s.value, {sums}
+        SELECT s.survey_id, CASE WHEN :is_whole THEN '' ELSE s.value END AS value, {sums}
         FROM unnest(CAST(:months AS boolean[]), CAST(:firsts AS int[]), CAST(:lasts AS int[]))
             AS r(is_month, first, last)
         JOIN ask_days s ON s.is_month = r.is_month AND s.day BETWEEN r.first AND r.last
-        WHERE s.survey_id = ANY(CAST(:surveys AS uuid[])) AND {_SLOT} GROUP BY s.survey_id, s.value
+        WHERE s.survey_id = ANY(CAST(:surveys AS uuid[])) AND {_WANTED} GROUP BY 1, 2
         """,
-        {"surveys": list(surveys), **slot._asdict(), **_ranges(ranges)},
+        {"surveys": list(surveys), **slot.sought, **_ranges(ranges)},
     )
     return [_asked(row) for row in rows]
 

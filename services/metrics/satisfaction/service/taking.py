@@ -48,6 +48,8 @@ PROJECTION = Projection(
         "ask_days",
     ),
     groups=(GROUP, MEMBERS_GROUP),
+    # A name stays when nothing has it any more; who counts anew may never have met it.
+    unfinished=("score_slots",),
 )
 _Case = CaseOpened | CaseChanged | CaseClosed
 
@@ -130,15 +132,15 @@ class Taking:
         touched = {root for pair in moved.values() for root in pair}
         keys = set(moved) | {raw for raws in (await mapping.members(tx, touched)).values() for raw in raws}
         now = await mapping.roots(tx, keys)
-        kept = await _read(tx, keys)
+        kept = await _read(tx, keys, None)
         before = {raw: moved[raw][0] if raw in moved else root for raw, root in now.items()}
         await self._carry(tx, kept.persons(before), kept.persons(now))
 
     async def _take_personal(self, tx: WriteTx, events: Sequence[Event[Any]]) -> Mapping[UUID, Set[UUID]]:
-        known = await _customers_of(tx, events)
-        found = await members.lock_many(tx, {each.subject for each in events} | known)
+        known = await _known(tx, events)
+        found = await members.lock_many(tx, {each.subject for each in events} | {each.customer for each in known})
         roots = {raw: member.root for member in found.values() for raw in member.keys}
-        kept = await _read(tx, roots)
+        kept = await _read(tx, roots, _spoken_of(events, known, roots))
         before, known_answers, known_asks = kept.persons(roots), set(kept.answers), set(kept.asks)
         was = {raw: frozenset(found) for raw, found in kept.segments.items()}
         for event in events:
@@ -165,8 +167,15 @@ _CASES = (CaseOpened, CaseChanged, CaseClosed)
 _PERSONAL = (SurveyAnswered, SurveyInvited, SurveyDelivered, SurveyExpired, SegmentEntered, SegmentLeft)
 
 
-async def _read(tx: WriteTx, keys: Collection[UUID]) -> _Kept:
-    answers, asks = await stored.answers(tx, keys), await stored.asks(tx, keys)
+async def _read(tx: WriteTx, keys: Collection[UUID], spoken_of: Mapping[UUID, Collection[UUID]] | None) -> _Kept:
+    """What is stored under these keys; of answers those to the surveys `spoken_of` by key, and all of other keys."""
+    if spoken_of is None:
+        answers = await stored.answers(tx, keys)
+    else:
+        pairs = [(key, survey) for key, surveys in spoken_of.items() for survey in surveys]
+        answers = await stored.answers_to(tx, pairs)
+        answers += await stored.answers(tx, [key for key in keys if key not in spoken_of])
+    asks = await stored.asks(tx, keys)
     return _Kept(
         {each.response_id: each for each in answers},
         {each.invitation_id: each for each in asks},
@@ -174,21 +183,26 @@ async def _read(tx: WriteTx, keys: Collection[UUID]) -> _Kept:
     )
 
 
-async def _customers_of(tx: WriteTx, events: Sequence[Event[Any]]) -> set[UUID]:
-    """Under whose keys the responses and invitations of these events are kept, if they are."""
-    responses: set[UUID] = set()
-    invitations: set[UUID] = set()
-    for event in events:
-        match event.data:
-            case SurveyAnswered(response_id=response, invitation_id=invitation):
-                responses.add(response)
-                if invitation is not None:
-                    invitations.add(invitation)
-            case SurveyInvited() | SurveyDelivered() | SurveyExpired() as fact:
-                invitations.add(fact.invitation_id)
-    answers = await stored.answers_by_id(tx, responses)
-    asks = await stored.asks_by_id(tx, invitations)
-    return {each.customer for each in answers.values()} | {each.customer for each in asks.values()}
+def _spoken_of(
+    events: Sequence[Event[Any]], known: Sequence[Answer | Ask], roots: Mapping[UUID, UUID]
+) -> dict[UUID, set[UUID]]:
+    """The surveys to which answers may change, by key; without the keys of whom another answer may count elsewhere."""
+    moved = {roots[each.subject] for each in those_of(events, (SegmentEntered, SegmentLeft))}
+    surveys: defaultdict[UUID, set[UUID]] = defaultdict(set)
+    for event in those_of(events, (SurveyAnswered,)):
+        surveys[roots[event.subject]].add(event.data.survey_id)
+    for each in known:
+        surveys[roots[each.customer]].add(each.survey_id)
+    return {key: surveys[root] for key, root in roots.items() if root not in moved}
+
+
+async def _known(tx: WriteTx, events: Sequence[Event[Any]]) -> list[Answer | Ask]:
+    """The responses and invitations of these events as they are kept, if they are, under whatever key."""
+    answered = [each.data for each in those_of(events, (SurveyAnswered,))]
+    asked = [each.data for each in those_of(events, (SurveyInvited, SurveyDelivered, SurveyExpired))]
+    responses = {each.response_id for each in answered}
+    invitations = {each.invitation_id for each in (*answered, *asked) if each.invitation_id is not None}
+    return [*await stored.answers_by_id(tx, responses), *await stored.asks_by_id(tx, invitations)]
 
 
 def _statuses(cases: Sequence[_Case]) -> list[tuple[UUID, int, str]]:

@@ -12,6 +12,7 @@ from services.metrics.domain.calendar import period_after, period_start
 from services.metrics.domain.lifeline import NEVER
 from services.metrics.satisfaction.domain.query import Days, Metric
 from services.metrics.satisfaction.domain.scores import Counted, Item, fits
+from services.metrics.satisfaction.domain.tally import ALL, EVERYWHERE
 from services.metrics.satisfaction.repository.sums import SCORE_COLUMNS
 from services.metrics.scorecard.domain.engagement import active_within
 from services.metrics.value.domain.telling import Told
@@ -56,26 +57,38 @@ async def answers(
     """
     rows = await tx.execute(
         f"""
+        WITH wanted AS (
+            SELECT k.slot, k.item, d.dimension, CASE WHEN d.dimension = k.dimension THEN k.value ELSE '' END AS value
+            FROM score_slots k JOIN unnest(CAST(:dimensions AS text[]), CAST(:stored AS text[])) AS d(dimension, stored)
+                ON k.dimension = d.stored
+            WHERE k.item = ANY(CAST(:items AS uuid[]))
+        )
         SELECT n.period, n.dimension, n.item, n.value, n.weight, {_SUMS} FROM (
-            SELECT r.period, s.dimension, s.item, s.value, s.weight, {_MINUS_FOLLOWED}
+            SELECT r.period, w.dimension, w.item, w.value, s.weight, {_MINUS_FOLLOWED}
             FROM unnest(CAST(:periods AS text[]), CAST(:months AS boolean[]), CAST(:firsts AS int[]),
                         CAST(:lasts AS int[])) AS r(period, is_month, first, last)
-            JOIN score_days s ON s.is_month = r.is_month AND s.day BETWEEN r.first AND r.last
-            WHERE s.item = ANY(CAST(:items AS uuid[])) AND s.dimension = ANY(CAST(:dimensions AS text[]))
-                AND (s.kind = 0 OR s.kind < 0 AND -s.kind & 1 <> 0)
+            CROSS JOIN wanted w
+            JOIN score_days s ON s.slot = w.slot AND s.is_month = r.is_month AND s.day BETWEEN r.first AND r.last
+            WHERE s.kind = 0 OR s.kind < 0 AND -s.kind & 1 <> 0
             UNION ALL
-            SELECT r.period, s.dimension, s.item, s.value, s.weight, {_PLUS}
+            SELECT r.period, w.dimension, w.item, w.value, s.weight, {_PLUS}
             FROM unnest(CAST(:later AS text[]), CAST(:later_months AS boolean[]), CAST(:later_firsts AS int[]),
                         CAST(:later_lasts AS int[]), CAST(:afters AS int[]), CAST(:untils AS int[]))
                 AS r(period, is_month, first, last, after, until)
-            JOIN score_followed s ON s.is_month = r.is_month AND s.day BETWEEN r.first AND r.last
-                AND s.next_day > r.after AND s.next_day <= r.until
-            WHERE s.item = ANY(CAST(:items AS uuid[])) AND s.dimension = ANY(CAST(:dimensions AS text[]))
-                AND s.modes & 1 <> 0
+            CROSS JOIN wanted w
+            JOIN score_followed s ON s.slot = w.slot AND s.is_month = r.is_month
+                AND s.day BETWEEN r.first AND r.last AND s.next_day > r.after AND s.next_day <= r.until
+            WHERE s.modes & 1 <> 0
         ) AS n(period, dimension, item, value, weight, {", ".join(SCORE_COLUMNS)})
         GROUP BY n.period, n.dimension, n.item, n.value, n.weight
         """,
-        {"items": list(items), "dimensions": list(dimensions), **_ranges(periods), **_later(periods)},
+        {
+            "items": list(items),
+            "dimensions": list(dimensions),
+            "stored": [EVERYWHERE if each == ALL else each for each in dimensions],
+            **_ranges(periods),
+            **_later(periods),
+        },
     )
     return [
         Answers(row.period, row.dimension, Counted(row.item, row.value, row.weight, tuple(row)[5:])) for row in rows

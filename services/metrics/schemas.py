@@ -7,6 +7,7 @@ from typing import Any, Protocol, Self, TypeVar
 from pydantic import BaseModel, Field, model_validator
 
 from services.metrics.domain.calendar import to_date
+from services.metrics.domain.figure import CannotSay
 
 Answer = TypeVar("Answer", bound=BaseModel)
 
@@ -25,6 +26,7 @@ class Explained(BaseModel):
     staleness_seconds: float | None = Field(
         None, description="How old the knowledge behind it is: 0 is live, null is unknown."
     )
+    cannot_say: CannotSay | None = Field(None, description="Why there is no value; null: there is one, or see reasons.")
 
 
 class _Days(Protocol):

@@ -62,8 +62,10 @@ _ALL: tuple[Definition, ...] = (
     Definition(
         "unmatched_refunds.v1",
         "refunds",
-        "Refunds that are in no sum: their order is not known, or was paid in another currency.",
-        "Số lần hoàn tiền không được cộng: chưa biết đơn, hoặc đơn trả bằng loại tiền khác.",
+        "Refunds that are in no sum, or not wholly: their order is not known, was paid in another currency, or more "
+        "was given back than it had cost.",
+        "Số lần hoàn tiền không được cộng, hoặc chỉ cộng một phần: chưa biết đơn, đơn trả bằng loại tiền khác, hoặc "
+        "số tiền hoàn vượt quá giá trị đơn.",
     ),
     Definition(
         "customers.v1",

@@ -6,13 +6,25 @@ from datetime import date
 from fractions import Fraction
 
 from services.metrics.domain.definitions import DEFINITIONS, Definition
+from services.metrics.domain.formulas import formula_of
 from services.metrics.domain.intervals import Interval, wilson
 from shared.money import EXPONENTS, to_decimal_string
 
 
 @dataclass(frozen=True, slots=True)
+class CannotSay:
+    """Why a figure has no value: a stable code, and a sentence that says what is missing."""
+
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class Figure:
-    """One figure. Money is a decimal string in major units of `currency`; a quotient without divisor is null."""
+    """One figure. Money is a decimal string in major units of `currency`; a quotient without divisor is null.
+
+    Where `value` is None, `cannot_say` says why; on the score card the line says it.
+    """
 
     value: int | float | str | None
     unit: str
@@ -25,6 +37,7 @@ class Figure:
     staleness_seconds: float | None
     currency: str | None
     parameters: dict[str, int | str] = field(default_factory=dict)
+    cannot_say: CannotSay | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +140,20 @@ class Frame:
             self.staleness_seconds,
             currency,
             parameters,
+            None if value is not None else self._missing(meaning, denominator),
         )
+
+    def _missing(self, meaning: Definition, denominator: int | str | None) -> CannotSay:
+        if denominator is not None:
+            return nothing_to_divide_by(meaning, denominator)
+        detail = f"Up to {self.as_of} too little was seen to make it of: {formula_of(meaning)}."
+        return CannotSay("too_little_seen", detail)
+
+
+def nothing_to_divide_by(meaning: Definition, denominator: int | str) -> CannotSay:
+    """Why a quotient has no value."""
+    detail = f"There is nothing to divide by: of {formula_of(meaning)} the denominator is {denominator}."
+    return CannotSay("nothing_to_divide_by", detail)
 
 
 def _decimal(minor: Fraction | int, currency: str | None) -> str:

@@ -12,7 +12,7 @@ NO_CURRENCY = "XXX"
 
 
 class Sums(NamedTuple):
-    """What orders add to one day and currency; `unmatched` counts refunds that no order's money could pay."""
+    """What orders add to one day and currency; `unmatched` counts refunds that an order's money could not, or not wholly, pay."""
 
     orders: int = 0
     gross_minor: int = 0
@@ -70,7 +70,9 @@ def _refunded(refunds: Mapping[str, Refund], total: Total, zone: tzinfo) -> tupl
         day = day_of(refund.at, zone)
         if paid is None:
             entries.append(Entry(day, refund.currency or NO_CURRENCY, _STRAY))
-        elif paid:
-            entries.append(Entry(day, total.currency, Sums(refunds_minor=paid)))
-            left -= paid
+            continue
+        is_beyond = refund.minor is not None and refund.minor > paid
+        if paid or is_beyond:
+            entries.append(Entry(day, total.currency, Sums(refunds_minor=paid, unmatched=int(is_beyond))))
+        left -= paid
     return entries, left

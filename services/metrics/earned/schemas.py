@@ -6,19 +6,22 @@ from fractions import Fraction
 from pydantic import BaseModel, Field
 
 from services.metrics.domain.definitions import DEFINITIONS
+from services.metrics.domain.figure import CannotSay
 from services.metrics.earned.domain.growth import Growth
 from services.metrics.earned.domain.report import GrowthReport, Period
 from services.metrics.schemas import Explained, Explaining
 from shared.http.schemas import Instant
 from shared.money import EXPONENTS, to_decimal_string
 
+NO_BASE = CannotSay("no_base", "There is no net revenue in the period before to compare with.")
+NO_GROWTH = CannotSay("no_growth", "Revenue has not grown: there is nothing of which a part could be earned.")
 FORMULA = "earned growth rate = NRR + ENC − 100 %"
 
 
 class RateOut(Explained):
-    """A quotient of money; `value` is null where there is nothing to divide by."""
+    """A quotient of money; `value` is null where there is nothing to divide by, which `cannot_say` tells."""
 
-    value: float | None = Field(description="0.1 is 10 %.")
+    value: float | None = Field(description="0.1 is 10 %; null: `cannot_say` tells why.")
 
 
 class BandOut(BaseModel):
@@ -42,7 +45,7 @@ class GrowthOut(BaseModel):
     revenue_growth: RateOut
     earned_growth_rate: BandOut
     earned_growth_ratio: BandOut
-    cannot_say: str | None = Field(description="Why there are no rates, where there are none.")
+    cannot_say: CannotSay | None = Field(description="Why there are no rates, where there are none.")
 
     @classmethod
     def of(cls, currency: str, growth: Growth) -> "GrowthOut":
@@ -69,7 +72,7 @@ class GrowthOut(BaseModel):
                 low=money.of_growth(least - growth.before, growth.total - growth.before),
                 high=money.of_growth(most - growth.before, growth.total - growth.before),
             ),
-            cannot_say=None if growth.has_base else "There is no net revenue in the period before to compare with.",
+            cannot_say=None if growth.has_base else NO_BASE,
         )
 
 
@@ -111,7 +114,7 @@ class EarnedGrowthOut(Explaining):
     )
     people: PeopleOut
     currency: str | None = Field(description="The currency of `growth`; null: there is no money in either period.")
-    growth: GrowthOut | None
+    growth: GrowthOut | None = Field(description="null: there is no money in either period, or it is being counted.")
     other_currencies: list[GrowthOut] = Field(description="The same in all others there are; never added.")
 
     @classmethod
@@ -144,17 +147,17 @@ class _Money:
 
     def share(self, name: str, minor: int) -> RateOut:
         """A part of the revenue of the period before; without any, or with less than none, it has no parts."""
-        value = float(Fraction(minor, self._before)) if self._before > 0 else None
-        return self._rate(name, value, minor, self._before)
+        return self._rate(name, minor, self._before, None if self._before > 0 else NO_BASE)
 
     def of_growth(self, minor: int, grown: int) -> RateOut:
         """A part of all growth; without growth it has no parts."""
-        value = float(Fraction(minor, grown)) if grown > 0 and self._before > 0 else None
-        return self._rate("earned_growth_ratio", value, minor, grown)
+        why = NO_BASE if self._before <= 0 else NO_GROWTH if grown <= 0 else None
+        return self._rate("earned_growth_ratio", minor, grown, why)
 
-    def _rate(self, name: str, value: float | None, numerator: int, denominator: int) -> RateOut:
+    def _rate(self, name: str, numerator: int, denominator: int, why: CannotSay | None) -> RateOut:
         return RateOut(
-            value=value,
+            value=None if why is not None else float(Fraction(numerator, denominator)),
+            cannot_say=why,
             definition=DEFINITIONS[name].id,
             numerator=self.text(numerator),
             denominator=self.text(denominator),

@@ -12,6 +12,7 @@ from pydantic_core import PydanticCustomError
 from services.metrics.domain.calendar import Period
 from services.metrics.domain.customer import CustomerFigures
 from services.metrics.domain.definitions import Definition
+from services.metrics.domain.figure import CannotSay
 from services.metrics.domain.formulas import formula_of
 from services.metrics.domain.series import Metric, Point
 from services.metrics.domain.summary import Summary
@@ -67,7 +68,7 @@ class FigureOut(_Out):
     """A figure that explains itself; `GET /v1/metrics/definitions` says what `definition` means."""
 
     value: int | float | str | None = Field(
-        description="Money is a decimal string in major units of `currency`; null: there is nothing to divide by."
+        description="Money is a decimal string in major units of `currency`; null: `cannot_say` tells why."
     )
     unit: str = Field(description="orders, refunds, customers, days, money, ratio, date or state.")
     definition: str = Field(description="The versioned id of what it means.", examples=["orders.v1"])
@@ -83,6 +84,7 @@ class FigureOut(_Out):
     parameters: dict[str, int | str] = Field(
         default_factory=dict, description="What it depends on besides: window_days, margin, period."
     )
+    cannot_say: CannotSay | None = Field(None, description="Why there is no value; null: there is one.")
 
 
 class MoneyOut(_Out):

@@ -8,6 +8,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.metrics.domain.definitions import DEFINITIONS
+from services.metrics.domain.figure import CannotSay
 from services.metrics.domain.intervals import wilson
 from services.metrics.gap.domain.gaps import Points, Prediction, QuestionGap, RoleGap, TopTwo
 from services.metrics.gap.domain.promises import Kept, Kind
@@ -21,6 +22,10 @@ SURVEYED_AS: Mapping[Kind, tuple[str, ...]] = {
     Kind.REFUND: ("return_completed", "return", "refund"),
     Kind.FIRST_RESPONSE: ("support_resolved", "support", "complaint"),
 }
+
+
+NONE_DUE = CannotSay("none_due", "No promise of this kind fell due in these days, or none whose time has come.")
+NONE_LATE = CannotSay("none_late", "Of the promises that fell due in these days none was kept late.")
 
 
 class _Out(BaseModel):
@@ -157,7 +162,7 @@ class PromiseOut(Explained):
 
     kind: Kind
     touchpoints: list[str] = Field(description="Touchpoints of surveys that speak of it.")
-    share: float | None
+    share: float | None = Field(description="null: `cannot_say` tells why.")
     interval: GapIntervalOut | None
     kept: int = Field(description="The numerator.")
     due: int = Field(description="The denominator: kept, late and broken.")
@@ -178,6 +183,7 @@ class PromiseOut(Explained):
             denominator=due,
             touchpoints=list(SURVEYED_AS[kind]),
             share=found.kept / due if due else None,
+            cannot_say=None if due else NONE_DUE,
             interval=GapIntervalOut.model_validate(wilson(found.kept, due)) if due else None,
             kept=found.kept,
             due=due,
@@ -187,6 +193,7 @@ class PromiseOut(Explained):
             void=found.void,
             median_late_seconds=LatenessOut(
                 value=found.median_late_seconds,
+                cannot_say=None if found.late else NONE_LATE,
                 definition=DEFINITIONS["promise_lateness"].id,
                 denominator=found.late,
             ),

@@ -79,6 +79,8 @@ class Truth:
                 order.unmatched.append((self._day(event.time), event.data.currency))
                 continue
             amount = left if event.data.amount_minor is None else event.data.amount_minor
+            if amount > left:
+                order.unmatched.append((self._day(event.time), currency))
             amount = min(amount, left)
             left -= amount
             order.refunds.append((self._day(event.time), amount))

@@ -166,6 +166,7 @@ async def test_earned_growth_explains_itself(running: Running):
         "as_of": found["as_of"],
         "time_zone": found["time_zone"],
         "staleness_seconds": found["staleness_seconds"],
+        "cannot_say": None,
     }
     assert f"{growth['earned_growth_ratio']['high']['value']:.0%}" == "33%"
     assert found["staleness_seconds"] is not None

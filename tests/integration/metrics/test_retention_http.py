@@ -14,7 +14,7 @@ from shared.testing.platform import Running, running_platform
 
 SHAPE = {
     "value", "unit", "definition", "numerator", "denominator", "interval", "as_of", "time_zone", "staleness_seconds",
-    "currency", "parameters",
+    "currency", "parameters", "cannot_say",
 }  # fmt: skip
 READS = (
     "lapse-window",

@@ -62,13 +62,17 @@ def test_without_a_base_nothing_is_said(before: int):
     assert out.revenue_now == "12"
     rates = (out.net_revenue_retention, out.earned_growth_rate.low, out.earned_growth_ratio.high, out.revenue_growth)
     assert [each.value for each in rates] == [None] * 4
+    assert {each.cannot_say.code for each in rates if each.cannot_say is not None} == {"no_base"}
+    assert all(each.cannot_say is not None for each in rates)
 
 
 def test_of_a_firm_that_shrinks_no_part_of_growth_is_earned():
     out = GrowthOut.of("VND", growth(100, returning=80, earned=10))
 
     assert out.earned_growth_rate.low.value == -0.10
-    assert (out.earned_growth_ratio.low.value, out.earned_growth_ratio.high.value) == (None, None)
+    assert out.cannot_say is None
+    for end in (out.earned_growth_ratio.low, out.earned_growth_ratio.high):
+        assert (end.value, end.cannot_say and end.cannot_say.code) == (None, "no_growth")
 
 
 MINOR = st.integers(-(10**12), 10**15)

@@ -87,9 +87,16 @@ def test_refunds_count_in_time_order_up_to_what_is_left():
 
     assert entries(*facts)[1:] == [
         Entry(DAY + 2, "USD", Sums(refunds_minor=600)),
-        Entry(DAY + 9, "USD", Sums(refunds_minor=400)),
+        Entry(DAY + 9, "USD", Sums(refunds_minor=400, unmatched=1)),
     ]
     assert not accounts(order(*facts), ZONE).is_purchase
+
+
+def test_what_goes_back_beyond_an_order_is_flagged_and_moves_no_money():
+    assert entries(placed(100), refunded(101))[1:] == [Entry(DAY, "USD", Sums(refunds_minor=100, unmatched=1))]
+    twice = entries(placed(100), refunded(100, "r1"), refunded(100, "r2", days=1))[1:]
+    assert twice == [Entry(DAY, "USD", Sums(refunds_minor=100)), Entry(DAY + 1, "USD", Sums(unmatched=1))]
+    assert entries(placed(100), refunded(100, "r1"), refunded(None, "r2", days=1))[1:] == twice[:1]
 
 
 def test_a_refund_counts_once_as_it_was_last_reported():

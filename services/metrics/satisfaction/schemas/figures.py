@@ -5,6 +5,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from services.metrics.domain.figure import CannotSay
 from services.metrics.domain.intervals import wilson
 from services.metrics.satisfaction.domain.definitions import SATISFACTION
 from services.metrics.satisfaction.domain.query import Query
@@ -12,6 +13,10 @@ from services.metrics.satisfaction.domain.report import Compared, Line, Response
 from services.metrics.satisfaction.domain.seen import Seen
 from services.metrics.satisfaction.schemas.own import YardstickOut
 from services.metrics.schemas import DaysOut, Explained, Explaining
+
+
+NO_ANSWER = CannotSay("no_data", "Nobody gave an answer that counts here in these days.")
+WITHHELD = CannotSay("too_few_anonymous", "Fewer than five answered anonymously: to show it would tell who.")
 
 
 class _Out(BaseModel):
@@ -105,6 +110,7 @@ class LineOut(Explained):
             definition=line.measure.definition,
             numerator=None if reading is None else reading.sum,
             denominator=None if reading is None else reading.n,
+            cannot_say=WITHHELD if reading is None else NO_ANSWER if reading.value is None else None,
             is_withheld=reading is None,
             n=None if reading is None else reading.n,
             effective_n=None if reading is None else round(reading.effective_n, 3),

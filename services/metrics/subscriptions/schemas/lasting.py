@@ -178,7 +178,7 @@ class ValueOut(AnswerOut):
     horizon_months: int
     total: Figures
     by_interval: list[WorthOut]
-    reasons: list[WhyNotOut]
+    reasons: list[WhyNotOut] = Field(description="Why no interval can be valued, and so no total; empty: one can.")
 
     @classmethod
     def of(cls, found: Value) -> "ValueOut":
@@ -190,10 +190,17 @@ class ValueOut(AnswerOut):
             horizon_months=found.asked.horizon_months,
             total=figures_out(found.figures),
             by_interval=[WorthOut.of(each, found.currency or "") for each in found.worths],
-            reasons=WhyNotOut.of(found.problem),
+            reasons=[why for each in _problems(found) for why in WhyNotOut.of(each)],
         )
         made_by = {"annual_discount": answer.annual_discount, "horizon_months": answer.horizon_months}
         return hand_down(answer, made_by)
+
+
+def _problems(found: Value) -> list[Problem | None]:
+    """Why there is no total: where no interval can be valued, what stands in the way of each."""
+    if found.problem is not None or any(each.paid is not None for each in found.worths):
+        return [found.problem]
+    return list(dict.fromkeys(each.problem for each in found.worths))
 
 
 def _major(minor: Fraction, currency: str) -> str:

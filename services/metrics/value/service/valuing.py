@@ -146,10 +146,13 @@ class Value:
         code = asking.currency or _most(crowds)
         crowd = next((each for each in crowds if each.currency == code), None)
         stored = None if code is None else await repository.newest(tx, code, day)
+        several = repository.several(crowds)
         reasons = _reasons(crowd, stored, day, is_part=asking.segment is not None)
+        if several and (crowd is None or "too_few_customers" in reasons):
+            reasons = (*reasons, "several_currencies")
         customers = 0 if crowd is None else crowd.customers
         fit_id = None if stored is None else str(stored.id)
-        return Counted(code, customers, repository.several(crowds), fit_id, reasons, None), stored
+        return Counted(code, customers, several, fit_id, reasons, None), stored
 
     def _of_living(self, living: Living, fit: Fitted, asked: Question) -> Valued:
         buying, _ = _models(fit)

@@ -12,7 +12,7 @@ NO_CURRENCY = "XXX"
 
 
 class Sums(NamedTuple):
-    """What orders add to one day and currency; `unmatched` counts refunds that an order's money could not, or not wholly, pay."""
+    """What orders add to one day and currency; `unmatched` counts refunds that no order's money could wholly pay."""
 
     orders: int = 0
     gross_minor: int = 0

@@ -14,7 +14,6 @@ from services.metrics.satisfaction.domain.seen import Seen
 from services.metrics.satisfaction.schemas.own import YardstickOut
 from services.metrics.schemas import DaysOut, Explained, Explaining
 
-
 NO_ANSWER = CannotSay("no_data", "Nobody gave an answer that counts here in these days.")
 WITHHELD = CannotSay("too_few_anonymous", "Fewer than five answered anonymously: to show it would tell who.")
 

@@ -11,7 +11,7 @@ of which BG/NBD has no second part where nothing was bought again.
 from typing import Literal, NamedTuple
 
 import numpy as np
-from scipy.special import expit, gammaln, polygamma, psi
+from scipy.special import gammaln, polygamma, psi
 
 from services.metrics.domain.models.histories import Array, Histories, Ints, dot
 from services.metrics.domain.models.newton import Fit, Likelihood, maximise
@@ -167,9 +167,10 @@ def _add_left(rows: _Rows, theta: Array, gradient: Array, hessian: Array) -> flo
 def alive(of: Parameters, variant: Variant, repeats: Array, recency: Array, age: Array) -> Array:
     """How likely it is that somebody still is a customer. BG/NBD says 1 of all who bought once: no churn risk."""
     r, alpha, a, b = of
-    k = b + repeats - (variant == "bg_nbd")
-    with np.errstate(divide="ignore", invalid="ignore"):
-        odds = np.log(a) - np.log(k) + (r + repeats) * (np.log(alpha + age) - np.log(alpha + recency))
+    k = repeats + (b - (variant == "bg_nbd"))
+    with np.errstate(divide="ignore", over="ignore"):
+        odds = a / k * np.exp((r + repeats) * np.log1p((age - recency) / (alpha + recency)))
+        found = 1 / (1 + odds)
     if variant == "bg_nbd":
-        odds = np.where(repeats > 0, odds, -np.inf)
-    return np.asarray(expit(-odds), dtype=np.float64)
+        found[repeats == 0] = 1.0
+    return np.asarray(found, dtype=np.float64)

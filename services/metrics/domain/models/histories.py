@@ -10,11 +10,21 @@ Ints = NDArray[np.int64]
 # Days in 2,700 years; three such numbers fit into one of 64 bits.
 _LIMIT = 1 << 20
 _SPARSE = 8
+# Multiplications of a product of matrices for which BLAS wakes no threads, that wait for one another on a busy machine.
+_ONE_THREAD = 1 << 18
 
 
 def dot(one: Array, other: Array) -> float:
     """The sum of the products. Not BLAS, whose threads wait for one another on a busy machine longer than they work."""
     return float(np.einsum("i,i->", one.ravel(), other.ravel()))
+
+
+def product(one: Array, other: Array) -> Array:
+    """The product of two matrices, of so few columns at once that BLAS does it in one thread."""
+    at_once, columns = max(1, _ONE_THREAD // one.size), other.shape[1]
+    if at_once >= columns:
+        return one @ other
+    return np.concatenate([one @ other[:, begin : begin + at_once] for begin in range(0, columns, at_once)], axis=1)
 
 
 def pairs(repeats: Array, age: Array) -> tuple[Array, Array, Ints]:
@@ -31,7 +41,7 @@ def pairs(repeats: Array, age: Array) -> tuple[Array, Array, Ints]:
 def numbered(values: Array) -> tuple[Array, Ints]:
     """The distinct values, none below zero, and the place of each among them."""
     whole = values.astype(np.int64)
-    if (whole != values).any():
+    if np.count_nonzero(whole != values):
         return np.unique(values, return_inverse=True)
     distinct, place = _distinct(whole)
     return distinct.astype(np.float64), place
@@ -42,9 +52,10 @@ def _distinct(numbers: Ints) -> tuple[Ints, Ints]:
     if most >= max(_SPARSE * len(numbers), _LIMIT):
         return np.unique(numbers, return_inverse=True)
     # A table of all that could be is quicker than sorting what is.
-    is_there = np.zeros(most + 1, np.bool_)
-    is_there[numbers] = True
-    return np.flatnonzero(is_there), (np.cumsum(is_there) - 1)[numbers]
+    distinct = np.bincount(numbers).nonzero()[0]
+    places = np.empty(most + 1, np.int64)
+    places[distinct] = np.arange(len(distinct))
+    return distinct, places[numbers]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,42 +6,44 @@ lose all digits near a = 1 or s = 1 and for short times. Substituting u = log(1 
 give 12 digits and more.
 
 Of many customers the rate is needed at many more points than it has shapes: under BG/NBD and MBG/NBD it is the same
-function of u for all who bought as often, analytic but for |Im u| >= π. A Chebyshev series of each gives all digits.
-How far u goes depends on the age alone, so what all frequencies come to at all ages is one product of two matrices.
+function of u for all who bought as often, analytic but for |Im u| >= π, so that a few dozen of Chebyshev's points say
+all of it. How far u goes depends on the age alone, so what all frequencies come to at all ages is one product of two
+matrices.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import partial
+from math import asinh, ceil, pi
 
 import numpy as np
-from scipy.special import hyp2f1
 
+from services.metrics.domain.models import hypergeometric
 from services.metrics.domain.models.betageo import Parameters as BetaGeo
 from services.metrics.domain.models.betageo import Variant
-from services.metrics.domain.models.histories import Array, Ints, numbered
+from services.metrics.domain.models.histories import Array, Ints, numbered, product
+from services.metrics.domain.models.interpolation import LONGEST, Points
 from services.metrics.domain.models.pareto import Parameters as Pareto
 
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(24)
-# Of each shape there must be so many customers that a series is cheaper than the function itself.
+# Of each shape there must be so many customers that points of it are cheaper than the function itself.
 _ENOUGH = 4
-_LONGEST_SERIES = 60
-# The last terms of a series that has come to its end, beside its greatest.
+# The last terms of a series that has come to its end, beside its first.
 _NEGLIGIBLE = 1e-13
 # Of more frequencies times ages no table is made.
 _MOST_CELLS = 1 << 22
-# Multiplications of a product of matrices for which BLAS wakes no threads, that wait for one another on a busy machine.
-_ONE_THREAD = 1 << 18
 
 
 @dataclass(frozen=True, slots=True)
 class Grid:
     """Histories by how often and how long ago was bought, of which there are few: `shape`, `place` are where each is.
 
-    `flow_of` is the flow of each frequency, `scales` the scale of each age.
+    `flow` is that of each frequency of `often` at each u it is given, shape (frequencies, nodes); `scales` are those of
+    each age.
     """
 
-    flow_of: Callable[[Array], Array]
+    flow: Callable[[Array], Array]
+    often: Array
     shape: Ints
     scales: Array
     place: Ints
@@ -66,12 +68,12 @@ class Course:
             return None
         low = np.log1p(begin / grid.scales) if begin else None
         high = np.log1p(end / grid.scales)
-        series = _Series.of(grid, float(high.max()))
-        if series is None:
+        sampled = _Sampled.of(grid, float(high.max()))
+        if sampled is None:
             return None
         places = grid.shape * len(grid.scales) + grid.place
         found = {
-            each: series.purchases(low, high, grid.scales, each).ravel()[places] for each in dict.fromkeys(discounts)
+            each: sampled.purchases(low, high, grid.scales, each).ravel()[places] for each in dict.fromkeys(discounts)
         }
         return np.array([found[each] for each in discounts])
 
@@ -97,87 +99,65 @@ class Course:
 
 
 @dataclass(frozen=True, slots=True)
-class _Series:
-    """Chebyshev series of the flow of each shape from 0 to `end`, and of its integral: shape (terms, shapes)."""
+class _Sampled:
+    """The flow of each frequency at Chebyshev's points from u = 0 to `end`: shape (frequencies, points)."""
 
-    terms: Array
-    integrals: Array
+    flow: Array
+    points: Points
     end: float
 
     @classmethod
-    def of(cls, grid: Grid, end: float) -> "_Series | None":
-        """As long as the nearest singularity asks for; None: it would not end, or the function itself is cheaper."""
-        shapes = int(grid.shape.max()) + 1
+    def of(cls, grid: Grid, end: float) -> "_Sampled | None":
+        """At as many as the nearest singularity asks for; None: they do not do, or the function itself is cheaper."""
+        shapes = len(grid.often)
         if end <= 0 or len(grid.shape) < _ENOUGH * shapes or shapes * len(grid.scales) > _MOST_CELLS:
             return None
-        farness = 2 * np.pi / end
-        length = int(np.ceil(35 / np.log(farness + np.hypot(1, farness)))) + 4
-        if length > _LONGEST_SERIES:
+        length = ceil(35 / asinh(2 * pi / end)) + 4
+        if length > LONGEST:
             return None
-        places, wave = _waves(length)
-        values = grid.flow_of(end / 2 * (1 + places)[None, :])
-        terms = np.einsum("kj,sj->ks", wave, values)
-        if (np.abs(terms[-2:]).max(axis=0) > _NEGLIGIBLE * np.abs(terms).max(axis=0)).any():
-            return None
-        return cls(terms, _integrated(terms, end / 2), end)
+        points = Points.of(length)
+        flow = grid.flow(end / 2 * (1 + points.places))
+        terms = np.abs(flow @ points.ends)
+        return cls(flow, points, end) if (terms[:, :2] <= _NEGLIGIBLE * terms[:, 2:]).all() else None
 
     def purchases(self, low: Array | None, high: Array, scales: Array, discount: float) -> Array:
-        """From u = `low` (None: 0) to `high` of each age, discounted: shape (frequencies, ages)."""
+        """From u = `low` (None: 0) to `high` of each age, discounted: shape (frequencies, ages).
+
+        Without a discount it is `high` times the mean up to there, which is as smooth as the flow itself.
+        """
         if not discount:
-            waves = self._waves(high, len(self.integrals))
-            return _product(self.integrals, waves if low is None else waves - self._waves(low, len(self.integrals)))
+            shares = self._shares(high, high)
+            if low is not None:
+                shares -= self._shares(low, low)
+            return product(product(self.flow, self.points.means), shares)
         low = np.zeros(len(high)) if low is None else low
         half = ((high - low) / 2)[:, None]
         u = low[:, None] + half * (NODES + 1)
         weights = half * WEIGHTS * np.exp(-discount * scales[:, None] * np.expm1(u))
-        return _product(self.terms, np.einsum("kan,an->ka", self._waves(u, len(self.terms)), weights))
+        return product(self.flow, self._shares(u, weights).sum(axis=2))
 
-    def _waves(self, u: Array, number: int) -> Array:
-        """The first Chebyshev polynomials at u."""
-        angle = np.arccos(np.minimum(np.maximum(2 / self.end * u - 1, -1), 1))
-        return np.asarray(np.cos(np.multiply.outer(np.arange(number), angle)), dtype=np.float64)
-
-
-def _product(terms: Array, waves: Array) -> Array:
-    """The sum over the first axis of both: shape (shapes, ages)."""
-    at_once = max(1, _ONE_THREAD // terms.size)
-    columns = range(0, waves.shape[1], at_once)
-    return np.concatenate([terms.T @ waves[:, begin : begin + at_once] for begin in columns], axis=1)
-
-
-@lru_cache(maxsize=_LONGEST_SERIES)
-def _waves(length: int) -> tuple[Array, Array]:
-    """Where a series of so many terms looks at a function, and what makes its terms of what it sees there."""
-    steps = np.arange(length)
-    wave = 2 / length * np.cos(np.pi * np.outer(steps, steps + 0.5) / length)
-    wave[0] /= 2
-    return np.cos(np.pi * (steps + 0.5) / length), wave
-
-
-def _integrated(terms: Array, scale: float) -> Array:
-    """The series of the integral from -1 on, times `scale`: the integral of T_k is T_(k+1)/2(k+1) - T_(k-1)/2(k-1)."""
-    longer = np.concatenate((terms, np.zeros((2, terms.shape[1]))))
-    found = np.empty((len(terms) + 1, terms.shape[1]))
-    found[1:] = scale * (longer[:-2] - longer[2:]) / (2 * np.arange(1, len(terms) + 1))[:, None]
-    found[1] += scale * terms[0] / 2
-    # That of -1 is nothing: there T_k is 1 and -1 by turns.
-    found[0] = found[1::2].sum(axis=0) - found[2::2].sum(axis=0)
-    return found
+    def _shares(self, u: Array, by: Array) -> Array:
+        return self.points.shares(2 / self.end * u - 1, by)
 
 
 def betageo(of: BetaGeo, variant: Variant, repeats: Array, age: Array) -> Course:
     """Under BG/NBD or MBG/NBD. What day they were last seen does not matter once they are alive."""
     r, alpha, a, b = of
-
-    def flow_of(often: Array) -> Callable[[Array], Array]:
-        def flow(u: Array) -> Array:
-            above = b + often + (variant == "mbg_nbd")
-            return (r + often)[:, None] * np.exp(u) * _hyp(r + often + 1, a, a + above, np.expm1(u))
-
-        return flow
-
+    above = a + b + (variant == "mbg_nbd")
     (often, shape), (ages, place) = numbered(repeats), numbered(age)
-    return Course(flow_of(repeats), alpha + age, Grid(flow_of(often), shape, alpha + ages, place))
+
+    def flow(x: Array, u: Array) -> Array:
+        falling = hypergeometric.falling(r + x + 1, a, above + x, np.expm1(u))
+        return np.asarray((r + x)[:, None] * np.exp(u) * falling, dtype=np.float64)
+
+    def at_once(u: Array) -> Array:
+        # By Pfaff's transformation, of which only the last parameter depends on the frequency.
+        table = hypergeometric.table(a, above - r - 1, above + often, -np.expm1(-u))
+        if table is None:
+            return flow(often, u[None, :])
+        return np.asarray((r + often)[:, None] * (np.exp((1 - a) * u) * table), dtype=np.float64)
+
+    return Course(partial(flow, repeats), alpha + age, Grid(at_once, often, shape, alpha + ages, place))
 
 
 def pareto(of: Pareto, repeats: Array, age: Array) -> Course:
@@ -192,24 +172,3 @@ def pareto(of: Pareto, repeats: Array, age: Array) -> Course:
         return np.asarray(now[:, None] * np.exp(still) * (scale[:, None] + ahead), dtype=np.float64)
 
     return Course(flow, scale)
-
-
-def _hyp(n: Array, a: float, c: Array, w: Array) -> Array:
-    """2F1(n, a; c; -w) for w >= 0: by Pfaff's transformations, whose argument stays below one.
-
-    One of them holds unless both n and a are in the thousands: then it is the mean of (1 + p w)^-n over a p that hardly
-    varies.
-    """
-    z, grown = w / (1 + w), np.log1p(w)
-    n, c = n[:, None], c[:, None]
-    ways = (
-        lambda: np.exp(-a * grown) * hyp2f1(a, c - n, c, z),
-        lambda: np.exp(-n * grown) * hyp2f1(n, c - a, c, z),
-        lambda: np.exp(-n * np.log1p(w * a / c)),
-    )
-    with np.errstate(over="ignore", invalid="ignore"):
-        found = ways[0]()
-        for way in ways[1:]:
-            if (bad := ~np.isfinite(found)).any():
-                found = np.where(bad, way(), found)
-    return np.asarray(found, dtype=np.float64)

@@ -70,7 +70,7 @@ class Buying:
             # Whoever has just bought is alive for certain.
             return 1 - self.silent(repeats, age, age, days)
         of = betageo.Parameters(*self.parameters)
-        silent = (of.r + repeats) * (np.log(of.alpha + age) - np.log(of.alpha + age + days))
+        silent = (of.r + repeats) * -np.log1p(days / (of.alpha + age))
         return np.asarray(-np.expm1(silent), dtype=np.float64)
 
 

@@ -3,6 +3,7 @@
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import log1p
 from typing import NamedTuple
 
 import numpy as np
@@ -69,13 +70,12 @@ class Question:
     @property
     def per_day(self) -> float:
         """Continuous discount per day."""
-        return float(np.log1p(self.annual_discount) / 365.25)
+        return log1p(self.annual_discount) / 365.25
 
 
 def worth(base: Base, buying: Buying, spending: gamma_gamma.Parameters, asked: Question, margin: float) -> Worth:
     """What is still to come of everybody, by the sums alone."""
-    (whole,) = worths(base, np.zeros(len(base.repeats), np.int64), 1, buying, spending, asked, margin)
-    return whole
+    return Living.each(base, buying, spending, asked.day).worth(buying, asked, margin)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +96,17 @@ class Living:
     @classmethod
     def of(cls, base: Base, buying: Buying, spending: gamma_gamma.Parameters, day: int) -> "Living":
         """As of the end of a day."""
-        ages = day - base.first_day
-        alive = buying.alive(base.repeats, base.last_day - base.first_day, ages)
-        repeats, age, place = pairs(base.repeats, ages)
-        sums = (base.customers, base.customers * alive, alive * _spend(base, spending))
+        rows = cls.each(base, buying, spending, day)
+        repeats, age, place = pairs(rows.repeats, rows.age)
+        sums = (rows.customers, rows.alive, rows.spend)
         return cls(repeats, age, *(_by_group(each, place, len(repeats)) for each in sums))
+
+    @classmethod
+    def each(cls, base: Base, buying: Buying, spending: gamma_gamma.Parameters, day: int) -> "Living":
+        """The same row by row, not yet summed."""
+        age = day - base.first_day
+        alive = buying.alive(base.repeats, base.last_day - base.first_day, age)
+        return cls(base.repeats, age, base.customers, base.customers * alive, alive * _spend(base, spending))
 
     @classmethod
     def read(cls, document: Mapping[str, str]) -> "Living":
@@ -114,10 +120,16 @@ class Living:
 
     def worth(self, buying: Buying, asked: Question, margin: float) -> Worth:
         """The same as `worth` of whom these are."""
+        (whole,) = self.worths(buying, asked, margin, lambda each: each.sum(keepdims=True))
+        return whole
+
+    def worths(self, buying: Buying, asked: Question, margin: float, summed: Callable[[Array], Array]) -> list[Worth]:
+        """The same of each of several groups, of which `summed` makes the sums of a column."""
         plain, kept = buying.ahead(self.repeats, self.age, asked.horizon_days, (0.0, asked.per_day))
         active = buying.bought(self.repeats, self.age, asked.horizon_days)
-        per_pair = (self.customers, self.alive, self.alive * active, self.alive * plain, self.alive * kept)
-        return Worth(*(float(each.sum()) for each in (*per_pair, self.spend * kept * margin)))
+        alive = self.alive
+        columns = (self.customers, alive, alive * active, alive * plain, alive * kept, self.spend * kept * margin)
+        return [Worth(*map(float, each)) for each in zip(*map(summed, columns), strict=True)]
 
 
 def worths(
@@ -133,26 +145,18 @@ def worths(
 
     The expected spend is linear in what somebody spent so far, so a row's total needs no more than its sum.
     """
-    x, recency, age = base.repeats, base.last_day - base.first_day, asked.day - base.first_day
-    alive = buying.alive(x, recency, age)
-    plain, kept = buying.ahead(x, age, asked.horizon_days, (0.0, asked.per_day)) * alive
-    active = buying.active(x, recency, age, asked.horizon_days, alive)
-    per_row = (1.0, alive, active, plain, kept)
-    sums = [_by_group(base.customers * each, group, groups) for each in per_row]
-    value = _by_group(kept * _spend(base, spending) * margin, group, groups)
-    return [Worth(*map(float, each)) for each in zip(*sums, value, strict=True)]
+    rows = Living.each(base, buying, spending, asked.day)
+    return rows.worths(buying, asked, margin, lambda each: _by_group(each, group, groups))
 
 
 def _by_group(values: Array, group: Ints, groups: int) -> Array:
-    if groups == 1:
-        return np.asarray([values.sum()], dtype=np.float64)
     return np.asarray(np.bincount(group, weights=values, minlength=groups), dtype=np.float64)
 
 
 def _spend(base: Base, spending: gamma_gamma.Parameters) -> Array:
     """What a purchase of each customer of a row is expected to be, all together."""
     p, q, v = spending
-    return p * (base.customers * v + base.repeat_minor) / (p * base.repeats + q - 1)
+    return (base.customers * v + base.repeat_minor) / (base.repeats + (q - 1) / p)
 
 
 def uncertainty(

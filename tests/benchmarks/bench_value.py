@@ -6,9 +6,11 @@ Bases are CDNOW's sample, as the papers have it, and simulated ones (BG/NBD, day
 30,000 customers. What is timed on all sides, in this order and in one run: the fit from the plain columns, that of the
 spend, and the value of everybody in twelve steps of thirty days. Ours runs in a process of its own, whose peak memory
 is kept, and also does what happens every few minutes in a shop: the fit of the counted histories anew from where it
-was, spend and total value with it. Seconds are CPU and wall: where they differ, the machine was shared. Each is the
-median of the turns, as many on all sides: what takes a fraction of a millisecond cannot be timed once. Peers live in
-environments of their own in the folder for temporary files, made on first use.
+was, spend and total value with it. Nothing is kept from one turn to the next: each value is computed from the histories
+and the parameters of that turn's fit. Seconds are CPU and wall: where they differ, the machine was shared, or threads
+of a library waited for one another. Each is the median of the turns, as many on all sides: what takes a fraction of a
+millisecond cannot be timed once. The sides take turns, so that nobody has the machine's good minute alone. Peers live
+in environments of their own in the folder for temporary files, made on first use.
 """
 
 import json
@@ -17,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import venv
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
 from time import perf_counter, process_time
@@ -40,8 +42,8 @@ PEERS = {
 }
 # It needs seconds for what takes us milliseconds.
 MOST_FOR_CLVKIT = 30_000
-# Turns of a base that clvkit is asked for too, and of a greater one.
-TURNS, TURNS_OF_MANY = 15, 3
+# Processes and turns of each, of a base that clvkit is asked for too, and of a greater one.
+FEW, MANY = (3, 5), (1, 3)
 PEER = """
 import json, sys, time, warnings
 warnings.simplefilter("ignore")
@@ -141,7 +143,7 @@ def medians(turns: dict[str, list[Seconds]]) -> dict[str, Seconds]:
 
 
 def ours(columns: Columns, turns: int) -> dict[str, Any]:
-    """The medians of several turns."""
+    """Several turns of ours, with what they found."""
     x, t, age, m = (columns[name] for name in ("x", "t", "age", "m"))
     base, means, people = as_in_the_ledger(x, t, age, m)
     asked = Question(0, 360, 0.0)
@@ -152,7 +154,8 @@ def ours(columns: Columns, turns: int) -> dict[str, Any]:
         buying, spending = Buying("bg_nbd", fit.parameters), gamma_gamma.Parameters(*spend.parameters)
         value = watch("value", lambda of=buying, by=spending: worth(base, of, by, asked, 1.0))
         watch("refit_and_total", lambda of=fit, by=spending: again(base, means, people, of.parameters, by))
-    return medians(watch.turns) | {
+    return {
+        "turns": watch.turns,
         "worth": value.value_minor,
         "parameters": list(fit.parameters),
         "histories": len(base.repeats),
@@ -194,8 +197,10 @@ def again(
     return worth(base, buying, gamma_gamma.Parameters(*spend.parameters), Question(1, 365, 0.1), 1.0).value_minor
 
 
-def peer(name: str, file: Path, turns: int) -> dict[str, Any]:
-    """The same by another library."""
+def side(name: str, file: Path, turns: int) -> dict[str, Any]:
+    """The turns of one process: of ours, or of a peer by its name."""
+    if name == "ours":
+        return child((sys.executable, __file__, "--ours", str(file), str(turns)))
     folder = ENVIRONMENTS / name
     python = folder / "bin" / "python"
     if not python.exists():
@@ -208,7 +213,15 @@ def child(command: tuple[str, ...]) -> dict[str, Any]:
     """What a process prints last."""
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return medians(found.pop("turns", {})) | found
+    return found
+
+
+def together(runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The medians of all turns of these processes, and the most memory that one had; answers are the same in each."""
+    parts = runs[0]["turns"]
+    turns = {part: [turn for run in runs for turn in run["turns"][part]] for part in parts}
+    peaks = {"peak_mb": max(run["peak_mb"] for run in runs)} if "peak_mb" in runs[0] else {}
+    return medians(turns) | {name: each for name, each in runs[0].items() if name != "turns"} | peaks
 
 
 def beside(mine: dict[str, Any], theirs: dict[str, Any]) -> dict[str, Any]:
@@ -229,13 +242,14 @@ def main() -> None:
             columns = made()
             file = Path(folder) / "base.npz"
             np.savez(file, **columns)
-            turns = TURNS if len(columns["x"]) < MOST_FOR_CLVKIT else TURNS_OF_MANY
-            mine = child((sys.executable, __file__, "--ours", str(file), str(turns)))
-            results[name] = {"customers": len(columns["x"]), "ours": mine}
+            processes, turns = FEW if len(columns["x"]) < MOST_FOR_CLVKIT else MANY
             peers = [each for each in PEERS if each == "lifetimes" or len(columns["x"]) < MOST_FOR_CLVKIT]
+            runs = [{each: side(each, file, turns) for each in ("ours", *peers)} for _ in range(processes)]
+            found = {each: together([run[each] for run in runs]) for each in ("ours", *peers)}
+            mine = found["ours"]
+            results[name] = {"customers": len(columns["x"]), "ours": mine}
             for each in peers:
-                theirs = peer(each, file, turns)
-                results[name][each] = theirs | {"ratios": beside(mine, theirs)}
+                results[name][each] = found[each] | {"ratios": beside(mine, found[each])}
                 print(f"{name}: {each} {results[name][each]['ratios']}", flush=True)
             print(f"{name}: refit and total {mine['refit_and_total']}, peak {mine['peak_mb']:.0f} MB", flush=True)
     store("value", results)

@@ -27,9 +27,8 @@ fewer false alarms), with 26 weeks of base unless said; the p-chart's three stan
     30 % of 20, up, ARL0 365       1.07   p-chart 1.5    weeks vary twice as much as chance  0.95
 
 Of subscriptions two figures are watched, all subscribers together (their sums have no segments): who of the morning had
-left by the evening, and what of the morning's recurring revenue had gone, in one currency. Revenue goes by few and
-unlike steps: allowed for how far its days reach, false alarms of 5,000 subscribers whose prices are lognormal with a
-spread of 0.8 and 1.2 come at 0.9 and 0.8 of what is stated, and would else at 0.6 and 0.5 (`test_alarms_losses.py`).
+left by the evening, and what of the morning's recurring revenue had gone, in one currency. Revenue goes by few and unlike steps, so its threshold
+is that of days which are made so (`domain.jumps`); where less than twenty left, or took a part along, nothing is said.
 
 A change of just the size looked for is found in 0.86 to 0.97 times the days that are stated (`days_to_find`), one of
 twice the size in a third of them; it lies within the interval of its date in 97 to 99 of 100 cases. With five watches

@@ -79,16 +79,17 @@ async def test_mornings_are_those_of_each_subscriber_one_by_one(world: World):
     for day in range(first, last + 1):
         there = [each for each in lives if each.came < day and (each.left is None or each.left >= day)]
         gone = sum(each.left == day for each in there)
-        worth, lost = Counter[str](), 0
+        worth, lost, takers = Counter[str](), 0, 0
         for each in there:
             price = each.minor if each.later is None or each.later[0] >= day else each.later[1]
             worth["all"] += price
             if each.left == day:
-                lost += price
+                lost, takers = lost + price, takers + 1
             elif each.later is not None and each.later[0] == day:
                 lost += max(0, price - each.later[1])
-        people[day] = Morning(len(there), len(there), gone)
-        revenue[day] = Morning(len(there), worth["all"], lost)
+                takers += each.later[1] < price
+        people[day] = Morning(len(there), len(there), gone, gone)
+        revenue[day] = Morning(len(there), worth["all"], lost, takers)
 
     async with world.db.read() as tx:
         found = await buckets.subscribers(tx, first, last)

@@ -67,13 +67,15 @@ def answers(measure: Measure, first: int, last: int, days: Mapping[int, Scores])
 def losses(first: int, last: int, mornings: Mapping[int, Morning], *, is_compound: bool = False) -> Series:
     """Who, or what, was there in the morning and gone in the evening: of each day a share of so many subscribers.
 
-    Of revenue (`is_compound`) a day counts as many as bring it, whatever each of them brings: prices that are unlike
-    make days vary more, and reach farther up than down, which is found in the weeks of before.
+    Of revenue (`is_compound`) a day counts as many as bring it, whatever each of them brings, and how many took it
+    along: prices that are unlike make days vary more, and reach farther up than down.
     """
     values = VALUES[LOST_SUBSCRIBERS.kind]
     counts = np.zeros((last + 1 - first, 1, len(values)))
-    for day, (people, whole, lost) in mornings.items():
+    takers = np.zeros(len(counts))
+    for day, (people, whole, lost, number) in mornings.items():
         if people > 0 and whole > 0:
             gone = people * min(1.0, max(0.0, lost / whole))
             counts[day - first, 0] = (people - gone, gone)
-    return Series(first, values, counts, is_compound)
+            takers[day - first] = number
+    return Series(first, values, counts, takers if is_compound else None)

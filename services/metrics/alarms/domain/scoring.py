@@ -9,18 +9,17 @@ score that of its histogram (Hawkins and Olwell 1998 for the exponential family)
 Answers of one day are more alike than by chance, and days of one week are: what whole weeks vary more than the base
 says (φ, at least 1) divides the score, as it does in quasi-likelihood.
 
-Where few of many unlike ones make a day (revenue, which a single large customer takes along), the variance is not
-enough: what counts for false alarms is how far single days reach. A score S is then divided by such a c that the mean
-of exp(S / c) over the days of the base is 1, as it is of the logarithm of a likelihood ratio while nothing has changed
-(the adjustment coefficient of Lundberg). Without it false alarms came up to twice as often as stated (simulated).
+Where few of many unlike ones make a day (revenue, which a single large customer takes along), scores are divided by
+what days vary more, and the threshold is that of days which are made so: see `jumps`.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import sqrt
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 import numpy as np
 
+from services.metrics.alarms.domain.jumps import Jumps, Steps, threshold_of
 from services.metrics.alarms.domain.series import WEEK, Floats, Series
 from services.metrics.alarms.domain.threshold import OVERSHOOT, delay, height_for
 
@@ -35,7 +34,6 @@ USEFUL_SHARE: Final = 4
 # Each weekday is taken to have so many answers more, like those of all days.
 _LIKE_ALL: Final = 20.0
 _NEWTON_STEPS: Final = 40
-_HALVINGS: Final = 20
 # The most that the best value may become more likely than the worst, as a logarithm: more cannot be reckoned with.
 _MOST_TILT: Final = 60.0
 # Where the change would lead beyond the scale, half of the way to its end is looked for.
@@ -101,8 +99,30 @@ def scoring_of(series: Series, weeks: list[int], *, way: Way, change: float, arl
     by_weekday = base.sum(axis=0)
     chances = _chances(by_weekday, whole)
     offsets = np.log(chances @ np.exp(theta * (values - mean))) + theta * mean
-    dispersion = _dispersion(base, chances, values)
-    days = WEEK * len(weeks)
+    if series.takers is None:
+        scaled = _of_each(base, chances, values, theta, offsets, arl0)
+    else:
+        scaled = _of_takers(base, chances, series.takers[rows], 100 * theta, offsets, arl0)
+    if isinstance(scaled, Missing):
+        return scaled
+    return Scoring(theta, offsets, *scaled, mean, shift, answers, weeks[0], weeks[-1] + WEEK - 1)
+
+
+class _Scaled(NamedTuple):
+    """As in `Scoring`."""
+
+    dispersion: float
+    threshold: float
+    information: float
+    days_to_find: float
+
+
+def _of_each(
+    base: Floats, chances: Floats, values: Floats, theta: float, offsets: Floats, arl0: float
+) -> _Scaled | Missing:
+    """The scale of scores, and their threshold, where each counts for itself."""
+    by_weekday = base.sum(axis=0)
+    dispersion, days, answers = _dispersion(base, chances, values), WEEK * len(base), float(base.sum())
     # Kullback–Leibler: what a day without a change speaks against it; twice that is the information.
     against = by_weekday.sum(axis=2) * (offsets - theta * (chances @ values))
     information = 2 * float(against.sum()) / dispersion / days
@@ -110,50 +130,39 @@ def scoring_of(series: Series, weeks: list[int], *, way: Way, change: float, arl
     shares = base.sum(axis=(2, 3)).ravel() * (days / answers)
     step = sqrt(max(0.0, information)) * float((shares**1.5).sum()) / days
     if information < _LEAST_INFORMATION or not _is_useful(information, days, arl0, step):
-        return Missing("too_few_a_day", answers / days, answers / days * _times_needed(information, days, arl0, step))
+        return _too_few(answers / days, information, days, arl0, step)
     height = height_for(arl0 * information, information * days)
-    found = Scoring(
-        theta,
-        offsets,
-        dispersion,
-        height - OVERSHOOT * step,
-        information,
-        delay(height) / information,
-        mean,
-        shift,
-        answers,
-        weeks[0],
-        weeks[-1] + WEEK - 1,
-    )
-    if not series.is_compound:
-        return found
-    reach = _reach(np.concatenate([found.score(series, week, week + WEEK - 1) for week in weeks]))
-    information, step = information / reach, step / sqrt(reach)
-    if not _is_useful(information, days, arl0, step):
-        return Missing("too_few_a_day", answers / days, answers / days * _times_needed(information, days, arl0, step))
-    height = height_for(arl0 * information, information * days)
-    return replace(
-        found,
-        dispersion=dispersion * reach,
-        threshold=height - OVERSHOOT * step,
-        information=information,
-        days_to_find=delay(height) / information,
-    )
+    return _Scaled(dispersion, height - OVERSHOOT * step, information, delay(height) / information)
 
 
-def _reach(scores: Floats) -> float:
-    """What scores of days without a change are to be divided by, at least 1, so that exp of them is 1 by the mean."""
-
-    def mean(divisor: float) -> float:
-        return float(np.exp(np.minimum(scores / divisor, _MOST_TILT)).mean())
-
-    low, high = 1.0, 1.0
-    while mean(high) > 1 and high < _MOST_TIMES:
-        low, high = high, 2 * high
-    for _ in range(_HALVINGS):
-        middle = (low + high) / 2
-        low, high = (middle, high) if mean(middle) > 1 else (low, middle)
-    return high
+def _of_takers(
+    base: Floats, chances: Floats, takers: Floats, rate: float, offsets: Floats, arl0: float
+) -> _Scaled | Missing:
+    """The same where a day's counts are of what few unlike ones took; `rate` is the score of one who is gone."""
+    number = float(takers.sum())
+    if number < MIN_OTHERS:
+        return Missing("too_alike", number, MIN_OTHERS)
+    days, there, likely = takers.size, base[:, :, 0].sum(axis=2), chances[:, 0, 1]
+    a_day, taken = number / days, float(base[:, :, 0, 1].sum()) / days
+    alone = float((there * likely * (1 - likely)).sum()) / days
+    missed = base[:, :, 0, 1] - there * likely
+    squares = float((missed**2).sum())
+    # Of each weekday a mean was estimated. So many who are alike vary as much as chance has them, and no less.
+    variance = max(squares / (days - WEEK), taken**2 / a_day * alone / taken)
+    # Weeks may vary more than their days would, taken one by one.
+    variance *= _drawn_back(float((missed.sum(axis=1) ** 2).sum()) / max(squares, 1e-300), len(base))
+    dispersion = variance / alone
+    against = float((there * offsets[:, 0]).sum()) / days / dispersion
+    steps = Steps(Jumps.of(a_day, taken, variance), rate / dispersion, against)
+    people, information = float(there.sum()) / days, -2 * steps.mean
+    if information < _LEAST_INFORMATION:
+        return _too_few(people, information, days, arl0, 0.0)
+    guess = max(height_for(arl0 * information, information * days), steps.spread)
+    threshold = threshold_of(steps, days, arl0, guess)
+    days_to_find = delay(threshold + OVERSHOOT * steps.spread) / information
+    if days_to_find * USEFUL_SHARE > arl0:
+        return _too_few(people, information, days, arl0, steps.spread)
+    return _Scaled(dispersion, threshold, information, days_to_find)
 
 
 def _tilt(whole: Floats, values: Floats, mean: float, change: float) -> tuple[float, float]:
@@ -197,7 +206,7 @@ def _chances(by_weekday: Floats, whole: Floats) -> Floats:
 def _dispersion(base: Floats, chances: Floats, values: Floats) -> float:
     """By how much the sums of whole weeks vary more than answers that are drawn one by one would.
 
-    It is itself unsure by √(2 / (weeks − 1)): what lies within that is mostly chance, and drawn back towards 1.
+    It is itself unsure by √(2 / (weeks − 1)): what lies within that is drawn back towards 1.
     """
     means = chances @ values
     spreads = chances @ values**2 - means**2
@@ -205,7 +214,12 @@ def _dispersion(base: Floats, chances: Floats, values: Floats) -> float:
     missed = (base @ values - numbers * means).sum(axis=(1, 2))
     expected = float((numbers * spreads).sum())
     weeks = len(base)
-    more = float((missed**2).sum()) / expected * weeks / (weeks - 1) - 1
+    return _drawn_back(float((missed**2).sum()) / expected, weeks)
+
+
+def _drawn_back(ratio: float, weeks: int) -> float:
+    """A ratio of variances, found by so many weeks, without what of it is mostly chance; at least 1."""
+    more = ratio * weeks / (weeks - 1) - 1
     return 1 + max(0.0, more) ** 3 / (more**2 + 2 / (weeks - 1))
 
 
@@ -213,6 +227,11 @@ def _is_useful(information: float, days: int, arl0: float, step: float) -> bool:
     """Whether a change would be found in time: much sooner than the next false alarm comes."""
     height = height_for(arl0 * information, information * days)
     return delay(height) / information * USEFUL_SHARE <= arl0 and height > OVERSHOOT * step
+
+
+def _too_few(a_day: float, information: float, days: int, arl0: float, step: float) -> Missing:
+    """That there are too few a day, and how many would do."""
+    return Missing("too_few_a_day", a_day, a_day * max(1.1, _times_needed(information, days, arl0, step)))
 
 
 def _times_needed(information: float, days: int, arl0: float, step: float) -> float:

@@ -17,13 +17,14 @@ class Series:
     """Counts by day, stratum and value, from the day `first` on, which is a Monday; to the last whole day.
 
     `values` are in the figure's unit. Counts are of answers or customers; fractions, where answers have weights.
-    `is_compound`: a day's counts are as one with what few of many unlike ones took along, as revenue is.
+    `takers`: where a day's counts are of what few unlike ones took along, as revenue is, how many took it; None: each
+    counts for itself.
     """
 
     first: int
     values: Sequence[float]
     counts: Floats
-    is_compound: bool = False
+    takers: Floats | None = None
 
     @property
     def last(self) -> int:
@@ -39,7 +40,10 @@ class Series:
     def digest(self) -> bytes:
         """The same for the same counts, whatever order they came in."""
         head = f"{self.first}:{self.counts.shape}:{tuple(self.values)}".encode()
-        return sha256(head + np.ascontiguousarray(self.counts).tobytes()).digest()
+        found = sha256(head + np.ascontiguousarray(self.counts).tobytes())
+        if self.takers is not None:
+            found.update(self.takers.tobytes())
+        return found.digest()
 
     def numbers(self) -> Floats:
         """How many each day."""

@@ -18,9 +18,9 @@ from typing import Final
 OVERSHOOT: Final = 1.166
 
 # Errors of the base, in standard deviations, and how likely each is.
-_ERRORS: Final = tuple(-3.25 + each / 2 for each in range(14))
-_DENSITIES: Final = tuple(exp(-(each**2) / 2) / sqrt(2 * pi) / 2 for each in _ERRORS)
-_CHANCES: Final = tuple(each / sum(_DENSITIES) for each in _DENSITIES)
+ERRORS: Final = tuple(-3.25 + each / 2 for each in range(14))
+_DENSITIES: Final = tuple(exp(-(each**2) / 2) / sqrt(2 * pi) / 2 for each in ERRORS)
+CHANCES: Final = tuple(each / sum(_DENSITIES) for each in _DENSITIES)
 _HIGHEST: Final = 60.0
 
 
@@ -38,9 +38,7 @@ def mean_time(height: float, drift: float) -> float:
 def false_alarms(height: float, base_information: float) -> float:
     """False alarms per unit of information, the mean over what the base may be wrong by."""
     spread = 1 / sqrt(base_information)
-    return sum(
-        chance / mean_time(height, error * spread - 0.5) for error, chance in zip(_ERRORS, _CHANCES, strict=True)
-    )
+    return sum(chance / mean_time(height, error * spread - 0.5) for error, chance in zip(ERRORS, CHANCES, strict=True))
 
 
 @lru_cache(maxsize=4_096)

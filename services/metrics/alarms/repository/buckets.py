@@ -70,21 +70,22 @@ async def subscribers(tx: ReadTx, first: int, last: int) -> dict[int, Morning]:
         """,
         {"first": first, "last": last, "currency": PEOPLE, "kinds": ["new", "reactivation", "churn"]},
     )
-    return {row.day: Morning(row.there, row.there, row.gone) for row in rows}
+    return {row.day: Morning(row.there, row.there, row.gone, row.gone) for row in rows}
 
 
 async def revenue(tx: ReadTx, first: int, last: int, currency: str) -> dict[int, Morning]:
     """Monthly revenue in the morning of each day, what of it churned or shrank, and how many bring it."""
     rows = await tx.execute(
         f"""
-        SELECT m.day, m.there AS whole, m.gone AS lost, CAST(p.there AS bigint) AS people
+        SELECT m.day, m.there AS whole, m.gone AS lost, CAST(p.there AS bigint) AS people,
+               CAST(p.gone AS bigint) AS takers
         FROM ({_MORNINGS.format(sum="-minor", change="minor")}) AS m
         JOIN ({_MORNINGS.format(sum="people", change=_PAYERS)}) AS p ON p.day = m.day
         WHERE m.there > 0
         """,
         {"first": first, "last": last, "currency": currency, "kinds": list(MOVEMENTS)},
     )
-    return {row.day: Morning(row.people, float(row.whole), float(row.lost)) for row in rows}
+    return {row.day: Morning(row.people, float(row.whole), float(row.lost), row.takers) for row in rows}
 
 
 async def main_currency(tx: ReadTx, last: int) -> str | None:

@@ -130,7 +130,7 @@ class WatchOut(BaseModel):
     id: UUID
     name: str
     metric: Metric
-    window_days: int | None
+    window_days: int | None = Field(description="Of lapses: days without a purchase; null: of something else.")
     survey_id: UUID | None
     dimension: Dimension | None
     value: str | None

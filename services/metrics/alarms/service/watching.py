@@ -37,7 +37,7 @@ MOST_BEHIND_SECONDS = 900.0
 # Where nobody has bought for so long, rather orders are missing than customers.
 _QUIET_DAYS = 7
 # A change in how paths are made looks at everything anew.
-_RULES = 1
+_RULES = 2
 
 
 class Seen(NamedTuple):

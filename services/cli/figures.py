@@ -66,6 +66,9 @@ def print_card(card: Mapping[str, Any]) -> None:
         # A target may be of another currency than what is shown.
         own = {"value": target.get("value"), "currency": target.get("currency") or line["figure"]["currency"]}
         aim = "" if not target else value_of({**line["figure"], **own})
-        light = line["light"] if target else ""
-        table.add_row(line["key"].replace("_", " "), value_of(line["figure"]), aim, target.get("owner", ""), light)
+        # Where there is no figure, why; where there is one, how it stands to its target.
+        missing = line["cannot_say"]
+        word = missing["code"] if missing else line["light"] if target else ""
+        name, word = line["key"].replace("_", " "), word.replace("_", " ")
+        table.add_row(name, value_of(line["figure"]), aim, target.get("owner", ""), word)
     console.print(table)

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -46,6 +47,21 @@ async def test_a_text_says_what_the_values_are(db: Database, kind: str):
             found = await tx.execute(f"SELECT CAST(CAST(:text AS text) AS {kind}[]) AS read", {"text": text})
             assert found.scalar_one() == values
     assert travelled > len(said) // 4
+
+
+@pytest.mark.parametrize(
+    ("kind", "dtype"), [("boolean", "bool"), ("smallint", "int16"), ("int", "int64"), ("bigint", "int64")], ids=str
+)
+async def test_an_array_of_numpy_is_read_as_what_it_holds(db: Database, kind: str, dtype: str):
+    # The greatest and the least that the column takes, and every second of a longer array.
+    ends = {"smallint": 2**15 - 1, "int": 2**31 - 1, "bigint": 2**63 - 1}.get(kind, 1)
+    values = np.array([0, ends, -ends, 1] if kind != "boolean" else [True, False, False, True], dtype)
+    async with db.read() as tx:
+        for given in (values, values[:0], np.ascontiguousarray(values[::2])):
+            found = await tx.execute(
+                f"SELECT CAST(CAST(:text AS text) AS {kind}[]) AS read", {"text": literal(kind, given)}
+            )
+            assert found.scalar_one() == given.tolist()
 
 
 ELSEWHERE = timezone(timedelta(hours=7, seconds=40))

@@ -167,7 +167,7 @@ async def fill(db: Database, answers: int) -> None:
 
 def slow_database(url: str) -> Database:
     """One whose statements may take minutes."""
-    connect = {"server_settings": {"search_path": "metrics"}, "command_timeout": 900}
+    connect = {"server_settings": {"search_path": "metrics"}, "command_timeout": 3600}
     return Database(create_async_engine(async_url(url), connect_args=connect), schema="metrics")
 
 

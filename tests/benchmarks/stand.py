@@ -127,9 +127,12 @@ def _environ(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def durable_postgres() -> AsyncIterator[tuple[str, int]]:
-    """A PostgreSQL as the product embeds it, syncing every commit to disk: its URL and its process."""
-    with scratch_folder() as folder:
+async def durable_postgres(kept: Path | None = None) -> AsyncIterator[tuple[str, int]]:
+    """A PostgreSQL as the product embeds it, syncing every commit to disk: its URL and its process.
+
+    Its data lie in the folder `kept`, or are removed at the end.
+    """
+    with scratch_folder() if kept is None else contextlib.nullcontext(kept) as folder:
         server = EmbeddedServer(folder)
         url = await server.start()
         try:

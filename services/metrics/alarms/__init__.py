@@ -26,9 +26,9 @@ fewer false alarms), with 26 weeks of base unless said; the p-chart's three stan
     20 % of 50, up                 1.16   p-chart 2.0    two risks, 80 % and 30 %            1.18
     30 % of 20, up, ARL0 365       1.07   p-chart 1.5    weeks vary twice as much as chance  0.95
 
-Of subscriptions two figures are watched, all subscribers together (their sums have no segments): who of the morning had
-left by the evening, and what of the morning's recurring revenue had gone, in one currency. Revenue goes by few and unlike steps, so its threshold
-is that of days which are made so (`domain.jumps`); where less than twenty left, or took a part along, nothing is said.
+Of subscriptions two figures are watched, of all subscribers or of a segment: who of the morning had left by the
+evening, and what of the morning's recurring revenue had gone, in one currency. Revenue goes by few and unlike steps, so
+its threshold is that of days which are made so (`domain.jumps`). Where less than twenty left, nothing is said of it.
 
 A change of just the size looked for is found in 0.86 to 0.97 times the days that are stated (`days_to_find`), one of
 twice the size in a third of them; it lies within the interval of its date in 97 to 99 of 100 cases. With five watches

@@ -74,9 +74,11 @@ def simulated(name: str, days: int) -> float:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("name", ARL0)
 def test_false_alarms_of_revenue_come_as_seldom_as_is_stated_in_ten_to_the_five_days(name: str):
-    assert 0.75 < simulated(name, 100_000) < 1.25
+    """And of 1.8 times as many for one false alarm a year, of which there would be too few to measure."""
+    assert 0.75 < simulated(name, 100_000 if ARL0[name][1].arl0 == 100 else 180_000) < 1.25
 
 
 @pytest.mark.parametrize("name", ["two thousand", "two hundred with whales, 1 % a day", "20 % of two hundred"])

@@ -34,7 +34,10 @@ def path(*ratios: float, first: int = 100) -> list[Step]:
         ([known(ONE, "raised", 100, 105)], [dates(100, 105)], (), []),
         ([known(ONE, "raised", 100, 105)], [dates(98, 105)], (), ["moved"]),
         ([known(ONE, "raised", 100, 105)], [dates(100, 105, 120)], (), ["cleared"]),
-        ([known(ONE, "cleared", 100, 105, 120)], [dates(101, 106)], (), ["reopened"]),
+        # What is over is opened again where the CUSUM came near the threshold once more, and not for a little of it.
+        ([known(ONE, "cleared", 97, 98, 101)], [dates(97, 98)], (1.0, 0.1, 0.8), ["reopened"]),
+        ([known(ONE, "cleared", 97, 98, 101)], [dates(97, 98)], (1.0, 0.1, 0.7), []),
+        ([known(ONE, "cleared", 97, 98, 101)], [dates(97, 98, 102)], (1.0, 0.1, 0.0), ["moved"]),
         ([known(ONE, "cleared", 100, 105, 120)], [], (), ["withdrawn"]),
         ([known(ONE, "withdrawn", 100, 105, 120)], [dates(100, 105)], (), ["raised"]),
         # Where it came near the threshold it stands, until the CUSUM is back at zero.
@@ -53,8 +56,8 @@ def path(*ratios: float, first: int = 100) -> list[Step]:
         (
             [known(ONE, "cleared", 100, 105, 120), known(OTHER, "raised", 140, 150)],
             [dates(100, 105)],
-            (),
-            ["reopened", "withdrawn"],
+            (*[0.3] * 40, 0.8, 1.0),
+            ["moved", "withdrawn"],
         ),
     ],
 )

@@ -45,13 +45,15 @@ def changes(known: Sequence[Known], found: Sequence[Dates], steps: Sequence[Step
     """What is new, moved or gone, of one direction of a watch; all in order of their days. `steps` are the new path."""
     left = [each for each in known if each.state != "withdrawn"]
     for dates in found:
-        same = next((each for each in left if _overlap(each.dates, dates)), None)
+        # Of two that turn out to be one, who was told of the one that stands need hear nothing.
+        same = min((each for each in left if _overlap(each.dates, dates)), key=_is_over, default=None)
         if same is None:
             yield Change("raised" if dates.cleared is None else "found", None, dates)
             continue
         left.remove(same)
-        if dates != same.dates:
-            yield Change(_what(same.dates, dates), same, dates)
+        what = _what(same.dates, dates)
+        if dates != same.dates and (what != "reopened" or _came_near(same.dates.cleared, steps)):
+            yield Change(what, same, dates)
     for gone in left:
         if gone.state != "raised" or not _stands(gone.dates.change, steps):
             yield Change("withdrawn", gone, None)
@@ -59,17 +61,24 @@ def changes(known: Sequence[Known], found: Sequence[Dates], steps: Sequence[Step
 
 def _stands(change: int, steps: Sequence[Step]) -> bool:
     """Whether enough of the threshold was reached since the change, and the CUSUM is not back at zero."""
-    since = [each for each in steps if each.day >= change]
-    if not since or not since[-1].statistic:
-        return False
+    return bool(steps and steps[-1].statistic) and _came_near(change, steps)
+
+
+def _came_near(since: int | None, steps: Sequence[Step]) -> bool:
+    """Whether enough of the threshold was reached on one of the days from this one on."""
     return any(
         each.statistic is not None and each.threshold is not None and each.statistic >= STANDS_AT * each.threshold
-        for each in since
+        for each in steps
+        if since is None or each.day >= since
     )
 
 
 def _overlap(one: Dates, other: Dates) -> bool:
     return one.change <= _end(other) and other.change <= _end(one)
+
+
+def _is_over(known: Known) -> bool:
+    return known.state != "raised"
 
 
 def _end(dates: Dates) -> int:

@@ -39,6 +39,7 @@ from services.metrics.value.service.refitting import Refitting
 from services.metrics.value.service.segments import Segments
 from services.metrics.value.service.so_far import ValueSoFar
 from services.metrics.value.service.valuing import Value
+from services.metrics.value.service.walking import PastValue
 from shared.runtime.answers import Answers
 from shared.runtime.service import Projection
 
@@ -154,8 +155,9 @@ class MetricsService:
 
     @property
     def walking(self) -> Walking:
-        """How retention was on every past day."""
-        return Walking(self.figures.db, self.figures.clock, self.figures.zone)
+        """How retention was on every past day, and what everybody was worth."""
+        of = self.figures
+        return Walking(of.db, of.clock, of.zone, PastValue(of.currency))
 
     @property
     def scorecard(self) -> ScoreCard:

@@ -131,7 +131,7 @@ FILL = (
 )
 
 
-# What takes most rows, and gets its keys and indexes when they are there: row by row these take more time than all else.
+# What takes most rows, and gets its keys and indexes when they are there: one by one they take more time than all else.
 _LARGE = ("orders", "activity", "spends", "histories", "segment_members")
 _KEYS = """
     SELECT format('ALTER TABLE %s DROP CONSTRAINT %I', conrelid::regclass, conname) AS drop,

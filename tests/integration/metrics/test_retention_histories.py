@@ -2,7 +2,7 @@
 
 import random
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
@@ -13,11 +13,15 @@ from metrics_world import World
 from test_metrics_histories import ZONE, History, deliver, delivered
 
 from services.metrics.domain.calendar import PERIODS, day_number, to_date
+from services.metrics.domain.purchases import SEVERAL
 from services.metrics.domain.tallies import MAX_NTH
 from services.metrics.retention.domain.cohorts import RULES
 from services.metrics.retention.repository import past, sums
 from services.metrics.retention.service import scanning, subjects
 from services.metrics.retention.service.scanning import Subject
+from services.metrics.value.domain.standings import Standings
+from services.metrics.value.domain.worth import Base
+from services.metrics.value.repository import sums as worths
 
 TODAY = date(2026, 11, 21)
 BLOCKS, PER_BLOCK = 2, 6
@@ -119,8 +123,39 @@ async def check_walk(world: World, dice: random.Random) -> None:
     for (subject, day), found in walked.items():
         assert whole(found) == whole(await counted(world, subject, to_date(day))), (subject.name, to_date(day))
         WALKED[subject.name] += bool(found)
+    for day in days:
+        assert await standing(world, day) == await scanned(world, day), to_date(day)
 
 
+async def standing(world: World, day: int) -> dict[str, list[tuple[float, ...]]]:
+    """Who had bought how often as of a day, by currency, on a walk in three parts."""
+    currencies: list[str] = []
+    standings = Standings()
+    async with world.db.read() as tx:
+        for part in range(3):
+            standings.take(await past.lines(tx, part, 3, currencies))
+    (*_, found) = standings.walked(currencies, day - 3, day)
+    return rows_of(found)
+
+
+async def scanned(world: World, day: int) -> dict[str, list[tuple[float, ...]]]:
+    """The same by looking at everybody."""
+    async with world.db.read() as tx:
+        return rows_of((await worths.bases(tx, day)).get(None, {}))
+
+
+def rows_of(bases: Mapping[str, Base]) -> dict[str, list[tuple[float, ...]]]:
+    """Of those who bought in several currencies no more than how many they are."""
+    found: dict[str, list[tuple[float, ...]]] = {}
+    for currency, base in bases.items():
+        columns = (base.repeats, base.first_day, base.last_day, base.customers, base.repeat_minor)
+        rows = sorted(zip(*(each.tolist() for each in columns), strict=True))
+        found[currency] = [(sum(row[3] for row in rows),)] if currency == SEVERAL else rows
+    STOOD.update(found.keys())
+    return found
+
+
+STOOD: Counter[str] = Counter()
 WALKED: Counter[str] = Counter()
 
 
@@ -177,7 +212,8 @@ async def test_what_is_counted_is_what_brute_force_counts(world: World, block: i
         await world.empty()
     # Else nothing of the above was looked at.
     assert min(CHECKED.values()) > PER_BLOCK // 3
-    assert min(WALKED.values()) > PER_BLOCK
+    assert min(WALKED.values()) > PER_BLOCK // 3
+    assert {SEVERAL} < {*STOOD}
 
 
 async def check_lifecycle(world: World, truth: Truth, day: date, period: Any) -> None:

@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from itertools import pairwise
@@ -16,6 +17,7 @@ from test_value import PEOPLE, ZONE, a_shop, sell
 
 from services.metrics.domain import calendar
 from services.metrics.errors import InTheFuture
+from services.metrics.retention.service import scanning
 from services.metrics.value.domain.backtest import HORIZON_DAYS
 from services.metrics.value.jobs import refresh_gauges
 from services.metrics.value.repository import sums
@@ -185,6 +187,36 @@ async def test_of_any_day_as_if_it_were_today(shop: World, days: Days):
     assert (long_ago.found, long_ago.reasons) == (None, ("too_few_customers",))
     never = await value.customer(user_key("VND-0"), as_of=date(2020, 1, 1))
     assert (never.found, never.reasons) == (None, ("no_purchase_yet",))
+
+
+async def test_of_many_customers_what_they_were_worth_is_known_before_anybody_asks(
+    shop: World, monkeypatch: pytest.MonkeyPatch
+):
+    """INVARIANT: as of a past day nobody is looked at; it is what looking at everybody ends in, whatever is asked."""
+    value = shop.metrics.value
+    asked = [
+        {"as_of": NOW.date() - timedelta(days=days), "horizon_days": horizon, "annual_discount": discount}
+        for days in (1, 45, 200)
+        for horizon, discount in ((365, 0.1), (90, 0.0))
+    ]
+    looked = [await value.total(**each) for each in asked]
+    assert sum(each.found is not None for each in looked) >= 4
+    monkeypatch.setattr(scanning, "SMALL", 0)
+    assert await shop.metrics.walking.walk()
+    async with shop.db.write() as tx:
+        await tx.execute("DELETE FROM kept_scans")
+        await tx.execute("ALTER TABLE activity RENAME TO nobody_may_look")
+    try:
+        walked = [await value.total(**each) for each in asked]
+    finally:
+        async with shop.db.write() as tx:
+            await tx.execute("ALTER TABLE nobody_may_look RENAME TO activity")
+    for one, other in zip(walked, looked, strict=True):
+        assert replace(one, found=None, staleness_seconds=None) == replace(other, found=None, staleness_seconds=None)
+        assert (one.found is None) == (other.found is None)
+        if one.found is not None and other.found is not None:
+            assert one.found.worth == pytest.approx(other.found.worth, rel=1e-9)
+            assert one.found.ends() == pytest.approx(other.found.ends(), rel=1e-9)
 
 
 async def test_a_scan_of_everybody_is_what_the_sums_are(shop: World):

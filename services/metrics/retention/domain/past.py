@@ -100,7 +100,7 @@ class Changes:
         if not len(lines.day):
             return
         self.money += float(np.abs(lines.net.astype(np.float64)).sum())
-        lives, own = _Lives.of(lines), Changes()
+        lives, own = Lives.of(lines), Changes()
         _waits(own, lives)
         for period in PERIODS:
             _chain(own, lives, period)
@@ -112,7 +112,7 @@ class Changes:
 
 
 @dataclass(frozen=True, slots=True)
-class _Lives:
+class Lives:
     """Days with a purchase, person by person; `begin` is the place of each person's first, for each row.
 
     `known` and `net` are orders and money up to the day and with it; `several`: by then in more than one currency.
@@ -127,7 +127,8 @@ class _Lives:
     several: Ints
 
     @classmethod
-    def of(cls, lines: Lines) -> "_Lives":
+    def of(cls, lines: Lines) -> "Lives":
+        """Of whole persons."""
         order = np.lexsort((lines.day, lines.person))
         person, day = lines.person[order], lines.day[order]
         is_new = np.ones(len(day), np.bool_)
@@ -155,7 +156,7 @@ def _upto(values: Ints, begin: Ints) -> Ints:
     return np.asarray(sums - (sums - values)[begin], np.int64)
 
 
-def _waits(into: Changes, of: _Lives) -> None:
+def _waits(into: Changes, of: Lives) -> None:
     first, again = np.flatnonzero(of.is_first), np.flatnonzero(~of.is_first)
     into.add("first", of.day[first], 0, of.day[first], 1)
     into.add("going", of.day, _SILENCE, of.day, 1)
@@ -176,7 +177,7 @@ def _ended(into: Changes, kind: int, since: Ints, till: Ints) -> None:
     into.add("ended", till, kind, till - since, 1)
 
 
-def _chain(into: Changes, of: _Lives, period: Period) -> None:
+def _chain(into: Changes, of: Lives, period: Period) -> None:
     """Cohorts: on the first day of somebody in a period they are there, and not last where they were before."""
     low = int(of.day.min())
     places = np.array([place(period, day) for day in range(low, int(of.day.max()) + 1)], np.int64)[of.day - low]
@@ -192,7 +193,7 @@ def _chain(into: Changes, of: _Lives, period: Period) -> None:
     into.add(period, of.day[left], cohort[left], later[left - 1], 0, -1, 0)
 
 
-def _standings(into: Changes, of: _Lives) -> None:
+def _standings(into: Changes, of: Lives) -> None:
     """Crowds by currency, last day and orders, and worths by currency: where somebody stands, and stood before."""
     currency = np.where(of.several > 0, -1, of.currency)
     net = np.where(of.several > 0, 0, of.net)

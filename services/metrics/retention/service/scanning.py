@@ -129,7 +129,7 @@ class Scans:
             if walk is None or not walk.first_day <= day <= walk.last_day:
                 return None
             document = await past.document(tx, subject.name, day)
-            mark = await self._mark(tx, subject)
+            mark = await kept.mark(tx, subject.groups, self.zone.key)
             staleness = await self.freshness.staleness(tx, measured)
         if document is None:
             return None

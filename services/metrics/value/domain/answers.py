@@ -12,8 +12,8 @@ from services.metrics.value.domain.fitted import Fitted, Reason
 from services.metrics.value.domain.one import Prediction
 from services.metrics.value.domain.worth import Living, Question, Worth
 
-# What the names of kept answers begin with, and those of what all answers of today are read from.
-NAME, LIVING = "worth", "living"
+# What the names of kept answers begin with, and those of what all answers of today, or of a past day, are read from.
+NAME, LIVING, PAST = "worth", "living", "lived"
 
 
 class Stored(NamedTuple):
@@ -73,6 +73,11 @@ class Asking(NamedTuple):
     def living(self) -> str:
         """What everybody of the currency is kept by, whatever time ahead is asked for."""
         return f"{LIVING}|{self.currency or ''}"
+
+    @staticmethod
+    def of_past(currency: str | None) -> str:
+        """The same of everybody as of a past day."""
+        return f"{PAST}|{currency or ''}"
 
     @classmethod
     def named(cls, name: str) -> "Asking | None":

@@ -183,6 +183,15 @@ async def newest(tx: ReadTx, currency: str, day: int | None = None) -> Stored | 
     return None if row is None else Stored(row.id, row.fitted_at, Fitted.model_validate(row.document))
 
 
+async def fits(tx: ReadTx) -> dict[str, list[Stored]]:
+    """All fits that are kept by currency, the oldest day first."""
+    rows = await tx.execute("SELECT currency, id, fitted_at, document FROM fits ORDER BY currency, day, fitted_at, id")
+    found: dict[str, list[Stored]] = {}
+    for row in rows:
+        found.setdefault(row.currency, []).append(Stored(row.id, row.fitted_at, Fitted.model_validate(row.document)))
+    return found
+
+
 async def stored(tx: ReadTx, fit_id: UUID) -> Stored | None:
     """A fit by its id; None: it is kept no more."""
     rows = await tx.execute("SELECT id, fitted_at, document FROM fits WHERE id = :id", {"id": fit_id})

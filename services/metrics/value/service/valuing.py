@@ -22,7 +22,7 @@ from services.metrics.freshness.service import Freshness
 from services.metrics.ledger.service import IDENTITY_GROUP, ORDERS_GROUP
 from services.metrics.retention.service.scanning import Locks, Scans, Subject, locks
 from services.metrics.satisfaction.service.taking import GROUP as SEGMENTS_GROUP
-from services.metrics.value.domain.answers import LIVING, Asking, Counted, One, Stored, Total, Valued
+from services.metrics.value.domain.answers import LIVING, PAST, Asking, Counted, One, Stored, Total, Valued
 from services.metrics.value.domain.buying import Buying
 from services.metrics.value.domain.fitted import Fitted, Reason
 from services.metrics.value.domain.fitting import missing
@@ -67,16 +67,20 @@ class Value:
         """What all customers together, or those in a segment now, will probably bring within the horizon.
 
         As of a past day by what they had bought up to it, as is known now; by the fit of that day, or the first after.
-        Of many customers it is counted in the background while it is being asked for, and says how old it is. As of
-        today everybody is counted before anybody asks, for any time ahead and any discount.
+        Of many customers a segment is counted in the background while it is being asked for, and says how old it is.
+        Everybody is counted before anybody asks, as of today and of all past days, for any time ahead and any discount.
 
         Raises:
             InTheFuture: the day has not come yet.
         """
         asked = Question(self._day(as_of), horizon_days, annual_discount)
         asking = Asking(currency or self.currency, segment, horizon_days, annual_discount)
-        is_whole = segment is None and asked.day == self._day(None)
-        counted = await self._scans().get(self._everybody(asking) if is_whole else self._subject(asking), asked.day)
+        if segment is None and asked.day < self._day(None):
+            found, stored, staleness = await self._past(asking, asked)
+            return found.total(asked, segment, stored, staleness)
+        counted = await self._scans().get(
+            self._everybody(asking) if segment is None else self._subject(asking), asked.day
+        )
         found = Counted.of(counted.document)
         stored = None
         if found.fit_id is not None:
@@ -86,6 +90,26 @@ class Value:
         if found.living is not None and stored is not None and not (is_plain and found.found is not None):
             found = found._replace(found=await asyncio.to_thread(self._of_living, found.living, stored.fit, asked))
         return found.total(asked, segment, stored, counted.staleness_seconds)
+
+    async def _past(self, asking: Asking, asked: Question) -> tuple[Counted, Stored | None, float | None]:
+        """As of a past day, by the fit that serves it now: known since the last walk through them, or counted."""
+        subject = self._lived(asking.currency)
+        counted = await self._scans().get(subject, asked.day)
+        found = Counted.of(counted.document)
+        stored = await self._serving(found.currency, asked.day)
+        if found.fit_id != (None if stored is None else str(stored.id)):
+            counted = await self._scans().count(subject, asked.day)
+            found = Counted.of(counted.document)
+            stored = await self._serving(found.currency, asked.day)
+        if found.living is not None and stored is not None:
+            found = found._replace(found=await asyncio.to_thread(self._of_living, found.living, stored.fit, asked))
+        return found, stored, counted.staleness_seconds
+
+    async def _serving(self, currency: str | None, day: int) -> Stored | None:
+        if currency is None:
+            return None
+        async with self.db.read() as tx:
+            return await repository.newest(tx, currency, day)
 
     async def currencies(self) -> list[str]:
         """Those that models were fitted for in the last days, served or withheld."""
@@ -108,8 +132,18 @@ class Value:
     def _everybody(self, asking: Asking) -> Subject:
         return Subject(asking.living, _HEARD, partial(self._count_living, asking), also=partial(self._made_by, asking))
 
+    def _lived(self, currency: str | None) -> Subject:
+        return Subject(
+            Asking.of_past(currency),
+            (ORDERS_GROUP, IDENTITY_GROUP),
+            partial(self._count_past, currency),
+            is_walked=True,
+        )
+
     def _subject_named(self, name: str) -> Subject | None:
         kind, _, currency = name.partition("|")
+        if kind == PAST:
+            return self._lived(currency or None)
         if kind == LIVING:
             return self._everybody(Asking(currency or None, None, HORIZON_DAYS, ANNUAL_DISCOUNT))
         asking = Asking.named(name)
@@ -124,38 +158,40 @@ class Value:
             # Asked for of a day that was to come, and has.
             return await self._count_living(asking, tx, day)
         bases = (await repository.bases(tx, day, None if segment is None else [segment])).get(segment, {})
-        counted, stored = await self._whom(tx, asking, day, _crowds(bases))
+        counted, stored = await self._whom(tx, asking, day, crowds_of(bases))
         if stored is None or counted.reasons or counted.currency not in bases:
             return counted.document()
         of = self.valued_parts if segment is not None else self.valued
         found = await asyncio.to_thread(of, {segment: bases[counted.currency]}, stored.fit, asked)
         return counted._replace(found=found[segment]).document()
 
+    async def _count_past(self, currency: str | None, tx: ReadTx, day: int) -> dict[str, Any]:
+        bases = (await repository.bases(tx, day)).get(None, {})
+        asking = Asking(currency, None, HORIZON_DAYS, ANNUAL_DISCOUNT)
+        counted, stored = await self._whom(tx, asking, day, crowds_of(bases))
+        if stored is None or counted.reasons or counted.currency not in bases:
+            return counted.document()
+        living = await asyncio.to_thread(Living.of, bases[counted.currency], *models_of(stored.fit), day)
+        return counted._replace(living=living).document()
+
     async def _count_living(self, asking: Asking, tx: ReadTx, day: int) -> dict[str, Any]:
         counted, stored = await self._whom(tx, asking, day, await repository.crowds(tx, day))
         if stored is None or counted.reasons or counted.currency is None:
             return counted.document()
         base = await repository.base(tx, counted.currency, day)
-        living = await asyncio.to_thread(Living.of, base, *_models(stored.fit), day)
+        living = await asyncio.to_thread(Living.of, base, *models_of(stored.fit), day)
         # The plain question with it: nearly all ask that one.
         plain = self._of_living(living, stored.fit, Question(day, HORIZON_DAYS, ANNUAL_DISCOUNT))
         return counted._replace(living=living, found=plain).document()
 
     async def _whom(self, tx: ReadTx, asking: Asking, day: int, crowds: list[Crowd]) -> tuple[Counted, Stored | None]:
         """Who is asked about, and by which fit; not yet what they are worth."""
-        code = asking.currency or _most(crowds)
-        crowd = next((each for each in crowds if each.currency == code), None)
+        code = asking.currency or main_of(crowds)
         stored = None if code is None else await repository.newest(tx, code, day)
-        several = repository.several(crowds)
-        reasons = _reasons(crowd, stored, day, is_part=asking.segment is not None)
-        if several and (crowd is None or "too_few_customers" in reasons):
-            reasons = (*reasons, "several_currencies")
-        customers = 0 if crowd is None else crowd.customers
-        fit_id = None if stored is None else str(stored.id)
-        return Counted(code, customers, several, fit_id, reasons, None), stored
+        return whom(code, crowds, stored, day, is_part=asking.segment is not None), stored
 
     def _of_living(self, living: Living, fit: Fitted, asked: Question) -> Valued:
-        buying, _ = _models(fit)
+        buying, _ = models_of(fit)
         found = living.worth(buying, asked, float(self.margin))
         return Valued(found, *fit.spread(fit.error or 0.0, found.purchases))
 
@@ -240,7 +276,7 @@ class Value:
         day = self._day(as_of)
         async with self.db.read() as tx:
             crowds = await repository.crowds(tx, day)
-            code = currency or self.currency or _most(crowds)
+            code = currency or self.currency or main_of(crowds)
             stored = None if code is None else await repository.newest(tx, code, day)
         if stored is None:
             crowd = next((each for each in crowds if each.currency == code), None)
@@ -258,24 +294,39 @@ class Value:
         return calendar.day_number(as_of or today)
 
 
+def whom(code: str | None, crowds: list[Crowd], stored: Stored | None, day: int, *, is_part: bool) -> Counted:
+    """Who is asked about, and why nothing can be said of them, if so; not yet what they are worth."""
+    crowd = next((each for each in crowds if each.currency == code), None)
+    several = repository.several(crowds)
+    reasons = _reasons(crowd, stored, day, is_part=is_part)
+    if several and (crowd is None or "too_few_customers" in reasons):
+        reasons = (*reasons, "several_currencies")
+    customers = 0 if crowd is None else crowd.customers
+    fit_id = None if stored is None else str(stored.id)
+    return Counted(code, customers, several, fit_id, reasons, None)
+
+
 def _parts(bases: Mapping[_K, Base], fit: Fitted) -> tuple[Base, Ints, Buying, gamma_gamma.Parameters]:
     """All rows together, which base each is of, and the models."""
     group = np.repeat(np.arange(len(bases)), [len(each.repeats) for each in bases.values()])
-    return Base.joined(list(bases.values())), group, *_models(fit)
+    return Base.joined(list(bases.values())), group, *models_of(fit)
 
 
-def _models(fit: Fitted) -> tuple[Buying, gamma_gamma.Parameters]:
+def models_of(fit: Fitted) -> tuple[Buying, gamma_gamma.Parameters]:
+    """The models of buying and of spending that are served."""
     if (buying := fit.buying) is None or (spending := fit.spend) is None:
         raise LookupError("a fit that is served has both models")
     return buying, spending
 
 
-def _crowds(bases: Mapping[str, Base]) -> list[Crowd]:
+def crowds_of(bases: Mapping[str, Base]) -> list[Crowd]:
+    """The customers of each currency, the most first."""
     found = [crowd_of(currency, base) for currency, base in bases.items()]
     return sorted(found, key=lambda each: (-each.customers, each.currency))
 
 
-def _most(crowds: list[Crowd]) -> str | None:
+def main_of(crowds: list[Crowd]) -> str | None:
+    """The currency of most customers, of those who bought in one."""
     return next((each.currency for each in crowds if each.currency != SEVERAL), None)
 
 

@@ -3,6 +3,8 @@
 A metric is here because an alert or a dashboard panel uses it.
 """
 
+from collections.abc import Iterator
+
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -11,6 +13,8 @@ from prometheus_client import (
     ProcessCollector,
     disable_created_metrics,
 )
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
 
 # When a counter was made nobody asks, and it would be a series more for each.
 disable_created_metrics()  # type: ignore[no-untyped-call]
@@ -18,6 +22,24 @@ disable_created_metrics()  # type: ignore[no-untyped-call]
 REGISTRY = CollectorRegistry(auto_describe=True)
 # Memory, CPU and open files of the process, under the names that all Prometheus clients give them; one look at /proc.
 ProcessCollector(registry=REGISTRY)
+
+
+class FigureGauge(Collector):
+    """A gauge without labels that is not there while there is nothing to say: NaN would be shown as a figure."""
+
+    def __init__(self, name: str, text: str, *, registry: CollectorRegistry) -> None:
+        self._name, self._text = name, text
+        self._value: float | None = None
+        registry.register(self)
+
+    def set(self, value: float | None) -> None:
+        """Show this from now on; None: nothing."""
+        self._value = value
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """The family, with its one sample if there is one."""
+        yield GaugeMetricFamily(self._name, self._text, value=self._value)
+
 
 # Jobs take what they take: these tell a quick one from a slow one, and each job has all of them.
 _JOB_SECONDS = (0.01, 0.1, 1.0, 10.0, 60.0)

@@ -27,6 +27,7 @@ ANSWERS = {
 EMPTY = {
     "no model foretells well enough",
     "no subscriptions",
+    "nobody was invited",
     "nothing was promised",
     "staff was not asked",
     "too few customers for a model",

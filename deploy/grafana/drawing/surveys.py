@@ -33,7 +33,7 @@ _ASKING = Row(
             "Share of those reached in 90 days who answered.",
             ("max by (metric) (tam_metrics_survey_response_ratio)", "{{metric}}"),
             unit="percentunit",
-            when_empty="nobody was asked",
+            when_empty="nobody was invited",
         ),
     ),
 )

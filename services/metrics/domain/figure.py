@@ -40,6 +40,11 @@ class Figure:
     cannot_say: CannotSay | None = None
 
 
+def number(figure: Figure) -> float | None:
+    """The value as a number: money is written as text."""
+    return None if figure.value is None else float(figure.value)
+
+
 @dataclass(frozen=True, slots=True)
 class Frame:
     """What all figures of one answer have in common; makes them. `meanings` are what they may be, by name."""

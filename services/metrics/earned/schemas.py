@@ -45,7 +45,7 @@ class GrowthOut(BaseModel):
     revenue_growth: RateOut
     earned_growth_rate: BandOut
     earned_growth_ratio: BandOut
-    cannot_say: CannotSay | None = Field(description="Why there are no rates, where there are none.")
+    cannot_say: CannotSay | None = Field(description="Why there are no rates; null: there are.")
 
     @classmethod
     def of(cls, currency: str, growth: Growth) -> "GrowthOut":

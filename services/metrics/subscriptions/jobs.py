@@ -4,13 +4,14 @@ from datetime import timedelta
 
 from prometheus_client import Gauge
 
-from services.metrics.domain.figure import Figure
+from services.metrics.domain.figure import number
+from services.metrics.figures.jobs import show
 from services.metrics.service import MetricsService
-from shared.observability.metrics import REGISTRY
+from shared.observability.metrics import REGISTRY, FigureGauge
 from shared.runtime.service import Job
 
 SUBSCRIBERS = Gauge("tam_metrics_subscribers", "People who subscribe.", registry=REGISTRY)
-CHURN = Gauge(
+CHURN = FigureGauge(
     "tam_metrics_subscriber_churn_ratio",
     "Share of the subscribers of 30 days ago who left and did not come back.",
     registry=REGISTRY,
@@ -26,19 +27,15 @@ LOST = Gauge(
 
 
 async def refresh_gauges(metrics: MetricsService) -> None:
-    """Set the gauges. A currency no longer seen is shown no more; what cannot be divided is NaN."""
+    """Set the gauges. A currency no longer seen is shown no more, and nothing of what cannot be said."""
     found = await metrics.subscriptions.monthly()
-    SUBSCRIBERS.set(_number(found.subscribers))
-    CHURN.set(_number(found.churn))
+    SUBSCRIBERS.set(number(found.subscribers) or 0)
+    CHURN.set(number(found.churn))
     CHURNED.set(float(found.churn.numerator or 0))
     for gauge, figures in ((MRR, found.mrr), (LOST, found.revenue_churn)):
         gauge.clear()
         for currency, figure in figures.items():
-            gauge.labels(currency).set(_number(figure))
-
-
-def _number(figure: Figure) -> float:
-    return float("nan") if figure.value is None else float(figure.value)
+            show(gauge, figure, currency)
 
 
 async def recount(metrics: MetricsService) -> None:

@@ -28,8 +28,10 @@ class WindowOut(Answer):
     """The inactivity window that the data recommend, and the curve it was chosen from."""
 
     rule: Literal["share", "at_most"]
-    share: float | None = Field(description="Of the returns that are ever seen, how many have come by the window.")
-    at_most: float | None = Field(description="Of those declared lapsed, how many may come back.")
+    share: float | None = Field(
+        description="Of the returns that are ever seen, how many have come by the window; null: `at_most` was asked."
+    )
+    at_most: float | None = Field(description="Of those declared lapsed, how many may come back; null: not asked.")
     horizon_days: int | None = Field(description="How long after the lapse is looked for a return.")
     watched_days: int = Field(description="The longest silence that enough customers were watched for.")
     customers: int

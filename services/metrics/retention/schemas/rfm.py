@@ -54,8 +54,8 @@ class SegmentOut(BaseModel):
     customers: FigureOut
     share: FigureOut
     net: FigureOut
-    mean_orders: float | None
-    mean_days_away: float | None
+    mean_orders: float | None = Field(description="null: nobody is in it.")
+    mean_days_away: float | None = Field(description="null: nobody is in it.")
 
     @classmethod
     def of(cls, frame: Frame, total: Total, customers: int, currency: str) -> "SegmentOut":

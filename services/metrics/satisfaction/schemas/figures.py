@@ -89,14 +89,14 @@ class LineOut(Explained):
     is_withheld: bool = Field(description="Fewer than five answered anonymously: nothing of it is shown.")
     n: int | None = Field(description="How many answers it is made of.")
     effective_n: float | None = Field(description="How many equally weighted answers they are worth.")
-    unweighted: float | None = Field(description="The value without weights, where sampling gave them.")
+    unweighted: float | None = Field(description="The value without weights; null: sampling gave none.")
     buckets: dict[str, int]
     histogram: list[ScaleOut]
     interval: IntervalOut | None
     unverified: int | None = Field(description="Answers inferred from a click that no person confirmed.")
     response: ResponseOut | None = Field(description="Null where invitations are not kept by this dimension.")
-    if_silent: BoundsOut | None
-    compared: ComparedOut | None
+    if_silent: BoundsOut | None = Field(description="null: nobody who was reached is silent, or that is not known.")
+    compared: ComparedOut | None = Field(description="null: it was not asked for, or one side has no answers.")
 
     @classmethod
     def of(cls, line: Line, level: float) -> "LineOut":
@@ -207,7 +207,7 @@ class SatisfactionOut(_Answer):
     """A figure of satisfaction, by a breakdown if asked, and what it is held against."""
 
     days: DaysOut
-    compared_with: DaysOut | None
+    compared_with: DaysOut | None = Field(description="null: it was not asked for.")
     by: str | None
     total: LineOut | None = Field(description="Null: these surveys make their CES differently, and it has no total.")
     groups: list[LineOut]

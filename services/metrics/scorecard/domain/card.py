@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Literal, NamedTuple
 from uuid import UUID
 
-from services.metrics.domain.figure import Figure
+from services.metrics.domain.figure import Figure, number
 from services.metrics.domain.intervals import Interval
 from services.metrics.satisfaction.domain.query import Days
 from services.metrics.scorecard.domain.lights import Better, Light, Verdict, light, verdict
@@ -171,11 +171,6 @@ class Card:
     groups: Sequence[Group]
     is_cut: bool
     explained: Sequence[Explained]
-
-
-def number(figure: Figure) -> float | None:
-    """The value as a number: money is written as text."""
-    return None if figure.value is None else float(figure.value)
 
 
 def lit(key: str, figure: Figure, target: Target | None) -> Light:

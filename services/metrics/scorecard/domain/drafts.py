@@ -7,10 +7,10 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from services.metrics.domain.definitions import DEFINITIONS, Definition
-from services.metrics.domain.figure import Figure
+from services.metrics.domain.figure import Figure, number
 from services.metrics.domain.intervals import Comparison, Interval, benjamini_hochberg, compare_shares, wilson
 from services.metrics.satisfaction.domain.definitions import SATISFACTION
-from services.metrics.scorecard.domain.card import Line, Reason, Target, Trend, judged, lit, number
+from services.metrics.scorecard.domain.card import Line, Reason, Target, Trend, judged, lit
 from services.metrics.scorecard.domain.definitions import SCORECARD
 from services.metrics.subscriptions.domain.definitions import SUBSCRIPTION
 from shared.intervals import LEVEL

@@ -54,9 +54,13 @@ class TrendOut(BaseModel):
     before: FigureOut
     difference: float = Field(description="In the figure's unit; money in major units.")
     interval: IntervalOut | None = Field(description="Of the difference; null: a count of all there is, or unknown.")
-    p_value: float | None
-    adjusted_p_value: float | None = Field(description="By Benjamini and Hochberg, over all comparisons of the card.")
-    smallest_detectable: float | None = Field(description="The true change this test finds with a power of 80 %.")
+    p_value: float | None = Field(description="null: there is no test for it.")
+    adjusted_p_value: float | None = Field(
+        description="By Benjamini and Hochberg, over all comparisons of the card; null: there is no test for it."
+    )
+    smallest_detectable: float | None = Field(
+        description="The true change this test finds with a power of 80 %; null: there is no test for it."
+    )
     is_significant: bool | None = Field(description="null: there is no chance in it, or no test for it.")
     verdict: Verdict | None
     cautions: list[str] = Field(
@@ -85,9 +89,9 @@ class LineOut(BaseModel):
     key: str
     better: Better = Field(description="Which way is better.")
     figure: FigureOut
-    cannot_say: WhyOut | None
-    trend: TrendOut | None
-    target: TargetOut | None
+    cannot_say: WhyOut | None = Field(description="Why there is no value; null: there is one.")
+    trend: TrendOut | None = Field(description="null: of one of the two periods nothing can be said.")
+    target: TargetOut | None = Field(description="null: nobody set one.")
     light: Light = Field(
         description="met or missed: the whole interval lies there; cannot_say: the target lies within it."
     )
@@ -149,7 +153,7 @@ class ExplainedOut(BaseModel):
     numerator: str | None = Field(description="Of the exact change.")
     denominator: str | None
     parts: list[PartOut] = Field(description="The largest first. They sum to the change exactly.")
-    cannot_say: WhyOut | None
+    cannot_say: WhyOut | None = Field(description="Why the change is not explained; null: it is.")
     as_of: date
     time_zone: str
     staleness_seconds: float | None

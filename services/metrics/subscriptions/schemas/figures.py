@@ -90,7 +90,8 @@ class AnswerOut(BaseModel):
     staleness_seconds: float | None
     policy: HeldOut
     recount: RecountOut | None = Field(
-        description="A newer policy that history is being counted by; until it is whole, figures are of `policy`."
+        description="A newer policy that history is being counted by; until it is whole, figures are of `policy`. "
+        "null: none is."
     )
 
     @classmethod

@@ -80,7 +80,7 @@ class PoliciesOut(BaseModel):
     """The policy that figures are of, one that is yet to be, and the hundred before, the newest first."""
 
     current: PolicyOut
-    pending: PolicyOut | None
+    pending: PolicyOut | None = Field(description="null: none is.")
     earlier: list[PolicyOut]
 
 

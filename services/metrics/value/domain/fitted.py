@@ -22,6 +22,7 @@ Reason = Literal[
     "several_currencies",
     "buying_not_identified",
     "spending_not_identified",
+    "one_customer_dominates",
     "baseline_not_beaten",
 ]
 # Below these nothing is said: what little there is would be drawn from noise.

@@ -58,7 +58,7 @@ def fitted(
     if past is not None:
         usable_fits = {model: found[model] for model in usable}
         trial = tried(past, usable_fits, MIN_REPEATERS, currency=currency, day=day, mark=mark)
-    reasons: list[Reason] = []
+    reasons: list[Reason] = ["one_customer_dominates"] if _is_of_one(spends) else []
     if not usable:
         reasons.append("buying_not_identified")
     if spending is None or spending.problem is not None:
@@ -98,6 +98,12 @@ def _spending(spends: tuple[Array, Array, Array]) -> tuple[Fit | None, float | N
     means = money / repeats
     found = gamma_gamma.fit(repeats, means, weights=people)
     return found, _correlation(repeats, means, people)
+
+
+def _is_of_one(spends: tuple[Array, Array, Array]) -> bool:
+    """Whether one customer pays more than all others together: what all are worth would be what that one does."""
+    _, money, people = spends
+    return bool(len(money) and 2 * money.max() > money @ people)
 
 
 def _correlation(x: Array, y: Array, weights: Array) -> float | None:

@@ -23,6 +23,7 @@ SENTENCES: dict[Reason, str] = {
     "several_currencies": "Purchases in several currencies are never added, and no rate is known.",
     "buying_not_identified": "No model of buying has one best fit here; customers may all be alike.",
     "spending_not_identified": "What is spent varies too little, or so wildly that its mean is nothing to go by.",
+    "one_customer_dominates": "One customer has paid more than all others together: a total or a mean would be theirs.",
     "baseline_not_beaten": "In the back-test no model foretold who buys better than a table of the window before did.",
 }
 
@@ -44,11 +45,13 @@ class CoverageOut(BaseModel):
     horizon_days: int
     cases: int = Field(description="Customers in all rounds, or rounds.")
     inside: int
-    share: float | None
+    share: float | None = Field(description="null: there was no case.")
     low: float | None = Field(description="Wilson's 95 % interval of the share, as if cases had nothing in common.")
     high: float | None
     promised: float | None = Field(
-        None, description="Share that the model itself says to be inside: more than the level, as counts are whole."
+        None,
+        description="Share that the model itself says to be inside: more than the level, as counts are whole; null: "
+        "of totals it says none.",
     )
     is_widened: bool = Field(description="Whether intervals held too little, so that wider ones are served.")
     widening: str = Field(description="By how much, and why.")
@@ -69,7 +72,7 @@ class EstimateOut(Explained):
 
     value: float | str | None
     unit: Literal["money", "purchases", "customers", "probability"]
-    interval: IntervalOut | None = None
+    interval: IntervalOut | None = Field(None, description="null: of this figure none was measured.")
 
 
 def whys(reasons: tuple[Reason, ...]) -> list[WhyOut]:

@@ -59,8 +59,8 @@ class FitOut(BaseModel):
     standard_errors: dict[str, float] | None
     log_likelihood: float
     steps: int
-    problem: str | None
-    trial: TrialScoreOut | None = None
+    problem: str | None = Field(description="Why it has no one best fit; null: it has.")
+    trial: TrialScoreOut | None = Field(None, description="null: it was in no trial, of buying or for its problem.")
 
     @classmethod
     def of(cls, fit: Parameters, names: tuple[str, ...], score: Score | None = None) -> Self:

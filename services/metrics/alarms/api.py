@@ -48,6 +48,7 @@ router = APIRouter(prefix="/v1/metrics", tags=["alarms"])
 _READ = [Depends(require("metrics:read"))]
 _Writer = Annotated[Caller, Depends(require("metrics:write"))]
 _DAYS_A_YEAR = 365.25
+_DIRECTIONS = 2
 
 
 @router.get("/alarms", dependencies=_READ, responses=problems(BadCursor))
@@ -155,10 +156,11 @@ async def remove_alarm_watch(watch: UUID, caller: _Writer, metrics: Metrics, ide
     },
 )
 async def alarm_watch_chart(watch: UUID, metrics: Metrics) -> Response:
-    """Get a watch as a page to look at: the figure by week, and the CUSUM under its threshold."""
+    """Get a watch as a page to look at: the figure by week, the CUSUM under its threshold, and when a change began."""
     found = _path(await metrics.alarms.watch(watch))
+    standing, _ = await metrics.alarms.listed(state="raised", watch_id=watch, after=None, limit=_DIRECTIONS)
     headers = {"Content-Security-Policy": POLICY, "Referrer-Policy": "no-referrer", "Cache-Control": "no-store"}
-    return HTMLResponse(page(found), headers=headers)
+    return HTMLResponse(page(found, [AlarmOut.of(*each) for each in standing]), headers=headers)
 
 
 def _after(cursor: str | None) -> tuple[int, UUID] | None:

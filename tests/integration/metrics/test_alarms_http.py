@@ -17,6 +17,8 @@ from shared.testing.platform import Running, running_platform
 
 REFUSED = {
     "no name": ({"metric": "nps"}, "invalid"),
+    "spaces for a name": ({"name": " \u3000 ", "metric": "nps"}, "invalid"),
+    "spaces for an owner": ({"name": "x", "metric": "nps", "owner": "  "}, "invalid"),
     "no metric": ({"name": "x"}, "invalid"),
     "unknown metric": ({"name": "x", "metric": "happiness"}, "invalid"),
     "of a person": ({"name": "x", "metric": "nps", "dimension": "staff", "value": "chị Lan"}, "invalid"),
@@ -28,6 +30,8 @@ REFUSED = {
         "metrics.bad_watch",
     ),
     "a base to come": ({"name": "x", "metric": "nps", "base_from": "2026-11-30"}, "metrics.bad_watch"),
+    "no number": ({"name": "x", "metric": "nps", "change": "NaN"}, "invalid"),
+    "once in a million years": ({"name": "x", "metric": "nps", "arl0_days": 365_000_000}, "invalid"),
     "no change": ({"name": "x", "metric": "nps", "change": 0}, "invalid"),
     "each day": ({"name": "x", "metric": "nps", "arl0_days": 1}, "invalid"),
     "a name in use": ({"name": "CSAT", "metric": "csat"}, "metrics.watch_name_taken"),
@@ -149,6 +153,11 @@ async def the_picture_is_a_page_that_runs_nothing(running: Running, path: str) -
     assert "<sau>" not in page.text
     assert "<script" not in page.text
     assert page.text.count("<svg") == 1
+    # Since when: the day within its interval, drawn and said.
+    [began] = (await get(running, f"alarms?state=raised&watch={path.split('/')[-2]}"))["items"]
+    assert f'It began on <time datetime="{began["change_day"]}">' in page.text
+    assert f"between {began['change_first']} and {began['change_last']}" in page.text
+    assert page.text.count('class="began"') == 1
     assert 'class="stands"' in page.text
     assert "Raised</strong> as of" in page.text
     assert NOW.date().isoformat() not in page.text

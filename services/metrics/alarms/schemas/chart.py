@@ -1,7 +1,7 @@
-"""A watch as one page of HTML to look at: the figure by week, and under it the CUSUM, its threshold, what was raised.
+"""A watch as one page of HTML to look at: the figure by week, under it the CUSUM and its threshold, what was raised.
 
 It loads nothing and runs nothing: the policy allows the page's own style and no more. Everything written by somebody
-is escaped. What the picture shows is said in words beside it, too.
+is escaped. What the picture shows is said in words beside it, too; also since when.
 """
 
 import base64
@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Sequence
 from html import escape
 
+from services.metrics.alarms.schemas.alarms import AlarmOut
 from services.metrics.alarms.schemas.watches import ArmPathOut, PathPointOut, WatchPathOut
 
 _STYLE = """
@@ -29,6 +30,8 @@ text{fill:var(--soft);font-size:11px}
 .limit{fill:none;stroke:var(--bad);stroke-width:1.25;stroke-dasharray:5 4}
 .base{stroke:var(--soft);stroke-dasharray:2 3}
 .stands{fill:var(--bad);opacity:.14}
+.began{stroke:var(--bad);stroke-width:1.5}
+.between{fill:var(--bad);opacity:.07}
 """
 
 _DIGEST = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
@@ -46,9 +49,10 @@ _LABELS = 6
 _Place = tuple[float, float]
 
 
-def page(watch: WatchPathOut) -> str:
-    """The page."""
-    arms = "".join(_arm(each) for each in watch.arms)
+def page(watch: WatchPathOut, standing: Sequence[AlarmOut]) -> str:
+    """The page; `standing` are the alarms of the watch that are raised, of each direction at most one."""
+    began = {each.direction: each for each in standing}
+    arms = "".join(_arm(each, began.get(each.direction)) for each in watch.arms)
     about = ", ".join(
         escape(str(each))
         for each in (watch.metric, watch.window_days and f"{watch.window_days} days", watch.dimension, watch.value)
@@ -64,8 +68,18 @@ def page(watch: WatchPathOut) -> str:
     )
 
 
-def _arm(arm: ArmPathOut) -> str:
-    return f"<section><h2>{arm.direction.capitalize()}</h2>{_words(arm)}{_picture(arm) if arm.path else ''}</section>"
+def _arm(arm: ArmPathOut, alarm: AlarmOut | None) -> str:
+    picture = _picture(arm, alarm) if arm.path else ""
+    return f"<section><h2>{arm.direction.capitalize()}</h2>{_words(arm)}{_since(alarm)}{picture}</section>"
+
+
+def _since(alarm: AlarmOut | None) -> str:
+    if alarm is None:
+        return ""
+    return (
+        f'<p>It began on <time datetime="{alarm.change_day}">{alarm.change_day}</time>, with 95 % between '
+        f"{alarm.change_first} and {alarm.change_last}; it was seen on {alarm.raised_day}.</p>"
+    )
 
 
 def _words(arm: ArmPathOut) -> str:
@@ -83,7 +97,7 @@ def _words(arm: ArmPathOut) -> str:
     return f'<p>{state} as of <time datetime="{arm.as_of}">{arm.as_of}</time>.{ratio}{before}</p>'
 
 
-def _picture(arm: ArmPathOut) -> str:
+def _picture(arm: ArmPathOut, alarm: AlarmOut | None) -> str:
     weeks = [arm.path[start : start + _WEEK] for start in range(0, len(arm.path), _WEEK)]
     values = [
         (number * _WEEK + (len(week) - 1) / 2, sum((each.value or 0.0) * each.n for each in week) / n)
@@ -94,7 +108,7 @@ def _picture(arm: ArmPathOut) -> str:
     label = f"The figure by week, and the CUSUM, {arm.direction}, with its threshold, from {arm.path[0].day} on"
     return (
         f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{escape(label)}">'
-        f"{_figure(arm, values)}{_raised(arm.path)}{_axis(_CUSUM, 0.0, top)}"
+        f"{_figure(arm, values)}{_raised(arm.path)}{_began(arm.path, alarm)}{_axis(_CUSUM, 0.0, top)}"
         f"{_line('limit', [(n, each.threshold) for n, each in enumerate(arm.path)], arm.path, _CUSUM, (0.0, top))}"
         f"{_line('way', [(n, each.statistic) for n, each in enumerate(arm.path)], arm.path, _CUSUM, (0.0, top))}"
         f"{_dates(arm.path)}</svg>"
@@ -108,11 +122,28 @@ def _figure(arm: ArmPathOut, values: Sequence[_Place]) -> str:
     levels = [each for _, each in values] + ([arm.basis.value] if arm.basis is not None else [])
     room = (max(levels) - min(levels)) * 0.1 or 1.0
     low, high = min(levels) - room, max(levels) + room
+    if min(levels) >= 0:
+        low = max(low, 0.0)
     base = ""
     if arm.basis is not None:
         y = _y(arm.basis.value, _VALUES, low, high)
         base = f'<line class="base" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
     return _axis(_VALUES, low, high) + base + _line("way", values, arm.path, _VALUES, (low, high))
+
+
+def _began(path: Sequence[PathPointOut], alarm: AlarmOut | None) -> str:
+    """The first day of the change, and between which days it lies."""
+    if alarm is None:
+        return ""
+    day, left, right = (
+        _x(min(len(path) - 1, max(0, (each - path[0].day).days)), path)
+        for each in (alarm.change_day, alarm.change_first, alarm.change_last)
+    )
+    height = _CUSUM[1] - _VALUES[0]
+    return (
+        f'<rect class="between" x="{left:.1f}" y="{_VALUES[0]}" width="{right - left:.1f}" height="{height}"/>'
+        f'<line class="began" x1="{day:.1f}" x2="{day:.1f}" y1="{_VALUES[0]}" y2="{_CUSUM[1]}"/>'
+    )
 
 
 def _raised(path: Sequence[PathPointOut]) -> str:

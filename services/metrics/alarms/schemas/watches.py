@@ -5,7 +5,7 @@ from datetime import date, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, StringConstraints
 
 from services.metrics.alarms.domain.definitions import ALARMS
 from services.metrics.alarms.domain.watch import CONTRACTUAL, ArmState, Dimension, Direction, Directions, Metric, Watch
@@ -39,10 +39,14 @@ Change = Annotated[
 ]
 
 
+# What people read: spaces alone would name nobody.
+Named = Annotated[Text, StringConstraints(strip_whitespace=True)]
+
+
 class WatchIn(Strict):
     """What to watch. Nothing said, a figure of everybody is watched in both directions."""
 
-    name: Text = Field(examples=["NPS sau giao hàng"])
+    name: Named = Field(examples=["NPS sau giao hàng"])
     metric: Metric
     window_days: Annotated[int, Field(ge=7, le=365)] | None = Field(
         None, description="Of lapses: days without a purchase; default: 90."
@@ -72,7 +76,7 @@ class WatchIn(Strict):
     base_from: Day | None = Field(
         None, description="Weeks before this day are not held against: so a new level is taken for the normal one."
     )
-    owner: Text | None = Field(
+    owner: Named | None = Field(
         None, description="Whom to tell: a role or a team. It is told in events, so not a person's address."
     )
 
@@ -187,10 +191,10 @@ def _short(number: float | None) -> str:
 
 _SENTENCES = {
     "mixed_formulas": "These surveys make their CES by different formulas; watch one survey.",
-    "no_answers": "Nobody has answered yet.",
+    "no_answers": "Nobody has answered yet of those who are watched.",
     "no_purchases": "Nobody has bought anything yet.",
     "no_recent_purchases": "Nobody has bought since {since}: rather orders are missing here than customers there.",
-    "no_subscribers": "Nobody has subscribed yet, or in this currency.",
+    "no_subscribers": "Nobody has subscribed yet of those who are watched, or in this currency.",
     "no_window_yet": "No customer has been known for as long as the window is.",
     "too_few_weeks": "There are {have} whole weeks of before to hold against; {need} are needed.",
     "too_few_answers": "There are {have} answers or customers of before to hold against; {need} are needed.",

@@ -1,8 +1,8 @@
 """What each summary route of metrics costs with a thousand, a million and ten million customers. Half an hour.
 
 The tables are filled in bulk with what the consumers would have written: two years of purchases and of subscriptions,
-segments, points; and a fit that is served, so that customers are valued. Each route is then read over HTTP: the first
-time, when what takes long is counted, and again.
+segments, points, complaints, scores; and a fit that is served, so that customers are valued. Each route is then read
+over HTTP: the first time, when what takes long is counted, and again.
 
     python bench_routes.py [--keep FOLDER] [CUSTOMERS ...]
 
@@ -15,10 +15,12 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
+import bench_scorecard
 import shop
 from bench_satisfaction import analyse, slow_database
 from bench_subscriptions import FILL as SUBSCRIPTIONS
@@ -64,9 +66,12 @@ ROUTES = (
     "ces",
     "nps/series",
     "scorecard",
+    "scorecard?as_of={day}",
     "alarms",
     "clv",
     "clv?horizon_days=180",
+    f"clv?as_of={PAST}",
+    f"clv?as_of={PAST}&horizon_days=180",
     "historical-clv",
     f"historical-clv?as_of={PAST}",
     "models",
@@ -89,6 +94,7 @@ async def fill(url: str, customers: int) -> None:
     await shop.fill(db, customers)
     async with db.write() as tx:
         await tx.execute("DROP TABLE bought")
+        await bench_scorecard.say(tx, max(1, customers // DAYS))
     await fitted(db)
     await analyse(db)
     await db.dispose()
@@ -147,8 +153,10 @@ async def reads(under_test: Platform) -> dict[str, dict[str, float]]:
     found: dict[str, dict[str, float]] = {}
     async with under_test.client() as client:
         for route in ROUTES:
-            address, begun = f"/v1/metrics/{route}", monotonic()
-            answer = await client.get(address)
+            # Of another day each time, where it would be kept of one.
+            addresses = (f"/v1/metrics/{route}".format(day=NOW - timedelta(days=each)) for each in count())
+            begun = monotonic()
+            answer = await client.get(next(addresses))
             first = monotonic() - begun
             if answer.is_error:
                 found[route] = {"status": answer.status_code, "first_ms": round(1e3 * first, 1)}
@@ -156,11 +164,11 @@ async def reads(under_test: Platform) -> dict[str, dict[str, float]]:
                 continue
             number = READS if first < 1 else 10
             for _ in range(3):
-                await client.get(address)
+                await client.get(next(addresses))
             seconds, before = [], under_test.spent()
             for _ in range(number):
                 begun = monotonic()
-                await client.get(address)
+                await client.get(next(addresses))
                 seconds.append(monotonic() - begun)
             spent = under_test.spent().since(before)
             found[route] = {

@@ -6,6 +6,7 @@ the same rows with other numbers.
 """
 
 import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from time import perf_counter, process_time
 from typing import Any
@@ -44,9 +45,7 @@ _SPANS = """
      FROM generate_series(CAST(:first AS int), CAST(:today AS int)) AS day) AS d
 """
 _GROUPS = "(SELECT '' UNION ALL SELECT segment FROM segments) AS g(segment)"
-FILL = (
-    "CREATE TEMP TABLE segments AS SELECT CAST(CAST(lpad(to_hex(n), 32, '0') AS uuid) AS text) AS segment "
-    "FROM generate_series(1, CAST(:segments AS int)) AS n",
+MONEY = (
     """INSERT INTO day_money SELECT day, 'VND', :size, :size * 250000.0, :size * 9000.0, 0
        FROM generate_series(CAST(:first AS int), CAST(:today AS int)) AS day""",
     """INSERT INTO cells SELECT 'day', day, 2147483647, :size
@@ -56,6 +55,10 @@ FILL = (
        WHERE day + gap <= :today
        UNION ALL SELECT 'repeat', day, 2147483647, :size
        FROM generate_series(CAST(:first AS int), CAST(:today AS int)) AS day""",
+)
+OPINIONS = (
+    "CREATE TEMP TABLE segments AS SELECT CAST(CAST(lpad(to_hex(n), 32, '0') AS uuid) AS text) AS segment "
+    "FROM generate_series(1, CAST(:segments AS int)) AS n",
     f"""INSERT INTO engagement_sums SELECT what, segment, is_month, day, :size FROM {_SPANS}, {_GROUPS},
        unnest(ARRAY['active:90', 'open', 'late', 'opened', 'became_late', 'earned:diem', 'spent:diem', 'expired:diem',
                     'reversed:diem']) AS what""",
@@ -69,20 +72,20 @@ FILL = (
 
 async def fill(tx: WriteTx, size: int) -> None:
     """Two years of sums, as of so many customers a day."""
-    await tx.execute(
-        "TRUNCATE day_money, cells, engagement_sums, score_slots, score_days, score_followed, survey_versions"
-    )
+    await tx.execute("TRUNCATE day_money, cells")
+    await run(tx, MONEY, size)
+    await say(tx, size)
+
+
+async def say(tx: WriteTx, size: int) -> None:
+    """The same of what customers said, of their points and of their complaints."""
+    await tx.execute("TRUNCATE engagement_sums, score_slots, score_days, score_followed, survey_versions")
     await tx.execute("DROP TABLE IF EXISTS segments")
     questions = ", ".join(f'["{kind}", "{kind}", {low}, {high}]' for kind, (low, high) in KINDS.items())
     await tx.execute(
         "INSERT INTO survey_versions VALUES (:survey, 1, 'customers', NULL, NULL, false, CAST(:questions AS jsonb))",
         {"survey": SURVEY, "questions": f"[{questions}]"},
     )
-    given: dict[str, Any] = {
-        "first": TODAY - DAYS + 1,
-        "today": TODAY,
-        "segments": SEGMENTS,
-    }
     slots = [
         (item_id(SURVEY, 1, kind), *place)
         for kind in KINDS
@@ -94,7 +97,13 @@ async def fill(tx: WriteTx, size: int) -> None:
     ]
     columns = {"slot": "bigint", "item": "uuid", "dimension": "text", "value": "text"}
     await insert_rows(tx, "score_slots", columns, [(slot_id(*each), *each) for each in slots])
-    for template in FILL:
+    await run(tx, OPINIONS, size)
+
+
+async def run(tx: WriteTx, statements: Sequence[str], size: int) -> None:
+    """Run what fills, as of so many customers a day."""
+    given: dict[str, Any] = {"first": TODAY - DAYS + 1, "today": TODAY, "segments": SEGMENTS}
+    for template in statements:
         # A number alone, for its type is not the same everywhere.
         statement = template.replace(":size", str(size))
         await tx.execute(statement, {name: value for name, value in given.items() if f":{name}" in statement})
@@ -131,7 +140,7 @@ async def measure(service: MetricsService, pid: int) -> dict[str, float]:
     }
 
 
-async def run(url: str, pid: int) -> dict[str, Any]:
+async def both(url: str, pid: int) -> dict[str, Any]:
     """Both sizes, one after the other."""
     db = Database(make_engine(url, schema="metrics"), schema="metrics")
     await upgrade(db.engine, trees_of((metrics,)))
@@ -156,7 +165,7 @@ async def run(url: str, pid: int) -> dict[str, Any]:
 async def main() -> None:
     """Run it, and keep what was measured."""
     async with durable_postgres() as (url, pid):
-        found = await run(url, pid)
+        found = await both(url, pid)
     store("scorecard", {"days": DAYS, "segments": SEGMENTS, "runs": RUNS, **found})
 
 

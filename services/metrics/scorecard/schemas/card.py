@@ -1,7 +1,6 @@
 """The card as JSON. Every figure explains itself, and every explanation of a change sums to it exactly."""
 
 from collections.abc import Sequence
-from dataclasses import fields
 from datetime import date
 from fractions import Fraction
 from typing import Literal
@@ -21,19 +20,13 @@ from services.metrics.scorecard.domain.lights import Better, Light, Verdict
 from services.metrics.scorecard.schemas.targets import TargetOut
 from shared.http.schemas import Instant
 
-# Of thousands on a card: what comes from our own arithmetic is not validated one by one.
-_FIELDS = tuple(field.name for field in fields(Figure) if field.name != "interval")
-
 
 def _figure(figure: Figure) -> FigureOut:
-    values = {name: getattr(figure, name) for name in _FIELDS}
-    return FigureOut.model_construct(**values, interval=_interval(figure.interval))
+    return FigureOut.model_validate(figure)
 
 
 def _interval(found: Interval | None) -> IntervalOut | None:
-    if found is None:
-        return None
-    return IntervalOut.model_construct(low=found.low, high=found.high, level=found.level, method=found.method)
+    return None if found is None else IntervalOut.model_validate(found)
 
 
 class WhyOut(BaseModel):

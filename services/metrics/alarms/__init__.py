@@ -29,10 +29,19 @@ fewer false alarms), with 26 weeks of base unless said; the p-chart's three stan
 Of subscriptions two figures are watched, of all subscribers or of a segment: who of the morning had left by the
 evening, and what of the morning's recurring revenue had gone, in one currency. Revenue goes by few and unlike steps, so
 its threshold is that of days which are made so (`domain.jumps`). Where less than twenty left, nothing is said of it.
+Measured by `test_alarms_losses.py` over 10^5 days each of five firms, lognormal prices with a spread of 0.8 (of whales:
+1.2), over what is stated:
+
+    0.5 % of 2,000, up                1.08          0.1 % of 5,000                     1.07
+    the same, ARL0 365                1.11          0.1 % of 20,000                    1.07
+    0.5 % of 2,000, down              1.10          20 % of 200, whales                1.11
+    0.5 % of 200, whales              0.89          1 % of 5,000, whales               1.17
+    1 % of 200, whales                1.21          0.5 % of 200,000                   0.92
 
 A change of just the size looked for is found in 0.86 to 0.97 times the days that are stated (`days_to_find`), one of
 twice the size in a third of them; it lies within the interval of its date in 97 to 99 of 100 cases. With five watches
-and half a million cells a look costs 0.3 s of the database and 0.03 s of ours, 0.15 s where a day has changed.
+and half a million cells a look costs 0.3 s of the database and 0.03 s of ours, 0.15 s where a day has changed; each
+direction of a watch over revenue 0.04 s more.
 
 Seasons. Each weekday is held against its own level. Holidays (Tết) and campaigns are not foreseen: what they change is
 raised, and whether that is news the owner knows.

@@ -159,12 +159,16 @@ async def engagement(tx: ReadTx, periods: Mapping[str, Days], window: int) -> li
             SELECT what, what = ANY(CAST(:states AS text[])) AS is_state FROM whats
             WHERE what IS NOT NULL AND (what = ANY(CAST(:states AS text[])) OR what NOT LIKE 'active:%')
         )
-        SELECT r.period, s.what, s.segment, CAST(sum(s.number) AS bigint) AS number
+        SELECT r.period, w.what, s.segment, CAST(sum(s.number) AS bigint) AS number
         FROM unnest(CAST(:periods AS text[]), CAST(:are_states AS boolean[]), CAST(:months AS boolean[]),
                     CAST(:firsts AS int[]), CAST(:lasts AS int[])) AS r(period, is_state, is_month, first, last)
         JOIN wanted w ON w.is_state = r.is_state
-        JOIN engagement_sums s ON s.what = w.what AND s.is_month = r.is_month AND s.day BETWEEN r.first AND r.last
-        GROUP BY r.period, s.what, s.segment
+        CROSS JOIN LATERAL (
+            SELECT e.segment, sum(e.number) AS number FROM engagement_sums e
+            WHERE e.what = w.what AND e.is_month = r.is_month AND e.day BETWEEN r.first AND r.last
+            GROUP BY e.segment OFFSET 0
+        ) AS s
+        GROUP BY r.period, w.what, s.segment
         """,
         {"states": states, **_columns(("periods", "are_states", "months", "firsts", "lasts"), ranges)},
     )

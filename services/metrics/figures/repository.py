@@ -156,7 +156,7 @@ async def active_changes(tx: ReadTx, first: int, last: int, window: int) -> list
         WITH bought AS (
             SELECT place AS day, customers FROM life_sums
             WHERE kind = 'buyers' AND part = 0 AND place > CAST(:first AS int) - CAST(:window AS int) AND place <= :last
-        ), again AS MATERIALIZED (
+        ), again AS (
             SELECT b.day, c.next_day, c.customers FROM bought b CROSS JOIN LATERAL (
                 SELECT next_day, customers FROM cells
                 WHERE kind = 'day' AND day = b.day AND next_day < b.day + CAST(:window AS int) AND next_day <= :last
@@ -167,9 +167,9 @@ async def active_changes(tx: ReadTx, first: int, last: int, window: int) -> list
         UNION ALL
         SELECT day + CAST(:window AS int), -customers FROM bought
         UNION ALL
-        SELECT day + CAST(:window AS int), CAST(sum(customers) AS bigint) FROM again GROUP BY day
-        UNION ALL
-        SELECT next_day, CAST(-sum(customers) AS bigint) FROM again GROUP BY next_day
+        SELECT coalesce(day + CAST(:window AS int), next_day),
+               CAST(CASE WHEN day IS NULL THEN -sum(customers) ELSE sum(customers) END AS bigint)
+        FROM again GROUP BY GROUPING SETS ((day), (next_day))
         """,
         {"first": first, "last": last, "window": window},
     )

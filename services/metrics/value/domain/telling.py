@@ -7,6 +7,7 @@ from pydantic import BaseModel
 from services.metrics.domain.intervals import wilson
 from services.metrics.value.domain.answers import Valued
 from services.metrics.value.domain.worth import Base
+from shared.money import MAX_MINOR
 
 LAPSE_DAYS = 90
 HORIZON_DAYS = 365
@@ -52,6 +53,9 @@ def telling(bases: Mapping[str, Base], day: int, currency: str | None, found: Va
         return told
     worth, (low, high) = found.worth, found.ends()
     each = 1 / worth.customers
+    if high * each > MAX_MINOR:
+        # More than any order may cost: so wide that it says nothing, and no reader could hold it.
+        return told
     return told.model_copy(
         update={
             "valued": round(worth.customers),

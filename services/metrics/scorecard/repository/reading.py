@@ -230,13 +230,13 @@ async def segment_values(tx: ReadTx) -> dict[str, Told]:
 
 
 async def keep(tx: ReadTx, rows: Sequence[Kept], at: datetime) -> None:
-    """Keep figures of a day; a later computation of the same day replaces the earlier."""
+    """Keep figures of a day that began to be computed at a moment; those that began later stay as they are."""
     for each in rows:
         await tx.execute(
             "INSERT INTO card_kept (figure, segment, day, computed_at, document) "
             "VALUES (:figure, :segment, :day, :at, CAST(:document AS jsonb)) "
             "ON CONFLICT (figure, segment, day) DO UPDATE SET computed_at = EXCLUDED.computed_at, "
-            "document = EXCLUDED.document",
+            "document = EXCLUDED.document WHERE card_kept.computed_at <= EXCLUDED.computed_at",
             {
                 "figure": each.figure,
                 "segment": each.segment,

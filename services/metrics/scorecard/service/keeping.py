@@ -58,9 +58,11 @@ class Keeping:
             # What could not be said yet is tried again each time.
             if newest is not None and newest[0] == day and newest[2] and self.clock.now() - newest[1] < age:
                 continue
+            # As old as what it was computed from, however long that took: another process may have begun later.
+            began = self.clock.now()
             found = await compute(day)
             async with self.db.write() as tx:
-                await reading.keep(tx, found, self.clock.now())
+                await reading.keep(tx, found, began)
             kept += len(found)
         return kept
 

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 import asyncpg
 import orjson
+from sqlalchemy.exc import DBAPIError
 
 import services.loyalty
 import shared
@@ -32,6 +33,7 @@ from shared.errors import AppError
 from shared.events.catalogue.loyalty import FlashClaimed
 from shared.events.catalogue.profiles import CustomerMerged, CustomerUnmerged
 from shared.events.envelope import Catalogue, Event
+from shared.http.problems import from_unexpected
 from shared.identity import mapping
 from shared.ids import uuid7
 
@@ -98,6 +100,9 @@ class Shop:
             return (await self.processes[process].flash_claims.claim(sale, body))[0]
         except AppError as refusal:
             return refusal.code
+        except DBAPIError as error:
+            # A connection may be lost wherever something is read; who calls over HTTP is told so.
+            return from_unexpected(error).code
 
     async def add_units(self, sale: UUID, units: int, *, process: int = 0, item: str = "áo dài") -> None:
         body = UnitsIn(item=item, units=units)

@@ -1,13 +1,15 @@
-"""How many facts a second one worker of metrics takes in from a backlog, group by group. Two minutes.
+"""How many facts a second one worker of metrics takes in from a backlog, by group and all together. Two minutes.
 
 The log is filled first; then each group of consumers runs alone, as a worker runs it, until it has read everything:
-decoding, offsets, transactions and sums included. The naive baseline is the same consumer, one transaction a fact;
-its CPU is to be compared, for after so small a batch a consumer rests.
+decoding, offsets, transactions and sums included. At last all groups run at once, as they do in a worker, on a mix as a
+shop tells it. The naive baseline is the same consumer, one transaction a fact; its CPU is to be compared, for after so
+small a batch a consumer rests.
 """
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -130,6 +132,8 @@ def subscriptions(dice: Random, count: int) -> Iterator[Event[Any]]:
     return iter(sorted(told, key=lambda event: event.time))
 
 
+# Of what a shop tells most are steps of customers, and few answer.
+MIX = {"touchpoints": 0.6, "orders": 0.25, "answers": 0.1, "subscriptions": 0.05}
 KINDS = {"orders": orders, "touchpoints": touchpoints, "answers": answers, "subscriptions": subscriptions}
 
 
@@ -144,12 +148,14 @@ async def fill(bus: PostgresBus, events: Sequence[Event[Any]]) -> None:
         )
 
 
-async def consumed(bus: PostgresBus, db: Database, value: Any, to: Subscription, topic: str, most: int) -> float:
-    """Let a group read a topic to its end; the seconds from its first batch on."""
-    ends = {each: offset for each, offset in (await bus.end_offsets(topic)).items() if offset}
+async def consumed(
+    bus: PostgresBus, db: Database, value: Any, to: Subscription, topics: Collection[str], most: int
+) -> float:
+    """Let a group read topics to their end; the seconds from its first batch on."""
+    ends = [offset for topic in topics for offset in (await bus.end_offsets(topic)).values()]
     runner = Runner(
         group=to.group,
-        events=tuple(each for each in to.events if each.topic.name == topic),
+        events=tuple(each for each in to.events if each.topic.name in topics),
         handler=partial(to.handler, value),
         db=db,
         bus=bus,
@@ -162,10 +168,10 @@ async def consumed(bus: PostgresBus, db: Database, value: Any, to: Subscription,
         await asyncio.sleep(0.02)
         async with db.read() as tx:
             found = await tx.execute(
-                "SELECT coalesce(sum(next_offset), 0) FROM offsets WHERE consumer = :group AND topic = :topic",
-                {"group": to.group, "topic": topic},
+                "SELECT coalesce(sum(next_offset), 0) FROM offsets WHERE consumer = :group AND topic = ANY(:topics)",
+                {"group": to.group, "topics": list(topics)},
             )
-            if found.scalar_one() >= sum(ends.values()):
+            if found.scalar_one() >= sum(ends):
                 break
         if task.done():
             task.result()
@@ -183,13 +189,40 @@ async def measured(postgres: int, url: str, kind: str, group: str, count: int, m
         garbage.tune()
         to = next(each for each in metrics.subscriptions if each.group == group)
         ours, backend = process_time(), cpu_seconds(descendants(postgres))
-        seconds = await consumed(bus, db, value, to, events[0].data.topic.name, most or to.max_batch)
-        return {
-            "facts": len(events),
-            "per_second": round(len(events) / seconds),
-            "our_cpu_us": round((process_time() - ours) / len(events) * 1e6, 1),
-            "postgres_cpu_us": round((cpu_seconds(descendants(postgres)) - backend) / len(events) * 1e6, 1),
-        }
+        seconds = await consumed(bus, db, value, to, {events[0].data.topic.name}, most or to.max_batch)
+        backend, ours = cpu_seconds(descendants(postgres)) - backend, process_time() - ours
+        return each_fact(len(events), seconds, ours, backend)
+
+
+def each_fact(facts: int, seconds: float, ours: float, backend: float) -> dict[str, float]:
+    """Facts a second, and CPU for each."""
+    return {
+        "facts": facts,
+        "per_second": round(facts / seconds),
+        "our_cpu_us": round(ours / facts * 1e6, 1),
+        "postgres_cpu_us": round(backend / facts * 1e6, 1),
+    }
+
+
+async def mixed(postgres: int, url: str, count: int) -> dict[str, float]:
+    """What a shop tells, of all kinds, heard by all groups of one worker at once, as a worker runs them."""
+    async with platform_of(url, "mixed") as (bus, db, value):
+        topics: defaultdict[str, set[str]] = defaultdict(set)
+        told = 0
+        for kind, share in MIX.items():
+            events = list(KINDS[kind](Random(1), round(count * share)))
+            await fill(bus, events)
+            told += len(events)
+            for group in GROUPS[kind]:
+                topics[group].add(events[0].data.topic.name)
+        garbage.tune()
+        hearers = [each for each in metrics.subscriptions if each.group in topics]
+        ours, backend = process_time(), cpu_seconds(descendants(postgres))
+        seconds = await asyncio.gather(
+            *(consumed(bus, db, value, each, topics[each.group], each.max_batch) for each in hearers)
+        )
+        backend, ours = cpu_seconds(descendants(postgres)) - backend, process_time() - ours
+        return each_fact(told, max(seconds), ours, backend)
 
 
 @asynccontextmanager
@@ -231,6 +264,9 @@ async def main(kinds: Sequence[str]) -> None:
                     "times less CPU": round(ratio, 1),
                 }
                 print(kind, group, figures[f"{kind} by {group}"], file=sys.stderr)
+        if not kinds:
+            figures["a shop's mix by all groups"] = {"shares": MIX, **await mixed(postgres, url, 2 * FACTS)}
+            print("mix", figures["a shop's mix by all groups"], file=sys.stderr)
     store("consuming", figures)
 
 

@@ -7,7 +7,7 @@ at different rates each weighs one over its rate, and intervals stand on the eff
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isclose
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from services.metrics.domain.intervals import (
     LEVEL,
@@ -96,20 +96,21 @@ class Reading:
 def read(measure: Measure, scores: Scores, level: float = LEVEL) -> Reading:
     """The figure of these scores."""
     n = scores.n
-    good, neither, bad = map(round, measure.split(scores.histogram))
+    counted = _Shares.of(measure, scores.histogram)
+    good, neither, bad = map(round, counted.parts)
     numbers = (good, neither, bad) if measure.kind == "net" else (good, neither + bad)
     buckets = dict(zip(measure.buckets, numbers, strict=True)) if measure.buckets else {}
     if not n:
         return Reading(None, 0, 0, 0.0, buckets, None, None)
-    value, plain = _point(measure, scores.weighted), _point(measure, scores.histogram)
-    effective = effective_n(scores.weight, scores.squares)
+    plain = counted.point
+    value = plain if scores.is_plain else _Shares.of(measure, scores.weighted).point
     return Reading(
         value,
-        _sum(measure, scores.histogram),
+        round(counted.sum),
         n,
-        effective,
+        effective_n(scores.weight, scores.squares),
         buckets,
-        _interval(measure, _scaled(scores), level),
+        _interval(counted if scores.is_plain else _Shares.of(measure, _scaled(scores)), level),
         None if isclose(value, plain, rel_tol=1e-12, abs_tol=1e-9) else plain,
     )
 
@@ -120,7 +121,7 @@ def compare(measure: Measure, now: Scores, then: Scores, level: float = LEVEL) -
         return None
     one, two = _scaled(now), _scaled(then)
     if measure.kind == "mean":
-        difference = _point(measure, now.weighted) - _point(measure, then.weighted)
+        difference = _Shares.of(measure, now.weighted).point - _Shares.of(measure, then.weighted).point
         lowest, highest = measure.limits
         return compare_samples(_sample(one), _sample(two), difference=difference, widest=highest - lowest, level=level)
     first, second = measure.split(one), measure.split(two)
@@ -141,23 +142,37 @@ def if_silent(measure: Measure, reading: Reading, silent: int) -> tuple[float, f
 
 def _scaled(scores: Scores) -> _Counts:
     """Weighted counts as if each of the effective number of answers weighed one."""
+    if scores.is_plain:
+        return scores.histogram
     factor = scores.weight / scores.squares
     return {scale: [factor * each for each in numbers] for scale, numbers in scores.weighted.items()}
 
 
-def _point(measure: Measure, counts: _Counts) -> float:
-    total = sum(map(sum, counts.values()))
-    if measure.kind == "mean":
-        return sum(score * number for numbers in counts.values() for score, number in enumerate(numbers)) / total
-    good, _, bad = measure.split(counts)
-    return 100 * (good - (bad if measure.kind == "net" else 0)) / total
+class _Shares(NamedTuple):
+    """Counts as a measure sees them: good ones, neither, and bad; of a mean, all of them."""
 
+    measure: Measure
+    counts: _Counts
+    parts: tuple[float, float, float]
 
-def _sum(measure: Measure, counts: _Counts) -> int:
-    if measure.kind == "mean":
-        return round(sum(score * number for numbers in counts.values() for score, number in enumerate(numbers)))
-    good, _, bad = measure.split(counts)
-    return round(good - (bad if measure.kind == "net" else 0))
+    @classmethod
+    def of(cls, measure: Measure, counts: _Counts) -> "_Shares":
+        """Of counts by scale."""
+        is_mean = measure.kind == "mean"
+        return cls(measure, counts, (sum(map(sum, counts.values())), 0, 0) if is_mean else measure.split(counts))
+
+    @property
+    def sum(self) -> float:
+        """What the figure is made of."""
+        good, _, bad = self.parts
+        if self.measure.kind == "mean":
+            return sum(score * number for numbers in self.counts.values() for score, number in enumerate(numbers))
+        return good - bad if self.measure.kind == "net" else good
+
+    @property
+    def point(self) -> float:
+        """The figure; of no counts there is none."""
+        return (1 if self.measure.kind == "mean" else 100) * self.sum / sum(self.parts)
 
 
 def _sample(counts: _Counts) -> Sample:
@@ -169,11 +184,11 @@ def _sample(counts: _Counts) -> Sample:
     return mean_sample(together, lowest, highest)
 
 
-def _interval(measure: Measure, counts: _Counts, level: float) -> Interval:
-    if measure.kind == "mean":
-        return sample_interval(_sample(counts), *measure.limits, level)
-    good, neither, bad = measure.split(counts)
-    if measure.kind == "net":
+def _interval(of: _Shares, level: float) -> Interval:
+    if of.measure.kind == "mean":
+        return sample_interval(_sample(of.counts), *of.measure.limits, level)
+    good, neither, bad = of.parts
+    if of.measure.kind == "net":
         found = nps_interval(good, neither, bad, level)
     else:
         found = wilson(good, good + neither + bad, level)

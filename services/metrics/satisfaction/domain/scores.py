@@ -86,6 +86,12 @@ class Scores:
         """What they weigh together, in thousandths."""
         return sum(map(sum, self.weighted.values()))
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether each weighs one: only then it is so by the mean, and in the mean of squares."""
+        n = self.n
+        return self.weight == 1_000 * n and self.squares == 1_000_000 * n
+
 
 def too_few(anonymous: Mapping[str, int], *, parts_of_a_whole: bool) -> set[str]:
     """The groups whose figure would say what single people answered anonymously; counts are of anonymous answers.

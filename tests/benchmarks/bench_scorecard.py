@@ -30,6 +30,7 @@ from shared.db.migrate import upgrade
 from shared.events.topics import TOPICS
 from shared.ids import derived_id
 from shared.rights.marks import Seal
+from shared.runtime import garbage
 from shared.runtime.service import Parts
 from shared.runtime.trees import trees_of
 
@@ -164,6 +165,7 @@ async def both(url: str, pid: int) -> dict[str, Any]:
 
 async def main() -> None:
     """Run it, and keep what was measured."""
+    garbage.tune()
     async with durable_postgres() as (url, pid):
         found = await both(url, pid)
     store("scorecard", {"days": DAYS, "segments": SEGMENTS, "runs": RUNS, **found})

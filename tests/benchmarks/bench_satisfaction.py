@@ -24,12 +24,11 @@ from services.metrics.freshness.service import Freshness
 from services.metrics.satisfaction.domain.query import Query
 from services.metrics.satisfaction.domain.seen import Seen
 from services.metrics.satisfaction.domain.tally import item_id, slot_id
-from services.metrics.satisfaction.repository.sums import SCORE_COLUMNS
+from services.metrics.satisfaction.repository.sums import SCORE_COLUMNS, name_slots
 from services.metrics.satisfaction.service.figures import Satisfaction
 from services.metrics.satisfaction.service.taking import Taking
 from shared.bus.postgres import PostgresBus
 from shared.clock import SystemClock
-from shared.db.bulk import insert_rows
 from shared.db.engine import Database, async_url, make_engine
 from shared.db.migrate import upgrade
 from shared.events.catalogue.surveys import AnsweredScore, SurveyAnswered
@@ -157,9 +156,7 @@ async def fill(db: Database, answers: int) -> None:
         async with db.write() as tx:
             await tx.execute("SET LOCAL work_mem = '512MB'")
             if name == "slots":
-                columns = {"slot": "bigint", "item": "uuid", "dimension": "text", "value": "text"}
-                rows = [(slot_id(*each), *each) for each in await tx.execute(sql)]
-                await insert_rows(tx, "score_slots", columns, rows)
+                await name_slots(tx, {slot_id(*each): (*each,) for each in await tx.execute(sql)})
             else:
                 await tx.execute(sql, values)
         print(f"{name}: {monotonic() - begun:.1f} s", file=sys.stderr)

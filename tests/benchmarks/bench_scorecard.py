@@ -19,12 +19,12 @@ from services.metrics.app import build
 from services.metrics.app import service as metrics
 from services.metrics.domain.calendar import day_number
 from services.metrics.satisfaction.domain.tally import item_id, slot_id
+from services.metrics.satisfaction.repository.sums import name_slots
 from services.metrics.scorecard.schemas.card import ScoreCardOut
 from services.metrics.service import MetricsService
 from shared.bus.postgres import PostgresBus
 from shared.clock import SystemClock
 from shared.config import PlatformSettings
-from shared.db.bulk import insert_rows
 from shared.db.engine import Database, WriteTx, make_engine
 from shared.db.migrate import upgrade
 from shared.events.topics import TOPICS
@@ -96,8 +96,7 @@ async def say(tx: WriteTx, size: int) -> None:
             *(("touchpoint", f"p{number}") for number in range(1, PLACES + 1)),
         )
     ]
-    columns = {"slot": "bigint", "item": "uuid", "dimension": "text", "value": "text"}
-    await insert_rows(tx, "score_slots", columns, [(slot_id(*each), *each) for each in slots])
+    await name_slots(tx, {slot_id(*each): each for each in slots})
     await run(tx, OPINIONS, size)
 
 

@@ -16,6 +16,7 @@ from services.metrics.domain.calendar import PERIODS, day_number, to_date
 from services.metrics.domain.purchases import SEVERAL
 from services.metrics.domain.tallies import MAX_NTH
 from services.metrics.retention.domain.cohorts import RULES
+from services.metrics.retention.domain.past import Lives
 from services.metrics.retention.repository import past, sums
 from services.metrics.retention.service import scanning, subjects
 from services.metrics.retention.service.scanning import Subject
@@ -133,7 +134,8 @@ async def standing(world: World, day: int) -> dict[str, list[tuple[float, ...]]]
     standings = Standings()
     async with world.db.read() as tx:
         for part in range(3):
-            standings.take(await past.lines(tx, part, 3, currencies))
+            if len((lines := await past.lines(tx, part, 3, currencies)).day):
+                standings.take(Lives.of(lines))
     (*_, found) = standings.walked(currencies, day - 3, day)
     return rows_of(found)
 

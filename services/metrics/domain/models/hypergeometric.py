@@ -46,12 +46,12 @@ def _is_poor(a: float, n: Array, _c: Array, w: Array) -> NDArray[np.bool_]:
     return (w > _NEAR_ONE) & (np.abs(n - a - np.round(n - a)) < _WHOLE)
 
 
-def _pfaff(function: _Function, a: float, n: Array, c: Array, w: Array) -> Array:
-    return np.exp(-a * np.log1p(w)) * function(a, c - n, c, w / (1 + w))
+def _pfaff(function: _Function, a: float | Array, n: float | Array, c: Array, w: Array) -> Array:
+    return np.asarray(np.exp(-a * np.log1p(w)) * function(a, c - n, c, w / (1 + w)), dtype=np.float64)
 
 
 def _pfaff_of_n(a: float, n: Array, c: Array, w: Array) -> Array:
-    return np.asarray(np.exp(-n * np.log1p(w)) * hyp2f1(n, c - a, c, w / (1 + w)), dtype=np.float64)
+    return _pfaff(hyp2f1, n, a, c, w)
 
 
 def _concentrated(a: float, n: Array, c: Array, w: Array) -> Array:

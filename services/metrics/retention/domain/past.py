@@ -95,12 +95,10 @@ class Changes:
             if len(parts) > at_most:
                 self.tables[table] = [Rows.joined(parts)]
 
-    def take(self, lines: Lines) -> None:
+    def take(self, lives: "Lives") -> None:
         """Count the changes of some persons, whole: no other call may have any of them."""
-        if not len(lines.day):
-            return
-        self.money += float(np.abs(lines.net.astype(np.float64)).sum())
-        lives, own = Lives.of(lines), Changes()
+        self.money += lives.money
+        own = Changes()
         _waits(own, lives)
         for period in PERIODS:
             _chain(own, lives, period)
@@ -116,6 +114,7 @@ class Lives:
     """Days with a purchase, person by person; `begin` is the place of each person's first, for each row.
 
     `known` and `net` are orders and money up to the day and with it; `several`: by then in more than one currency.
+    `money` is all that was ever paid or given back, about.
     """
 
     day: Ints
@@ -125,10 +124,11 @@ class Lives:
     net: Ints
     currency: Ints
     several: Ints
+    money: float
 
     @classmethod
     def of(cls, lines: Lines) -> "Lives":
-        """Of whole persons."""
+        """Of whole persons, at least one."""
         order = np.lexsort((lines.day, lines.person))
         person, day = lines.person[order], lines.day[order]
         is_new = np.ones(len(day), np.bool_)
@@ -142,7 +142,9 @@ class Lives:
         begin = np.maximum.accumulate(np.where(is_first, np.arange(len(day)), 0))
         currency = least[begin]
         mixed = _upto(((least != currency) | (most != currency)).astype(np.int64), begin)
-        return cls(day, begin, _upto(orders, begin), orders, _upto(net, begin), currency, (mixed > 0).astype(np.int64))
+        several = (mixed > 0).astype(np.int64)
+        money = float(np.abs(lines.net.astype(np.float64)).sum())
+        return cls(day, begin, _upto(orders, begin), orders, _upto(net, begin), currency, several, money)
 
     @property
     def is_first(self) -> Any:

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from services.metrics.domain import calendar
 from services.metrics.figures import repository as figures
-from services.metrics.retention.domain.past import Changes, Document, Lines, walked
+from services.metrics.retention.domain.past import Changes, Document, Lives, walked
 from services.metrics.retention.repository import kept, past
 from services.metrics.retention.repository.past import Walk
 from services.metrics.retention.service import scanning
@@ -34,7 +34,7 @@ _NOT_SOONER, _LATEST = timedelta(minutes=10), timedelta(days=1)
 class Companion(Protocol):
     """What else is worked out on one walk."""
 
-    def take(self, lines: Lines) -> None:
+    def take(self, lives: Lives) -> None:
         """Count some persons, whole: no other call has any of them."""
 
     def walked(self, currencies: Sequence[str], first: int, last: int) -> Iterator[Mapping[str, Document]]:
@@ -98,8 +98,10 @@ class Walking:
             companion = await self.beside.companion(tx)
             for part in range(parts):
                 lines = await past.lines(tx, part, parts, currencies)
-                await asyncio.to_thread(changes.take, lines)
-                await asyncio.to_thread(companion.take, lines)
+                if len(lines.day):
+                    lives = await asyncio.to_thread(Lives.of, lines)
+                    await asyncio.to_thread(changes.take, lives)
+                    await asyncio.to_thread(companion.take, lives)
         return changes, companion, currencies, mark
 
 

@@ -102,15 +102,15 @@ def read(measure: Measure, scores: Scores, level: float = LEVEL) -> Reading:
     buckets = dict(zip(measure.buckets, numbers, strict=True)) if measure.buckets else {}
     if not n:
         return Reading(None, 0, 0, 0.0, buckets, None, None)
-    plain = counted.point
-    value = plain if scores.is_plain else _Shares.of(measure, scores.weighted).point
+    is_plain, plain = scores.is_plain, counted.point
+    value = plain if is_plain else _Shares.of(measure, scores.weighted).point
     return Reading(
         value,
         round(counted.sum),
         n,
         effective_n(scores.weight, scores.squares),
         buckets,
-        _interval(counted if scores.is_plain else _Shares.of(measure, _scaled(scores)), level),
+        _interval(counted if is_plain else _Shares.of(measure, _scaled(scores)), level),
         None if isclose(value, plain, rel_tol=1e-12, abs_tol=1e-9) else plain,
     )
 

@@ -12,6 +12,7 @@ from services.metrics.satisfaction.domain.tally import item_id
 Formula = Literal["mean", "pct_5_7", "net"]
 FORMULAS: tuple[Formula, ...] = ("mean", "pct_5_7", "net")
 K_ANONYMOUS = 5
+TOO_FEW_ANONYMOUS = "Fewer than five answered anonymously: to show it would tell who."
 
 
 class Item(NamedTuple):

@@ -58,6 +58,11 @@ def item_id(survey_id: UUID, version: int, question: str) -> UUID:
     return derived_id("satisfaction", str(survey_id), str(version), question)
 
 
+def summed_under(dimension: str) -> str:
+    """The dimension whose sums a breakdown is read from."""
+    return EVERYWHERE if dimension == ALL else dimension
+
+
 class Slots(NamedTuple):
     """Where the scores of a question are summed: the number of each slot, and its item, dimension and value."""
 

@@ -8,7 +8,7 @@ from services.metrics.domain.calendar import Period, period_after, period_start
 from services.metrics.satisfaction.domain.gathering import Asked
 from services.metrics.satisfaction.domain.query import Days, Metric, Query
 from services.metrics.satisfaction.domain.scores import Counted, Item, fits
-from services.metrics.satisfaction.domain.tally import ALL, EVERYWHERE
+from services.metrics.satisfaction.domain.tally import ALL, summed_under
 from services.metrics.satisfaction.repository.sums import ASK_COLUMNS, SCORE_COLUMNS
 from shared.db.engine import ReadTx
 
@@ -63,8 +63,7 @@ class Slot(NamedTuple):
     @property
     def sought(self) -> dict[str, Any]:
         """What the sums are sought by."""
-        is_whole = self.dimension == ALL
-        return {"dimension": EVERYWHERE if is_whole else self.dimension, "value": self.value, "is_whole": is_whole}
+        return {"dimension": summed_under(self.dimension), "value": self.value, "is_whole": self.dimension == ALL}
 
 
 async def counted(tx: ReadTx, wanted: Sequence[UUID], slot: Slot, days: Days) -> list[tuple[int, Counted]]:

@@ -1,5 +1,6 @@
 """The sums: differences are added in one statement, rows in ascending order of their keys."""
 
+from collections.abc import Mapping
 from uuid import UUID
 
 from services.metrics.satisfaction.domain.facts import HIGHEST_SCORE
@@ -29,7 +30,10 @@ async def add(tx: WriteTx, tally: Tally) -> None:
     Raises:
         RuntimeError: more was taken out than was in, which no set of facts can say.
     """
-    await _name_slots(tx, tally)
+    names: dict[int, tuple[UUID, str, str]] = {}
+    for found in tally.slots.values():
+        names.update(zip(*found, strict=True))
+    await name_slots(tx, names)
     scores, followed = tally.scores(), tally.followed()
     asks = sorted((*each, *numbers) for each, numbers in tally.asks.items() if any(numbers))
     await add_columns(
@@ -40,10 +44,8 @@ async def add(tx: WriteTx, tally: Tally) -> None:
     )
 
 
-async def _name_slots(tx: WriteTx, tally: Tally) -> None:
-    names: dict[int, tuple[UUID, str, str]] = {}
-    for found in tally.slots.values():
-        names.update(zip(*found, strict=True))
+async def name_slots(tx: WriteTx, names: Mapping[int, tuple[UUID, str, str]]) -> None:
+    """Say of what item, dimension and value each slot is; those that are named stay as they are."""
     rows = [(slot, *name) for slot, name in sorted(names.items())]
     columns = {"slot": "bigint", "item": "uuid", "dimension": "text", "value": "text"}
     await insert_new_rows(tx, "score_slots", columns, rows, "slot")

@@ -10,12 +10,13 @@ from services.metrics.domain.intervals import wilson
 from services.metrics.satisfaction.domain.definitions import SATISFACTION
 from services.metrics.satisfaction.domain.query import Query
 from services.metrics.satisfaction.domain.report import Compared, Line, Response
+from services.metrics.satisfaction.domain.scores import TOO_FEW_ANONYMOUS
 from services.metrics.satisfaction.domain.seen import Seen
 from services.metrics.satisfaction.schemas.own import YardstickOut
 from services.metrics.schemas import DaysOut, Explained, Explaining
 
 NO_ANSWER = CannotSay("no_data", "Nobody gave an answer that counts here in these days.")
-WITHHELD = CannotSay("too_few_anonymous", "Fewer than five answered anonymously: to show it would tell who.")
+WITHHELD = CannotSay("too_few_anonymous", TOO_FEW_ANONYMOUS)
 
 
 class _Out(BaseModel):

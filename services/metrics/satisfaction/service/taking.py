@@ -132,7 +132,7 @@ class Taking:
         touched = {root for pair in moved.values() for root in pair}
         keys = set(moved) | {raw for raws in (await mapping.members(tx, touched)).values() for raw in raws}
         now = await mapping.roots(tx, keys)
-        kept = await _read(tx, keys, None)
+        kept = await _read(tx, keys, {})
         before = {raw: moved[raw][0] if raw in moved else root for raw, root in now.items()}
         await self._carry(tx, kept.persons(before), kept.persons(now))
 
@@ -167,14 +167,10 @@ _CASES = (CaseOpened, CaseChanged, CaseClosed)
 _PERSONAL = (SurveyAnswered, SurveyInvited, SurveyDelivered, SurveyExpired, SegmentEntered, SegmentLeft)
 
 
-async def _read(tx: WriteTx, keys: Collection[UUID], spoken_of: Mapping[UUID, Collection[UUID]] | None) -> _Kept:
+async def _read(tx: WriteTx, keys: Collection[UUID], spoken_of: Mapping[UUID, Collection[UUID]]) -> _Kept:
     """What is stored under these keys; of answers those to the surveys `spoken_of` by key, and all of other keys."""
-    if spoken_of is None:
-        answers = await stored.answers(tx, keys)
-    else:
-        pairs = [(key, survey) for key, surveys in spoken_of.items() for survey in surveys]
-        answers = await stored.answers_to(tx, pairs)
-        answers += await stored.answers(tx, [key for key in keys if key not in spoken_of])
+    answers = await stored.answers_to(tx, [(key, survey) for key, found in spoken_of.items() for survey in found])
+    answers += await stored.answers(tx, [key for key in keys if key not in spoken_of])
     asks = await stored.asks(tx, keys)
     return _Kept(
         {each.response_id: each for each in answers},

@@ -10,6 +10,7 @@ from uuid import UUID
 from services.metrics.domain.figure import Figure, number
 from services.metrics.domain.intervals import Interval
 from services.metrics.satisfaction.domain.query import Days
+from services.metrics.satisfaction.domain.scores import TOO_FEW_ANONYMOUS
 from services.metrics.scorecard.domain.lights import Better, Light, Verdict, light, verdict
 
 Reason = Literal[
@@ -27,7 +28,7 @@ Reason = Literal[
 ]
 SENTENCES: Mapping[Reason, str] = {
     "no_data": "Nothing was heard that it could be made of.",
-    "too_few_anonymous": "Fewer than five answered anonymously: to show it would tell who.",
+    "too_few_anonymous": TOO_FEW_ANONYMOUS,
     "mixed_formulas": "The surveys make their CES by different formulas; these cannot be added.",
     "not_by_segment": "It is not kept by segment.",
     "not_computed_yet": "It costs too much to be read, and the clock has not computed it yet.",

@@ -12,7 +12,7 @@ from services.metrics.domain.calendar import period_after, period_start
 from services.metrics.domain.lifeline import NEVER
 from services.metrics.satisfaction.domain.query import Days, Metric
 from services.metrics.satisfaction.domain.scores import Counted, Item, fits
-from services.metrics.satisfaction.domain.tally import ALL, EVERYWHERE
+from services.metrics.satisfaction.domain.tally import summed_under
 from services.metrics.satisfaction.repository.sums import SCORE_COLUMNS
 from services.metrics.scorecard.domain.engagement import active_within
 from services.metrics.value.domain.telling import Told
@@ -85,7 +85,7 @@ async def answers(
         {
             "items": list(items),
             "dimensions": list(dimensions),
-            "stored": [EVERYWHERE if each == ALL else each for each in dimensions],
+            "stored": [*map(summed_under, dimensions)],
             **_ranges(periods),
             **_later(periods),
         },

@@ -24,6 +24,11 @@ class Stored(NamedTuple):
     fit: Fitted
 
 
+def id_of(stored: Stored | None) -> str | None:
+    """The id of a fit as it is written with answers; None: there is none."""
+    return None if stored is None else str(stored.id)
+
+
 class Valued(NamedTuple):
     """What people are worth together, and half the width of its 95 % interval: own, and widened (`Fitted.spread`)."""
 

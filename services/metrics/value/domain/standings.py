@@ -12,7 +12,7 @@ import numpy as np
 
 from services.metrics.domain.models.histories import Ints
 from services.metrics.domain.purchases import SEVERAL
-from services.metrics.retention.domain.past import MOST_MONEY, Lines, Lives
+from services.metrics.retention.domain.past import MOST_MONEY, Lives
 from services.metrics.value.domain.worth import Base
 
 # How often, first day, last day and the day after which it is another: together they fit into 64 bits.
@@ -49,12 +49,9 @@ class Standings:
     money: float = 0.0
     is_in_reach: bool = True
 
-    def take(self, lines: Lines) -> None:
+    def take(self, of: Lives) -> None:
         """Count some persons, whole: no other call may have any of them."""
-        if not len(lines.day):
-            return
-        self.money += float(np.abs(lines.net.astype(np.float64)).sum())
-        of = Lives.of(lines)
+        self.money += of.money
         here = np.arange(len(of.day))
         repeats, first = here - of.begin, of.day[of.begin]
         is_last = np.append(of.begin[1:] == here[1:], True)
@@ -92,7 +89,7 @@ class Standings:
         for day in range(first, last + 1):
             found = {currencies[index]: base for index, state in states.items() if (base := state.at(day)) is not None}
             if several := sum(number for begun, number in self.mixed.items() if begun <= day):
-                found[SEVERAL] = _crowd(several, min(begun for begun in self.mixed))
+                found[SEVERAL] = _crowd(several, min(self.mixed))
             yield found
 
 

@@ -22,7 +22,7 @@ from services.metrics.freshness.service import Freshness
 from services.metrics.ledger.service import IDENTITY_GROUP, ORDERS_GROUP
 from services.metrics.retention.service.scanning import Locks, Scans, Subject, locks
 from services.metrics.satisfaction.service.taking import GROUP as SEGMENTS_GROUP
-from services.metrics.value.domain.answers import LIVING, PAST, Asking, Counted, One, Stored, Total, Valued
+from services.metrics.value.domain.answers import LIVING, PAST, Asking, Counted, One, Stored, Total, Valued, id_of
 from services.metrics.value.domain.buying import Buying
 from services.metrics.value.domain.fitted import Fitted, Reason
 from services.metrics.value.domain.fitting import missing
@@ -97,7 +97,7 @@ class Value:
         counted = await self._scans().get(subject, asked.day)
         found = Counted.of(counted.document)
         stored = await self._serving(found.currency, asked.day)
-        if found.fit_id != (None if stored is None else str(stored.id)):
+        if found.fit_id != id_of(stored):
             counted = await self._scans().count(subject, asked.day)
             found = Counted.of(counted.document)
             stored = await self._serving(found.currency, asked.day)
@@ -302,8 +302,7 @@ def whom(code: str | None, crowds: list[Crowd], stored: Stored | None, day: int,
     if several and (crowd is None or "too_few_customers" in reasons):
         reasons = (*reasons, "several_currencies")
     customers = 0 if crowd is None else crowd.customers
-    fit_id = None if stored is None else str(stored.id)
-    return Counted(code, customers, several, fit_id, reasons, None)
+    return Counted(code, customers, several, id_of(stored), reasons, None)
 
 
 def _parts(bases: Mapping[_K, Base], fit: Fitted) -> tuple[Base, Ints, Buying, gamma_gamma.Parameters]:

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from services.metrics.domain.purchases import SEVERAL
-from services.metrics.retention.domain.past import Document, Lines
+from services.metrics.retention.domain.past import Document, Lives
 from services.metrics.retention.repository import past
-from services.metrics.value.domain.answers import Asking, Counted, Stored
+from services.metrics.value.domain.answers import Asking, Counted, Stored, id_of
 from services.metrics.value.domain.standings import Standings
 from services.metrics.value.domain.worth import Base, Living
 from services.metrics.value.repository import sums as repository
@@ -32,7 +32,7 @@ class PastValue:
             return False
         found = Counted.of(document)
         stored = None if found.currency is None else await repository.newest(tx, found.currency, day)
-        return found.fit_id != (None if stored is None else str(stored.id))
+        return found.fit_id != id_of(stored)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +43,9 @@ class PastWorth:
     fits: Mapping[str, Sequence[Stored]]
     standings: Standings
 
-    def take(self, lines: Lines) -> None:
+    def take(self, lives: Lives) -> None:
         """Count some persons, whole: no other call may have any of them."""
-        self.standings.take(lines)
+        self.standings.take(lives)
 
     def walked(self, currencies: Sequence[str], first: int, last: int) -> Iterator[Mapping[str, Document]]:
         """The documents of each day: of each currency, and of that which is meant where none is asked for."""
